@@ -58,7 +58,7 @@ def _build_document(paragraphs: int) -> Value:
             "children": JsSet(tuple(nodes[index + 1 : index + 2])),
             "route": UNDEFINED,
             "changes": JsMap(((section, created), (ids[0], edited))),
-            "date": Timestamp.of_milliseconds(1_700_000_000_000 + index * 60_123),
+            "date": Timestamp.from_milliseconds(1_700_000_000_000 + index * 60_123),
             "genPosition": {"sectionId": section, "offset": 0},
         }
         tree.append((node, Wrapped(31, fields)))

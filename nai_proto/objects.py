@@ -96,7 +96,7 @@ def _read_keystore(response: _KeystoreResponse) -> StoredKeystore:
 
 
 def _read_objects(response: _ObjectsResponse) -> tuple[StoredObject, ...]:
-    return tuple(StoredObject.of(item) for item in response.objects)
+    return tuple(StoredObject.from_json(item) for item in response.objects)
 
 
 def _read_objects_in_chunks(body: bytes, depth: int) -> tuple[StoredObject, ...] | None:
@@ -111,14 +111,14 @@ def _read_objects_in_chunks(body: bytes, depth: int) -> tuple[StoredObject, ...]
         return None
     try:
         chunks = iter_json_chunks(decode_items, b"[]", body, start.end(), b"},")
-        return tuple(StoredObject.of(item) for chunk in chunks for item in chunk)
+        return tuple(StoredObject.from_json(item) for chunk in chunks for item in chunk)
     except (ValueError, RecursionError, LimitExceeded):  # reported for the whole body
         return None
 
 
 _KEYSTORE: Final = (("application/json", JsonBodyReader(_KeystoreResponse, _read_keystore)),)
 _OBJECTS: Final = (("application/json", JsonBodyReader(_ObjectsResponse, _read_objects, _read_objects_in_chunks)),)
-_OBJECT: Final = (("application/json", JsonBodyReader(dict[str, Any], StoredObject.of)),)
+_OBJECT: Final = (("application/json", JsonBodyReader(dict[str, Any], StoredObject.from_json)),)
 
 
 def get_keystore() -> Operation[Never, StoredKeystore]:

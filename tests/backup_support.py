@@ -76,7 +76,7 @@ def sealed(type_: str, id_: str, meta: str, content: dict[str, Any], keys: Keyst
 
 def story(number: int, keys: Keystore, size: int = 3000) -> tuple[list[StoredObject], Keystore]:
     """Return a card and its content of about ``size`` bytes, and the keystore with their key."""
-    meta, keys = keys.create()
+    meta, keys = keys.create_key()
     card, content = (hashlib.sha256(f"{kind} {number}".encode()).hexdigest()[:21] for kind in ("card", "content"))
     text = " ".join(hashlib.sha256(f"{number} {word}".encode()).hexdigest()[:7] for word in range(size // 8))
     written = {"storyContentVersion": 4, "story": {"fragments": [{"data": text, "origin": "user"}]}}
@@ -105,12 +105,12 @@ def damaged(item: StoredObject, way: int) -> StoredObject:
         case 4:
             changed = ""
         case 5:
-            return StoredObject.of({**item.document, "meta": None})
+            return StoredObject.from_json({**item.document, "meta": None})
         case 6:
-            return StoredObject.of({**item.document, "meta": "nobody's"})
+            return StoredObject.from_json({**item.document, "meta": "nobody's"})
         case _:
-            return StoredObject.of({**item.document, "data": 7})
-    return StoredObject.of({**item.document, "data": changed})
+            return StoredObject.from_json({**item.document, "data": 7})
+    return StoredObject.from_json({**item.document, "data": changed})
 
 
 def fill(owner: Account, count: int, *, breaking: int = 10) -> None:

@@ -16,7 +16,7 @@ from nai_proto.codecs import accelerators
 ALPHABET = "ABab01+/=-_ \nü"
 
 
-def told(read: Callable[[], object]) -> object:
+def result_or_error(read: Callable[[], object]) -> object:
     try:
         return read()
     except ValueError:
@@ -25,7 +25,7 @@ def told(read: Callable[[], object]) -> object:
 
 def whole(text: str, decode: Callable[[str], bytes]) -> object:
     """What the caller makes of it: the length counts as well."""
-    data = told(lambda: decode(text))
+    data = result_or_error(lambda: decode(text))
     fits = isinstance(data, bytes) and len(text) == (len(data) + 2) // 3 * 4 and text.find("=", 0, len(text) - 2) < 0
     return data if fits else ValueError
 
@@ -88,7 +88,7 @@ def test_deflate_of_either_is_inflated_the_same_by_either(payload: bytes, most: 
 )
 def test_what_is_no_whole_stream_is_one_for_neither(data: bytes) -> None:
     def read(inflate: Callable[[bytes, int], tuple[bytes, bool, int]]) -> object:
-        found = told(lambda: inflate(data, 10_000))
+        found = result_or_error(lambda: inflate(data, 10_000))
         return found if isinstance(found, tuple) and found[1] else None
 
     assert read(accelerators.inflate) == read(accelerators.plain_inflate)

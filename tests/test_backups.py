@@ -92,7 +92,7 @@ class History:
             case "remove" if item is not None:
                 remove(self.owner, item)
             case "lose a key" if keys:
-                put_keys(self.owner, keys.without([[*keys][number % len(keys)]]))
+                put_keys(self.owner, keys.without_keys([[*keys][number % len(keys)]]))
             case "back up":
                 back_up(self.directory, self.emulator)
                 self.seen.append(open_all(self.owner))

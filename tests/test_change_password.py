@@ -296,7 +296,7 @@ def test_endless_writes_by_another_program_are_a_conflict_and_lose_nothing() -> 
 def add_a_key(owner: Account, meta: str) -> None:
     """Add a key, as a client with the old password does."""
     key = encryption_key(EMAIL, Password(PASSWORD))
-    keys = open_keystore(owner.storage.keystore, key).adding(meta, bytes(32))
+    keys = open_keystore(owner.storage.keystore, key).with_key(meta, bytes(32))
     owner.storage.keystore = seal_keystore(keys, key)
     owner.storage.keystore_index += 1
 

@@ -107,7 +107,9 @@ def comment(request: ImageRequest, sample: int = 0, **more: Any) -> dict[str, An
 
 def metadata(request: ImageRequest, sample: int = 0, **more: Any) -> Metadata:
     source = f"NovelAI Diffusion {HASHES[request.model.base.id][0]}"
-    return Metadata.of(comment(request, sample, **more), description=request.input, source=source, seconds=2.5)
+    return Metadata.from_comment(
+        comment(request, sample, **more), description=request.input, source=source, seconds=2.5
+    )
 
 
 def told_of(request: ImageRequest) -> dict[str, Any]:
@@ -266,7 +268,7 @@ def test_the_hashes_are_the_protocol_s() -> None:
 def test_every_hash_names_its_model(hash_: str) -> None:
     said = comment(build_image_request("a cat", model="V4.5 Full", seed=1))
     for source in (f"Stable Diffusion XL {hash_}", hash_.lower()):
-        recipe = Recipe.of(Metadata.of(said, description=None, source=source))
+        recipe = Recipe.of(Metadata.from_comment(said, description=None, source=source))
         assert hash_ in HASHES[ImageModel.named(recipe.options["model"] or "").id]
 
 
@@ -281,14 +283,16 @@ def test_every_hash_names_its_model(hash_: str) -> None:
 def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model: str) -> None:
     said = comment(build_image_request("a cat", seed=1), **more)
     assert (
-        ImageModel.named(Recipe.of(Metadata.of(said, description=None, source=source)).options["model"] or "").id
+        ImageModel.named(
+            Recipe.of(Metadata.from_comment(said, description=None, source=source)).options["model"] or ""
+        ).id
         == model
     )
 
 
 @pytest.mark.parametrize("more", [{}, {"model_name": "new"}, {"model_name": 5, "model_hash": ["x"]}])
 def test_the_caller_gives_a_model_that_is_not_known(more: dict[str, Any]) -> None:
-    unknown = Metadata.of(
+    unknown = Metadata.from_comment(
         comment(build_image_request("a cat", seed=1), **more), description="a cat", source="New FFFFFFFF"
     )
     with pytest.raises(InvalidRequestError, match=r"give it: Recipe\.of"):
@@ -311,7 +315,7 @@ def test_what_a_picture_does_not_tell_is_named() -> None:
         assert Recipe.of(metadata(request)).missing == missing
     bare = metadata(build_image_request("a cat", model="V4.5 Full", vibes=[EncodedVibe(b"x")], seed=1))
     without = {name: value for name, value in bare.parameters().items() if name != "reference_image_multiple"}
-    assert Recipe.of(Metadata.of(without, description=None, source=bare.source)).missing == ("vibes",)
+    assert Recipe.of(Metadata.from_comment(without, description=None, source=bare.source)).missing == ("vibes",)
 
 
 def test_a_picture_of_the_first_year_tells_less() -> None:
@@ -324,18 +328,18 @@ def test_a_picture_of_the_first_year_tells_less() -> None:
         "scale": 11.0,
         "uc": "dog",
     }
-    recipe = Recipe.of(Metadata.of(said, description="a cat", source="Stable Diffusion 1D44365E"))
+    recipe = Recipe.of(Metadata.from_comment(said, description="a cat", source="Stable Diffusion 1D44365E"))
     assert recipe.prompt == "a cat"
     assert recipe.missing == ("width", "height")
     assert recipe.request(width=512, height=512).parameters["negative_prompt"] == "dog"
-    nothing = Recipe.of(Metadata.of({}, description=None, source="Stable Diffusion 1D44365E"))
+    nothing = Recipe.of(Metadata.from_comment({}, description=None, source="Stable Diffusion 1D44365E"))
     assert nothing.missing == ("width", "height", "scale", "sampler", "steps", "seed", "prompt")
 
 
 def test_a_picture_made_from_an_image_may_not_tell_how_much_of_it() -> None:
     request = build_image_request("a cat", model="V4.5 Full", image=SOURCE, mask=MASK, seed=1)
     less = {**comment(request), "strength": None, "noise": None, "inpaintImg2ImgStrength": None}
-    recipe = Recipe.of(Metadata.of(less, description=None, source="V 4BDE2A90"))
+    recipe = Recipe.of(Metadata.from_comment(less, description=None, source="V 4BDE2A90"))
     assert recipe.missing == ("image", "mask", "strength", "noise", "inpaint_img2img_strength")
 
 

@@ -184,7 +184,7 @@ def test_what_has_no_place_in_the_website_s_files_has_one_of_its_own(tmp_path: P
 
 
 def other_picture(path: Path) -> None:
-    path.write_bytes(write_vibe_file(VibeFile.of_image(b"another", created_at=0).with_encoding("v4-5full", 1, b"x")))
+    path.write_bytes(write_vibe_file(VibeFile.from_image(b"another", created_at=0).with_encoding("v4-5full", 1, b"x")))
 
 
 def other_id(path: Path) -> None:
@@ -233,7 +233,7 @@ def read_one(path: Path) -> VibeFile:
 
 
 def test_files_are_read_and_written_by_their_names(tmp_path: Path) -> None:
-    bundle = VibeBundle((VibeFile.of_image(PNG, created_at=1),))
+    bundle = VibeBundle((VibeFile.from_image(PNG, created_at=1),))
     path = tmp_path / "a.naiv4vibebundle"
     save_vibes(bundle, path)
     assert load_vibes(path) == bundle
@@ -247,10 +247,10 @@ def test_files_are_read_and_written_by_their_names(tmp_path: Path) -> None:
 # ---- what a request takes of a file
 
 
-BARE = VibeFile.of_image(PNG, created_at=0)
+BARE = VibeFile.from_image(PNG, created_at=0)
 FILE = BARE.with_encoding("v4-5full", 0.5, b"half").with_encoding("v4-5full", 1, b"whole")
 MEANT = VibeFile({**FILE.document, "importInfo": {"information_extracted": 1, "strength": 0.25}})
-ONLY = VibeFile.of_encoding(b"only", "v4full", created_at=0)
+ONLY = VibeFile.from_encoding(b"only", "v4full", created_at=0)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def meant(expected: Any) -> Value:
         case {"$date": None}:
             return INVALID_DATE
         case {"$date": _, "$ms": milliseconds}:
-            return Timestamp.of_milliseconds(milliseconds)
+            return Timestamp.from_milliseconds(milliseconds)
         case {"$map": pairs}:
             return JsMap(tuple((meant(key), meant(value)) for key, value in pairs))
         case {"$set": items}:
@@ -330,8 +330,8 @@ def test_a_map_may_have_any_keys_and_equal_ones() -> None:
 
 
 def test_a_date_counts_in_milliseconds_as_the_rest_of_the_story_does() -> None:
-    assert Timestamp.of_milliseconds(-1500) == Timestamp(-2, 500_000_000)
-    assert [Timestamp.of_milliseconds(count).milliseconds for count in (-1500, -1, 0, 1)] == [-1500, -1, 0, 1]
+    assert Timestamp.from_milliseconds(-1500) == Timestamp(-2, 500_000_000)
+    assert [Timestamp.from_milliseconds(count).milliseconds for count in (-1500, -1, 0, 1)] == [-1500, -1, 0, 1]
 
 
 def test_no_story_is_in_a_repr() -> None:

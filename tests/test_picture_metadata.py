@@ -37,7 +37,9 @@ from nai_proto.limits import Limits
 
 BLANK = Pixels(64, 96, bytes(64 * 96 * 4))
 PARAMETERS = {"prompt": "the harbour at night", "scale": 5.0, "seed": 7, "uc": "夜"}
-METADATA = Metadata.of(PARAMETERS, description="the harbour", source="NovelAI Diffusion V4.5 4BDE2A90", seconds=2.43)
+METADATA = Metadata.from_comment(
+    PARAMETERS, description="the harbour", source="NovelAI Diffusion V4.5 4BDE2A90", seconds=2.43
+)
 
 
 def a_webp() -> bytes:
@@ -156,7 +158,7 @@ def test_a_comment_of_another_program_in_exif_is_a_text_as_well() -> None:
 @pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize("transparent", [False, True])
 def test_a_signed_picture_verifies_by_either_copy(transparent: bool, image_format: ImageFormat) -> None:
-    signed = METADATA.signed(BLANK, alpha=transparent)
+    signed = METADATA.with_signature(BLANK, alpha=transparent)
     file = write_picture(BLANK, signed, transparent=transparent, image_format=image_format)
     pixels = read_pixels(file)
     assert len(read_copies(file)) == 2
@@ -284,7 +286,7 @@ def test_what_json_cannot_hold_is_not_written() -> None:
     nested["self"] = nested
     for comment in (nested, {"a": object()}):
         with pytest.raises(InvalidRequestError, match="JSON"):
-            Metadata.of(comment, description=None, source=None)
+            Metadata.from_comment(comment, description=None, source=None)
 
 
 @settings(max_examples=300, deadline=None)
@@ -295,10 +297,10 @@ def test_altered_pictures_are_read_or_documented_errors(data: st.DataObject) -> 
     copy = with_stealth(Pixels(width, height, bytes(width * height * 4)), b'{"Comment": "{}"}')
     rows = b"".join(b"\0" + copy.data[at : at + 4 * width] for at in range(0, len(copy.data), 4 * width))
     raw, text = bytearray(rows), bytearray(b"Title\0x")
-    for altered in (raw, text):
+    for content in (raw, text):
         for _ in range(data.draw(st.integers(0, 3))):
-            at = data.draw(st.integers(0, len(altered) - 1))
-            altered[at] = data.draw(st.integers(0, 255))
+            at = data.draw(st.integers(0, len(content) - 1))
+            content[at] = data.draw(st.integers(0, 255))
     kind = data.draw(st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"abCd"]))
     head = struct.pack(">2L5B", width, height, 8, 6, 0, 0, 0)
     parts = [(b"IHDR", head), (kind, bytes(text)), (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b"")]

@@ -359,11 +359,11 @@ def test_a_file_cut_anywhere_is_read_or_a_documented_error(image_format: str) ->
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(FORMATS), st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=6))
 def test_altered_files_are_read_or_documented_errors(image_format: str, changes: list[tuple[int, int]]) -> None:
-    altered = bytearray(FILES[image_format])
+    changed_file = bytearray(FILES[image_format])
     for at, value in changes:
-        altered[at % len(altered)] = value
+        changed_file[at % len(changed_file)] = value
     try:
-        picture = read_pixels(bytes(altered), Limits(pixels=100_000))
+        picture = read_pixels(bytes(changed_file), Limits(pixels=100_000))
     except RemoteProtocolError:
         return
     assert picture.area <= 100_000

@@ -325,9 +325,9 @@ def test_every_way_to_cut_a_file_short_is_noticed(size: int) -> None:
 
 @pytest.mark.parametrize("at", range(len(FILE)))
 def test_every_altered_byte_is_noticed(at: int) -> None:
-    altered = FILE[:at] + bytes([FILE[at] ^ 0x10]) + FILE[at + 1 :]
+    changed_file = FILE[:at] + bytes([FILE[at] ^ 0x10]) + FILE[at + 1 :]
     with pytest.raises(RemoteProtocolError):
-        list(iter_png_chunks(altered))
+        list(iter_png_chunks(changed_file))
 
 
 @pytest.mark.parametrize(

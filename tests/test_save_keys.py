@@ -248,7 +248,7 @@ def test_keys_of_a_concurrent_writer_are_merged() -> None:
     emulator, owner = an_emulator()
 
     def intrudes(app: App, request: Request) -> Handler:
-        store_keystore(owner, stored(owner).adding(B, b"B" * 32))
+        store_keystore(owner, stored(owner).with_key(B, b"B" * 32))
         yield from app(request)
 
     played = save(meeting(emulator, intrudes, 0, method="PUT"))
@@ -261,13 +261,13 @@ def test_a_keystore_without_a_change_index_is_read_again_before_and_after_the_wr
     owner.storage.indexed = False
 
     def intrudes(app: App, request: Request) -> Handler:
-        store_keystore(owner, stored(owner).adding(B, b"B" * 32))
+        store_keystore(owner, stored(owner).with_key(B, b"B" * 32))
         yield from app(request)
 
     def overwrites(app: App, request: Request) -> Handler:
         before = stored(owner)
         yield from app(request)
-        store_keystore(owner, before.adding("late", bytes(32)))  # its writer had read before
+        store_keystore(owner, before.with_key("late", bytes(32)))  # its writer had read before
 
     played = save(meeting(meeting(emulator, intrudes, 1, method="GET", path=PATH), overwrites, 0, method="PUT"))
     assert {A, B, "late"} < {*stored(owner)}

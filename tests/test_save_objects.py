@@ -114,7 +114,7 @@ def test_each_write_has_a_fresh_nonce() -> None:
 
 def test_a_new_object_is_created() -> None:
     emulator, owner = an_emulator()
-    meta, keys = keys_of(owner).create()
+    meta, keys = keys_of(owner).create_key()
     new = new_object("aimodules", meta, {"name": "mine"}, keys, compressed=True)
     preset = new_object("presets", "", {"name": "Calm"}, {})
     played = save(emulator, [ObjectChange(new), ObjectChange(preset), ObjectChange(new, {"name": "yours"})], keys)

@@ -139,12 +139,12 @@ def test_a_keystore_is_written_as_the_vectors_say(vector: dict[str, Any]) -> Non
 
 @of_kind("object_decrypt")
 def test_an_object_opens_as_the_vectors_say(vector: dict[str, Any]) -> None:
-    check_opened(open_object(StoredObject.of(vector["item"]), keystore_of(vector)), vector)
+    check_opened(open_object(StoredObject.from_json(vector["item"]), keystore_of(vector)), vector)
 
 
 @of_kind("plain_decode")
 def test_an_object_that_is_not_encrypted_opens_as_the_vectors_say(vector: dict[str, Any]) -> None:
-    check_opened(open_object(StoredObject.of(vector["item"]), Keystore()), vector)
+    check_opened(open_object(StoredObject.from_json(vector["item"]), Keystore()), vector)
 
 
 def check_opened(opened: OpenedObject, vector: dict[str, Any]) -> None:
@@ -169,7 +169,7 @@ def check_opened(opened: OpenedObject, vector: dict[str, Any]) -> None:
     ids=lambda vector: vector["id"],
 )
 def test_what_a_vector_holds_is_the_same_after_sealing_byte_for_byte(vector: dict[str, Any]) -> None:
-    keystore, stored_ = keystore_of(vector), StoredObject.of(vector["item"])
+    keystore, stored_ = keystore_of(vector), StoredObject.from_json(vector["item"])
     opened = open_object(stored_, keystore)
     if not opened.ok:
         return
@@ -273,7 +273,7 @@ def test_an_envelope_with_an_empty_text_has_no_keys_and_keeps_its_fields() -> No
     text = text_of({"version": 3, "iv": [1], "nonce": list(bytes(24)), "sdata": ""})
     keystore = open_keystore(text, KEY)
     assert (len(keystore), keystore.version) == (0, 3)
-    written = json.loads(binascii.a2b_base64(seal_keystore(keystore.adding(META, OBJECT_KEY), KEY)))
+    written = json.loads(binascii.a2b_base64(seal_keystore(keystore.with_key(META, OBJECT_KEY), KEY)))
     assert list(written) == ["version", "iv", "nonce", "sdata"]
     assert written["iv"] == [1]
 
@@ -368,21 +368,21 @@ def test_hostile_keystores_give_documented_errors_only(data: bytes, compressed: 
 
 
 def test_a_key_is_added_and_never_replaced() -> None:
-    grown = KEYS.adding("m", bytes(32))
+    grown = KEYS.with_key("m", bytes(32))
     assert list(grown) == [META, "m"]
     assert list(KEYS) == [META]
-    assert grown.adding("m", bytes(32)) == grown
+    assert grown.with_key("m", bytes(32)) == grown
     with pytest.raises(KeyConflict, match="another key") as caught:
-        grown.adding("m", OBJECT_KEY)
+        grown.with_key("m", OBJECT_KEY)
     assert caught.value.metas == ("m",)
     with pytest.raises(InvalidRequestError, match="32 bytes, not 24"):
-        grown.adding("n", bytes(24))
+        grown.with_key("n", bytes(24))
 
 
 def test_a_key_that_is_created_has_32_bytes_and_a_new_uuid() -> None:
     keystore = Keystore()
     for _ in range(50):
-        meta, keystore = keystore.create()
+        meta, keystore = keystore.create_key()
         parsed = uuid.UUID(meta)
         assert (str(parsed), parsed.version, parsed.variant) == (meta, 4, uuid.RFC_4122)
     assert len(keystore) == len({*keystore.values()}) == 50
@@ -397,13 +397,13 @@ def test_merging_loses_no_key_or_names_those_that_have_two(mine: Keystore, their
     double = {meta for meta in mine if theirs.get(meta, mine[meta]) != mine[meta]}
     if double:
         with pytest.raises(KeyConflict) as caught:
-            mine.merged(theirs)
+            mine.with_keys(theirs)
         assert {*caught.value.metas} == double
         return
-    merged = mine.merged(theirs)
+    merged = mine.with_keys(theirs)
     assert dict(merged) == {**theirs, **mine}
     assert [*merged][: len(mine)] == [*mine]
-    assert merged.without(theirs) == mine.without(theirs)
+    assert merged.without_keys(theirs) == mine.without_keys(theirs)
 
 
 def test_nothing_secret_is_shown() -> None:
@@ -554,7 +554,7 @@ def test_hostile_objects_give_states(data: bytes, type: str, mark: bool) -> None
 
 @given(JSON)
 def test_an_object_of_any_json_is_an_object(document: Any) -> None:
-    assert isinstance(StoredObject.of(document), StoredObject)
+    assert isinstance(StoredObject.from_json(document), StoredObject)
 
 
 def test_an_object_s_fields_of_a_wrong_type_count_as_missing() -> None:
@@ -567,11 +567,11 @@ def test_an_object_s_fields_of_a_wrong_type_count_as_missing() -> None:
         "changeIndex": 1.5,
         "?": 0,
     }
-    item = StoredObject.of(document)
+    item = StoredObject.from_json(document)
     assert item == StoredObject(extra=document)
     assert item.document == document
     full = {"id": "a", "type": "shelf", "meta": "m", "data": "d", "lastUpdatedAt": 1.5, "changeIndex": 2}
-    assert StoredObject.of(full).document == full
+    assert StoredObject.from_json(full).document == full
 
 
 def test_the_repair_is_the_mark_s_place() -> None:

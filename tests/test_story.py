@@ -197,7 +197,7 @@ def test_one_edit_adds_one_node_and_changes_nothing_else() -> None:
         "children": JsSet(),
         "route": UNDEFINED,
         "changes": JsMap(((section, {"type": 1, "diff": diff}),)),
-        "date": Timestamp.of_milliseconds(NOW),
+        "date": Timestamp.from_milliseconds(NOW),
         "genPosition": UNDEFINED,
     }
     assert after["sections"].pairs[:2] == before["sections"].pairs[:2]

@@ -83,7 +83,7 @@ def test_nothing_is_lost_that_is_not_known(extra: dict[str, Any], bundled: bool)
 
 
 def test_a_vibe_of_a_picture_can_be_made() -> None:
-    made = StoredVibe.of_image(IMAGE, created_at=5, thumbnail=b"\xff\xd8")
+    made = StoredVibe.from_image(IMAGE, created_at=5, thumbnail=b"\xff\xd8")
     assert (made.image, made.created_at, made.strength, made.information_extracted) == (IMAGE, 5, None, None)
     assert made.intact
     assert made.name == f"{made.id[:6]}-{made.id[-6:]}"
@@ -101,7 +101,7 @@ def test_a_vibe_of_a_picture_can_be_made() -> None:
 
 
 def test_a_vibe_of_an_encoding_can_be_made() -> None:
-    made = StoredVibe.of_encoding(ENCODING, "v4curated", created_at=5)
+    made = StoredVibe.from_encoding(ENCODING, "v4curated", created_at=5)
     assert made.intact
     assert made.image is None
     assert made.encoding("v4curated") == made.encoding("v4curated", 0.3) == ENCODING
@@ -203,12 +203,12 @@ def test_limits_hold() -> None:
 @settings(max_examples=200)
 @given(st.data())
 def test_altered_files_are_read_or_documented_errors(data: st.DataObject) -> None:
-    altered = bytearray(json.dumps({**DOCUMENT, "vibes": [DOCUMENT]}).encode())
+    changed_file = bytearray(json.dumps({**DOCUMENT, "vibes": [DOCUMENT]}).encode())
     for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(altered) - 1))
-        altered[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+        at = data.draw(st.integers(0, len(changed_file) - 1))
+        changed_file[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     try:
-        read_vibe_file(bytes(altered))
+        read_vibe_file(bytes(changed_file))
     except RemoteProtocolError:
         pass
 

@@ -161,12 +161,12 @@ def test_a_file_cut_short_is_noticed(file: bytes) -> None:
 @settings(max_examples=400)
 @given(st.data(), st.sampled_from(FILES))
 def test_altered_files_are_read_or_documented_errors(data: st.DataObject, file: bytes) -> None:
-    altered = bytearray(with_webp_text(file, {"Software": "NovelAI", "UserComment": "{}"}))
+    changed_file = bytearray(with_webp_text(file, {"Software": "NovelAI", "UserComment": "{}"}))
     for _ in range(data.draw(st.integers(1, 4))):
-        at = data.draw(st.integers(0, len(altered) - 1))
-        altered[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+        at = data.draw(st.integers(0, len(changed_file) - 1))
+        changed_file[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
     try:
-        read_webp_text(bytes(altered))
+        read_webp_text(bytes(changed_file))
     except RemoteProtocolError:
         pass
 

@@ -98,11 +98,11 @@ V4: Final = "nai-diffusion-4-5-full"
 TOKEN: Final = "t" * 64
 MASK: Final = image.box_mask(64, 64, [(0, 0, 8, 8)])
 ITEMS: Final = image.upscale_price(64, 64).items
-VIBE_FILE: Final = VibeFile.of_image(PNG, created_at=0).with_encoding("v4-5full", 1, b"whole")
+VIBE_FILE: Final = VibeFile.from_image(PNG, created_at=0).with_encoding("v4-5full", 1, b"whole")
 SOURCE: Final = image.VibeSource(image=PNG, model_key="v4-5full")
 REQUEST: Final = image.build_image_request("cat", model=V4, seed=1)
 COMMENT: Final = {"prompt": "cat", "request_type": "PromptGenerateRequest", "seed": 1, "v4_prompt": None}
-METADATA: Final = Metadata.of(COMMENT, description="cat", source="NovelAI Diffusion V4.5 4BDE2A90")
+METADATA: Final = Metadata.from_comment(COMMENT, description="cat", source="NovelAI Diffusion V4.5 4BDE2A90")
 SUBSCRIPTION: Final = Subscription(
     tier=account.Tier.OPUS,
     active=True,

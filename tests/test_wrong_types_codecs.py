@@ -49,7 +49,7 @@ SEALED = keystores.seal_keystore(STORE, SECRET)
 METADATA = picture_metadata.Metadata({"Comment": "{}"})
 NEW = objects.new_object("stories", "m", {"a": 1}, STORE)
 STORED = objects.StoredObject(id="i", type="stories", meta="m", data=objects.seal_object(NEW, STORE))
-VIBE = vibe_files.StoredVibe.of_image(PNG, created_at=1)
+VIBE = vibe_files.StoredVibe.from_image(PNG, created_at=1)
 EVENT = sse.ServerSentEvent("message", "a")
 PART = multipart.FormPart("name", b"data")
 FORM, BODY = multipart.encode([PART])
@@ -110,10 +110,10 @@ CASES = [
     Case(key_derivation.encryption_key, {"email": "a@b", "password": Password("p")}),
     Case(key_derivation.email_hash, {"email": "a@b"}),
     Case(keystores.Keystore, {"keys_by_meta": {"m": KEY}}),
-    Case(STORE.adding, {"meta": "n", "key": KEY}),
-    Case(STORE.create, {"entropy": entropy}),
-    Case(STORE.merged, {"other": {"n": KEY}}),
-    Case(STORE.without, {"metas": ["m"]}),
+    Case(STORE.with_key, {"meta": "n", "key": KEY}),
+    Case(STORE.create_key, {"entropy": entropy}),
+    Case(STORE.with_keys, {"other": {"n": KEY}}),
+    Case(STORE.without_keys, {"metas": ["m"]}),
     Case(keystores.open_keystore, {"response": {"keystore": SEALED}, "key": SECRET, "limits": LIMITS}),
     Case(keystores.seal_keystore, {"keystore": STORE, "key": SECRET, "entropy": entropy}),
     Case(module_ids.derive_module_id, {"model": "kayra-v1", "data": "a"}),
@@ -124,10 +124,11 @@ CASES = [
     Case(multipart.decode, {"content_type": FORM, "body": BODY, "limits": LIMITS}),
     Case(picture_metadata.Metadata, {"texts": {"a": "b"}}),
     Case(
-        picture_metadata.Metadata.of, {"comment": {}, "description": "a", "source": "b", "seconds": 1.0, "title": "c"}
+        picture_metadata.Metadata.from_comment,
+        {"comment": {}, "description": "a", "source": "b", "seconds": 1.0, "title": "c"},
     ),
     Case(METADATA.parameters, {"limits": LIMITS}),
-    Case(METADATA.signed, {"pixels": RGBA, "seed": KEY}),
+    Case(METADATA.with_signature, {"pixels": RGBA, "seed": KEY}),
     Case(picture_metadata.read_metadata, {"data": PNG, "limits": LIMITS}),
     Case(picture_metadata.read_copies, {"data": PNG, "limits": LIMITS}),
     Case(picture_metadata.read_hidden_metadata, {"alpha": ALPHA, "limits": LIMITS}),
@@ -154,7 +155,7 @@ CASES = [
     Case(objects.open_object, {"stored": STORED, "keystore": STORE, "limits": LIMITS}),
     Case(objects.open_objects, {"stored": [STORED], "keystore": STORE, "limits": LIMITS}),
     Case(objects.seal_object, {"opened": NEW, "keystore": STORE, "content": {"a": 2}, "entropy": entropy}),
-    Case(objects.StoredObject.of, {"document": {}}),
+    Case(objects.StoredObject.from_json, {"document": {}}),
     Case(picture_signature.public_key, {"seed": KEY}),
     Case(picture_signature.sign, {"pixels": RGBA, "comment": "{}", "seed": KEY}),
     Case(picture_signature.verify, {"pixels": RGBA, "comment": "{}", "key": picture_signature.VERIFY_KEY}),
@@ -169,8 +170,8 @@ CASES = [
     Case(token_packing.pack, {"tokens": [1], "width": 2}),
     Case(token_packing.unpack, {"text": "AQA=", "width": 2}),
     Case(vibe_files.StoredVibe, {"document": VIBE.document}),
-    Case(vibe_files.StoredVibe.of_image, {"image": PNG, "created_at": 1, "thumbnail": JPEG}),
-    Case(vibe_files.StoredVibe.of_encoding, {"encoding": b"a", "model_key": "v4full", "created_at": 1}),
+    Case(vibe_files.StoredVibe.from_image, {"image": PNG, "created_at": 1, "thumbnail": JPEG}),
+    Case(vibe_files.StoredVibe.from_encoding, {"encoding": b"a", "model_key": "v4full", "created_at": 1}),
     Case(VIBE.encoding, {"model_key": "v4full", "information_extracted": 1.0}),
     Case(VIBE.with_encoding, {"model_key": "v4full", "information_extracted": 1.0, "encoding": b"a"}),
     Case(vibe_files.read_vibe_file, {"data": vibe_files.write_vibe_file(VIBE), "limits": LIMITS}),

@@ -54,13 +54,13 @@ def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
     content = bytes(data).removeprefix(_PREFIX)
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4])
     if order is None:
-        raise _wrong("no EXIF")
+        raise _damage_error("no EXIF")
     try:
-        return _texts(content, order)
+        return _read_texts(content, order)
     except struct.error:
         pass  # and raise below: something was looked for behind the end
     except UnicodeDecodeError:
-        raise _wrong("a text in its EXIF is not in its encoding") from None
+        raise _damage_error("a text in its EXIF is not in its encoding") from None
     raise Truncated("picture: its EXIF ends too early")
 
 
@@ -86,30 +86,30 @@ def write_exif(texts: Mapping[str, str]) -> bytes:
             values[_NUMBERS[name]] = text.encode() + b"\0"
     entries = [(number, _ASCII, values[number]) for number in sorted(values)]
     if not comment:
-        return b"II*\0" + (8).to_bytes(4, "little") + _directory(entries, 8)
+        return b"II*\0" + (8).to_bytes(4, "little") + _build_directory(entries, 8)
     camera = [*entries, (_CAMERA, _LONG, bytes(4))]
-    where = 8 + len(_directory(camera, 8))
+    where = 8 + len(_build_directory(camera, 8))
     camera[-1] = (_CAMERA, _LONG, where.to_bytes(4, "little"))
     camera.sort()
-    both = _directory(camera, 8) + _directory([(_COMMENT, _UNDEFINED, comment)], where)
+    both = _build_directory(camera, 8) + _build_directory([(_COMMENT, _UNDEFINED, comment)], where)
     return b"II*\0" + (8).to_bytes(4, "little") + both
 
 
-def _texts(data: bytes, order: str) -> dict[str, str]:
+def _read_texts(data: bytes, order: str) -> dict[str, str]:
     texts: dict[str, str] = {}
     (first,) = struct.unpack_from(order + "L", data, 4)
-    for number, kind, value in _entries(data, order, first):
+    for number, kind, value in _iter_entries(data, order, first):
         if number in _TAGS and kind == _ASCII:
             texts.setdefault(_TAGS[number], value.split(b"\0", 1)[0].decode())
         elif number == _CAMERA and kind == _LONG and USER_COMMENT not in texts:
             (camera,) = struct.unpack_from(order + "L", value)
-            for inner, _, comment in _entries(data, order, camera):
+            for inner, _, comment in _iter_entries(data, order, camera):
                 if inner == _COMMENT:
-                    texts[USER_COMMENT] = _comment(comment, order)
+                    texts[USER_COMMENT] = _decode_comment(comment, order)
     return texts
 
 
-def _entries(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, bytes]]:
+def _iter_entries(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, bytes]]:
     """Tag, type and bytes of the entries in a directory that may matter."""
     (count,) = struct.unpack_from(order + "H", data, at)
     wanted = {*_TAGS, _CAMERA, _COMMENT}
@@ -125,17 +125,17 @@ def _entries(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, bytes
         yield number, kind, struct.unpack_from(f"{min(size, len(data) + 1)}s", data, start)[0]
 
 
-def _comment(value: bytes, order: str) -> str:
+def _decode_comment(value: bytes, order: str) -> str:
     encoding = _MARKS.get(value[:8], "")
     if encoding == "utf-16":
         bom = value[8:10] in (b"\xff\xfe", b"\xfe\xff")
         encoding = "utf-16" if bom else "utf-16-le" if order == "<" else "utf-16-be"
     if not encoding:
-        raise _wrong("the comment in its EXIF has no encoding that is known")
+        raise _damage_error("the comment in its EXIF has no encoding that is known")
     return value[8:].decode(encoding).rstrip("\0")
 
 
-def _directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
+def _build_directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
     """A directory that stands at ``at``, and behind it what does not fit into its entries."""
     behind = at + 2 + 12 * len(entries) + 4
     head, tail = bytearray(len(entries).to_bytes(2, "little")), bytearray()
@@ -149,5 +149,5 @@ def _directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
     return bytes(head + bytes(4) + tail)
 
 
-def _wrong(problem: str) -> RemoteProtocolError:
+def _damage_error(problem: str) -> RemoteProtocolError:
     return RemoteProtocolError(f"picture: {problem}")

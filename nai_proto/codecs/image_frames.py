@@ -63,12 +63,12 @@ class FrameSplitter:
         if type(data) is not bytes:
             data = BYTES.convert(data, "data")
         if self._closed:
-            raise self._refusal()
+            raise self._closed_error()
         frames: list[bytes | bytearray] = []
         try:
             at = self._resume(data, frames) if self._open else 0
             while at + _HEAD <= len(data):
-                end = at + self._size(data[at : at + _HEAD])
+                end = at + self._frame_size(data[at : at + _HEAD])
                 if end > len(data):
                     self._end = end - at
                     break
@@ -92,7 +92,7 @@ class FrameSplitter:
             LocalProtocolError: after the end or a failure.
         """
         if self._closed:
-            raise self._refusal()
+            raise self._closed_error()
         self._closed = True
         if self._open:
             size = f"a frame of {self._end}" if self._end > _HEAD else "the length of a frame"
@@ -106,7 +106,7 @@ class FrameSplitter:
             opened += data[:at]
             if len(opened) < _HEAD:
                 return len(data)
-            self._end = self._size(opened)
+            self._end = self._frame_size(opened)
         upto = at + self._end - len(opened)
         opened += data[at:upto] if at or upto < len(data) else data
         if upto > len(data):
@@ -116,14 +116,14 @@ class FrameSplitter:
         self._open, self._end = bytearray(), _HEAD
         return upto
 
-    def _size(self, head: bytes | bytearray) -> int:
+    def _frame_size(self, head: bytes | bytearray) -> int:
         """The size of a frame with its head."""
         size = int.from_bytes(head)
         if size > self._limit:
             raise LimitExceeded("frame", limit=self._limit, value=size)
         return _HEAD + size
 
-    def _refusal(self) -> LimitExceeded | LocalProtocolError:
+    def _closed_error(self) -> LimitExceeded | LocalProtocolError:
         failure, self._failure = self._failure, None
         return failure or LocalProtocolError("this image stream is over; the next one needs an object of its own")
 
@@ -150,9 +150,9 @@ class MessageDecoder(Generic[T]):
             return self._decode(data)
         except (ValueError, TypeError, RecursionError):
             pass  # and explain below: the decoder's error may hold the message. TypeError: a map as the key of a map
-        raise RemoteProtocolError(f"{where}: {self._problem(data)}")
+        raise RemoteProtocolError(f"{where}: {self._describe_problem(data)}")
 
-    def _problem(self, data: bytes | bytearray) -> str | Mismatch:
+    def _describe_problem(self, data: bytes | bytearray) -> str | Mismatch:
         try:
             message = msgspec.msgpack.decode(data)
         except RecursionError:

@@ -62,7 +62,7 @@ def encode_json(value: object) -> bytes:
     """
     try:
         data = msgspec.json.encode(value)
-        if b"null" not in data or _finite(value):
+        if b"null" not in data or _is_finite(value):
             return data
         problem = "a float is not finite"
     except UnicodeEncodeError:
@@ -144,11 +144,11 @@ def find_problem(
     except RecursionError:
         return "nested too deeply to be read"
     except ValueError:
-        return _syntax_problem(text)
+        return _find_syntax_problem(text)
     return find_mismatch(document if arrange is None else arrange(document), type, strict=strict)
 
 
-def _syntax_problem(text: str) -> str:
+def _find_syntax_problem(text: str) -> str:
     """Where a text stops being JSON. The standard library's decoder says it by a number, msgspec in words only."""
     import json
 
@@ -216,9 +216,9 @@ def service_error(data: bytes) -> StreamError | None:
         return None
     if answer.error is None and (answer.statusCode is None or answer.message is None):
         return None
-    codes = (answer.statusCode, _object(answer.error).get("code"))
+    codes = (answer.statusCode, _to_object(answer.error).get("code"))
     status = next((code for code in codes if isinstance(code, int) and 100 <= code <= 599), None)
-    said = excerpt(_message({"error": answer.error, "message": answer.message}))
+    said = excerpt(_find_message({"error": answer.error, "message": answer.message}))
     return StreamError(said or "an error without a message", status=status)
 
 
@@ -243,8 +243,8 @@ def error_message(body: bytes, content_type: str) -> str | None:
     try:
         document = msgspec.json.decode(text)
     except (ValueError, RecursionError):
-        document = _first_object(text)
-    said = excerpt(_message(_object(document)) or _text(document))
+        document = _parse_first_object(text)
+    said = excerpt(_find_message(_to_object(document)) or _to_text(document))
     if not said and body.strip() and (content_type in ("text/html", "application/xhtml+xml") or _HTML.match(body)):
         title = _TITLE.search(body)
         name = excerpt(title[1], 120) if title else ""
@@ -252,7 +252,7 @@ def error_message(body: bytes, content_type: str) -> str | None:
     return said or excerpt(body) or None
 
 
-def _first_object(text: str) -> object:
+def _parse_first_object(text: str) -> object:
     """The JSON object that a text begins with; None if with none."""
     from json import JSONDecoder  # msgspec reads whole texts only
 
@@ -262,35 +262,35 @@ def _first_object(text: str) -> object:
         return None
 
 
-def _message(answer: dict[str, Any]) -> str:
+def _find_message(answer: dict[str, Any]) -> str:
     """The first text in the order of docs/protocol/openai.md#91-bodies, or ``""``."""
     error = answer.get("error")
-    for place in (_object(error).get("message"), answer.get("message"), error, answer.get("detail")):
-        if text := _text(place):
+    for place in (_to_object(error).get("message"), answer.get("message"), error, answer.get("detail")):
+        if text := _to_text(place):
             return text
     return ""
 
 
-def _text(value: object, levels: int = 4) -> str:
+def _to_text(value: object, levels: int = 4) -> str:
     """The text that a value is or holds, or ``""``."""
     if isinstance(value, str):
         return value.strip()
     if not levels:
         return ""
     if isinstance(value, list):
-        return "; ".join(filter(None, (_text(item, levels - 1) for item in cast("list[object]", value))))
+        return "; ".join(filter(None, (_to_text(item, levels - 1) for item in cast("list[object]", value))))
     for key in ("message", "msg", "error", "detail", "code"):
-        if text := _text(_object(value).get(key), levels - 1):
+        if text := _to_text(_to_object(value).get(key), levels - 1):
             return text
     return ""
 
 
-def _object(value: object) -> dict[str, Any]:
+def _to_object(value: object) -> dict[str, Any]:
     """The value if it is a JSON object, else an empty one."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _finite(value: object) -> bool:
+def _is_finite(value: object) -> bool:
     """Whether all numbers are, in a value that could be encoded."""
     waiting: list[Any] = [msgspec.to_builtins(value, enc_hook=_nothing)]
     while waiting:
@@ -311,13 +311,13 @@ def _nothing(_: object) -> None:
 
 def check_depth(data: bytes | bytearray, most: int) -> None:
     """Raises LimitExceeded (``what`` is ``"JSON depth"``) for a document of more than ``most`` levels."""
-    if len(data) > most and _several(data, b"[", most) + _several(data, b"{", most) > most:
-        levels = _depth(data)
+    if len(data) > most and _count_up_to(data, b"[", most) + _count_up_to(data, b"{", most) > most:
+        levels = _measure_depth(data)
         if levels > most:
             raise LimitExceeded("JSON depth", limit=most, value=levels)
 
 
-def _several(data: bytes | bytearray, mark: bytes, most: int) -> int:
+def _count_up_to(data: bytes | bytearray, mark: bytes, most: int) -> int:
     """How often there is this byte, and no more than one above ``most``: long texts with few of it are passed in leaps."""
     at = -1
     for found in range(most + 1):
@@ -327,7 +327,7 @@ def _several(data: bytes | bytearray, mark: bytes, most: int) -> int:
     return most + 1
 
 
-def _depth(data: bytes | bytearray) -> int:
+def _measure_depth(data: bytes | bytearray) -> int:
     """How deep arrays and objects are nested; of what is not JSON, some number. Linear, without a step per byte."""
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")

@@ -65,15 +65,17 @@ def email_hash(email: str) -> str:
     Raises:
         InvalidRequestError: it holds a lone surrogate.
     """
-    return hashlib.sha256(_utf8("e-mail", email)).hexdigest()
+    return hashlib.sha256(_encode_utf8("e-mail", email)).hexdigest()
 
 
 def _derive(email: str, password: Password | str, domain: str, size: int, utf16: bool) -> bytes:
     check_type(password, (Password, str), "password", "a Password or a str")
     secret = (Password(password) if isinstance(password, str) else password).reveal()
-    secret_bytes = _utf8("password", secret)
-    head = _utf16_head(secret) if utf16 else secret[:_SALTED]
-    salt = hashlib.blake2b(head.encode() + _utf8("e-mail", email) + domain.encode(), digest_size=_SALT_SIZE).digest()
+    secret_bytes = _encode_utf8("password", secret)
+    head = _cut_utf16(secret) if utf16 else secret[:_SALTED]
+    salt = hashlib.blake2b(
+        head.encode() + _encode_utf8("e-mail", email) + domain.encode(), digest_size=_SALT_SIZE
+    ).digest()
     return hash_secret_raw(
         secret_bytes,
         salt,
@@ -86,11 +88,11 @@ def _derive(email: str, password: Password | str, domain: str, size: int, utf16:
     )
 
 
-def _utf16_head(text: str) -> str:
+def _cut_utf16(text: str) -> str:
     return text.encode("utf-16-le")[: 2 * _SALTED].decode("utf-16-le", "replace")
 
 
-def _utf8(what: str, text: str) -> bytes:
+def _encode_utf8(what: str, text: str) -> bytes:
     TEXT.check(text, what.replace("e-mail", "email"))
     try:
         return text.encode()

@@ -93,7 +93,7 @@ class Keystore(Mapping[str, bytes]):
         """
         return tuple(meta for meta, key in self.keys_by_meta.items() if len(key) != KEY_SIZE)
 
-    def adding(self, meta: str, key: bytes) -> Keystore:
+    def with_key(self, meta: str, key: bytes) -> Keystore:
         """This keystore with one more key, behind the others.
 
         Raises:
@@ -104,18 +104,18 @@ class Keystore(Mapping[str, bytes]):
         key = BYTES.convert(key, "key")
         if len(key) != KEY_SIZE:
             raise InvalidRequestError(f"an object key has {KEY_SIZE} bytes, not {len(key)}", parameter="key")
-        return self.merged({meta: key})
+        return self.with_keys({meta: key})
 
-    def create(self, entropy: Entropy = system_entropy) -> tuple[str, Keystore]:
+    def create_key(self, entropy: Entropy = system_entropy) -> tuple[str, Keystore]:
         """A new meta, and this keystore with a new key under it.
 
         Args:
             entropy: draws both.
         """
-        meta = _uuid(draw_bytes(entropy, _UUID_SIZE))
-        return meta, self.adding(meta, draw_bytes(entropy, KEY_SIZE))
+        meta = _format_uuid(draw_bytes(entropy, _UUID_SIZE))
+        return meta, self.with_key(meta, draw_bytes(entropy, KEY_SIZE))
 
-    def merged(self, other: Mapping[str, bytes]) -> Keystore:
+    def with_keys(self, other: Mapping[str, bytes]) -> Keystore:
         """This keystore and, behind its keys, those that only ``other`` has, whatever their size.
 
         Raises:
@@ -127,7 +127,7 @@ class Keystore(Mapping[str, bytes]):
             raise KeyConflict(f"{len(metas)} objects have another key already; neither may be lost", metas=metas)
         return replace(self, keys_by_meta={**self.keys_by_meta, **{meta: bytes(key) for meta, key in other.items()}})
 
-    def without(self, metas: Collection[str]) -> Keystore:
+    def without_keys(self, metas: Collection[str]) -> Keystore:
         """This keystore without some of its keys. What they sealed can never be opened again."""
         CONTAINER.check(metas, "metas", "a list of str")
         return replace(self, keys_by_meta={meta: key for meta, key in self.items() if meta not in metas})
@@ -141,7 +141,7 @@ def _check_keys(keys: Mapping[str, bytes], name: str) -> None:
         check_type(key, bytes, name, takes)
 
 
-def _uuid(drawn: bytes) -> str:
+def _format_uuid(drawn: bytes) -> str:
     """A UUID of version 4 (RFC 9562 §5.4), which metas are."""
     number = int.from_bytes(drawn) & ~(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48
     digits = f"{number:032x}"
@@ -229,7 +229,7 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = sys
     check_type(key, EncryptionKey, "key", "an EncryptionKey")
     _check_keys(keystore, "keystore")
     keys = {meta: list(value) for meta, value in keystore.items()}
-    plaintext = _joined({**keystore.inner, "keys": encode_json(keys)})  # which stay in their place
+    plaintext = _join_fields({**keystore.inner, "keys": encode_json(keys)})  # which stay in their place
     payload = deflate(plaintext) if keystore.compressed else plaintext
     nonce = draw_bytes(entropy, NONCE_SIZE)
     box = crypto_secretbox(payload, nonce, key.reveal())
@@ -238,36 +238,36 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = sys
         "nonce": msgspec.json.encode(list(nonce)),
         "sdata": msgspec.json.encode(list(MARK + box if keystore.compressed else box)),
     }
-    return to_base64(_joined({**keystore.envelope, **known}))
+    return to_base64(_join_fields({**keystore.envelope, **known}))
 
 
 def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | None, dict[str, bytes]]:
     """Version, nonce, box (None for the empty text) and, if there is anything unusual, all fields in their order."""
-    usual = decode_or_none(_usual_envelope, data)
+    usual = decode_or_none(_read_usual_envelope, data)
     if usual is not None:
         return usual
-    fields = _fields(data, "bad envelope json", limits)
+    fields = _read_fields(data, "bad envelope json", limits)
     for name in ("version", "nonce", "sdata"):
         if name not in fields:
             raise Damaged(f"keystore: its envelope has no {name}", category=_MISSING)
     version = decode_or_none(_INTEGER.decode, fields["version"])
     if version is None:
         raise Damaged("keystore: its version is no integer", category="bad envelope json")
-    nonce = _bytes(decode_or_none(_INTEGERS.decode, fields["nonce"]))
-    sdata = None if fields["sdata"] == b'""' else _bytes(decode_or_none(_INTEGERS.decode, fields["sdata"]))
-    return version, _nonce(nonce), sdata, _unless(fields, "version", "nonce", "sdata")
+    nonce = _to_bytes(decode_or_none(_INTEGERS.decode, fields["nonce"]))
+    sdata = None if fields["sdata"] == b'""' else _to_bytes(decode_or_none(_INTEGERS.decode, fields["sdata"]))
+    return version, _check_nonce(nonce), sdata, _fields_if_unusual(fields, "version", "nonce", "sdata")
 
 
-def _usual_envelope(data: bytes) -> tuple[int, bytes, bytes, dict[str, bytes]] | None:
+def _read_usual_envelope(data: bytes) -> tuple[int, bytes, bytes, dict[str, bytes]] | None:
     head = _ENVELOPE.match(data)
     if head is None or not data.endswith(b"]}"):
         return None
     version, nonce = _INTEGER.decode(head[1]), bytes(_INTEGERS.decode(head[2]))
     sdata = b"".join(map(bytes, iter_json_chunks(_INTEGERS.decode, b"[]", data, head.end(), b",")))
-    return version, _nonce(nonce), sdata, {}
+    return version, _check_nonce(nonce), sdata, {}
 
 
-def _nonce(nonce: bytes) -> bytes:
+def _check_nonce(nonce: bytes) -> bytes:
     if len(nonce) != NONCE_SIZE:
         raise Damaged(f"keystore: a nonce has {NONCE_SIZE} bytes, not {len(nonce)}", category="bad nonce length")
     return nonce
@@ -275,17 +275,17 @@ def _nonce(nonce: bytes) -> bytes:
 
 def _read_inner(data: bytes, limits: Limits) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The keys and, if there is anything unusual, all fields in their order."""
-    usual = decode_or_none(_usual_inner, data)
+    usual = decode_or_none(_read_usual_inner, data)
     if usual is not None:
         return usual, {}
-    fields = _fields(data, "bad inner json", limits)
+    fields = _read_fields(data, "bad inner json", limits)
     keys = decode_or_none(_FIELDS.decode, fields.get("keys", b""))
     if keys is None:
         raise Damaged("keystore: what it seals has no object of keys", category="bad inner json")
-    return {meta: _odd_key(bytes(value)) for meta, value in keys.items()}, _unless(fields, "keys")
+    return {meta: _read_key(bytes(value)) for meta, value in keys.items()}, _fields_if_unusual(fields, "keys")
 
 
-def _usual_inner(data: bytes) -> dict[str, bytes] | None:
+def _read_usual_inner(data: bytes) -> dict[str, bytes] | None:
     head = _INNER.match(data)
     if head is None or not data.endswith(b"}}"):
         return None
@@ -293,12 +293,12 @@ def _usual_inner(data: bytes) -> dict[str, bytes] | None:
     return {meta: bytes(key) for piece in pieces for meta, key in piece.items()}
 
 
-def _unless(fields: dict[str, bytes], *usual: str) -> dict[str, bytes]:
+def _fields_if_unusual(fields: dict[str, bytes], *usual: str) -> dict[str, bytes]:
     """The fields, if they are not just the usual ones in their order."""
     return {} if tuple(fields) == usual else fields
 
 
-def _odd_key(value: bytes) -> bytes:
+def _read_key(value: bytes) -> bytes:
     """A key as a list of numbers, or in the two other forms that were met.
 
     See docs/protocol/content.md#21-bytes.
@@ -309,10 +309,10 @@ def _odd_key(value: bytes) -> bytes:
     if isinstance(document, dict):
         numbered = cast("dict[str, object]", document)
         document = [numbered.get(str(index)) for index in range(len(numbered))]
-    return _bytes(document)
+    return _to_bytes(document)
 
 
-def _fields(data: bytes, category: str, limits: Limits) -> dict[str, bytes]:
+def _read_fields(data: bytes, category: str, limits: Limits) -> dict[str, bytes]:
     """The fields of a JSON object, each as JSON."""
     check_depth(data, limits.json_depth)
     fields = decode_or_none(_FIELDS.decode, data)
@@ -321,7 +321,7 @@ def _fields(data: bytes, category: str, limits: Limits) -> dict[str, bytes]:
     return {name: bytes(value) for name, value in fields.items()}
 
 
-def _bytes(numbers: object) -> bytes:
+def _to_bytes(numbers: object) -> bytes:
     """Bytes from a list of integers."""
     if isinstance(numbers, list):
         try:
@@ -331,6 +331,6 @@ def _bytes(numbers: object) -> bytes:
     raise Damaged("keystore: bytes are lists of integers from 0 to 255", category=_RANGE)
 
 
-def _joined(fields: Mapping[str, bytes]) -> bytes:
+def _join_fields(fields: Mapping[str, bytes]) -> bytes:
     """A JSON object of fields that are JSON."""
     return b"{%b}" % b",".join(write_json(name) + b":" + value for name, value in fields.items())

@@ -96,18 +96,18 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Fo
         blank = whole.find(b"\r\n\r\n", at, at + limits.head)
         if end < 0 or blank < 0 or blank > end or whole[at:line].strip(b" \t"):
             break
-        parts.append(_part(whole[at:blank].decode("utf-8", "replace"), whole[blank + 4 : end]))
+        parts.append(_parse_part(whole[at:blank].decode("utf-8", "replace"), whole[blank + 4 : end]))
         at = end
     raise RemoteProtocolError("form: it is no multipart form, or is cut short")
 
 
-def _part(head: str, data: bytes) -> FormPart:
-    content_type, told = "text/plain", dict[str, str]()
+def _parse_part(head: str, data: bytes) -> FormPart:
+    content_type, parameters = "text/plain", dict[str, str]()
     for line in head.split("\r\n"):
         if found := _DISPOSITION.match(line):
-            told = {key.lower(): value for key, value in _PARAMETER.findall(found[1])}
+            parameters = {key.lower(): value for key, value in _PARAMETER.findall(found[1])}
         elif line.lower().startswith("content-type:"):
             content_type = line.partition(":")[2].strip()
-    if "name" not in told:
+    if "name" not in parameters:
         raise RemoteProtocolError("form: a part has no name")
-    return FormPart(told["name"], data, content_type, told.get("filename", ""))
+    return FormPart(parameters["name"], data, content_type, parameters.get("filename", ""))

@@ -70,7 +70,7 @@ class Metadata:
         TEXTS.convert(self.texts, "texts")
 
     @staticmethod
-    def of(
+    def from_comment(
         comment: Mapping[str, Any],
         *,
         description: str | None,
@@ -96,7 +96,7 @@ class Metadata:
             "Software": "NovelAI",
             "Source": source,
             "Generation_time": None if seconds is None else str(seconds),
-            "Comment": _dumped(comment),
+            "Comment": _dump_json(comment),
         }
         return Metadata({keyword: text for keyword, text in texts.items() if text is not None})
 
@@ -142,9 +142,9 @@ class Metadata:
             RemoteProtocolError: it is no JSON object.
         """
         LIMITS.check(limits, "limits")
-        return _object(self.comment, limits, "its comment") if self.comment is not None else {}
+        return _parse_object(self.comment, limits, "its comment") if self.comment is not None else {}
 
-    def signed(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
+    def with_signature(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
         """The same with a signature in its comment. Arguments and errors as `sign` has them."""
         return Metadata({**self.texts, "Comment": sign(pixels, self.comment or "{}", seed, alpha=alpha)}, self.place)
 
@@ -160,17 +160,19 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    found = _outside(data, limits)
+    found = _read_surrounding_text(data, limits)
     if found is not None and found.texts.keys() & {*_KEYWORDS}:
         return found
-    return _inside(data, limits) or found
+    return _read_alpha_copy(data, limits) or found
 
 
 def read_copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
     """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    return [found for found in (_outside(data, limits), _inside(data, limits)) if found is not None]
+    return [
+        found for found in (_read_surrounding_text(data, limits), _read_alpha_copy(data, limits)) if found is not None
+    ]
 
 
 def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
@@ -183,8 +185,8 @@ def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | 
     content = read_stealth(alpha, limits)
     if content is None:
         return None
-    document = _object(content, limits, "its copy in alpha")
-    return Metadata({keyword: _text(value) for keyword, value in document.items()}, Place.ALPHA)
+    document = _parse_object(content, limits, "its copy in alpha")
+    return Metadata({keyword: _to_text(value) for keyword, value in document.items()}, Place.ALPHA)
 
 
 def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) -> bytes:
@@ -198,7 +200,7 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
     check_type(metadata, Metadata, "metadata", "Metadata")
     LIMITS.check(limits, "limits")
     if is_webp(data):
-        return with_webp_text(data, _tags(metadata.texts), limits)
+        return with_webp_text(data, _tags_from_texts(metadata.texts), limits)
     return with_png_text(data, metadata.texts, limits)
 
 
@@ -224,28 +226,32 @@ def write_picture(
     check_type(metadata, Metadata, "metadata", "Metadata")
     if image_format not in ("png", "webp"):
         raise InvalidRequestError("image_format is 'png' or 'webp'", parameter="image_format")
-    content = _dumped({keyword: text for keyword, text in metadata.texts.items() if keyword != "Title"}).encode()
+    content = _dump_json({keyword: text for keyword, text in metadata.texts.items() if keyword != "Title"}).encode()
     try:
         drawn = with_stealth(pixels, content, transparent=transparent)
     except InvalidRequestError:
         if transparent and pixels.alpha is None:
             raise
         drawn = pixels if transparent else pixels.with_alpha(b"\xff" * pixels.area)
-    return write_webp(drawn, _tags(metadata.texts)) if image_format == "webp" else write_png(drawn, metadata.texts)
+    return (
+        write_webp(drawn, _tags_from_texts(metadata.texts))
+        if image_format == "webp"
+        else write_png(drawn, metadata.texts)
+    )
 
 
-def _outside(data: bytes, limits: Limits) -> Metadata | None:
+def _read_surrounding_text(data: bytes, limits: Limits) -> Metadata | None:
     """What stands around the pixels."""
     if data.startswith(SIGNATURE):
         texts, place = read_png_text(data, limits), Place.TEXT
     elif is_webp(data):
-        texts, place = _from_tags(read_webp_text(data, limits), limits), Place.EXIF
+        texts, place = _texts_from_tags(read_webp_text(data, limits), limits), Place.EXIF
     else:
         raise RemoteProtocolError("picture: neither PNG nor WebP")
     return Metadata(texts, place) if texts else None
 
 
-def _inside(data: bytes, limits: Limits) -> Metadata | None:
+def _read_alpha_copy(data: bytes, limits: Limits) -> Metadata | None:
     """What stands in the pixels, if they are of a form that can hold it."""
     if is_webp(data):
         fits = find_lossless(data, limits) is not None
@@ -256,34 +262,34 @@ def _inside(data: bytes, limits: Limits) -> Metadata | None:
     return None if alpha is None else read_hidden_metadata(alpha, limits)
 
 
-def _from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
+def _texts_from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
     """The texts of EXIF; a comment that is no JSON, as other programs write it, is one of them."""
     texts = {_TAGS.get(tag, tag): text for tag, text in tags.items() if tag not in ("Software", _COMMENT)}
     if "Software" in tags:
         texts["Source"] = tags["Software"]
     if _COMMENT in tags:
         try:
-            document = _object(tags[_COMMENT], limits, "its EXIF")
+            document = _parse_object(tags[_COMMENT], limits, "its EXIF")
         except LimitExceeded:
             raise
         except RemoteProtocolError:
             texts[_COMMENT] = tags[_COMMENT]
         else:
-            texts |= {keyword: _text(value) for keyword, value in document.items()}
+            texts |= {keyword: _to_text(value) for keyword, value in document.items()}
     return texts
 
 
-def _tags(texts: Mapping[str, str]) -> dict[str, str]:
+def _tags_from_texts(texts: Mapping[str, str]) -> dict[str, str]:
     """The texts as tags of EXIF: what has none of its own is in the comment."""
     tags = {tag: texts[keyword] for tag, keyword in _TAGS.items() if texts.get(keyword)}
     tags |= {tag: texts[tag] for tag in _OTHER_TAGS if texts.get(tag)}
     if texts.get("Source"):
         tags["Software"] = texts["Source"]
     rest = {key: text for key, text in texts.items() if not (text and (key in _OTHER_TAGS or key in _TAGS.values()))}
-    return {**tags, _COMMENT: _dumped(rest)}
+    return {**tags, _COMMENT: _dump_json(rest)}
 
 
-def _object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any]:
+def _parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any]:
     try:
         encoded = text if isinstance(text, bytes) else text.encode()
         check_depth(encoded, limits.json_depth)
@@ -295,12 +301,12 @@ def _object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any]:
     raise RemoteProtocolError(f"picture: {where} is no JSON object")
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     """A text of a copy; what should be one and is not, as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _dumped(value: Mapping[str, Any]) -> str:
+def _dump_json(value: Mapping[str, Any]) -> str:
     try:
         return json.dumps({**value})
     except (TypeError, ValueError, RecursionError) as error:

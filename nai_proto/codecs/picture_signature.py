@@ -67,7 +67,7 @@ def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool =
     check_type(pixels, Pixels, "pixels", "Pixels")
     TEXT.check(comment, "comment")
     seed = BYTES.convert(seed, "seed")
-    document = _parsed(comment)
+    document = _parse_comment(comment)
     if document is None:
         raise InvalidRequestError("the comment of a picture is a JSON object", parameter="comment")
     if len(seed) != _KEY:
@@ -76,7 +76,7 @@ def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool =
         raise InvalidRequestError("a picture without alpha has none to sign", parameter="alpha")
     document.pop(_NAME, None)
     private = crypto_sign_seed_keypair(seed)[1]
-    signature = crypto_sign(_seen(pixels, alpha) + _written(document), private)[:_SIGNATURE]
+    signature = crypto_sign(_signed_pixels(pixels, alpha) + _dump_comment(document), private)[:_SIGNATURE]
     return json.dumps({**document, _NAME: binascii.b2a_base64(signature, newline=False).decode()})
 
 
@@ -93,7 +93,7 @@ def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
     key = BYTES.convert(key, "key")
     if len(key) != _KEY:
         raise InvalidRequestError(f"a public key has {_KEY} bytes", parameter="key")
-    document = _parsed(comment)
+    document = _parse_comment(comment)
     said = None if document is None else document.pop(_NAME, None)
     if document is None or not isinstance(said, str):
         return False
@@ -101,23 +101,25 @@ def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
         signature = binascii.a2b_base64(said.encode(), strict_mode=True)
     except ValueError:
         return False
-    text = _written(document)
+    text = _dump_comment(document)
     rules = (False, True) if pixels.channels == 4 else (False,)
-    return len(signature) == _SIGNATURE and any(_opens(signature + _seen(pixels, alpha) + text, key) for alpha in rules)
+    return len(signature) == _SIGNATURE and any(
+        _is_valid(signature + _signed_pixels(pixels, alpha) + text, key) for alpha in rules
+    )
 
 
-def _seen(pixels: Pixels, alpha: bool) -> bytes:
+def _signed_pixels(pixels: Pixels, alpha: bool) -> bytes:
     """The pixels' part of what is signed."""
     if not alpha or pixels.alpha is None:
         return pixels.rgb
     return pixels.with_alpha(pixels.alpha.data.translate(_NO_BIT)).data
 
 
-def _written(document: dict[str, Any]) -> bytes:
+def _dump_comment(document: dict[str, Any]) -> bytes:
     return json.dumps(document).encode()
 
 
-def _parsed(comment: str) -> dict[str, Any] | None:
+def _parse_comment(comment: str) -> dict[str, Any] | None:
     try:
         document: object = json.loads(comment)
     except (ValueError, RecursionError):
@@ -125,7 +127,7 @@ def _parsed(comment: str) -> dict[str, Any] | None:
     return cast("dict[str, Any]", document) if isinstance(document, dict) else None
 
 
-def _opens(signed: bytes, key: bytes) -> bool:
+def _is_valid(signed: bytes, key: bytes) -> bool:
     try:
         crypto_sign_open(signed, key)
     except BadSignatureError:

@@ -72,7 +72,7 @@ def decode_colours(data: bytes, limits: Limits) -> ImageData:
         LimitExceeded: the header claims more than `Limits.pixels`, or more than Pillow decodes.
         RemoteProtocolError: the file is damaged, or has none of these formats.
     """
-    return _decode(data, limits, lambda image: _samples(_with_colours(image)))
+    return _decode(data, limits, lambda image: _take_samples(_convert_to_colours(image)))
 
 
 def decode_grey(data: bytes, limits: Limits) -> ImageData:
@@ -80,15 +80,15 @@ def decode_grey(data: bytes, limits: Limits) -> ImageData:
 
     Takes and raises what `decode_colours` does.
     """
-    return _decode(data, limits, lambda image: _samples(_grey(image)))
+    return _decode(data, limits, lambda image: _take_samples(_convert_to_grey(image)))
 
 
 def decode_alpha(data: bytes, limits: Limits) -> ImageData | None:
     """Return alpha alone, None if there is none. Takes and raises what `decode_colours` does."""
 
     def alpha(image: Image) -> ImageData | None:
-        colours = _with_colours(image)
-        return _samples(colours.getchannel("A")) if colours.mode == "RGBA" else None
+        colours = _convert_to_colours(image)
+        return _take_samples(colours.getchannel("A")) if colours.mode == "RGBA" else None
 
     return _decode(data, limits, alpha)
 
@@ -136,7 +136,7 @@ def encode_image(
         MissingExtra: Pillow is not installed.
     """
     pillow = _import_pillow(f"writing {image_format}")
-    return _saved(pillow.Image.frombytes(mode, (image.width, image.height), image.data), image_format, **options)
+    return _save(pillow.Image.frombytes(mode, (image.width, image.height), image.data), image_format, **options)
 
 
 class _Pillow(NamedTuple):
@@ -176,12 +176,12 @@ def _import_pillow(purpose: str) -> _Pillow:
 
 def _decode(data: bytes, limits: Limits, convert: Callable[[Image], T]) -> T:
     """Return what ``convert`` makes of the first frame. Raises what `decode_colours` raises."""
-    image_format = _format_of(data)
+    image_format = _detect_format(data)
     if image_format is None:
         raise RemoteProtocolError("picture: no PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF")
     pillow = _import_pillow(f"reading the pixels of this {image_format}")
     if image_format == "PNG":
-        data = _essential_png(data, limits)
+        data = _strip_png(data, limits)
     elif image_format == "WEBP":
         deque(iter_webp_chunks(data, limits), maxlen=0)  # opening a WebP takes memory for its pixels
     area = 0
@@ -215,12 +215,12 @@ def _resize(data: bytes, size: tuple[int, int], limits: Limits, change: Callable
     pillow = _import_pillow("scaling an image")
 
     def resized(image: Image) -> bytes:
-        return _saved(change(pillow, _with_colours(pillow.ImageOps.exif_transpose(image))), "PNG")
+        return _save(change(pillow, _convert_to_colours(pillow.ImageOps.exif_transpose(image))), "PNG")
 
     return _decode(data, limits, resized)
 
 
-def _format_of(data: bytes) -> str | None:
+def _detect_format(data: bytes) -> str | None:
     """Return Pillow's name for the format that a file begins as, None for one that is not read."""
     if data.startswith(SIGNATURE):
         return "PNG"
@@ -237,7 +237,7 @@ def _format_of(data: bytes) -> str | None:
     return "AVIF" if data[4:8] == b"ftyp" and data[8:12] in _AVIF_BRANDS else None
 
 
-def _essential_png(data: bytes, limits: Limits) -> bytes:
+def _strip_png(data: bytes, limits: Limits) -> bytes:
     """Return the PNG with only the chunks that its pixels depend on. Transparency is that of a palette or a channel.
 
     Raises what `iter_png_chunks` raises.
@@ -247,33 +247,33 @@ def _essential_png(data: bytes, limits: Limits) -> bytes:
     return SIGNATURE + b"".join(build_png_chunk(kind, bytes(content)) for kind, content in found if kind in kept)
 
 
-def _with_colours(image: Image) -> Image:
+def _convert_to_colours(image: Image) -> Image:
     """Return the image as RGB, or as RGBA if it has any alpha."""
     if image.mode in ("RGB", "RGBA"):
         return image
     if image.has_transparency_data:
         return image.convert("RGBA")
-    return _eight_bits(image).convert("RGB")
+    return _reduce_to_8_bits(image).convert("RGB")
 
 
-def _grey(image: Image) -> Image:
+def _convert_to_grey(image: Image) -> Image:
     if image.mode in ("1", "L", "LA", "F") or image.mode.startswith("I"):
-        return _eight_bits(image).convert("L")
-    return _with_colours(image).getchannel("R")
+        return _reduce_to_8_bits(image).convert("L")
+    return _convert_to_colours(image).getchannel("R")
 
 
-def _eight_bits(image: Image) -> Image:
+def _reduce_to_8_bits(image: Image) -> Image:
     """Return an image of 16-bit grey by the upper half of each sample; any other as it is."""
     if not image.mode.startswith("I;16"):
         return image
     return image.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
 
 
-def _samples(image: Image) -> ImageData:
+def _take_samples(image: Image) -> ImageData:
     return ImageData(image.width, image.height, image.tobytes())
 
 
-def _saved(image: Image, image_format: str, **options: Any) -> bytes:
+def _save(image: Image, image_format: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, image_format, **options)
     return out.getvalue()

@@ -108,7 +108,7 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    rows = _plain_rows(data, limits)
+    rows = _read_plain_rows(data, limits)
     if rows is None:
         return Pixels(*decode_colours(data, limits))
     width, height, restored = rows.header.width, rows.header.height, rows.restore()
@@ -138,7 +138,7 @@ def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
         head = read_png_header(data, limits)
         if has_plain_rows(head) and head.colour in (0, 2):
             return None
-    rows = _plain_rows(data, limits)
+    rows = _read_plain_rows(data, limits)
     if rows is not None:
         return Plane(rows.header.width, rows.header.height, rows.restore_channel(rows.channels - 1))
     alpha = decode_alpha(data, limits)
@@ -151,7 +151,7 @@ def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    rows = _plain_rows(data, limits)
+    rows = _read_plain_rows(data, limits)
     if rows is None:
         return Plane(*decode_grey(data, limits))
     return Plane(rows.header.width, rows.header.height, rows.restore_channel(0))
@@ -212,7 +212,7 @@ def _check_sides(pixels: Pixels | Plane, largest: int, image_format: str) -> Non
         raise InvalidRequestError(f"a {image_format} has sides of at most {largest} pixels", parameter="pixels")
 
 
-def _plain_rows(data: bytes, limits: Limits) -> FilteredRows | None:
+def _read_plain_rows(data: bytes, limits: Limits) -> FilteredRows | None:
     """Return the rows of a PNG that the standard library is to restore, None of what is left to Pillow.
 
     Raises what `read_rows` raises.

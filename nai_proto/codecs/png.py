@@ -64,15 +64,15 @@ def iter_png_chunks(
     """
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
-    return ((kind, content) for kind, content, _ in _placed(memoryview(data), limits))
+    return ((kind, content) for kind, content, _ in _iter_placed_chunks(memoryview(data), limits))
 
 
 def read_png_header(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PngHeader:
     """What the first chunk says, checked. Raises what `iter_png_chunks` raises."""
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
-    _, content, _ = next(_placed(memoryview(data), limits))
-    return _header(content, limits)
+    _, content, _ = next(_iter_placed_chunks(memoryview(data), limits))
+    return _parse_header(content, limits)
 
 
 def build_png_chunk(kind: bytes, content: bytes) -> bytes:
@@ -99,9 +99,9 @@ def read_png_text(data: bytes | bytearray | memoryview, limits: Limits = Limits(
     LIMITS.check(limits, "limits")
     texts: dict[str, str] = {}
     left = limits.picture_text
-    for kind, content, _ in _placed(memoryview(data), limits):
+    for kind, content, _ in _iter_placed_chunks(memoryview(data), limits):
         if kind in _TEXTS:
-            keyword, value, size = _text(kind, content, left, limits)
+            keyword, value, size = _parse_text(kind, content, left, limits)
             left -= size
             texts.setdefault(keyword, value)
     return texts
@@ -123,19 +123,19 @@ def with_png_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits
     LIMITS.check(limits, "limits")
     out = bytearray(data[:_HEADER_END])
     for keyword, text in texts.items():
-        out += _text_chunk(keyword, text)
+        out += _build_text_chunk(keyword, text)
     kept = _HEADER_END
-    for kind, content, at in _placed(memoryview(data), limits):
+    for kind, content, at in _iter_placed_chunks(memoryview(data), limits):
         if kind in _TEXTS:
             out += data[kept:at]
             kept = at + 12 + len(content)
     return bytes(out + data[kept:])
 
 
-def _placed(data: memoryview, limits: Limits) -> Iterator[tuple[bytes, memoryview, int]]:
+def _iter_placed_chunks(data: memoryview, limits: Limits) -> Iterator[tuple[bytes, memoryview, int]]:
     """Every chunk, and where it begins."""
     if bytes(data[: len(SIGNATURE)]) != SIGNATURE:
-        raise _wrong("no PNG")
+        raise _damage_error("no PNG")
     at, first = len(SIGNATURE), True
     while True:
         start = at + 8
@@ -145,34 +145,34 @@ def _placed(data: memoryview, limits: Limits) -> Iterator[tuple[bytes, memoryvie
             raise Truncated("picture: the PNG ends too early")
         kind = bytes(data[at + 4 : start])
         if not _KIND.fullmatch(kind) or size > _LARGEST:
-            raise _wrong("what should be a chunk is none")
+            raise _damage_error("what should be a chunk is none")
         if first is not (kind == b"IHDR"):
-            raise _wrong("its header is not what comes first, and once")
+            raise _damage_error("its header is not what comes first, and once")
         if accelerators.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4]):
-            raise _wrong("the checksum of a chunk is wrong")
+            raise _damage_error("the checksum of a chunk is wrong")
         if first:
-            _header(data[start:end], limits)
+            _parse_header(data[start:end], limits)
         yield kind, data[start:end], at
         if kind == b"IEND":
             return
         at, first = end + 4, False
 
 
-def _header(content: memoryview, limits: Limits) -> PngHeader:
+def _parse_header(content: memoryview, limits: Limits) -> PngHeader:
     if len(content) != _HEADER.size:
-        raise _wrong("its header has another size")
+        raise _damage_error("its header has another size")
     width, height, depth, colour, method, filters, interlace = _HEADER.unpack(content)
     if not (0 < width <= _LARGEST and 0 < height <= _LARGEST) or method or filters or interlace > 1:
-        raise _wrong("its header has values that none can have")
+        raise _damage_error("its header has values that none can have")
     if width * height > limits.pixels:
         raise LimitExceeded("pixels", limit=limits.pixels, value=width * height)
     return PngHeader(width, height, depth, colour, bool(interlace))
 
 
-def _text(kind: bytes, content: memoryview, left: int, limits: Limits) -> tuple[str, str, int]:
+def _parse_text(kind: bytes, content: memoryview, left: int, limits: Limits) -> tuple[str, str, int]:
     """Keyword and text of a chunk, and how much it counts."""
     if len(content) > left:
-        raise _too_much(len(content), left, limits)
+        raise _text_limit_error(len(content), left, limits)
     keyword, found, value = bytes(content).partition(b"\0")
     packed = kind == b"zTXt"
     if kind == b"iTXt":
@@ -182,17 +182,17 @@ def _text(kind: bytes, content: memoryview, left: int, limits: Limits) -> tuple[
     elif packed:
         found, value = found if value[:1] == b"\0" else b"", value[1:]
     if not found:
-        raise _wrong("a text is damaged")
+        raise _damage_error("a text is damaged")
     if packed:
-        value = _inflated(value, left, limits)
+        value = _inflate_text(value, left, limits)
     try:
         return keyword.decode("latin-1"), value.decode("utf-8" if kind == b"iTXt" else "latin-1"), len(value)
     except UnicodeDecodeError:
         pass  # and raise below: the codec's error holds the text
-    raise _wrong("a text is not UTF-8")
+    raise _damage_error("a text is not UTF-8")
 
 
-def _inflated(packed: bytes, left: int, limits: Limits) -> bytes:
+def _inflate_text(packed: bytes, left: int, limits: Limits) -> bytes:
     stream = zlib.decompressobj()
     try:
         value = stream.decompress(packed, left + 1)
@@ -200,17 +200,17 @@ def _inflated(packed: bytes, left: int, limits: Limits) -> bytes:
         pass
     else:
         if len(value) > left:
-            raise _too_much(len(value), left, limits)
+            raise _text_limit_error(len(value), left, limits)
         if stream.eof:
             return value
-    raise _wrong("a text does not inflate")
+    raise _damage_error("a text does not inflate")
 
 
-def _too_much(size: int, left: int, limits: Limits) -> LimitExceeded:
+def _text_limit_error(size: int, left: int, limits: Limits) -> LimitExceeded:
     return LimitExceeded("picture text", limit=limits.picture_text, value=limits.picture_text - left + size)
 
 
-def _text_chunk(keyword: str, text: str) -> bytes:
+def _build_text_chunk(keyword: str, text: str) -> bytes:
     problem = "a keyword of 1 to 79 characters of Latin-1 is expected"
     try:
         name = keyword.encode("latin-1")
@@ -229,5 +229,5 @@ def _is_latin1(text: str) -> bool:
     return text.isascii() or max(text) <= "\xff"
 
 
-def _wrong(problem: str) -> RemoteProtocolError:
+def _damage_error(problem: str) -> RemoteProtocolError:
     return RemoteProtocolError(f"picture: {problem}")

@@ -58,9 +58,9 @@ class FilteredRows:
             row = self.raw[at + 1 + channel : at + self.stride : self.channels]
             match self.raw[at]:
                 case 1:
-                    above = _running_sums(row)
+                    above = _accumulate(row)
                 case 2:
-                    above = _sums(row, above)
+                    above = _add(row, above)
                 case 3:
                     above = _restore_average(row, above)
                 case 4:
@@ -112,7 +112,7 @@ def read_rows(data: bytes, header: PngHeader, limits: Limits) -> FilteredRows:
 def encode_png(width: int, height: int, data: bytes) -> bytes:
     """Return a PNG with these pixels, which may be grey, RGB or RGBA; each row is filtered by the one above."""
     stride = len(data) // height
-    rows = _differences(data, bytes(stride) + data[:-stride])
+    rows = _subtract(data, bytes(stride) + data[:-stride])
     filtered = b"".join(bytes((_UP,)) + rows[at : at + stride] for at in range(0, len(rows), stride))
     head = struct.pack(">2L5B", width, height, 8, _COLOURS[stride // width], 0, 0, 0)
     return (
@@ -129,29 +129,29 @@ def encode_png(width: int, height: int, data: bytes) -> bytes:
 # from none; the highest bits themselves are set right by exclusive or.
 
 
-def _sums(a: bytes, b: bytes) -> bytes:
+def _add(a: bytes, b: bytes) -> bytes:
     high = int.from_bytes(b"\x80" * len(a))
-    return _sum(int.from_bytes(a), int.from_bytes(b), high).to_bytes(len(a))
+    return _add_numbers(int.from_bytes(a), int.from_bytes(b), high).to_bytes(len(a))
 
 
-def _differences(a: bytes, b: bytes) -> bytes:
+def _subtract(a: bytes, b: bytes) -> bytes:
     high = int.from_bytes(b"\x80" * len(a))
     x, y = int.from_bytes(a), int.from_bytes(b)
     return (((x | high) - (y & ~high)) ^ ((x ^ ~y) & high)).to_bytes(len(a))
 
 
-def _running_sums(row: bytes) -> bytes:
+def _accumulate(row: bytes) -> bytes:
     """Return each byte plus all before it: add the byte one before, then of the result the one two before, four …"""
     high = int.from_bytes(b"\x80" * len(row), "little")
     all_bits = (1 << 8 * len(row)) - 1
     total, step = int.from_bytes(row, "little"), 1
     while step < len(row):
-        total = _sum(total, total << 8 * step & all_bits, high)
+        total = _add_numbers(total, total << 8 * step & all_bits, high)
         step *= 2
     return total.to_bytes(len(row), "little")
 
 
-def _sum(x: int, y: int, high: int) -> int:
+def _add_numbers(x: int, y: int, high: int) -> int:
     return ((x & ~high) + (y & ~high)) ^ ((x ^ y) & high)
 
 

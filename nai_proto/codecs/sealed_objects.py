@@ -80,7 +80,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     "What else its JSON has, and values of a wrong type."
 
     @classmethod
-    def of(cls, document: object) -> StoredObject:
+    def from_json(cls, document: object) -> StoredObject:
         """An object from its JSON, whatever that is."""
         left = dict(cast("dict[str, object]", document)) if isinstance(document, dict) else {}
         fields = {
@@ -90,7 +90,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def document(self) -> dict[str, object]:
-        """Its JSON: what `of` makes this object of."""
+        """Its JSON: what `from_json` makes this object of."""
         present = (name for name in _FIELD_TYPES if getattr(self, name) is not None)
         fields = {name: getattr(self, name) for name in present if name not in _NAMES or getattr(self, name)}
         return {**fields, **self.extra}
@@ -205,7 +205,7 @@ def replace_content(opened: OpenedObject, content: Mapping[str, object]) -> Open
             f"this object did not open ({opened.category}); it is not overwritten", parameter="opened"
         )
     written = write_json(content, "content")
-    return opened if _holds(opened, written) else replace(opened, plaintext=written)
+    return opened if _has_content(opened, written) else replace(opened, plaintext=written)
 
 
 def seal_object(
@@ -244,7 +244,7 @@ def seal_object(
     return _seal(opened.plaintext, key, opened.compressed, entropy)
 
 
-def _holds(opened: OpenedObject, written: bytes) -> bool:
+def _has_content(opened: OpenedObject, written: bytes) -> bool:
     """Is this its content already, spacing aside? Compared as JSON: to Python 1, 1.0 and True are equal."""
     try:
         return write_json(opened.json()) == written

@@ -114,14 +114,14 @@ def read_json(data: bytes) -> object:
         ValueError: it is none. The error holds the document, so `decode_or_none` it.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(data.decode(), parse_constant=_no_constant, parse_int=_integer)
+    return json.loads(data.decode(), parse_constant=_reject_constant, parse_int=_parse_integer)
 
 
-def _no_constant(name: str) -> Never:
+def _reject_constant(name: str) -> Never:
     raise ValueError(name)
 
 
-def _integer(digits: str) -> int | float:
+def _parse_integer(digits: str) -> int | float:
     """Python reads no integers of thousands of digits; to JavaScript they are floats in any case."""
     return int(digits) if len(digits) < _DIGITS else float(digits)
 

@@ -134,30 +134,30 @@ class _Machine(ABC, Generic[_E]):
                 data = self._resume(data, events)
             if 13 not in data and 0 not in data and len(data) <= self._harmless:  # no CR, and no NUL in an id
                 end = data.rfind(b"\n\n") + 2
-                if end > 1 and (usual := self._usual(data, end)):
+                if end > 1 and (usual := self._match_usual_blocks(data, end)):
                     events += usual
                     data = data[end:]
             if data:
-                self._lines(data, events)
+                self._parse_lines(data, events)
         except LimitExceeded as failure:
-            self._end()
+            self._close()
             if not events:
                 raise
             self._failure = failure
         return events
 
     @abstractmethod
-    def _event(self) -> _E:
+    def _build_event(self) -> _E:
         """The event of the open block, at its blank line."""
 
     @abstractmethod
-    def _usual(self, data: bytes, end: int) -> list[_E]:
+    def _match_usual_blocks(self, data: bytes, end: int) -> list[_E]:
         """The events of ``data[:end]``, which ends at a blank line, if all its blocks are usual ones; else ``[]``."""
 
     def _resume(self, data: bytes, events: list[_E]) -> bytes:
         """Takes what may belong to an open line or block; gives back the rest."""
         if self._closed:
-            raise self._refusal()
+            raise self._closed_error()
         if self._start:
             data = bytes(self._tail) + data
             self._tail.clear()
@@ -170,10 +170,10 @@ class _Machine(ABC, Generic[_E]):
         end = data.find(b"\n\n") + 2
         if end == 1:
             end = len(data)
-        self._lines(data[:end], events)
+        self._parse_lines(data[:end], events)
         return data[end:]
 
-    def _lines(self, data: bytes, events: list[_E]) -> None:
+    def _parse_lines(self, data: bytes, events: list[_E]) -> None:
         """The general way: any bytes in any state."""
         if self._skip_lf and data:
             self._skip_lf = False
@@ -192,18 +192,18 @@ class _Machine(ABC, Generic[_E]):
             if len(line) > most:
                 raise LimitExceeded("line", limit=most, value=len(line))
             if line:
-                self._field(line)
+                self._parse_field(line)
             else:
-                self._blank(events)
+                self._end_block(events)
         if tail:
             self._tail += tail
             size = len(self._tail)
             if size > most:
                 raise LimitExceeded("line", limit=most, value=size)
             if self._size + size > self._limits.event and self._tail.startswith(b"data:"):
-                self._grown(size - len(b"data:") - self._tail.startswith(b"data: "))
+                self._check_size(size - len(b"data:") - self._tail.startswith(b"data: "))
 
-    def _field(self, line: bytes) -> None:
+    def _parse_field(self, line: bytes) -> None:
         """One line that is not blank.
 
         See:
@@ -214,7 +214,7 @@ class _Machine(ABC, Generic[_E]):
         if value[:1] == b" ":
             value = value[1:]
         if name == b"data":
-            self._size = self._grown(len(value))
+            self._size = self._check_size(len(value))
             self._data.append(value)
         elif name == b"event":
             self._type = value
@@ -227,34 +227,34 @@ class _Machine(ABC, Generic[_E]):
         else:
             self._note_stray(line)
 
-    def _blank(self, events: list[_E]) -> None:
+    def _end_block(self, events: list[_E]) -> None:
         """The end of a block.
 
         See docs/protocol/sse.md#15-dispatch-empty-line.
         """
         self._last_id = self._id
         if self._data:
-            events.append(self._event())
+            events.append(self._build_event())
             self._data.clear()
             self._size = 0
         self._type = b""
         self._retry = None
 
-    def _grown(self, more: int) -> int:
+    def _check_size(self, more: int) -> int:
         """The size of the open block's data with one more line of ``more`` bytes."""
         size = self._size + more + bool(self._data)
         if size > self._limits.event:
             raise LimitExceeded("event", limit=self._limits.event, value=size)
         return size
 
-    def _joined(self) -> bytes:
+    def _join_data(self) -> bytes:
         return self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
 
     def _note_stray(self, line: bytes | bytearray) -> None:
         if not self.stray and line.startswith(b"{"):
             self.stray = bytes(line[: self._limits.error_body])
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         self._closed = True
         self._between = False
         self._tail.clear()
@@ -262,11 +262,11 @@ class _Machine(ABC, Generic[_E]):
 
     def _receive_eof(self) -> None:
         if self._closed:
-            raise self._refusal()
+            raise self._closed_error()
         self._note_stray(self._tail)
-        self._end()
+        self._close()
 
-    def _refusal(self) -> LimitExceeded | LocalProtocolError:
+    def _closed_error(self) -> LimitExceeded | LocalProtocolError:
         failure, self._failure = self._failure, None
         return failure or LocalProtocolError("this event stream is over; the next one needs an object of its own")
 
@@ -313,10 +313,10 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         """
         self._receive_eof()
 
-    def _event(self) -> tuple[bytes, bytes]:
-        return self._type, self._joined()
+    def _build_event(self) -> tuple[bytes, bytes]:
+        return self._type, self._join_data()
 
-    def _usual(self, data: bytes, end: int) -> list[tuple[bytes, bytes]]:
+    def _match_usual_blocks(self, data: bytes, end: int) -> list[tuple[bytes, bytes]]:
         events: list[tuple[bytes, bytes]] = _USUAL.findall(data, 0, end)
         return events if events[-1][1] else []
 
@@ -353,11 +353,11 @@ class SSEDecoder(_Machine[ServerSentEvent]):
         self._receive_eof()
         return []
 
-    def _event(self) -> ServerSentEvent:
+    def _build_event(self) -> ServerSentEvent:
         kind = self._type.decode("utf-8", "replace") or "message"
-        return ServerSentEvent(kind, self._joined().decode("utf-8", "replace"), self.last_event_id, self._retry)
+        return ServerSentEvent(kind, self._join_data().decode("utf-8", "replace"), self.last_event_id, self._retry)
 
-    def _usual(self, data: bytes, end: int) -> list[ServerSentEvent]:
+    def _match_usual_blocks(self, data: bytes, end: int) -> list[ServerSentEvent]:
         blocks: list[tuple[bytes, bytes, bytes]] = _USUAL_WITH_ID.findall(data, 0, end)
         if not blocks[-1][2]:
             return []

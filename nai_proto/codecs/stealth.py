@@ -46,16 +46,16 @@ def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
     """
     check_type(alpha, Plane, "alpha", "a Plane")
     LIMITS.check(limits, "limits")
-    head = _bytes(alpha, 0, _HEAD)
+    head = _read_bytes(alpha, 0, _HEAD)
     mark, size = head[: len(_PACKED)], int.from_bytes(head[len(_PACKED) :])
     if len(head) < _HEAD or mark not in (_PACKED, _PLAIN):
         return None
     if size % 8 or 8 * _HEAD + size > len(alpha.data):
-        raise _wrong("it is longer than the picture, or not of whole bytes")
+        raise _damage_error("it is longer than the picture, or not of whole bytes")
     if size // 8 > limits.picture_text:
         raise LimitExceeded("picture text", limit=limits.picture_text, value=size // 8)
-    content = _bytes(alpha, _HEAD, size // 8)
-    return content if mark == _PLAIN else _inflated(content, limits)
+    content = _read_bytes(alpha, _HEAD, size // 8)
+    return content if mark == _PLAIN else _inflate(content, limits)
 
 
 def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -> Pixels:
@@ -84,11 +84,11 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
         )
     bits += _END[: (pixels.area - 8 * len(bits)) // 8]
     digits = f"{int.from_bytes(bits):0{8 * len(bits)}b}".encode()
-    old = _down(pixels.alpha) if pixels.alpha is not None and transparent else b"\xff" * pixels.area
-    new = _or(old[: len(digits)].translate(_NO_BIT), digits) + old[len(digits) :]
+    old = _transpose(pixels.alpha) if pixels.alpha is not None and transparent else b"\xff" * pixels.area
+    new = _set_low_bits(old[: len(digits)].translate(_NO_BIT), digits) + old[len(digits) :]
     if not transparent:
         new = new.translate(_ALPHAS)
-    return pixels.with_alpha(_down(Plane(pixels.height, pixels.width, new)))
+    return pixels.with_alpha(_transpose(Plane(pixels.height, pixels.width, new)))
 
 
 def stealth_room(width: int, height: int) -> int:
@@ -98,7 +98,7 @@ def stealth_room(width: int, height: int) -> int:
     return width * height // 8 - _HEAD
 
 
-def _bytes(alpha: Plane, skip: int, count: int) -> bytes:
+def _read_bytes(alpha: Plane, skip: int, count: int) -> bytes:
     """``count`` bytes behind the first ``skip``, or as many as there are."""
     first, last = 8 * skip, min(8 * (skip + count), len(alpha.data) // 8 * 8)
     if last <= first:
@@ -109,18 +109,18 @@ def _bytes(alpha: Plane, skip: int, count: int) -> bytes:
     return int(digits, 2).to_bytes(len(digits) // 8)
 
 
-def _down(plane: Plane) -> bytes:
+def _transpose(plane: Plane) -> bytes:
     """Column by column what is there row by row; of the plane turned over its diagonal, the way back."""
     return b"".join(plane.data[x :: plane.width] for x in range(plane.width))
 
 
-def _or(alpha: bytes, digits: bytes) -> bytes:
+def _set_low_bits(alpha: bytes, digits: bytes) -> bytes:
     """Alpha without lowest bits, with those of the digits."""
     ones = int.from_bytes(digits) & int.from_bytes(b"\1" * len(digits))
     return (int.from_bytes(alpha) | ones).to_bytes(len(alpha))
 
 
-def _inflated(packed: bytes, limits: Limits) -> bytes:
+def _inflate(packed: bytes, limits: Limits) -> bytes:
     stream = zlib.decompressobj(_GZIP)
     try:
         content = stream.decompress(packed, limits.picture_text + 1)
@@ -131,8 +131,8 @@ def _inflated(packed: bytes, limits: Limits) -> bytes:
             raise LimitExceeded("picture text", limit=limits.picture_text, value=len(content))
         if stream.eof and not stream.unused_data:
             return content
-    raise _wrong("it does not inflate")
+    raise _damage_error("it does not inflate")
 
 
-def _wrong(problem: str) -> RemoteProtocolError:
+def _damage_error(problem: str) -> RemoteProtocolError:
     return RemoteProtocolError(f"picture: its copy in alpha: {problem}")

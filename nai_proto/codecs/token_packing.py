@@ -36,7 +36,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
     Raises:
         InvalidRequestError: a token is out of range or no integer, or ``width`` is another.
     """
-    code = _code(width)
+    code = _struct_code(width)
     if not isinstance(tokens, list | tuple):
         LIST.check(tokens, "tokens", "a list of int")
         tokens = list(tokens)
@@ -44,7 +44,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
         return binascii.b2a_base64(struct.pack(f"<{len(tokens)}{code}", *tokens), newline=False).decode("ascii")
     except struct.error:
         pass
-    raise InvalidRequestError(_misfit(tokens, width), parameter="tokens")
+    raise InvalidRequestError(_describe_first_fault(tokens, width), parameter="tokens")
 
 
 def unpack(text: str | bytes, width: int) -> list[int]:
@@ -59,7 +59,7 @@ def unpack(text: str | bytes, width: int) -> list[int]:
         InvalidRequestError: ``width`` is another.
     """
     check_type(text, (str, bytes), "text", "a str or bytes")
-    code = _code(width)
+    code = _struct_code(width)
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
         if len(text) != (len(data) + 2) // 3 * 4:  # which strict_mode lets pass after a whole group of four
@@ -73,19 +73,19 @@ def unpack(text: str | bytes, width: int) -> list[int]:
     raise RemoteProtocolError(f"packed tokens: {problem}", excerpt=excerpt(text[:80]))
 
 
-def _code(width: int) -> str:
+def _struct_code(width: int) -> str:
     INTEGER.check(width, "width")
     if width not in _CODES:
         raise InvalidRequestError(f"a token takes 2 or 4 bytes, depending on the model, not {width}", parameter="width")
     return _CODES[width]
 
 
-def _misfit(tokens: Sequence[object], width: int) -> str:
+def _describe_first_fault(tokens: Sequence[object], width: int) -> str:
     """Why these tokens cannot be packed: the first that does not fit."""
-    return next(filter(None, (_fault(index, token, width) for index, token in enumerate(tokens))))
+    return next(filter(None, (_describe_fault(index, token, width) for index, token in enumerate(tokens))))
 
 
-def _fault(index: int, token: object, width: int) -> str | None:
+def _describe_fault(index: int, token: object, width: int) -> str | None:
     """What is wrong with one token, or None."""
     if not isinstance(token, SupportsIndex):
         return f"token {index} is a {type(token).__name__}, not an int"

@@ -87,7 +87,7 @@ class StoredVibe:
         object.__setattr__(self, "id", known.id)
 
     @staticmethod
-    def of_image(image: bytes, *, created_at: int, thumbnail: bytes | None = None) -> StoredVibe:
+    def from_image(image: bytes, *, created_at: int, thumbnail: bytes | None = None) -> StoredVibe:
         """A vibe of a picture, without encodings yet.
 
         Args:
@@ -100,10 +100,10 @@ class StoredVibe:
         thumbnail = None if thumbnail is None else BYTES.convert(thumbnail, "thumbnail")
         text = accelerators.encode(image)
         small = {} if thumbnail is None else {"thumbnail": f"data:image/jpeg;base64,{accelerators.encode(thumbnail)}"}
-        return _made("image", text, {"image": text}, {}, small, created_at)
+        return _build_vibe("image", text, {"image": text}, {}, small, created_at)
 
     @staticmethod
-    def of_encoding(encoding: bytes, model_key: str, *, created_at: int) -> StoredVibe:
+    def from_encoding(encoding: bytes, model_key: str, *, created_at: int) -> StoredVibe:
         """A vibe that is nothing but an encoding, of unknown parameters.
 
         Args:
@@ -116,7 +116,7 @@ class StoredVibe:
         INTEGER.check(created_at, "created_at")
         text = accelerators.encode(encoding)
         encodings: dict[str, Any] = {model_key: {UNKNOWN_KEY: {"encoding": text, "params": {}}}}
-        return _made("encoding", text, {}, encodings, {}, created_at)
+        return _build_vibe("encoding", text, {}, encodings, {}, created_at)
 
     @property
     def name(self) -> str:
@@ -126,7 +126,7 @@ class StoredVibe:
     @property
     def image(self) -> bytes | None:
         """The picture, if it has one. Raises RemoteProtocolError for damaged base64."""
-        return None if self._known.image is None else _decoded(self._known.image)
+        return None if self._known.image is None else _decode_base64(self._known.image)
 
     @property
     def created_at(self) -> int | None:
@@ -170,7 +170,7 @@ class StoredVibe:
         else:
             keys = (encoding_key(information_extracted), UNKNOWN_KEY)
             texts = [found[key].encoding for key in keys if key in found]
-        return _decoded(texts[0]) if texts else None
+        return _decode_base64(texts[0]) if texts else None
 
     def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> StoredVibe:
         """The same vibe with one more encoding, or a newer one."""
@@ -204,7 +204,7 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
         raise LimitExceeded("body", limit=limits.body, value=len(data))
     check_depth(data, limits.json_depth)
     try:
-        document: object = json.loads(data.decode("utf-8-sig"), parse_constant=_refused)
+        document: object = json.loads(data.decode("utf-8-sig"), parse_constant=_reject_constant)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -241,7 +241,7 @@ def encoding_key(information_extracted: float) -> str:
     return _hash(f"information_extracted:{abs(number):f}")
 
 
-def _made(
+def _build_vibe(
     kind: str,
     text: str,
     image: Mapping[str, Any],
@@ -263,7 +263,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     try:
         data = accelerators.decode(text)
     except ValueError:
@@ -274,5 +274,5 @@ def _decoded(text: str) -> bytes:
     raise RemoteProtocolError("vibe: base64 with padding was expected")
 
 
-def _refused(_: str) -> NoReturn:
+def _reject_constant(_: str) -> NoReturn:
     raise ValueError

@@ -58,7 +58,7 @@ def iter_webp_chunks(
     LIMITS.check(limits, "limits")
     view = memoryview(data)
     if not is_webp(view):
-        raise _wrong("no WebP")
+        raise _damage_error("no WebP")
     end = 8 + int.from_bytes(view[4:8], "little")
     if end > len(view):
         raise Truncated("picture: the WebP ends too early")
@@ -67,23 +67,23 @@ def iter_webp_chunks(
         start = at + 8
         size = int.from_bytes(view[at + 4 : start], "little")
         if start > end or start + size > end:
-            raise _wrong("a chunk is longer than the WebP")
+            raise _damage_error("a chunk is longer than the WebP")
         kind, content = bytes(view[at : at + 4]), view[start : start + size]
         if at == _RIFF:
-            width, height, _ = _shape(kind, content)
+            width, height, _ = _read_size_and_alpha(kind, content)
             if width * height > limits.pixels:
                 raise LimitExceeded("pixels", limit=limits.pixels, value=width * height)
         yield kind, content
         at = start + size + size % 2
     if at == _RIFF:
-        raise _wrong("a WebP without a picture")
+        raise _damage_error("a WebP without a picture")
 
 
 def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
     """Width and height in pixels, as the first chunk says. Raises what `iter_webp_chunks` raises."""
     LIMITS.check(limits, "limits")
     kind, content = next(iter_webp_chunks(data, limits))
-    width, height, _ = _shape(kind, content)
+    width, height, _ = _read_size_and_alpha(kind, content)
     return width, height
 
 
@@ -106,7 +106,7 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
     kept = [(kind, bytes(content)) for kind, content in iter_webp_chunks(data, limits) if kind != b"EXIF"]
     kind, content = kept[0]
     if kind != b"VP8X":
-        width, height, alpha = _shape(kind, memoryview(content))
+        width, height, alpha = _read_size_and_alpha(kind, memoryview(content))
         size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
         kept.insert(0, (b"VP8X", bytes((_ALPHA * alpha, 0, 0, 0)) + size))
     first = kept[0][1]
@@ -119,15 +119,15 @@ def find_lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits(
     size: tuple[int, int] | None = None
     for kind, content in iter_webp_chunks(data, limits):
         if kind in (b"VP8X", b"VP8L"):
-            width, height, alpha = _shape(kind, content)
+            width, height, alpha = _read_size_and_alpha(kind, content)
             if size not in (None, (width, height)):
-                raise _wrong("a WebP with two sizes")
+                raise _damage_error("a WebP with two sizes")
             size = width, height
             if kind == b"VP8L":
                 return LosslessPixels(content, alpha)
         if kind in (b"VP8 ", b"ANMF"):
             return None
-    raise _wrong("a WebP without a picture")
+    raise _damage_error("a WebP without a picture")
 
 
 def build_webp(found: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -140,7 +140,7 @@ def build_webp(found: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"RIFF" + len(body).to_bytes(4, "little") + bytes(body)
 
 
-def _shape(kind: bytes, content: memoryview) -> tuple[int, int, bool]:
+def _read_size_and_alpha(kind: bytes, content: memoryview) -> tuple[int, int, bool]:
     """Width, height, and whether there is alpha, as the first chunk says."""
     if kind == b"VP8X" and len(content) >= 10:
         width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))
@@ -151,8 +151,8 @@ def _shape(kind: bytes, content: memoryview) -> tuple[int, int, bool]:
     if kind == b"VP8 " and len(content) >= 10 and bytes(content[3:6]) == b"\x9d\x01\x2a":
         width, height = (int.from_bytes(content[at : at + 2], "little") & 0x3FFF for at in (6, 8))
         return width, height, False
-    raise _wrong("a WebP that begins with no picture")
+    raise _damage_error("a WebP that begins with no picture")
 
 
-def _wrong(problem: str) -> RemoteProtocolError:
+def _damage_error(problem: str) -> RemoteProtocolError:
     return RemoteProtocolError(f"picture: {problem}")

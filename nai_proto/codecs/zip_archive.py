@@ -87,9 +87,9 @@ def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> It
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
     view = memoryview(data)
-    entries, end = _directory(view, limits)
-    bounds = _bounds(view, entries, end)
-    return (_member(view, entry, *where) for entry, where in zip(entries, bounds, strict=True))
+    entries, end = _read_directory(view, limits)
+    bounds = _locate_members(view, entries, end)
+    return (_unpack_member(view, entry, *where) for entry, where in zip(entries, bounds, strict=True))
 
 
 def zip_files(
@@ -114,7 +114,7 @@ def zip_files(
         name, content = member
         check_type(name, str, "members", takes)
         BYTES.check(content, "members", takes)
-        if not all(map(_PLAIN.fullmatch, name.split("/"))) or name in names or (encoded := _encoded(name)) is None:
+        if not all(map(_PLAIN.fullmatch, name.split("/"))) or name in names or (encoded := _encode_name(name)) is None:
             raise InvalidRequestError(
                 "the name of a member is no plain file name, or stands there twice", parameter="members"
             )
@@ -126,43 +126,43 @@ def zip_files(
         start = len(out)
         if max(start, *sizes[1:3]) >= _WIDE or len(names) >= 0xFFFF:
             raise InvalidRequestError("more than a ZIP archive holds", parameter="members")
-        out += _dated(_LOCAL.pack(_LOCAL_MARK, _VERSION, *common, *sizes, 0), 10) + encoded + packed
-        directory += _dated(_ENTRY.pack(_ENTRY_MARK, _VERSION, *common, *sizes, 0, 0, 0, start), 12) + encoded
+        out += _with_date(_LOCAL.pack(_LOCAL_MARK, _VERSION, *common, *sizes, 0), 10) + encoded + packed
+        directory += _with_date(_ENTRY.pack(_ENTRY_MARK, _VERSION, *common, *sizes, 0, 0, 0, start), 12) + encoded
     if len(out) + len(directory) >= _WIDE:
         raise InvalidRequestError("more than a ZIP archive holds", parameter="members")
     return bytes(out + directory + _END.pack(_END_MARK, 0, 0, len(names), len(names), len(directory), len(out), 0))
 
 
-def _directory(data: memoryview, limits: Limits) -> tuple[list[_Entry], int]:
+def _read_directory(data: memoryview, limits: Limits) -> tuple[list[_Entry], int]:
     """All entries, and where the directory begins, which is where the members end."""
-    at = _end_record(data)
+    at = _find_end_record(data)
     _, disk, disks, here, count, size, start, _ = _END.unpack_from(data, at)
     if 0xFFFF in (disk, here, count) or _WIDE in (size, start):
-        raise _wrong("ZIP64 is not read")
+        raise _damage_error("ZIP64 is not read")
     if disk or disks or here != count:
-        raise _wrong("it is one of several parts")
+        raise _damage_error("it is one of several parts")
     if count > limits.archive_members:
         raise LimitExceeded("archive members", limit=limits.archive_members, value=count)
     if start + size != at:
-        raise _wrong("its directory is not where it should be")
+        raise _damage_error("its directory is not where it should be")
     entries: list[_Entry] = []
     where, total = start, 0
     for _ in range(count):
         if where + _ENTRY.size > at or (fields := _ENTRY.unpack_from(data, where))[0] != _ENTRY_MARK:
-            raise _wrong("its directory has fewer members than it says")
+            raise _damage_error("its directory has fewer members than it says")
         _, _, flags, method, crc, packed, unpacked, name, extra, comment, disk, begin = fields
         if _WIDE in (packed, unpacked, begin):
-            raise _wrong("ZIP64 is not read")
+            raise _damage_error("ZIP64 is not read")
         text = bytes(data[where + _ENTRY.size : where + _ENTRY.size + name])
         where += _ENTRY.size + name + extra + comment
         if where > at:
-            raise _wrong("its directory is cut short")
+            raise _damage_error("its directory is cut short")
         if disk:
-            raise _wrong("it is one of several parts")
+            raise _damage_error("it is one of several parts")
         entries.append(_Entry(text, flags, method, crc, packed, unpacked, begin))
         total += unpacked
     if where != at:
-        raise _wrong("its directory has more than its members")
+        raise _damage_error("its directory has more than its members")
     if total > limits.archive:
         raise LimitExceeded("archive", limit=limits.archive, value=total)
     for entry in entries:
@@ -172,10 +172,10 @@ def _directory(data: memoryview, limits: Limits) -> tuple[list[_Entry], int]:
     return entries, start
 
 
-def _end_record(data: memoryview) -> int:
+def _find_end_record(data: memoryview) -> int:
     """Where the record at the end begins: its comment has to reach to the last byte."""
     if bytes(data[:4]) not in (_LOCAL_MARK, _END_MARK):
-        raise _wrong("no ZIP archive")
+        raise _damage_error("no ZIP archive")
     first = max(0, len(data) - _END.size - _COMMENT)
     tail = bytes(data[first:])
     found = len(tail) - _END.size + 4
@@ -184,18 +184,18 @@ def _end_record(data: memoryview) -> int:
             return first + found
         found += 3
     if _END_MARK in tail:
-        raise _wrong("something follows its end, or its end is cut short")
+        raise _damage_error("something follows its end, or its end is cut short")
     raise Truncated("ZIP archive: it has no end")
 
 
-def _bounds(data: memoryview, entries: list[_Entry], end: int) -> list[tuple[int, str]]:
+def _locate_members(data: memoryview, entries: list[_Entry], end: int) -> list[tuple[int, str]]:
     """Where each member's packed bytes begin, and its name; the local headers are looked at here."""
     found: list[tuple[int, str]] = []
     spans: list[tuple[int, int]] = []
     names = set[str]()
     for entry in entries:
         if entry.start + _LOCAL.size > end:
-            raise _wrong("a member lies outside")
+            raise _damage_error("a member lies outside")
         mark, _, flags, method, crc, packed, size, name, extra = _LOCAL.unpack_from(data, entry.start)
         at = entry.start + _LOCAL.size
         begin = at + name + extra
@@ -207,47 +207,47 @@ def _bounds(data: memoryview, entries: list[_Entry], end: int) -> list[tuple[int
             or bytes(data[at : at + name]) != entry.name
             or any(here != there and not (behind and here == 0) for here, there in said)
         ):
-            raise _wrong("a member's header disagrees with the directory")
+            raise _damage_error("a member's header disagrees with the directory")
         if begin + entry.packed > end:
-            raise _wrong("a member lies outside")
-        text = _name(entry)
+            raise _damage_error("a member lies outside")
+        text = _decode_name(entry)
         if not _PLAIN.fullmatch(text) or text in names:
-            raise _wrong("a member's name is no plain file name, or stands there twice")
+            raise _damage_error("a member's name is no plain file name, or stands there twice")
         names.add(text)
         spans.append((entry.start, begin + entry.packed))
         found.append((begin, text))
     spans.sort()
     if any(stop > start for (_, stop), (start, _) in pairwise(spans)):
-        raise _wrong("members overlap")
+        raise _damage_error("members overlap")
     return found
 
 
-def _name(entry: _Entry) -> str:
+def _decode_name(entry: _Entry) -> str:
     try:
         return entry.name.decode("utf-8" if entry.flags & _UTF8 else "cp437")
     except UnicodeDecodeError:
         return ""
 
 
-def _member(data: memoryview, entry: _Entry, begin: int, name: str) -> Member:
+def _unpack_member(data: memoryview, entry: _Entry, begin: int, name: str) -> Member:
     """One member, unpacked and checked."""
     packed = data[begin : begin + entry.packed]
     if entry.flags & _ENCRYPTED:
-        raise _wrong("a member is encrypted")
+        raise _damage_error("a member is encrypted")
     if entry.method == _STORED:
         if entry.size != entry.packed:
-            raise _wrong("a stored member has two sizes")
+            raise _damage_error("a stored member has two sizes")
         content: bytes | memoryview = packed
     elif entry.method == _DEFLATED:
-        content = _inflated(packed, entry.size)
+        content = _inflate_member(packed, entry.size)
     else:
-        raise _wrong(f"a member is packed by method {entry.method}; stored and deflated are read")
+        raise _damage_error(f"a member is packed by method {entry.method}; stored and deflated are read")
     if accelerators.crc32(content) != entry.crc:
-        raise _wrong("the checksum of a member is wrong")
+        raise _damage_error("the checksum of a member is wrong")
     return Member(name, content)
 
 
-def _inflated(packed: memoryview, size: int) -> bytes:
+def _inflate_member(packed: memoryview, size: int) -> bytes:
     try:
         content, whole, behind = accelerators.inflate(packed, size + 1)
     except ValueError:
@@ -255,19 +255,19 @@ def _inflated(packed: memoryview, size: int) -> bytes:
     else:
         if len(content) == size and whole and not behind:
             return content
-    raise _wrong("a deflated member does not inflate to its size")
+    raise _damage_error("a deflated member does not inflate to its size")
 
 
-def _encoded(name: str) -> bytes | None:
+def _encode_name(name: str) -> bytes | None:
     try:
         return name.encode()
     except UnicodeEncodeError:
         return None
 
 
-def _dated(header: bytes, at: int) -> bytes:
+def _with_date(header: bytes, at: int) -> bytes:
     return header[:at] + _NEW_YEAR_1980 + header[at + 4 :]
 
 
-def _wrong(problem: str) -> RemoteProtocolError:
+def _damage_error(problem: str) -> RemoteProtocolError:
     return RemoteProtocolError(f"ZIP archive: {problem}")

@@ -73,7 +73,7 @@ class _KeystoreChange:
                 f"{len(bad)} new keys do not have {KEY_SIZE} bytes: nothing could be sealed with them"
             )
         kept = {meta: self.keys[meta] if meta in self.replacing else key for meta, key in present.items()}
-        return replace(present, keys_by_meta=kept).without(self.removing).merged(self.keys)
+        return replace(present, keys_by_meta=kept).without_keys(self.removing).with_keys(self.keys)
 
 
 def save_keys(

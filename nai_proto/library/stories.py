@@ -46,7 +46,7 @@ def create_story(
         ConflictError: another program changed an object that was just stored.
         NaiError: a step failed, as for `save_keys` and `save_objects`.
     """
-    meta, keys = Keystore().create()
+    meta, keys = Keystore().create_key()
     for type_, value in (("storycontent", content), ("stories", card)):  # raise now rather than after the first write
         new_object(type_, meta, value, keys)
     return _create_story(dict(card), dict(content), key)
@@ -56,7 +56,7 @@ def create_story(
 def _create_story(
     card: Mapping[str, object], content: Mapping[str, object], key: EncryptionKey
 ) -> Steps[KeystoreReplacement | SavedObject, OpenedStory]:
-    meta, new = Keystore().create((yield from get_context()).entropy)
+    meta, new = Keystore().create_key((yield from get_context()).entropy)
     yield from save_keys(new, key)
     stored_content = yield from _save_one(
         ObjectChange(new_object("storycontent", meta, content, new, compressed=True)), new

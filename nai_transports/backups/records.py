@@ -205,7 +205,7 @@ class BackupRecords:
             sealed, document, plain, deflated, state, category, problem, compressed = row
             plaintext = b"" if deflated is None else _decompress(deflated)
             if sha256(document) == sealed and plain in (None, sha256(plaintext)):
-                stored = StoredObject.of(json.loads(document))
+                stored = StoredObject.from_json(json.loads(document))
                 return OpenedObject(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
         raise Damaged("the backup's database is damaged: a version is not what was written", category="backup")
 

@@ -98,18 +98,18 @@ class _Reader:
         self._shapes: dict[int, _Frame] = {}
         self._bundle: Bundle | None = None
         self._others: dict[ValueKind, Callable[[int, int, int], tuple[Value | _Frame, int]]] = {
-            ValueKind.BINARY: self._binary,
-            ValueKind.BUNDLED: self._bundled,
-            ValueKind.CONSTANT: self._constant,
-            ValueKind.EXTENSION: self._extension,
-            ValueKind.FLOAT: self._float,
+            ValueKind.BINARY: self._read_binary,
+            ValueKind.BUNDLED: self._read_bundled,
+            ValueKind.CONSTANT: self._read_constant,
+            ValueKind.EXTENSION: self._read_extension,
+            ValueKind.FLOAT: self._read_float,
             ValueKind.SIGNED: self._signed,
-            ValueKind.UNSIGNED: self._unsigned,
+            ValueKind.UNSIGNED: self._read_unsigned,
         }
 
     def document(self) -> Value:
         """The whole document."""
-        value, end = self._value()
+        value, end = self._read_value()
         if self._bundle is not None:
             if self._bundle.start != end:
                 raise damage_error("bad bundle offset", "the last bundle is not right behind the value")
@@ -120,7 +120,7 @@ class _Reader:
             raise damage_error("trailing data", f"{len(self._data) - end} bytes follow its end")
         return value
 
-    def _value(self) -> tuple[Value, int]:
+    def _read_value(self) -> tuple[Value, int]:
         """The value that the data begin with, and where it ends: perhaps behind the data, as slices do not complain."""
         data, size, shapes, others = self._data, len(self._data), self._shapes, self._others
         depth, most = self._limits.document_depth, self._limits.document_values
@@ -128,7 +128,7 @@ class _Reader:
         stack: list[tuple[list[Value], Iterator[None], _Make]] = []
         values: list[Value] = []
         turns: Iterator[None] = repeat(None, 1)
-        make: _Make = _array
+        make: _Make = _build_array
         at, left = 0, most
         while True:
             for _ in turns:
@@ -146,7 +146,7 @@ class _Reader:
                         values.append(byte)
                         continue
                     if shape is _WIDE:
-                        shape, at = self._wide(byte, at)
+                        shape, at = self._read_wide_record(byte, at)
                     count, following = shape
                     break
                 kind, width, count = FORMS[byte]
@@ -158,10 +158,10 @@ class _Reader:
                     at += count
                     continue
                 if kind is _ARRAY:
-                    following = _array
+                    following = _build_array
                     break
                 if kind is _MAP:
-                    count, following = 2 * count, _map
+                    count, following = 2 * count, _build_map
                     break
                 found, at = others[kind](width, count, at)
                 if isinstance(found, _Frame):
@@ -189,25 +189,25 @@ class _Reader:
 
     # ---- what is not so frequent: the value or frame, and where its head ends
 
-    def _binary(self, _: int, count: int, at: int) -> tuple[Value, int]:
+    def _read_binary(self, _: int, count: int, at: int) -> tuple[Value, int]:
         return self._data[at : at + count], at + count
 
-    def _constant(self, _: int, count: int, at: int) -> tuple[Value, int]:
+    def _read_constant(self, _: int, count: int, at: int) -> tuple[Value, int]:
         return CONSTANTS[count], at
 
-    def _unsigned(self, width: int, number: int, at: int) -> tuple[Value, int]:
+    def _read_unsigned(self, width: int, number: int, at: int) -> tuple[Value, int]:
         return (BigInt(number) if width == 8 else number), at
 
     def _signed(self, width: int, number: int, at: int) -> tuple[Value, int]:
-        return self._unsigned(width, _signed(width, number), at)
+        return self._read_unsigned(width, _signed(width, number), at)
 
-    def _float(self, _: int, size: int, at: int) -> tuple[Value, int]:
+    def _read_float(self, _: int, size: int, at: int) -> tuple[Value, int]:
         number: float = _FLOATS[size](self._data, at)[0]
         if number.is_integer() and -_SAFE <= number <= _SAFE and (number or copysign(1, number) > 0):
             return int(number), at + size
         return number, at + size
 
-    def _bundled(self, _: int, __: int, at: int) -> tuple[Value, int]:
+    def _read_bundled(self, _: int, __: int, at: int) -> tuple[Value, int]:
         if self._bundle is None:
             raise damage_error("no bundle", "a text is taken from a bundle, and there is none")
         byte = self._data[at]
@@ -224,7 +224,7 @@ class _Reader:
             raise damage_error("bad bundle length", "the length of a bundled text is no integer")
         return self._bundle.cut(units), at + width
 
-    def _extension(self, _: int, count: int, at: int) -> tuple[Value | _Frame, int]:
+    def _read_extension(self, _: int, count: int, at: int) -> tuple[Value | _Frame, int]:
         number = self._data[at]
         start, end = at + 1, at + 1 + count
         if end > len(self._data):
@@ -232,54 +232,54 @@ class _Reader:
         body = self._data[start:end]
         if number in self._leaves:
             return self._leaves[number](body), end
-        return _Frame(1, self._following(number, body, start)), end
+        return _Frame(1, self._select_wrapper(number, body, start)), end
 
-    def _following(self, number: int, body: bytes, start: int) -> _Make:
+    def _select_wrapper(self, number: int, body: bytes, start: int) -> _Make:
         """What is made of the value that follows an extension."""
         if number == RECORD:
-            return partial(self._shape, _record_id(body))
+            return partial(self._define_record, _decode_record_id(body))
         if number == BUNDLE:
             earliest = max(start + len(body), self._bundle.end if self._bundle else 0)
-            self._bundle = Bundle.announced(self._data, body, start, earliest)
-            return _only
+            self._bundle = Bundle.read_announced(self._data, body, start, earliest)
+            return _take_only
         if number in self._around:
-            return partial(_around, self._around[number], body)
+            return partial(_build_wrapped, self._around[number], body)
         raise damage_error("unknown extension", f"an extension with number {number}")
 
     # ---- records
 
-    def _shape(self, key: int, values: list[Value]) -> _Frame:
+    def _define_record(self, key: int, values: list[Value]) -> _Frame:
         """The frame of a record, from the list of its names; that shape has a number from now on, also within itself."""
         names = values[0]
         texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         if texts != names:
             raise damage_error("bad record keys", "the names of a record are no list of texts")
-        frame = _Frame(len(texts), partial(_record, texts))
+        frame = _Frame(len(texts), partial(_build_record, texts))
         if key > 0xFF:
             self._shapes[key & 0xFF] = _WIDE
         self._shapes[key] = frame
         return frame
 
-    def _wide(self, byte: int, at: int) -> tuple[_Frame, int]:
+    def _read_wide_record(self, byte: int, at: int) -> tuple[_Frame, int]:
         """A record whose number has a second byte."""
-        frame = self._shapes.get(_wide_id(byte, self._data[at]))
+        frame = self._shapes.get(_combine_wide_id(byte, self._data[at]))
         if frame is None:
             raise damage_error("unknown record", "a record that is not defined")
         return frame, at + 1
 
 
-def _record_id(body: bytes) -> int:
+def _decode_record_id(body: bytes) -> int:
     """The number of a record: what stands in front of it later, or above 255 if that is two bytes."""
     match tuple(body[:3]):
         case (byte,) if 0x40 <= byte < 0x80:
             return byte
         case (byte, high) if 0x60 <= byte < 0x80:
-            return _wide_id(byte, high)
+            return _combine_wide_id(byte, high)
         case _:
             raise damage_error("bad record id", "a record has a number that no record can have")
 
 
-def _wide_id(byte: int, high: int) -> int:
+def _combine_wide_id(byte: int, high: int) -> int:
     return (high + 1) << 8 | byte
 
 
@@ -290,26 +290,26 @@ def _signed(width: int, number: int) -> int:
 # ---- what is made of values in a row
 
 
-def _array(values: list[Value]) -> Value:
+def _build_array(values: list[Value]) -> Value:
     return values
 
 
-def _map(values: list[Value]) -> Value:
+def _build_map(values: list[Value]) -> Value:
     each = iter(values)
     return JsMap(tuple(zip(each, each, strict=True)))
 
 
-def _only(values: list[Value]) -> Value:
+def _take_only(values: list[Value]) -> Value:
     return values[0]
 
 
-def _record(names: list[str], values: list[Value]) -> Value:
+def _build_record(names: list[str], values: list[Value]) -> Value:
     return dict(zip(names, values, strict=True))
 
 
-def _around(wrap: Wrapper, body: bytes, values: list[Value]) -> Value:
+def _build_wrapped(wrap: Wrapper, body: bytes, values: list[Value]) -> Value:
     return wrap(body, values[0])
 
 
-_WIDE: Final = _Frame(-1, _array)
+_WIDE: Final = _Frame(-1, _build_array)
 """Stands for the first byte of numbers with two."""

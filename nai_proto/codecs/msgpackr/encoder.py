@@ -87,27 +87,27 @@ class _Writer:
         if kind is dict:
             names = tuple(item)
             shape = self._shapes.get(names)
-            self._out += shape or self._definition(names)
-            return self._inner(len(names), item.values(), level if shape else level + 1)  # its names are a list
+            self._out += shape or self._define_record(names)
+            return self._check_inner(len(names), item.values(), level if shape else level + 1)  # its names are a list
         if kind is list:
             self._out += encode_header(ValueKind.ARRAY, len(item))
-            return self._inner(len(item), item, level)
+            return self._check_inner(len(item), item, level)
         if kind is JsMap:
             self._out += encode_header(ValueKind.MAP, len(item.pairs))
-            return self._inner(2 * len(item.pairs), chain.from_iterable(item.pairs), level)
+            return self._check_inner(2 * len(item.pairs), chain.from_iterable(item.pairs), level)
         if kind not in PARTS:
             raise TypeError(f"a {kind.__name__} has no form")
         number, body, *following = PARTS[kind](item)
         self._out += encode_extension_header(number, len(body)) + body
-        return self._inner(1, following, level) if following else None
+        return self._check_inner(1, following, level) if following else None
 
-    def _inner(self, count: int, values: Iterable[Value], level: int) -> Iterator[Value]:
+    def _check_inner(self, count: int, values: Iterable[Value], level: int) -> Iterator[Value]:
         self._left -= count
         if level > self._limits.document_depth or self._left < 0 or len(self._out) > self._limits.unpacked:
             raise ValueError("it is too large, or nested too deeply, or holds itself")
         return iter(values)
 
-    def _definition(self, names: tuple[str, ...]) -> bytes:
+    def _define_record(self, names: tuple[str, ...]) -> bytes:
         """The first head of a record; of more than 64 the oldest loses its number.
 
         See docs/protocol/content.md#62-records.
@@ -124,27 +124,27 @@ class _Writer:
             encode_extension_header(RECORD, 1)
             + number
             + encode_header(ValueKind.ARRAY, len(names))
-            + b"".join(map(_text, names))
+            + b"".join(map(_encode_text, names))
         )
 
 
 # ---- what holds no others
 
 
-def _text(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     data = encode_text(text)
     return encode_header(ValueKind.TEXT, len(data)) + data
 
 
-def _binary(data: bytes) -> bytes:
+def _encode_binary(data: bytes) -> bytes:
     return encode_header(ValueKind.BINARY, len(data)) + data
 
 
-def _float(number: float) -> bytes:
+def _encode_float(number: float) -> bytes:
     return _DOUBLE.pack(0xCB, number)
 
 
-def _number(number: int) -> bytes:
+def _encode_number(number: int) -> bytes:
     """As a JavaScript number; from 64 to 127 the one byte would be a record."""
     if -0x20 <= number < 0x40:
         return bytes((number & 0xFF,))
@@ -154,11 +154,11 @@ def _number(number: int) -> bytes:
         byte, width = (0xD0, 1) if number >= -(2**7) else (0xD1, 2) if number >= -(2**15) else (0xD2, 4)
         return bytes((byte,)) + number.to_bytes(width, signed=True)
     if -_SAFE <= number <= _SAFE:
-        return _float(number)
+        return _encode_float(number)
     raise ValueError("an integer beyond 2**53 is no JavaScript number, but a BigInt")
 
 
-def _bigint(number: BigInt) -> bytes:
+def _encode_bigint(number: BigInt) -> bytes:
     if -(2**63) <= number < 2**63:
         return b"\xd3" + number.to_bytes(8, signed=True)
     if 0 <= number < 2**64:
@@ -167,20 +167,20 @@ def _bigint(number: BigInt) -> bytes:
     return encode_extension_header(kind, len(body)) + body
 
 
-def _integer(number: int) -> bytes:
-    return _SMALL.get(number) or _number(number)
+def _encode_integer(number: int) -> bytes:
+    return _SMALL.get(number) or _encode_number(number)
 
 
-_SMALL: Final = {number: _number(number) for number in range(-0x80, 0x100)}
+_SMALL: Final = {number: _encode_number(number) for number in range(-0x80, 0x100)}
 _CONSTANTS: Final = {value: bytes((byte,)) for byte, value in CONSTANTS.items()}
 
 
 _LEAVES: Final[Mapping[type, Callable[[Any], bytes]]] = {
-    int: _integer,
-    str: _text,
-    float: _float,
+    int: _encode_integer,
+    str: _encode_text,
+    float: _encode_float,
     bool: _CONSTANTS.__getitem__,
     type(None): _CONSTANTS.__getitem__,
-    bytes: _binary,
-    BigInt: _bigint,
+    bytes: _encode_binary,
+    BigInt: _encode_bigint,
 }

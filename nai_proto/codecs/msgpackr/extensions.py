@@ -56,43 +56,43 @@ _ELEMENT_SIZES: Final = {**dict(enumerate((1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8))), 1
 """By kind."""
 
 
-def _refused(what: str) -> Damaged:
+def _extension_error(what: str) -> Damaged:
     return damage_error("bad extension", what)
 
 
 # ---- from bytes
 
 
-def _undefined(body: bytes) -> Value:
+def _decode_undefined(body: bytes) -> Value:
     if len(body) != 1:
-        raise _refused("undefined has one byte")
+        raise _extension_error("undefined has one byte")
     return UNDEFINED
 
 
-def _bigint(body: bytes) -> Value:
+def _decode_bigint(body: bytes) -> Value:
     if not body:
-        raise _refused("a BigInt has no bytes")
+        raise _extension_error("a BigInt has no bytes")
     return BigInt.from_bytes(body, signed=True)
 
 
-def _reference(body: bytes) -> Value:
-    return SharedReference(_number(body))
+def _decode_reference(body: bytes) -> Value:
+    return SharedReference(_decode_number(body))
 
 
-def _number(body: bytes) -> int:
+def _decode_number(body: bytes) -> int:
     if len(body) != 4:
-        raise _refused("a reference has four bytes")
+        raise _extension_error("a reference has four bytes")
     return int.from_bytes(body)
 
 
-def _typed_array(body: bytes) -> Value:
+def _decode_typed_array(body: bytes) -> Value:
     size = _ELEMENT_SIZES.get(body[0], 0) if body else 0
     if not size or (len(body) - 1) % size:
-        raise _refused("a typed array has a known kind and whole elements")
+        raise _extension_error("a typed array has a known kind and whole elements")
     return TypedArray(body[0], body[1:])
 
 
-def _timestamp(body: bytes) -> Value:
+def _decode_timestamp(body: bytes) -> Value:
     match len(body):
         case 1:
             return INVALID_DATE
@@ -105,59 +105,64 @@ def _timestamp(body: bytes) -> Value:
             nanoseconds, seconds = _DATE_12.unpack(body)
             return Timestamp(seconds, nanoseconds)
         case size:
-            raise _refused(f"a date has 1, 4, 8 or 12 bytes, not {size}")
+            raise _extension_error(f"a date has 1, 4, 8 or 12 bytes, not {size}")
 
 
 LEAVES: Final[dict[int, Leaf]] = {
-    _UNDEFINED: _undefined,
-    _BIGINT: _bigint,
-    _REFERENCE: _reference,
-    _TYPED: _typed_array,
-    _DATE: _timestamp,
+    _UNDEFINED: _decode_undefined,
+    _BIGINT: _decode_bigint,
+    _REFERENCE: _decode_reference,
+    _TYPED: _decode_typed_array,
+    _DATE: _decode_timestamp,
 }
 
 
-def _filled(body: bytes) -> None:
+def _check_filler(body: bytes) -> None:
     if len(body) != 1:
-        raise _refused("an extension in front of a value has one byte")
+        raise _extension_error("an extension in front of a value has one byte")
 
 
-def _set(body: bytes, value: Value) -> Value:
-    _filled(body)
+def _build_set(body: bytes, value: Value) -> Value:
+    _check_filler(body)
     if not isinstance(value, list):
-        raise _refused("a Set is an array")
+        raise _extension_error("a Set is an array")
     return JsSet(tuple(value))
 
 
-def _regexp(body: bytes, value: Value) -> Value:
-    _filled(body)
+def _build_regexp(body: bytes, value: Value) -> Value:
+    _check_filler(body)
     match value:
         case [str(source), str(flags)]:
             return RegExp(source, flags)
         case _:
-            raise _refused("a RegExp is an array of two texts")
+            raise _extension_error("a RegExp is an array of two texts")
 
 
-def _error(body: bytes, value: Value) -> Value:
-    _filled(body)
+def _build_error(body: bytes, value: Value) -> Value:
+    _check_filler(body)
     match value:
         case [str(name), str(message), *cause] if len(cause) < 2:
             return ErrorValue(name, message, *cause)
         case _:
-            raise _refused("an Error is an array of a name, a message and a cause")
+            raise _extension_error("an Error is an array of a name, a message and a cause")
 
 
-def _shared(body: bytes, value: Value) -> Value:
-    return Shared(_number(body), value)
+def _build_shared(body: bytes, value: Value) -> Value:
+    return Shared(_decode_number(body), value)
 
 
 def wrap_value(number: int, body: bytes, value: Value) -> Value:
     """An extension that wraps a value, of whatever number."""
-    _filled(body)
+    _check_filler(body)
     return Wrapped(number, value)
 
 
-WRAPPERS: Final[dict[int, Wrapper]] = {_ERROR: _error, _SHARED: _shared, _SET: _set, _REGEXP: _regexp}
+WRAPPERS: Final[dict[int, Wrapper]] = {
+    _ERROR: _build_error,
+    _SHARED: _build_shared,
+    _SET: _build_set,
+    _REGEXP: _build_regexp,
+}
 
 OWN: Final = frozenset((*LEAVES, *WRAPPERS, RECORD, BUNDLE))
 """Numbers with a meaning of their own, which no `Wrapped` and no `RawBytes` can have."""
@@ -165,11 +170,11 @@ OWN: Final = frozenset((*LEAVES, *WRAPPERS, RECORD, BUNDLE))
 # ---- to bytes
 
 
-def _special_parts(value: Special) -> Parts:
+def _split_special(value: Special) -> Parts:
     return (_UNDEFINED, _FILLER) if value is UNDEFINED else (_DATE, b"\xff")
 
 
-def _timestamp_body(value: Timestamp) -> bytes:
+def _encode_timestamp(value: Timestamp) -> bytes:
     seconds, nanoseconds = value.seconds, value.nanoseconds
     if not nanoseconds and 0 <= seconds < 2**32:
         return seconds.to_bytes(4)
@@ -178,29 +183,29 @@ def _timestamp_body(value: Timestamp) -> bytes:
     return _DATE_12.pack(nanoseconds, seconds)
 
 
-def _typed_array_body(value: TypedArray) -> bytes:
+def _encode_typed_array(value: TypedArray) -> bytes:
     body = bytes((value.kind,)) + value.data
-    _typed_array(body)
+    _decode_typed_array(body)
     return body
 
 
-def _free(number: int) -> int:
+def _check_free_number(number: int) -> int:
     if number in OWN or not 0 <= number < 128:
         raise ValueError(f"{number} is no number for an extension of one's own")
     return number
 
 
 PARTS: Final[Mapping[type, Callable[[Any], Parts]]] = {
-    Special: _special_parts,
+    Special: _split_special,
     BigInt: lambda value: (_BIGINT, value.to_bytes(value.bit_length() // 8 + 1, signed=True)),
     SharedReference: lambda value: (_REFERENCE, value.number.to_bytes(4)),
-    TypedArray: lambda value: (_TYPED, _typed_array_body(value)),
-    Timestamp: lambda value: (_DATE, _timestamp_body(value)),
+    TypedArray: lambda value: (_TYPED, _encode_typed_array(value)),
+    Timestamp: lambda value: (_DATE, _encode_timestamp(value)),
     ErrorValue: lambda value: (_ERROR, _FILLER, [value.name, value.message, value.cause]),
     Shared: lambda value: (_SHARED, value.number.to_bytes(4), value.value),
     JsSet: lambda value: (_SET, _FILLER, list(value.items)),
     RegExp: lambda value: (_REGEXP, _FILLER, [value.source, value.flags]),
-    Wrapped: lambda value: (_free(value.type), _FILLER, value.value),
-    RawBytes: lambda value: (_free(value.type), value.data),
+    Wrapped: lambda value: (_check_free_number(value.type), _FILLER, value.value),
+    RawBytes: lambda value: (_check_free_number(value.type), value.data),
 }
 """A value as the number and body of its extension, and the value that follows if it is one of `WRAPPERS`."""

@@ -126,7 +126,7 @@ class Timestamp:
     "The rest; JavaScript has whole milliseconds."
 
     @classmethod
-    def of_milliseconds(cls, milliseconds: int) -> Timestamp:
+    def from_milliseconds(cls, milliseconds: int) -> Timestamp:
         """From JavaScript's count, also that of the JSON around a document."""
         seconds, rest = divmod(milliseconds, 1000)
         return cls(seconds, rest * 1_000_000)

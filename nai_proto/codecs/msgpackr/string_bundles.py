@@ -58,12 +58,12 @@ class Bundle:
 
     def __init__(self, data: bytes, start: int) -> None:
         self.start = start
-        wide, end = _text_at(data, start)
-        narrow, self.end = _text_at(data, end)
+        wide, end = _read_text_at(data, start)
+        narrow, self.end = _read_text_at(data, end)
         self._wide, self._narrow = _Strand(wide), _Strand(narrow)
 
     @classmethod
-    def announced(cls, data: bytes, body: bytes, start: int, earliest: int) -> Bundle:
+    def read_announced(cls, data: bytes, body: bytes, start: int, earliest: int) -> Bundle:
         """The bundle that an extension's body tells of.
 
         Args:
@@ -104,7 +104,7 @@ class _Strand:
         return self._units[2 * start : 2 * end].decode("utf-16-le", "surrogatepass")
 
 
-def _text_at(data: bytes, start: int) -> tuple[str, int]:
+def _read_text_at(data: bytes, start: int) -> tuple[str, int]:
     """A text with its head, and where it ends."""
     kind, width, count = FORMS.get(data[start], (None, 0, 0))
     if kind is not ValueKind.TEXT:

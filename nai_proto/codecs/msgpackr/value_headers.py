@@ -69,7 +69,7 @@ ValueForm: TypeAlias = tuple[ValueKind, int, int]
 a float the size, of a constant the byte."""
 
 
-def _forms() -> dict[int, ValueForm]:
+def _build_forms() -> dict[int, ValueForm]:
     forms: dict[int, ValueForm] = {
         0xC1: (ValueKind.BUNDLED, 0, 0),
         0xCA: (ValueKind.FLOAT, 0, 4),
@@ -83,7 +83,7 @@ def _forms() -> dict[int, ValueForm]:
     return forms
 
 
-FORMS: Final = _forms()
+FORMS: Final = _build_forms()
 """Every first byte from 0x80 to 0xdf; those below and above are integers or, from 0x40 to 0x7f, perhaps records."""
 
 

@@ -62,7 +62,7 @@ def _readers(accounts: AccountRegistry, mailbox: Mailbox) -> Mapping[str, _Reade
 
     def stored_object(key: RowKey, document: bytes) -> None:
         number, type_, id_ = key
-        item = StoredObject.of(msgspec.json.decode(document))
+        item = StoredObject.from_json(msgspec.json.decode(document))
         if (item.type, item.id) != (type_, id_):
             raise ValueError
         accounts.by_number(int(number)).storage.keep(item)

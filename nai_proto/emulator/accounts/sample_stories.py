@@ -33,7 +33,7 @@ def add_sample_stories(storage: Storage, key: EncryptionKey, now: float, entropy
     """Store a few stories: their metadata as it is, their contents compressed, as the website does it."""
     keystore = Keystore()
     for number, (title, text, tags) in enumerate(_STORIES):
-        meta, keystore = keystore.create(partial(derive_bytes, entropy, "key", number))
+        meta, keystore = keystore.create_key(partial(derive_bytes, entropy, "key", number))
         card_id, content_id = (
             generate_id(partial(derive_bytes, entropy, kind, number)) for kind in ("card", "content")
         )

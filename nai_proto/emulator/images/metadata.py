@@ -61,7 +61,7 @@ def encode_picture(task: GenerationTask, index: int, pixels: Pixels, rng: Seeded
     """
     # V5 signs alpha as well (docs/protocol/image.md#84-signature).
     signs_alpha = task.model.generation is Generation.V5
-    metadata = build_metadata(task, index, rng).signed(pixels, alpha=signs_alpha)
+    metadata = build_metadata(task, index, rng).with_signature(pixels, alpha=signs_alpha)
     return write_picture(pixels, metadata, transparent=keep_alpha, image_format=task.parameters.image_format)
 
 
@@ -71,7 +71,7 @@ def build_metadata(task: GenerationTask, index: int, rng: SeededRandom) -> Metad
     PNG texts cannot hold NUL, so it is dropped from the prompt.
     """
     seconds = task.parameters.steps * _SECONDS_PER_STEP * (0.8 + 0.4 * rng.fork("seconds").uniform())
-    return Metadata.of(
+    return Metadata.from_comment(
         build_comment(task, index),
         description=task.prompt.replace("\0", ""),
         source=" ".join(_source_name(task.model)),

@@ -31,7 +31,7 @@ def build_history(root: int, now: int) -> Value:
 
 
 def _build_node(id_: int, parent: Value, changes: JsMap, now: int, position: Value) -> _Fields:
-    date = Timestamp.of_milliseconds(now)
+    date = Timestamp.from_milliseconds(now)
     fields: _Fields = {"id": id_, "parent": parent, "children": JsSet(), "route": UNDEFINED}
     return {**fields, "changes": changes, "date": date, "genPosition": position}
 
