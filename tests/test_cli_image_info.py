@@ -33,13 +33,15 @@ PARAMETERS: dict[str, Any] = {
     "v4_prompt": {"caption": {"base_caption": "…", "char_captions": [{"char_caption": "a keeper"}, 7]}},
     "reference_strength_multiple": [0.6, 0.2],
 }
-METADATA = Metadata.of(PARAMETERS, description="a harbour", source="NovelAI Diffusion V4.5 4BDE2A90", seconds=2.5)
+METADATA = Metadata.from_comment(
+    PARAMETERS, description="a harbour", source="NovelAI Diffusion V4.5 4BDE2A90", seconds=2.5
+)
 OTHER_SEED = b"another seed of thirty-two bytes"
 
 
 def signed_image(seed: bytes | None = None) -> bytes:
     """A picture as the service makes it, signed with the key of this seed."""
-    return write_picture(PIXELS, METADATA if seed is None else METADATA.signed(PIXELS, seed))
+    return write_picture(PIXELS, METADATA if seed is None else METADATA.with_signature(PIXELS, seed))
 
 
 def webp(texts: dict[str, str] | None = None) -> bytes:
@@ -76,7 +78,7 @@ def test_image_info_prints_the_metadata(tmp_path: Path) -> None:
 
 
 def test_facts_are_printed_as_lines_that_cannot_control_the_terminal(tmp_path: Path) -> None:
-    evil = Metadata.of({**PARAMETERS, "uc": "\x1b]0;\x07"}, description=None, source=None)
+    evil = Metadata.from_comment({**PARAMETERS, "uc": "\x1b]0;\x07"}, description=None, source=None)
     (tmp_path / "a.png").write_bytes(signed_image())
     (tmp_path / "b.png").write_bytes(write_picture(PIXELS, evil))
     done = run_image_info(tmp_path / "a.png", tmp_path / "b.png")
@@ -108,7 +110,9 @@ def test_the_signature_is_verified_with_the_published_key_or_the_given_one(
 
 def test_differing_copies_are_reported_with_their_signatures(tmp_path: Path) -> None:
     signed = signed_image(b"not secret: signs test pictures!")
-    changed = with_metadata(signed, Metadata.of({**PARAMETERS, "seed": 8}, description="a harbour", source="?"))
+    changed = with_metadata(
+        signed, Metadata.from_comment({**PARAMETERS, "seed": 8}, description="a harbour", source="?")
+    )
     facts = read_facts(tmp_path, changed, "--key", "emulator")
     assert facts["copies_agree"] is False
     assert set(facts["differing"]) == {"Source", "seed", "Generation time"}
@@ -142,14 +146,14 @@ def test_a_damaged_copy_in_alpha_does_not_hide_the_text(tmp_path: Path) -> None:
 
 
 def test_webp_has_its_metadata_in_exif(tmp_path: Path) -> None:
-    facts = read_facts(tmp_path, with_metadata(webp(), METADATA.signed(PIXELS)))
+    facts = read_facts(tmp_path, with_metadata(webp(), METADATA.with_signature(PIXELS)))
     assert (facts["format"], facts["size"], facts["metadata"]) == ("webp", "64 × 96", ["EXIF"])
     assert (facts["seed"], facts["prompt"]) == (7, PARAMETERS["prompt"])
     assert facts["signature"].startswith("invalid")
 
 
 def test_lossless_webp_has_a_copy_in_alpha_and_a_signature(tmp_path: Path) -> None:
-    signed = METADATA.signed(PIXELS)
+    signed = METADATA.with_signature(PIXELS)
     drawn = read_pixels(write_picture(PIXELS, signed))
     out = io.BytesIO()
     Image.frombytes("RGBA", (96, 128), drawn.data).save(out, "WEBP", lossless=True, exact=True)
@@ -159,7 +163,7 @@ def test_lossless_webp_has_a_copy_in_alpha_and_a_signature(tmp_path: Path) -> No
 
 
 def test_the_signature_of_unreadable_pixels_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed = METADATA.signed(PIXELS)
+    signed = METADATA.with_signature(PIXELS)
     torn = write_png(PIXELS)
     torn = torn.replace(b"IDAT", b"abCd")
     at = torn.index(b"abCd")

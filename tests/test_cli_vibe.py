@@ -84,7 +84,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
     (facts,) = json.loads(nai("vibe", "sea.naiv4vibe", "--json").stdout)["vibes"]
     assert facts["encodings"] == {"v4-5full": [0.7]}
     assert (facts["strength"], facts["intact"], facts["picture"]) == (0.6, True, f"png, {len(PICTURE):,} bytes")
-    alone = StoredVibe.of_encoding(b"encoded", "v4full", created_at=1_700_000_000_000)
+    alone = StoredVibe.from_encoding(b"encoded", "v4full", created_at=1_700_000_000_000)
     bundle = VibeBundle((read_vibe("sea.naiv4vibe"), alone))
     Path("two.naiv4vibebundle").write_bytes(write_vibe_file(bundle))
     first, second = json.loads(nai("vibe", "two.naiv4vibebundle", "--json").stdout)["vibes"]
@@ -98,7 +98,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
 
 
 def test_text_of_a_vibe_file_cannot_control_the_terminal(owner: Account) -> None:
-    made = StoredVibe.of_image(PICTURE, created_at=0)
+    made = StoredVibe.from_image(PICTURE, created_at=0)
     odd = {**made.document, "name": "\x1b]0;\ud800", "createdAt": float("inf"), "encodings": {"\x1b": {}}}
     Path("odd.naiv4vibe").write_text(json.dumps(odd).replace("Infinity", "1e999"))
     shown = nai("vibe", "odd.naiv4vibe")
@@ -124,12 +124,12 @@ def test_text_of_a_vibe_file_cannot_control_the_terminal(owner: Account) -> None
     ],
 )
 def test_a_usage_error_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
-    alone = StoredVibe.of_encoding(b"encoded", "v4full", created_at=0)
+    alone = StoredVibe.from_encoding(b"encoded", "v4full", created_at=0)
     Path("alone").write_bytes(write_vibe_file(alone))
     Path("two").write_bytes(write_vibe_file(VibeBundle((alone, alone))))
     Path("text").write_text("no vibe")
     Path("torn").write_bytes(
-        write_vibe_file(StoredVibe({**StoredVibe.of_image(PICTURE, created_at=0).document, "image": "A"}))
+        write_vibe_file(StoredVibe({**StoredVibe.from_image(PICTURE, created_at=0).document, "image": "A"}))
     )
     there, before = list_files(), count_anlas(owner)
     done = nai("vibe", *arguments, "--yes")
