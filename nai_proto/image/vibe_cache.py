@@ -263,8 +263,8 @@ def update_vibe_file(source: VibeSource, encoding: bytes, file: VibeFile | None,
         InvalidRequestError: ``information_extracted`` is not from 0 to 1.
     """
     if not source.is_plain:
-        return VibeFile.of_encoding(encoding, source.model_key, created_at=created_at)
-    begun = VibeFile.of_image(source.image, created_at=created_at) if file is None else file
+        return VibeFile.from_encoding(encoding, source.model_key, created_at=created_at)
+    begun = VibeFile.from_image(source.image, created_at=created_at) if file is None else file
     return begun.with_encoding(source.model_key, source.information_extracted, encoding)
 
 
