@@ -99,13 +99,13 @@ class DocumentText:
         return problems + _describe_pending(self._section_list, self._dirty)
 
     def get_text(self) -> str:
-        """As `StoryText.text`."""
+        """As `StoryText.get_text`."""
         if self._text is None:
             self._text = self._section_list.get_text()
         return self._text
 
     def get_sections(self) -> list[Section]:
-        """As `StoryText.sections`."""
+        """As `StoryText.get_sections`."""
         return [_to_section(id_, section) for id_, section in self._section_list.iter_sections()]
 
     # ---- pending changes (docs/protocol/content.md#75-history-tree)
@@ -125,9 +125,8 @@ class DocumentText:
         self._check_history()
         work = ReplayWork()
         missing = _select_unapplied(self._section_list, self._dirty, work)
-        changes = (
-            missing if self._is_replayable() else cast("JsMap", self._dirty)
-        )  # applied changes may or may not be in a node
+        # If the history cannot be replayed, it is not known whether the applied changes are in a node: keep them all.
+        changes = missing if self._is_replayable() else cast("JsMap", self._dirty)
         self._section_list.apply(missing, work)
         self._dirty = JsMap()
         if changes.pairs:
@@ -257,7 +256,7 @@ class DocumentText:
         return self._history.current
 
     def build_history(self) -> History:
-        """As `StoryText.history`."""
+        """As `StoryText.build_history`."""
         return self._history.to_history()
 
     def has_node(self, node: int) -> bool:
@@ -265,7 +264,7 @@ class DocumentText:
         return node in self._history
 
     def get_parent(self, node: int) -> int | None:
-        """As `StoryText.parent`."""
+        """As `StoryText.get_parent`."""
         return self._history.get_parent(node)
 
     def get_next(self, node: int) -> int | None:

@@ -96,13 +96,13 @@ class LegacyText:
         return [*found, *find_tree_problems(parents, children, 0, self.current)]
 
     def get_text(self) -> str:
-        """As `StoryText.text`."""
+        """As `StoryText.get_text`."""
         if self._text is None:
             self._text = join_surrogates(self._fragments.get_text())
         return self._text
 
     def get_sections(self) -> list[Section]:
-        """As `StoryText.sections`: the lines."""
+        """As `StoryText.get_sections`: one section per line."""
         if not self.get_text():
             return []
         spans: list[list[OriginSpan]] = [[]]
@@ -200,7 +200,7 @@ class LegacyText:
     # ---- history
 
     def build_history(self) -> History:
-        """As `StoryText.history`."""
+        """As `StoryText.build_history`."""
         return History({number: self._to_node(number) for number in range(len(self._blocks))}, 0, self.current)
 
     def has_node(self, node: int) -> bool:
@@ -208,7 +208,7 @@ class LegacyText:
         return 0 <= node < len(self._blocks)
 
     def get_parent(self, node: int) -> int | None:
-        """As `StoryText.parent`."""
+        """As `StoryText.get_parent`."""
         return self._read_parent(node)
 
     def get_next(self, node: int) -> int | None:

@@ -37,7 +37,8 @@ def match_at(program: Program, text: str, position: int, budget: int) -> tuple[l
     end = len(text)
     registers = [-1] * program.registers
     stack: list[tuple[int, int, int]] = []
-    index = limit = 0
+    index = 0
+    limit = 0  # the other end of the current run
     while True:
         budget -= 1
         if budget < 0:
