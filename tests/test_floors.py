@@ -65,7 +65,8 @@ FLOORS = (
         "files",
         "nai_transports.preset_files nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.backups",
     ),
-    ("command", "nai_transports.cli"),
+    ("command parts", "nai_transports.cli.common"),
+    ("commands", "nai_transports.cli"),
 )
 FLOOR = {module: number for number, (_, modules) in enumerate(FLOORS) for module in modules.split()}
 NAMES = [name for name, _ in FLOORS]

@@ -93,7 +93,7 @@ class _RunObserver:
         self._console = console
         self._began = time.perf_counter()
 
-    def event(self, event: LoadEvent | OpenedStory | text.Token) -> None:
+    def handle_event(self, event: LoadEvent | OpenedStory | text.Token) -> None:
         match event:
             case OpenedStory():
                 self.prompt = event.text or ""
@@ -106,7 +106,7 @@ class _RunObserver:
             case KeystoreOpened() | ObjectsOpened():
                 pass
 
-    def result(self, outcome: DemoResult) -> None:
+    def finish(self, outcome: DemoResult) -> None:
         self.library, completion = outcome
         self.run.stories_opened = sum(story.ok for story in self.library.stories)
         self.run.finish_reason = completion.finish_reason
@@ -122,8 +122,8 @@ def _on_memory(app: Emulator, session: Session, program: DemoFlow, observer: _Ru
 
     with Client(app, session) as client, client.stream(program) as story:
         for event in story:
-            observer.event(event)
-        observer.result(story.result)
+            observer.handle_event(event)
+        observer.finish(story.result)
 
 
 def _on_sync(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:  # noqa: ARG001 -- as above
@@ -131,8 +131,8 @@ def _on_sync(app: Emulator, session: Session, program: DemoFlow, observer: _RunO
 
     with Client(session) as client, client.stream(program) as story:
         for event in story:
-            observer.event(event)
-        observer.result(story.result)
+            observer.handle_event(event)
+        observer.finish(story.result)
 
 
 def _on_httpx(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:  # noqa: ARG001 -- as above
@@ -140,8 +140,8 @@ def _on_httpx(app: Emulator, session: Session, program: DemoFlow, observer: _Run
 
     with Client(session) as client, client.stream(program) as story:
         for event in story:
-            observer.event(event)
-        observer.result(story.result)
+            observer.handle_event(event)
+        observer.finish(story.result)
 
 
 def _on_asyncio(app: Emulator, session: Session, program: DemoFlow, observer: _RunObserver) -> None:  # noqa: ARG001 -- as above
@@ -150,8 +150,8 @@ def _on_asyncio(app: Emulator, session: Session, program: DemoFlow, observer: _R
     async def main() -> None:
         async with Client(session) as client, client.stream(program) as story:
             async for event in story:
-                observer.event(event)
-            observer.result(story.result)
+                observer.handle_event(event)
+            observer.finish(story.result)
 
     asyncio.run(main())
 
@@ -164,8 +164,8 @@ def _on_trio(app: Emulator, session: Session, program: DemoFlow, observer: _RunO
     async def main() -> None:
         async with Client(session) as client, client.stream(program) as story:
             async for event in story:
-                observer.event(event)
-            observer.result(story.result)
+                observer.handle_event(event)
+            observer.finish(story.result)
 
     trio.run(main)
 

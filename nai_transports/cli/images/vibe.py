@@ -91,7 +91,7 @@ def vibe(
 
 def _build_vibe(vibe_input: VibeInput, model: ImageModel) -> StoredVibe:
     """Return the vibe with its encoding, taken from the cache if needed, and with its model, information and strength."""
-    vibe, encoding = vibe_input.vibe, vibe_input.encoding(model)
+    vibe, encoding = vibe_input.vibe, vibe_input.get_encoding(model)
     if encoding is not None and vibe.encoding(model.vibe_key, vibe_input.extracted) is None:
         vibe = vibe.with_encoding(model.vibe_key, vibe_input.extracted, encoding)
     import_info = {"model": model.id, "information_extracted": vibe_input.extracted, "strength": vibe_input.strength}

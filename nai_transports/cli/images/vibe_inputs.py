@@ -52,7 +52,7 @@ class VibeInput:
     information: float | None
     "Information to extract, 0 to 1; None for whatever encoding the file has."
 
-    def encoding(self, model: ImageModel) -> bytes | None:
+    def get_encoding(self, model: ImageModel) -> bytes | None:
         """Return the encoding for a model from the file or the cache; None if there is none."""
         with name_file_in_errors(self.path):
             own = self.vibe.encoding(model.vibe_key, self.information)
@@ -124,7 +124,7 @@ def to_request_vibes(
     if model.family.vibes == "raw":
         return [image.Vibe(fit_v3_vibe(each.picture), each.strength, each.extracted) for each in vibes]
     return [
-        image.EncodedVibe(each.encoding(model) or _PLACEHOLDER, each.strength, each.information, model.vibe_key)
+        image.EncodedVibe(each.get_encoding(model) or _PLACEHOLDER, each.strength, each.information, model.vibe_key)
         for each in vibes
     ]
 
@@ -137,7 +137,7 @@ def find_unencoded(vibes: Sequence[VibeInput], model: ImageModel) -> list[VibeIn
     """
     if model.family.vibes != "encoded":
         return []
-    unencoded = {(each.picture, each.extracted): each for each in vibes if each.encoding(model) is None}
+    unencoded = {(each.picture, each.extracted): each for each in vibes if each.get_encoding(model) is None}
     return list(unencoded.values())
 
 
