@@ -1,4 +1,4 @@
-"""How fast does the emulator write? A figure for ourselves: it has to be faster than anything that reads it."""
+"""How fast does the emulator's language model generate? It must be faster than any client that reads from it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["measure"]
 
 
 def measure(effort: Effort) -> Report:
-    """Tokens per second of CPU, once the distributions are built."""
+    """Measure tokens per second of CPU time, after the distributions are built."""
     report = Report("tokens per second of the emulator's language model", "")
-    teller = get_tale_model()
-    prompt, count = teller.vocabulary.encode("Once upon a time"), effort.of(2048)
+    model = get_tale_model()
+    prompt, count = model.vocabulary.encode("Once upon a time"), effort.of(2048)
 
-    def plain() -> int:
+    def generate_plain() -> int:
         return sum(
-            1 for _ in generate(teller, prompt, GenerationSettings(max_length=count, min_length=count), SeededRandom(7))
+            1 for _ in generate(model, prompt, GenerationSettings(max_length=count, min_length=count), SeededRandom(7))
         )
 
-    def explained() -> int:
+    def generate_with_logprobs() -> int:
         settings = GenerationSettings(max_length=count, min_length=count, top_k=40, num_logprobs=10)
-        return sum(1 for _ in generate(teller, prompt, settings, SeededRandom(7)))
+        return sum(1 for _ in generate(model, prompt, settings, SeededRandom(7)))
 
-    values = timed({"plain": plain, "top-k and 10 logprobs": explained}, effort, per=count)
+    values = timed({"plain": generate_plain, "top-k and 10 logprobs": generate_with_logprobs}, effort, per=count)
     for subject, value in values.items():
         report.rows.append(Row("generate", subject, 1e6 / value, "tokens/s"))
     return report

@@ -1,9 +1,9 @@
-"""How does the emulator bear 500 streams at once, and 10,000 stored objects?
+"""How fast is the emulator with 500 streams at once, and with 10,000 stored objects?
 
-It serves from a process of its own, beside a server of asyncio's own streams that writes the same bytes, prepared, in the
-same pieces and at the same pace, and looks at nothing. The client is ours in all cases, so both ends share the machine:
-the figures are of wall-clock time, and the ratios are what is left of a server when it thinks. Every stream is complete
-and has the right text, every object is what was stored, or there is no figure.
+The emulator runs in a process of its own. It is compared with a server on asyncio's streams, which writes the same bytes,
+prepared in advance, in the same pieces and at the same pace. Both have the same client, ours, on the same machine, so the
+figures are of wall-clock time, and the ratios say what the emulator's work costs. A figure is reported only if every
+stream is complete and has the right text, and every object is as it was stored.
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ _ON_TRIO: Final = "emulator, client on trio"
 _EMAIL: Final = "writer@example.com"
 _PASSWORD: Final = nai.Password("the quiet harbour")
 _PACE: Final = 0.1
-_FEW: Final = 100
+_FEW_OBJECTS: Final = 100
 
 Pieces: TypeAlias = list[bytes]
 Answers: TypeAlias = Mapping[str, Pieces]
-"""What is written for a request, by its method and target."""
+"""The pieces of a response, by method and target of the request."""
 
 
 # ---- the two servers
 
 
-def _emulator(pace: float, stored: int) -> tuple[Emulator, nai.Session]:
-    """The same each time; with a session of its owner, whose account may have many generations at once."""
+def _create_emulator(pace: float, stored: int) -> tuple[Emulator, nai.Session]:
+    """Return an emulator, the same each time, and a session of its account, which may run many generations at once."""
     entropy = random.Random(20260101).randbytes
     emulator = Emulator(now=lambda: 0.0, entropy=entropy, pace=pace, switches=Switches(lock=False))
     account = emulator.add_account(_EMAIL, _PASSWORD, stories=False)
@@ -67,8 +67,8 @@ def _emulator(pace: float, stored: int) -> tuple[Emulator, nai.Session]:
     return emulator, nai.Session(token=login.result)
 
 
-def _emulating(pace: float, stored: int, pipe: Connection) -> None:
-    emulator, _ = _emulator(pace, stored)
+def _serve_emulator(pace: float, stored: int, pipe: Connection) -> None:
+    emulator, _ = _create_emulator(pace, stored)
 
     async def main() -> None:
         async with serve(emulator) as url:
@@ -78,7 +78,7 @@ def _emulating(pace: float, stored: int, pipe: Connection) -> None:
     run_on_selector_loop(main())
 
 
-def _repeating(answers: Answers, pace: float, pipe: Connection) -> None:
+def _serve_prepared(answers: Answers, pace: float, pipe: Connection) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -107,9 +107,9 @@ def _repeating(answers: Answers, pace: float, pipe: Connection) -> None:
 _LENGTH_FIELD: Final = re.compile(rb"(?i)content-length: *([0-9]+)")
 
 
-def _prepared(exchanges: Sequence[RecordedExchange]) -> Answers:
-    """The answers as they are on the wire: a piece for the head, and one for each piece of the body."""
-    found: dict[str, Pieces] = {}
+def _prepare_answers(exchanges: Sequence[RecordedExchange]) -> Answers:
+    """Return the responses as bytes on the wire: a piece for the head, and one for each piece of the body."""
+    answers: dict[str, Pieces] = {}
     for exchange in exchanges:
         pieces: Pieces = []
         chunked = False
@@ -126,8 +126,8 @@ def _prepared(exchanges: Sequence[RecordedExchange]) -> Answers:
                     raise AssertionError("the emulator keeps to HTTP here")
         if chunked:
             pieces[-1] += b"0\r\n\r\n"
-        found[f"{exchange.method} {exchange.target}"] = pieces
-    return found
+        answers[f"{exchange.method} {exchange.target}"] = pieces
+    return answers
 
 
 # ---- streams
@@ -135,20 +135,20 @@ def _prepared(exchanges: Sequence[RecordedExchange]) -> Answers:
 
 @dataclass
 class _Run:
-    """What a client saw of all streams of one run."""
+    """What a client has measured of all streams of one run."""
 
     events: int = 0
     seconds: float = 0.0
     first: list[float] = field(default_factory=list[float])
-    "Seconds from asking to the first event, of each stream."
+    "Seconds from the request to the first event, for each stream."
 
 
 @dataclass(frozen=True)
 class _Story:
-    """What every stream asks for and has to get; it is the same each time."""
+    """The request of every stream, and its expected text."""
 
     length: int
-    "Events."
+    "Number of events."
     text: str = ""
 
     @property
@@ -158,7 +158,7 @@ class _Story:
         )
 
 
-async def _streamed(client: AsyncClient, seen: _Run, story: _Story) -> None:
+async def _read_stream(client: AsyncClient, seen: _Run, story: _Story) -> None:
     began = time.perf_counter()
     events = 0
     async with client.stream(story.operation) as stream:
@@ -171,43 +171,43 @@ async def _streamed(client: AsyncClient, seen: _Run, story: _Story) -> None:
     seen.events += events
 
 
-async def _on_asyncio(session: nai.Session, count: int, story: _Story) -> _Run:
+async def _run_on_asyncio(session: nai.Session, count: int, story: _Story) -> _Run:
     seen, began = _Run(), time.perf_counter()
     async with on_asyncio.Client(session) as client, asyncio.TaskGroup() as tasks:
         for _ in range(count):
-            tasks.create_task(_streamed(client, seen, story))
+            tasks.create_task(_read_stream(client, seen, story))
     seen.seconds = time.perf_counter() - began
     return seen
 
 
-async def _on_trio(session: nai.Session, count: int, story: _Story) -> _Run:
+async def _run_on_trio(session: nai.Session, count: int, story: _Story) -> _Run:
     seen, began = _Run(), time.perf_counter()
     async with on_trio.Client(session) as client, trio.open_nursery() as nursery:
         for _ in range(count):
-            nursery.start_soon(_streamed, client, seen, story)
+            nursery.start_soon(_read_stream, client, seen, story)
     seen.seconds = time.perf_counter() - began
     return seen
 
 
-def _streams(report: Report, effort: Effort, pace: float) -> None:
-    emulator, session = _emulator(0.0, 0)
+def _measure_streams(report: Report, effort: Effort, pace: float) -> None:
+    emulator, session = _create_emulator(0.0, 0)
     kept: list[RecordedExchange] = []
     count, story = effort.of(500), _Story(effort.of(20))
-    told = run_in_memory(story.operation, Recorder(emulator, kept.append, Clock()), session)
-    story = replace(story, text=told.result.text)
+    trace = run_in_memory(story.operation, Recorder(emulator, kept.append, Clock()), session)
+    story = replace(story, text=trace.result.text)
     with (
-        apart(_repeating, _prepared(kept), pace) as raw,
-        apart(_emulating, pace, 0) as ours,
+        apart(_serve_prepared, _prepare_answers(kept), pace) as raw,
+        apart(_serve_emulator, pace, 0) as ours,
         asyncio.Runner() as runner,
     ):
 
-        def asked(url: str) -> Coroutine[object, object, _Run]:
-            return _on_asyncio(nai.Session(base_url=url, token=session.token), count, story)
+        def run_streams(url: str) -> Coroutine[object, object, _Run]:
+            return _run_on_asyncio(nai.Session(base_url=url, token=session.token), count, story)
 
         subjects: dict[str, Callable[[], _Run]] = {
-            _RAW: lambda: runner.run(asked(raw)),
-            _OURS: lambda: runner.run(asked(ours)),
-            _ON_TRIO: lambda: trio.run(_on_trio, nai.Session(base_url=ours, token=session.token), count, story),
+            _RAW: lambda: runner.run(run_streams(raw)),
+            _OURS: lambda: runner.run(run_streams(ours)),
+            _ON_TRIO: lambda: trio.run(_run_on_trio, nai.Session(base_url=ours, token=session.token), count, story),
         }
         runs: dict[str, list[_Run]] = {name: [] for name in subjects}
         for number in range(effort.rounds + 1):
@@ -228,63 +228,67 @@ def _streams(report: Report, effort: Effort, pace: float) -> None:
 # ---- objects
 
 
-def _objects(report: Report, effort: Effort) -> None:
+def _measure_objects(report: Report, effort: Effort) -> None:
     count, turns = effort.of(10_000), effort.of(100)
-    emulator, session = _emulator(0.0, count)
+    emulator, session = _create_emulator(0.0, count)
     all_: tuple[StoredObject, ...] = run_in_memory(objects.list_objects("stories"), emulator, session).result
     assert len(all_) == count
-    one = all_[min(count, _FEW) // 2]
+    one = all_[min(count, _FEW_OBJECTS) // 2]
     data = "Y2hhbmdlZA=="
     kept: list[RecordedExchange] = []
-    noting = Recorder(emulator, kept.append, Clock())
-    asked = (objects.list_objects("stories"), objects.get_object("stories", one.id), objects.update_object(one, data))
-    for operation in asked:
-        _ = run_in_memory(operation, noting, session).result
+    recorder = Recorder(emulator, kept.append, Clock())
+    operations = (
+        objects.list_objects("stories"),
+        objects.get_object("stories", one.id),
+        objects.update_object(one, data),
+    )
+    for operation in operations:
+        _ = run_in_memory(operation, recorder, session).result
     with (
-        apart(_repeating, _prepared(kept), 0.0) as raw,
-        apart(_emulating, 0.0, count) as many,
-        apart(_emulating, 0.0, _FEW) as few,
+        apart(_serve_prepared, _prepare_answers(kept), 0.0) as raw,
+        apart(_serve_emulator, 0.0, count) as many,
+        apart(_serve_emulator, 0.0, _FEW_OBJECTS) as few,
         asyncio.Runner() as runner,
     ):
 
-        async def listed(url: str) -> None:
+        async def list_all(url: str) -> None:
             async with on_asyncio.Client(nai.Session(base_url=url, token=session.token)) as client:
                 found = await client.run(objects.list_objects("stories"))
                 assert [item.meta for item in found] == [item.meta for item in all_]
 
-        async def got(url: str) -> None:
+        async def get_one(url: str) -> None:
             async with on_asyncio.Client(nai.Session(base_url=url, token=session.token)) as client:
                 for _ in range(turns):
                     assert (await client.run(objects.get_object("stories", one.id))).meta == one.meta
 
-        async def updated(url: str) -> None:
+        async def update_one(url: str) -> None:
             async with on_asyncio.Client(nai.Session(base_url=url, token=session.token)) as client:
                 stored = await client.run(objects.get_object("stories", one.id))
                 for _ in range(turns):
                     stored = await client.run(objects.update_object(stored, data))
                     assert stored.data == data
 
-        def compared(
+        def compare(
             work: Callable[[str], Coroutine[object, object, None]], places: Mapping[str, str], per: int
         ) -> Mapping[str, float]:
-            subjects = {name: partial(_ran, runner, work, url) for name, url in places.items()}
+            subjects = {name: partial(_run_on, runner, work, url) for name, url in places.items()}
             return timed(subjects, effort, per=per, clock=time.perf_counter)
 
-        places = {_RAW: raw, _OURS: many, f"emulator, {_FEW} stored": few}
+        places = {_RAW: raw, _OURS: many, f"emulator, {_FEW_OBJECTS} stored": few}
         both = {_RAW: raw, _OURS: many}
-        report.add(f"list {count} objects, each", compared(listed, both, count), "µs", reference=_RAW)
-        report.add(f"get one of {count}", compared(got, places, turns), "µs", reference=_RAW)
-        report.add(f"update one of {count}", compared(updated, places, turns), "µs", reference=_RAW)
+        report.add(f"list {count} objects, each", compare(list_all, both, count), "µs", reference=_RAW)
+        report.add(f"get one of {count}", compare(get_one, places, turns), "µs", reference=_RAW)
+        report.add(f"update one of {count}", compare(update_one, places, turns), "µs", reference=_RAW)
 
 
-def _ran(runner: asyncio.Runner, work: Callable[[str], Coroutine[object, object, None]], url: str) -> None:
+def _run_on(runner: asyncio.Runner, work: Callable[[str], Coroutine[object, object, None]], url: str) -> None:
     runner.run(work(url))
 
 
 def measure(effort: Effort) -> Report:
-    """Events per second, ms to the first event, µs per object and per exchange."""
+    """Measure events per second, ms to the first event, and µs per object and per exchange."""
     report = Report("500 streams at once, 10,000 stored objects", _RAW)
-    _streams(report, effort, 0.0)
-    _streams(report, effort, _PACE)
-    _objects(report, effort)
+    _measure_streams(report, effort, 0.0)
+    _measure_streams(report, effort, _PACE)
+    _measure_objects(report, effort)
     return report

@@ -1,4 +1,4 @@
-"""What may become of one request, and of several clients that ask at once."""
+"""Faults of single requests, and the interleaving of several clients."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from nai_proto.http import Head, Headers, Request
 Fault: TypeAlias = Callable[[App, Request], Handler]
 
 
-def refused(status: int) -> Fault:
-    """The service refuses and does nothing."""
+def refuse_with(status: int) -> Fault:
+    """Return a fault: the service responds with a status, and does nothing."""
 
     def fault(app: App, request: Request) -> Handler:
         while (yield Read()):
@@ -25,15 +25,15 @@ def refused(status: int) -> Fault:
     return fault
 
 
-def lost(app: App, request: Request) -> Handler:
-    """The request gets lost: the service does nothing."""
+def lose_request(app: App, request: Request) -> Handler:
+    """Lose the request: the service does nothing."""
     while (yield Read()):
         pass
     yield Cut()
 
 
-def unanswered(app: App, request: Request) -> Handler:
-    """The service acts, and its answer gets lost."""
+def lose_response(app: App, request: Request) -> Handler:
+    """Lose the response: the service has acted."""
     handler = app(request)
     incoming: bytes | None = None
     started = False
@@ -47,15 +47,15 @@ def unanswered(app: App, request: Request) -> Handler:
     yield Cut()
 
 
-def garbled(app: App, request: Request) -> Handler:
-    """The service acts, and answers with what nobody understands."""
-    yield from drained(unanswered(app, request))
+def garble_response(app: App, request: Request) -> Handler:
+    """Replace the response by one that cannot be read: the service has acted."""
+    yield from drain(lose_response(app, request))
     yield Start(Head(200, Headers.of(content_type="application/json")))
     yield Write(b"{}")
 
 
-def drained(handler: Handler) -> Handler:
-    """All but the cut."""
+def drain(handler: Handler) -> Handler:
+    """Run a handler up to its cut."""
     incoming: bytes | None = None
     action = next(handler)
     while not isinstance(action, Cut):
@@ -64,19 +64,19 @@ def drained(handler: Handler) -> Handler:
 
 
 FAULTS: dict[str, Fault] = {
-    "401": refused(401),
-    "409": refused(409),
-    "429": refused(429),
-    "500": refused(500),
-    "503": refused(503),
-    "lost": lost,
-    "unanswered": unanswered,
-    "garbled": garbled,
+    "401": refuse_with(401),
+    "409": refuse_with(409),
+    "429": refuse_with(429),
+    "500": refuse_with(500),
+    "503": refuse_with(503),
+    "lost": lose_request,
+    "unanswered": lose_response,
+    "garbled": garble_response,
 }
 
 
-def meeting(app: App, fault: Fault, *numbers: int, method: str = "", path: str = "") -> App:
-    """The app, whose requests of these numbers (from 0; of all with this method and path beginning) meet a fault."""
+def inject_fault(app: App, fault: Fault, *numbers: int, method: str = "", path: str = "") -> App:
+    """Return the app with a fault for the requests of these numbers, counted from 0 among those with method and path."""
     seen = 0
 
     def met(request: Request) -> Handler:
@@ -89,13 +89,13 @@ def meeting(app: App, fault: Fault, *numbers: int, method: str = "", path: str =
     return met
 
 
-def interleaved(flows: Sequence[Runnable[Any, Any]], choices: Iterator[int]) -> Steps[Any, list[Any]]:
-    """The flows, an exchange of one after an exchange of another as ``choices`` say; what each returned or raised."""
+def interleave(flows: Sequence[Runnable[Any, Any]], choices: Iterator[int]) -> Steps[Any, list[Any]]:
+    """Run flows, one exchange at a time in the order of ``choices``; return what each has returned or raised."""
     ends: list[Any] = [None] * len(flows)
     waiting: dict[int, tuple[Any, Action[Any]]] = {}
 
     def step(number: int, steps: Any, incoming: object) -> Steps[Any, None]:
-        """On to the flow's next request."""
+        """Run a flow up to its next request."""
         try:
             while not isinstance(action := steps.send(incoming), Send):
                 incoming = yield action

@@ -15,7 +15,7 @@ from nai_proto.http import Head
 from nai_proto.testing import run_in_memory
 from tests.protocol_data import DATA
 from tests.support import an_emulator, with_token
-from tests.test_emulator import asked
+from tests.test_emulator import send_request
 
 __all__ = ["B64", "SOURCE", "V5", "V45", "VECTORS", "ask", "balance", "draw_face", "open_png", "run", "run_on"]
 
@@ -73,7 +73,7 @@ def open_png(data: bytes) -> Image.Image:
 
 def ask(emulator: Emulator, owner: Account | None, path: str, body: object, **headers: str) -> tuple[Head, bytes]:
     """Send a POST request and return head and body of the response."""
-    return asked(emulator, "POST", path, body, owner=owner, **headers)
+    return send_request(emulator, "POST", path, body, owner=owner, **headers)
 
 
 def balance(owner: Account) -> int:

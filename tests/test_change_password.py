@@ -32,7 +32,7 @@ from nai_proto.http import Request
 from nai_proto.library import open_library
 from nai_proto.secret import AccessToken, Password
 from nai_proto.testing import FlowTrace, run_in_memory
-from tests.faults import FAULTS, Fault, garbled, lost, meeting, refused
+from tests.faults import FAULTS, Fault, garble_response, inject_fault, lose_request, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 NEW = "a louder harbour"
@@ -213,7 +213,7 @@ def test_a_second_run_completes_a_change_that_was_cancelled_at_any_step(step: in
 
 def test_the_second_run_does_only_the_remaining_steps() -> None:
     emulator, _ = an_emulator()
-    assert run(with_fault(emulator, 4, refused(500))).error is not None
+    assert run(with_fault(emulator, 4, refuse_with(500))).error is not None
     logins = [("POST", LOGIN)] * 2
     assert requests_of(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE), ("PUT", KEYSTORE)]
     assert requests_of(run(emulator)) == [*logins, ("GET", KEYSTORE), ("GET", KEYSTORE)]
@@ -250,7 +250,7 @@ def test_a_withheld_keystore_prevents_the_change() -> None:
     emulator, _ = an_emulator()
 
     def withholding(request: Request) -> Handler:
-        return garbled(emulator, request) if request.path == KEYSTORE else emulator(request)
+        return garble_response(emulator, request) if request.path == KEYSTORE else emulator(request)
 
     played = run(withholding)
     assert isinstance(played.error, Damaged)
@@ -304,17 +304,17 @@ def add_a_key(owner: Account, meta: str) -> None:
 @pytest.mark.parametrize("step", range(len(STEPS)))
 def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
     emulator, owner = an_emulator()
-    played = run(with_fault(emulator, step, refused(500)))
+    played = run(with_fault(emulator, step, refuse_with(500)))
     assert isinstance(played.error, ServerError)
     shown = "".join(traceback.format_exception(played.error))
     for secret in (PASSWORD, NEW, owner.key.reveal(), "eyJ"):
         assert secret not in shown
 
 
-@pytest.mark.parametrize("fault", [refused(429), refused(503), lost], ids=["429", "503", "lost"])
+@pytest.mark.parametrize("fault", [refuse_with(429), refuse_with(503), lose_request], ids=["429", "503", "lost"])
 def test_the_access_key_is_changed_with_one_request_whatever_the_response(fault: Fault) -> None:
     """The service could refuse a second request because of the first."""
     emulator, _ = an_emulator()
-    played = run(meeting(emulator, fault, *range(9), path=CHANGE))
+    played = run(inject_fault(emulator, fault, *range(9), path=CHANGE))
     assert played.error is not None
     assert requests_of(played).count(("POST", CHANGE)) == 1

@@ -39,7 +39,7 @@ from nai_proto.story.context.report import Context
 from nai_proto.testing import Clock, FlowTrace, run_in_memory
 from nai_proto.text import Model, Token
 from nai_proto.tokenizers import Tokenizer
-from tests.faults import FAULTS, lost, meeting
+from tests.faults import FAULTS, inject_fault, lose_request
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -214,7 +214,7 @@ def test_concurrent_change_is_kept_and_the_answer_is_not_lost() -> None:
 @pytest.mark.parametrize("number", [0, 1], ids=["content", "card"])
 def test_fault_while_storing_loses_neither_text(fault: str, number: int) -> None:
     emulator, _, library = create_stored_story()
-    played = run_continue_story(meeting(emulator, FAULTS[fault], number, method="PATCH"), library)
+    played = run_continue_story(inject_fault(emulator, FAULTS[fault], number, method="PATCH"), library)
     done = played.result
     assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
     (story,) = load_library(emulator).stories
@@ -226,9 +226,13 @@ def test_fault_while_storing_loses_neither_text(fault: str, number: int) -> None
 def test_failed_generation_stores_nothing_and_has_a_partial_result() -> None:
     emulator, _, library = create_stored_story()
     with pytest.raises(ServerError):
-        _ = run_continue_story(meeting(emulator, FAULTS["500"], *range(9), path="/ai/generate-stream"), library).result
+        _ = run_continue_story(
+            inject_fault(emulator, FAULTS["500"], *range(9), path="/ai/generate-stream"), library
+        ).result
     with pytest.raises(NaiError):
-        _ = run_continue_story(meeting(emulator, lost, *range(9), path="/ai/generate-stream"), library).result
+        _ = run_continue_story(
+            inject_fault(emulator, lose_request, *range(9), path="/ai/generate-stream"), library
+        ).result
     assert load_library(emulator).stories[0].text == "The lake was frozen.\nSo"
 
 

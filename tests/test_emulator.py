@@ -29,10 +29,10 @@ from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 
-def asked(
+def send_request(
     emulator: Emulator, method: str, target: str, body: object = None, *, owner: Account | None = None, **headers: str
 ) -> tuple[Head, bytes]:
-    """One request and its whole answer."""
+    """Send one request, and return its whole response."""
     raw = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)
     token = None if owner is None else owner.persistent_token
     request = Request(method, target, Headers.of(**headers), raw, token=token, base="http://emulator.invalid")
@@ -41,7 +41,8 @@ def asked(
     return head, b"".join(iter(lambda: peer.receive(10), b""))
 
 
-def refused(answer: tuple[Head, bytes]) -> tuple[int, str]:
+def parse_error(answer: tuple[Head, bytes]) -> tuple[int, str]:
+    """Return status and message of an error response."""
     head, body = answer
     assert head.content_type == "application/json"
     document = json.loads(body)
@@ -55,22 +56,24 @@ def prompt(model: str = "kayra-v1", **parameters: Any) -> dict[str, Any]:
     return {"input": "Once upon a time", "model": model, "parameters": given}
 
 
-def generated(owner_and: tuple[Emulator, Account], **parameters: Any) -> dict[str, Any]:
+def generate_document(owner_and: tuple[Emulator, Account], **parameters: Any) -> dict[str, Any]:
     emulator, owner = owner_and
-    head, body = asked(emulator, "POST", "/ai/generate", prompt(**parameters), owner=owner)
+    head, body = send_request(emulator, "POST", "/ai/generate", prompt(**parameters), owner=owner)
     assert head.status == 200
     document: dict[str, Any] = json.loads(body)
     return document
 
 
-def test_a_prompt_is_made_up_within_the_ranges() -> None:
+def test_generate_prompt_checks_its_ranges() -> None:
     emulator, owner = an_emulator()
-    wish: dict[str, Any] = {"prompt": "a ship", "temp": 0.9, "tokens_to_generate": 20, "model": "euterpe-v2"}
-    head, body = asked(emulator, "POST", "/ai/generate-prompt", wish, owner=owner)
+    request: dict[str, Any] = {"prompt": "a ship", "temp": 0.9, "tokens_to_generate": 20, "model": "euterpe-v2"}
+    head, body = send_request(emulator, "POST", "/ai/generate-prompt", request, owner=owner)
     assert head.status == 201
     assert json.loads(body)["generated_text"].strip()
     for name, value in (("prompt", ""), ("temp", 0.05), ("tokens_to_generate", 201), ("model", "gpt-17")):
-        status, message = refused(asked(emulator, "POST", "/ai/generate-prompt", {**wish, name: value}, owner=owner))
+        status, message = parse_error(
+            send_request(emulator, "POST", "/ai/generate-prompt", {**request, name: value}, owner=owner)
+        )
         assert status == 400
         assert name in message
 
@@ -79,48 +82,51 @@ def test_a_prompt_is_made_up_within_the_ranges() -> None:
 
 
 def test_a_health_check_needs_no_token() -> None:
-    head, body = asked(an_emulator()[0], "GET", "/")
+    head, body = send_request(an_emulator()[0], "GET", "/")
     assert (head.status, bool(body)) == (200, True)
 
 
 def test_an_unknown_path_and_a_wrong_method_are_404() -> None:
     emulator, owner = an_emulator()
-    assert refused(asked(emulator, "GET", "/no/such/path", owner=owner))[0] == 404
-    assert refused(asked(emulator, "PUT", "/user/login", owner=owner))[0] == 404
+    assert parse_error(send_request(emulator, "GET", "/no/such/path", owner=owner))[0] == 404
+    assert parse_error(send_request(emulator, "PUT", "/user/login", owner=owner))[0] == 404
 
 
-def test_an_endpoint_that_is_not_there_yet_says_so() -> None:
+def test_an_endpoint_without_a_handler_is_501() -> None:
     emulator, owner = an_emulator()
-    assert refused(asked(emulator, "GET", "/ai/module/all", owner=owner))[0] == 501
+    assert parse_error(send_request(emulator, "GET", "/ai/module/all", owner=owner))[0] == 501
 
 
-def test_every_answer_may_be_read_by_any_page() -> None:
+def test_every_response_allows_any_origin() -> None:
     emulator, _ = an_emulator()
     for answer in (
-        asked(emulator, "GET", "/"),
-        asked(emulator, "GET", "/nothing"),
-        asked(emulator, "OPTIONS", "/ai/generate"),
+        send_request(emulator, "GET", "/"),
+        send_request(emulator, "GET", "/nothing"),
+        send_request(emulator, "OPTIONS", "/ai/generate"),
     ):
         assert answer[0].headers.get("access-control-allow-origin") == "*"
-    assert asked(emulator, "OPTIONS", "/ai/generate")[0].status == 204
+    assert send_request(emulator, "OPTIONS", "/ai/generate")[0].status == 204
 
 
-def test_the_token_is_looked_at_before_anything_else() -> None:
+def test_the_token_is_checked_before_anything_else() -> None:
     emulator, _ = an_emulator()
-    assert refused(asked(emulator, "POST", "/ai/generate", b"not json"))[0] == 401
-    assert refused(asked(emulator, "POST", "/ai/generate", b"not json", authorization="Bearer pst-wrong"))[0] == 401
-    assert refused(asked(emulator, "GET", "/user/keystore"))[0] == 401
+    assert parse_error(send_request(emulator, "POST", "/ai/generate", b"not json"))[0] == 401
+    assert (
+        parse_error(send_request(emulator, "POST", "/ai/generate", b"not json", authorization="Bearer pst-wrong"))[0]
+        == 401
+    )
+    assert parse_error(send_request(emulator, "GET", "/user/keystore"))[0] == 401
 
 
 def test_a_body_on_get_and_a_slash_at_the_end_are_ignored() -> None:
-    assert asked(an_emulator()[0], "GET", "/", b"stray")[0].status == 200
+    assert send_request(an_emulator()[0], "GET", "/", b"stray")[0].status == 200
     emulator, owner = an_emulator()
-    assert asked(emulator, "POST", "/ai/generate/", prompt(), owner=owner)[0].status == 200
+    assert send_request(emulator, "POST", "/ai/generate/", prompt(), owner=owner)[0].status == 200
 
 
 @settings(deadline=None)
 @given(hostile_bytes(), cutters())
-def test_no_client_can_make_it_fail(data: bytes, pieces: Any) -> None:
+def test_no_request_makes_the_emulator_raise(data: bytes, pieces: Any) -> None:
     emulator, _ = an_emulator()
     link = MemoryConnection(emulator, Clock())
     for piece in pieces(data):
@@ -135,19 +141,19 @@ def test_no_client_can_make_it_fail(data: bytes, pieces: Any) -> None:
 # ---- logging in
 
 
-def test_a_login_gives_a_token_of_the_form_of_a_jwt_that_lives_thirty_days() -> None:
+def test_a_login_returns_a_jwt_that_is_valid_for_thirty_days() -> None:
     emulator, owner = an_emulator()
-    head, body = asked(emulator, "POST", "/user/login", {"key": owner.key.reveal()})
+    head, body = send_request(emulator, "POST", "/user/login", {"key": owner.key.reveal()})
     assert head.status == 201
     token = json.loads(body)["accessToken"]
     parts = [json.loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2]]
     assert parts[0]["alg"] == "HS256"
     assert set(parts[1]) == {"id", "nc", "iat", "exp"}
     assert parts[1]["exp"] - parts[1]["iat"] == 2_592_000
-    assert asked(emulator, "POST", "/ai/generate", prompt(), authorization=f"Bearer {token}")[0].status == 200
+    assert send_request(emulator, "POST", "/ai/generate", prompt(), authorization=f"Bearer {token}")[0].status == 200
 
 
-def test_a_token_dies_after_thirty_days() -> None:
+def test_a_token_expires_after_thirty_days() -> None:
     clock = Clock(1_000_000.0)
     emulator = Emulator(now=clock, entropy=lambda size: bytes(range(size)))
     owner = emulator.add_account(EMAIL, Password(PASSWORD))
@@ -162,19 +168,19 @@ def test_a_token_dies_after_thirty_days() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"key":7}', b'{"key":"short"}', b"\xff", b"[" * 5000])
 def test_a_login_without_a_key_of_64_characters_is_400(body: bytes) -> None:
-    assert refused(asked(an_emulator()[0], "POST", "/user/login", body))[0] == 400
+    assert parse_error(send_request(an_emulator()[0], "POST", "/user/login", body))[0] == 400
 
 
 def test_a_key_that_no_account_has_is_401() -> None:
-    assert refused(asked(an_emulator()[0], "POST", "/user/login", {"key": "x" * 64}))[0] == 401
-    assert refused(asked(an_emulator()[0], "POST", "/user/login", {"key": "é" * 64}))[0] == 401
+    assert parse_error(send_request(an_emulator()[0], "POST", "/user/login", {"key": "x" * 64}))[0] == 401
+    assert parse_error(send_request(an_emulator()[0], "POST", "/user/login", {"key": "é" * 64}))[0] == 401
 
 
 def test_the_persistent_token_can_be_chosen() -> None:
     emulator, _ = an_emulator()
     owner = emulator.add_account("b@example.com", Password("p"), PersistentToken("pst-mine"))
     assert owner.persistent_token == PersistentToken("pst-mine")
-    assert asked(emulator, "POST", "/ai/generate", prompt(), owner=owner)[0].status == 200
+    assert send_request(emulator, "POST", "/ai/generate", prompt(), owner=owner)[0].status == 200
 
 
 # ---- text
@@ -183,8 +189,8 @@ def test_the_persistent_token_can_be_chosen() -> None:
 def test_the_model_decides_between_200_and_201() -> None:
     emulator, owner = an_emulator()
     for model, status in (("kayra-v1", 200), ("llama-3-erato-v1", 200), ("clio-v1", 201), ("6B-v4", 201)):
-        assert asked(emulator, "POST", "/ai/generate", prompt(model), owner=owner)[0].status == status
-        assert asked(emulator, "POST", "/ai/generate-stream", prompt(model), owner=owner)[0].status == status
+        assert send_request(emulator, "POST", "/ai/generate", prompt(model), owner=owner)[0].status == status
+        assert send_request(emulator, "POST", "/ai/generate-stream", prompt(model), owner=owner)[0].status == status
 
 
 @pytest.mark.parametrize(
@@ -205,22 +211,22 @@ def test_the_model_decides_between_200_and_201() -> None:
         ({**prompt(), "input": "x" * 100_001}, "input"),
     ],
 )
-def test_a_request_that_is_not_valid_is_400_and_says_what(body: object, about: str) -> None:
+def test_an_invalid_request_is_400_and_names_the_problem(body: object, about: str) -> None:
     emulator, owner = an_emulator()
-    status, message = refused(asked(emulator, "POST", "/ai/generate", body, owner=owner))
+    status, message = parse_error(send_request(emulator, "POST", "/ai/generate", body, owner=owner))
     assert status == 400
     assert about in message
-    assert refused(asked(emulator, "POST", "/ai/generate-stream", body, owner=owner)) == (status, message)
+    assert parse_error(send_request(emulator, "POST", "/ai/generate-stream", body, owner=owner)) == (status, message)
     assert not owner.generating
 
 
 def test_unknown_parameters_are_ignored() -> None:
-    assert generated(an_emulator(), some_new_parameter={"a": 1})["output"]
+    assert generate_document(an_emulator(), some_new_parameter={"a": 1})["output"]
 
 
-def test_a_stream_has_an_event_per_token_and_says_which_is_the_last() -> None:
+def test_a_stream_has_an_event_per_token_and_marks_the_last() -> None:
     emulator, owner = an_emulator()
-    head, body = asked(emulator, "POST", "/ai/generate-stream", prompt(num_logprobs=2), owner=owner)
+    head, body = send_request(emulator, "POST", "/ai/generate-stream", prompt(num_logprobs=2), owner=owner)
     assert head.content_type == "text/event-stream"
     blocks = body.decode().split("\n\n")
     assert blocks.pop() == ""
@@ -244,14 +250,14 @@ def test_whole_and_streamed_are_the_same_text_for_the_same_seed() -> None:
 
 
 def test_max_length_counts_tokens() -> None:
-    document = generated(an_emulator(), max_length=17, num_logprobs=0)
+    document = generate_document(an_emulator(), max_length=17, num_logprobs=0)
     assert len(document["logprobs"]) == 17
     assert len(Vocabulary(TALES).split(document["output"])) == 17
 
 
-def test_logprobs_come_when_they_are_asked_for() -> None:
-    assert "logprobs" not in generated(an_emulator())
-    entry = generated(an_emulator(), num_logprobs=3, top_k=2)["logprobs"][0]
+def test_logprobs_are_sent_if_they_are_requested() -> None:
+    assert "logprobs" not in generate_document(an_emulator())
+    entry = generate_document(an_emulator(), num_logprobs=3, top_k=2)["logprobs"][0]
     assert set(entry) == {"chosen", "before", "after"}
     assert len(entry["chosen"]) == 1
     assert len(entry["before"]) == 3
@@ -263,19 +269,21 @@ def test_logprobs_come_when_they_are_asked_for() -> None:
     assert after <= 0
 
 
-def test_a_seed_makes_the_text_certain_and_other_seeds_make_others() -> None:
-    texts = {seed: generated(an_emulator(), seed=seed, max_length=40)["output"] for seed in range(6)}
-    assert generated(an_emulator(), seed=2, max_length=40)["output"] == texts[2]
+def test_equal_seeds_give_equal_texts_and_other_seeds_other_texts() -> None:
+    texts = {seed: generate_document(an_emulator(), seed=seed, max_length=40)["output"] for seed in range(6)}
+    assert generate_document(an_emulator(), seed=2, max_length=40)["output"] == texts[2]
     assert len(set(texts.values())) == 6
 
 
-def test_without_a_seed_each_answer_is_another() -> None:
+def test_without_a_seed_each_text_differs() -> None:
     emulator = an_emulator()
-    assert generated(emulator, max_length=40)["output"] != generated(emulator, max_length=40)["output"]
+    assert generate_document(emulator, max_length=40)["output"] != generate_document(emulator, max_length=40)["output"]
 
 
-def test_top_k_of_one_is_certain() -> None:
-    assert len({generated(an_emulator(), top_k=1, seed=seed, max_length=40)["output"] for seed in range(5)}) == 1
+def test_top_k_of_one_is_deterministic() -> None:
+    assert (
+        len({generate_document(an_emulator(), top_k=1, seed=seed, max_length=40)["output"] for seed in range(5)}) == 1
+    )
 
 
 def test_a_prompt_in_any_language_is_continued() -> None:
@@ -286,7 +294,7 @@ def test_a_prompt_in_any_language_is_continued() -> None:
 
 
 @pytest.mark.parametrize("cut_after", [1, 3, 6])
-def test_the_lock_goes_when_the_client_leaves(cut_after: int) -> None:
+def test_the_lock_is_released_when_the_client_leaves(cut_after: int) -> None:
     emulator, owner = an_emulator(pace=1.0)
     clock = Clock()
     peer = Peer(MemoryConnection(emulator, clock))
@@ -296,7 +304,7 @@ def test_the_lock_goes_when_the_client_leaves(cut_after: int) -> None:
     for _ in range(cut_after):
         assert peer.receive(10)
     assert owner.generating
-    locked = refused(asked(emulator, "POST", "/ai/generate", prompt(), owner=owner))
+    locked = parse_error(send_request(emulator, "POST", "/ai/generate", prompt(), owner=owner))
     assert locked == (429, "Concurrent generation is locked")
     peer.link.close()
     assert not owner.generating
@@ -310,7 +318,7 @@ def test_a_token_of_a_login_is_an_access_token() -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(st.text(min_size=1, max_size=40), cutters())
-def test_however_the_answer_is_cut_the_story_is_the_same(words: str, pieces: Any) -> None:
+def test_the_text_does_not_depend_on_how_the_response_is_cut(words: str, pieces: Any) -> None:
     emulator, owner = an_emulator()
     session = Session(base_url="http://x", token=owner.persistent_token)
     operation = text.generate_stream(words, max_length=6, num_logprobs=2, extra={"seed": 1})

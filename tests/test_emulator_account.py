@@ -29,8 +29,8 @@ NEW_KEY = account.access_key(EMAIL, Password("another")).reveal()
 PLAIN = "text/plain"
 
 
-class Asking:
-    """An emulator, its one account, and a client of it that knows nothing."""
+class AccountClient:
+    """A client of an emulator with one account, that sends any request and checks only the form of errors."""
 
     def __init__(self) -> None:
         self.emulator, self.owner = an_emulator()
@@ -62,8 +62,8 @@ class Asking:
 
 
 @pytest.fixture
-def asking() -> Asking:
-    return Asking()
+def client() -> AccountClient:
+    return AccountClient()
 
 
 # ---- all of them
@@ -72,15 +72,15 @@ ACCOUNT_ROWS = [row for row in ENDPOINTS.values() if row.path.startswith("/user/
 
 
 @pytest.mark.parametrize("row", ACCOUNT_ROWS, ids=lambda row: row.name)
-def test_every_endpoint_is_there_and_wants_its_token(row: Any) -> None:
-    asking = Asking()
+def test_every_account_endpoint_exists_and_requires_its_kind_of_token(row: Any) -> None:
+    client = AccountClient()
     path = "/".join("stories" if part.startswith("{") else part for part in row.path.split("/"))
-    assert asking.status(row.method, path, b"[") != 501
-    asking.token = None
-    assert (asking.status(row.method, path, b"[") == 401) == row.auth
-    asking = Asking()
-    asking.token = asking.owner.persistent_token
-    head, body = asking(row.method, path, b"[")
+    assert client.status(row.method, path, b"[") != 501
+    client.token = None
+    assert (client.status(row.method, path, b"[") == 401) == row.auth
+    client = AccountClient()
+    client.token = client.owner.persistent_token
+    head, body = client(row.method, path, b"[")
     said = b"Usage of persistent access tokens is not allowed for this endpoint" in body
     assert said == row.login_only
     assert not said or head.status == 401
@@ -97,9 +97,9 @@ def test_every_endpoint_is_there_and_wants_its_token(row: Any) -> None:
         st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.just("x" * 64),
     ),
 )
-def test_no_body_makes_it_fail(row: Any, body: object) -> None:
+def test_no_body_makes_an_account_endpoint_raise(row: Any, body: object) -> None:
     path = row.path.replace("{event}", "e")
-    assert Asking().status(row.method, path, body) in (200, 201, 202, 400, 401, 404, 409, 500)
+    assert AccountClient().status(row.method, path, body) in (200, 201, 202, 400, 401, 404, 409, 500)
 
 
 # ---- tokens
@@ -109,17 +109,17 @@ def register(**fields: object) -> dict[str, object]:
     return {"recaptcha": "riddle", "key": NEW_KEY, **fields}
 
 
-def test_a_registration_gives_a_token_of_an_account_on_trial(asking: Asking) -> None:
-    head, body = asking("POST", "/user/register", {"recapcha": "riddle", "key": NEW_KEY})
+def test_a_registration_returns_a_token_of_an_account_with_a_trial(client: AccountClient) -> None:
+    head, body = client("POST", "/user/register", {"recapcha": "riddle", "key": NEW_KEY})
     assert head.status == 201
-    asking.token = AccessToken(json.loads(body)["accessToken"])
-    said = asking.document("/user/information")
+    client.token = AccessToken(json.loads(body)["accessToken"])
+    said = client.document("/user/information")
     assert (said["trialActionsLeft"], said["trialImagesLeft"]) == (50, 30)
-    assert asking.document("/user/subscription")["tier"] == 0
-    assert asking.document("/user/keystore") == {"keystore": None}
-    assert asking.emulator.mailbox.mails == []
-    assert asking.status("POST", "/user/create-persistent-token", {}) == 201
-    assert asking.status("POST", "/user/create-persistent-token", {}) == 409
+    assert client.document("/user/subscription")["tier"] == 0
+    assert client.document("/user/keystore") == {"keystore": None}
+    assert client.emulator.mailbox.mails == []
+    assert client.status("POST", "/user/create-persistent-token", {}) == 201
+    assert client.status("POST", "/user/create-persistent-token", {}) == 409
 
 
 @pytest.mark.parametrize(
@@ -137,95 +137,97 @@ def test_a_registration_gives_a_token_of_an_account_on_trial(asking: Asking) -> 
         (register(email=account.email_hash("new@example.com"), unknown=1), 201),
     ],
 )
-def test_what_becomes_of_a_registration(asking: Asking, body: object, status: int) -> None:
-    assert asking.status("POST", "/user/register", body) == status
+def test_registrations_are_accepted_or_refused_by_their_fields(
+    client: AccountClient, body: object, status: int
+) -> None:
+    assert client.status("POST", "/user/register", body) == status
 
 
-def test_a_gift_key_at_a_registration_is_used_up(asking: Asking) -> None:
-    asking.emulator.mailbox.gift_keys["gift"] = Tier.TABLET
-    head, body = asking("POST", "/user/register", register(giftkey="gift", emailCleartext="new@example.com"))
+def test_a_gift_key_at_a_registration_is_used_up(client: AccountClient) -> None:
+    client.emulator.mailbox.gift_keys["gift"] = Tier.TABLET
+    head, body = client("POST", "/user/register", register(giftkey="gift", emailCleartext="new@example.com"))
     assert head.status == 201
-    asking.token = AccessToken(json.loads(body)["accessToken"])
-    assert asking.document("/user/subscription")["tier"] == 1
-    assert asking.emulator.mailbox.gift_keys == {}
-    (mail,) = asking.emulator.mailbox.mails
+    client.token = AccessToken(json.loads(body)["accessToken"])
+    assert client.document("/user/subscription")["tier"] == 1
+    assert client.emulator.mailbox.gift_keys == {}
+    (mail,) = client.emulator.mailbox.mails
     assert (mail.kind, mail.email, len(mail.token)) == (MailKind.VERIFICATION, "new@example.com", 64)
 
 
-def test_a_changed_key_kills_older_logins_and_leaves_what_is_stored(asking: Asking) -> None:
-    stored = asking.owner.storage.keystore
-    change = {"currentAccessKey": asking.owner.key.reveal(), "newAccessKey": NEW_KEY}
-    assert asking.status("POST", "/user/change-access-key", {**change, "currentAccessKey": "x" * 64}) == 401
-    assert asking.status("POST", "/user/change-access-key", {**change, "newAccessKey": "short"}) == 400
-    other = asking.emulator.add_account("b@example.com", Password("b"))
-    assert asking.status("POST", "/user/change-access-key", {**change, "newAccessKey": other.key.reveal()}) == 409
-    assert asking.status("POST", "/user/change-access-key", {**change, "newEmail": "b@example.com"}) == 409
-    assert asking.status("GET", "/user/information") == 200
-    head, body = asking("POST", "/user/change-access-key", change)
+def test_a_changed_key_revokes_older_logins_and_keeps_stored_objects(client: AccountClient) -> None:
+    stored = client.owner.storage.keystore
+    change = {"currentAccessKey": client.owner.key.reveal(), "newAccessKey": NEW_KEY}
+    assert client.status("POST", "/user/change-access-key", {**change, "currentAccessKey": "x" * 64}) == 401
+    assert client.status("POST", "/user/change-access-key", {**change, "newAccessKey": "short"}) == 400
+    other = client.emulator.add_account("b@example.com", Password("b"))
+    assert client.status("POST", "/user/change-access-key", {**change, "newAccessKey": other.key.reveal()}) == 409
+    assert client.status("POST", "/user/change-access-key", {**change, "newEmail": "b@example.com"}) == 409
+    assert client.status("GET", "/user/information") == 200
+    head, body = client("POST", "/user/change-access-key", change)
     assert head.status == 200
-    assert asking.status("GET", "/user/information") == 401
-    asking.token = AccessToken(json.loads(body)["accessToken"])
-    assert asking.status("GET", "/user/information") == 200
-    asking.token = asking.owner.persistent_token
-    assert asking.status("GET", "/user/information") == 200
-    assert asking.owner.storage.keystore == stored
-    assert asking.status("POST", "/user/login", {"key": change["currentAccessKey"]}) == 401
-    assert asking.status("POST", "/user/login", {"key": NEW_KEY}) == 201
+    assert client.status("GET", "/user/information") == 401
+    client.token = AccessToken(json.loads(body)["accessToken"])
+    assert client.status("GET", "/user/information") == 200
+    client.token = client.owner.persistent_token
+    assert client.status("GET", "/user/information") == 200
+    assert client.owner.storage.keystore == stored
+    assert client.status("POST", "/user/login", {"key": change["currentAccessKey"]}) == 401
+    assert client.status("POST", "/user/login", {"key": NEW_KEY}) == 201
 
 
 # ---- mail
 
 
-def test_a_mailed_token_is_good_once_and_for_its_purpose(asking: Asking) -> None:
-    outside = asking.emulator.mailbox
-    assert asking.status("POST", "/user/resend-email-verification", {"email": EMAIL}) == 409
-    assert asking.status("POST", "/user/resend-email-verification", {"email": "nobody@example.com"}) == 401
-    asking.owner.profile.email_verified = False
-    assert asking.status("POST", "/user/resend-email-verification", {"email": EMAIL}) == 201
-    assert asking.status("POST", "/user/recovery/request", {"email": EMAIL}) == 202
-    assert asking.status("POST", "/user/deletion/request", {"email": EMAIL}) == 202
-    assert asking.status("POST", "/user/deletion/request", {"email": "b@example.com"}) == 400
+def test_a_mailed_token_works_once_and_for_its_purpose_only(client: AccountClient) -> None:
+    outside = client.emulator.mailbox
+    assert client.status("POST", "/user/resend-email-verification", {"email": EMAIL}) == 409
+    assert client.status("POST", "/user/resend-email-verification", {"email": "nobody@example.com"}) == 401
+    client.owner.profile.email_verified = False
+    assert client.status("POST", "/user/resend-email-verification", {"email": EMAIL}) == 201
+    assert client.status("POST", "/user/recovery/request", {"email": EMAIL}) == 202
+    assert client.status("POST", "/user/deletion/request", {"email": EMAIL}) == 202
+    assert client.status("POST", "/user/deletion/request", {"email": "b@example.com"}) == 400
     verification, recovery, deletion = (mail.token for mail in outside.mails)
     assert [mail.kind for mail in outside.mails] == [*MailKind]
-    assert asking.status("POST", "/user/verify-email", {"verificationToken": recovery}) == 400
-    assert asking.status("POST", "/user/verify-email", {"verificationToken": "x" * 64}) == 401
-    assert asking.status("POST", "/user/verify-email", {"verificationToken": verification}) == 200
-    assert asking.status("POST", "/user/verify-email", {"verificationToken": verification}) == 401
+    assert client.status("POST", "/user/verify-email", {"verificationToken": recovery}) == 400
+    assert client.status("POST", "/user/verify-email", {"verificationToken": "x" * 64}) == 401
+    assert client.status("POST", "/user/verify-email", {"verificationToken": verification}) == 200
+    assert client.status("POST", "/user/verify-email", {"verificationToken": verification}) == 401
     recover = {"newAccessKey": NEW_KEY, "deleteContent": False}
-    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": deletion}) == 401
-    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": "short"}) == 400
-    taken = asking.emulator.add_account("b@example.com", Password("b")).key.reveal()
+    assert client.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": deletion}) == 401
+    assert client.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": "short"}) == 400
+    taken = client.emulator.add_account("b@example.com", Password("b")).key.reveal()
     body = {"recoveryToken": recovery, "newAccessKey": taken, "deleteContent": False}
-    assert asking.status("POST", "/user/recovery/recover", body) == 409
-    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": recovery}) == 201
-    assert asking.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": recovery}) == 401
-    assert len(asking.owner.storage.objects["stories"]) == 3
-    asking.owner.profile.recurring = True
-    assert asking.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 409
-    asking.owner.profile.recurring = False
-    assert asking.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 200
-    assert asking.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 401
+    assert client.status("POST", "/user/recovery/recover", body) == 409
+    assert client.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": recovery}) == 201
+    assert client.status("POST", "/user/recovery/recover", {**recover, "recoveryToken": recovery}) == 401
+    assert len(client.owner.storage.objects["stories"]) == 3
+    client.owner.profile.recurring = True
+    assert client.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 409
+    client.owner.profile.recurring = False
+    assert client.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 200
+    assert client.status("POST", "/user/deletion/delete", {"deletionToken": deletion}) == 401
 
 
-def test_nothing_leads_to_an_account_that_is_gone(asking: Asking) -> None:
-    asking.emulator.mailbox.google["mine"] = asking.owner
-    assert asking.status("POST", "/user/recovery/request", {"email": EMAIL}) == 202
-    assert asking.status("POST", "/user/delete") == 200
-    assert asking.status("POST", "/user/delete") == 401
-    (mail,) = asking.emulator.mailbox.mails
+def test_no_token_or_identity_leads_to_a_deleted_account(client: AccountClient) -> None:
+    client.emulator.mailbox.google["mine"] = client.owner
+    assert client.status("POST", "/user/recovery/request", {"email": EMAIL}) == 202
+    assert client.status("POST", "/user/delete") == 200
+    assert client.status("POST", "/user/delete") == 401
+    (mail,) = client.emulator.mailbox.mails
     recover = {"newAccessKey": NEW_KEY, "deleteContent": True, "recoveryToken": mail.token}
-    assert asking.status("POST", "/user/recovery/recover", recover) == 401
-    assert asking.status("POST", "/user/sso/google", {"idToken": "mine"}) == 500
-    asking.token = asking.owner.persistent_token
-    assert asking.status("GET", "/user/information") == 401
-    assert asking.status("POST", "/user/register", register(emailCleartext=EMAIL)) == 201
+    assert client.status("POST", "/user/recovery/recover", recover) == 401
+    assert client.status("POST", "/user/sso/google", {"idToken": "mine"}) == 500
+    client.token = client.owner.persistent_token
+    assert client.status("GET", "/user/information") == 401
+    assert client.status("POST", "/user/register", register(emailCleartext=EMAIL)) == 201
 
 
 # ---- what is said
 
 
-def test_the_answers_have_all_keys_of_the_document(asking: Asking) -> None:
-    assert set(asking.document("/user/information")) == {
+def test_the_answers_have_all_keys_of_the_document(client: AccountClient) -> None:
+    assert set(client.document("/user/information")) == {
         "emailVerified",
         "emailVerificationLetterSent",
         "trialActivated",
@@ -238,8 +240,8 @@ def test_the_answers_have_all_keys_of_the_document(asking: Asking) -> None:
         "banStatus",
         "banMessage",
     }
-    assert set(asking.document("/user/priority")) == {"maxPriorityActions", "nextRefillAt", "taskPriority"}
-    said = asking.document("/user/subscription")
+    assert set(client.document("/user/priority")) == {"maxPriorityActions", "nextRefillAt", "taskPriority"}
+    said = client.document("/user/subscription")
     assert set(said) == {
         "tier",
         "active",
@@ -260,7 +262,7 @@ def test_the_answers_have_all_keys_of_the_document(asking: Asking) -> None:
         "unlimitedMaxPriority",
         "moduleTrainingSteps",
     }
-    assert set(asking.document("/ai/trial-status")) == {
+    assert set(client.document("/ai/trial-status")) == {
         "used_text_actions",
         "remaining_text_actions",
         "used_image_actions",
@@ -271,44 +273,44 @@ def test_the_answers_have_all_keys_of_the_document(asking: Asking) -> None:
     }
 
 
-def test_whole_numbers_are_written_as_integers(asking: Asking) -> None:
+def test_whole_numbers_are_written_as_integers(client: AccountClient) -> None:
     for target in ("/user/information", "/user/priority", "/user/subscription", "/user/data"):
-        _, body = asking("GET", target)
+        _, body = client("GET", target)
         assert b"." not in body.replace(EMAIL.encode(), b"").partition(b'"keystore":')[0]
 
 
-def test_a_persistent_token_is_told_less(asking: Asking) -> None:
-    asking.owner.profile.settings = b"{}"
-    full = asking.document("/user/data")
-    assert full["keystore"] == {"keystore": asking.owner.storage.keystore}
+def test_persistent_tokens_get_less_account_data(client: AccountClient) -> None:
+    client.owner.profile.settings = b"{}"
+    full = client.document("/user/data")
+    assert full["keystore"] == {"keystore": client.owner.storage.keystore}
     assert full["settings"] == "{}"
-    asking.token = asking.owner.persistent_token
-    assert "paymentProcessorData" not in asking.document("/user/subscription")
-    data = asking.document("/user/data")
+    client.token = client.owner.persistent_token
+    assert "paymentProcessorData" not in client.document("/user/subscription")
+    data = client.document("/user/data")
     assert (data["keystore"], data["settings"]) == ({}, None)
     assert "paymentProcessorData" not in data["subscription"]
 
 
-def test_what_is_answered_with_nothing_is_empty_plain_text(asking: Asking) -> None:
+def test_empty_responses_are_plain_text(client: AccountClient) -> None:
     for method, target, body in (
         ("PUT", "/user/clientsettings", b'{"a": 1}'),
         ("PATCH", "/user/change-mailing-list-consent", {"marketingConsent": True}),
         ("POST", "/user/recovery/request", {"email": "nobody@example.com"}),
         ("POST", "/user/delete", None),
     ):
-        head, answer = asking(method, target, body)
+        head, answer = client(method, target, body)
         assert head.status in (200, 202)
         assert (head.content_type, answer) == (PLAIN, b"")
 
 
-def test_settings_are_kept_as_they_are_whatever_they_are(asking: Asking) -> None:
-    assert asking("GET", "/user/clientsettings")[1] == b""
+def test_settings_are_stored_unchanged(client: AccountClient) -> None:
+    assert client("GET", "/user/clientsettings")[1] == b""
     for raw in (b'{"a": 1.50}', b"\xff\x00", b""):
-        assert asking.status("PUT", "/user/clientsettings", raw) == 200
-        head, body = asking("GET", "/user/clientsettings")
+        assert client.status("PUT", "/user/clientsettings", raw) == 200
+        head, body = client("GET", "/user/clientsettings")
         assert (head.content_type, body) == (PLAIN, raw)
-    asking.owner.profile.settings = b"\xff"
-    assert asking.document("/user/data")["settings"] == "�"
+    client.owner.profile.settings = b"\xff"
+    assert client.document("/user/data")["settings"] == "�"
 
 
 # ---- the subscription
@@ -317,50 +319,50 @@ def test_settings_are_kept_as_they_are_whatever_they_are(asking: Asking) -> None
 @pytest.mark.parametrize(
     ("plan", "status"), [(3, 200), ("3", 200), (0, 200), (4, 400), (-1, 400), ("x", 400), (None, 400), (1.5, 400)]
 )
-def test_a_plan_is_a_number_from_0_to_3_be_it_in_quotes(asking: Asking, plan: object, status: int) -> None:
-    assert asking.status("POST", "/user/subscription/change", {"newSubscriptionPlan": plan}) == status
+def test_a_plan_is_a_number_from_0_to_3_be_it_in_quotes(client: AccountClient, plan: object, status: int) -> None:
+    assert client.status("POST", "/user/subscription/change", {"newSubscriptionPlan": plan}) == status
     if status == 200:
-        assert asking.document("/user/subscription")["tier"] == int(str(plan))
+        assert client.document("/user/subscription")["tier"] == int(str(plan))
 
 
-def test_without_a_subscription_there_is_none_to_change(asking: Asking) -> None:
-    asking.owner.profile.active = False
-    assert asking.status("POST", "/user/subscription/change", {"newSubscriptionPlan": 3}) == 404
+def test_without_a_subscription_a_plan_cannot_be_changed(client: AccountClient) -> None:
+    client.owner.profile.active = False
+    assert client.status("POST", "/user/subscription/change", {"newSubscriptionPlan": 3}) == 404
     bind = {"paymentProcessor": "giftkey", "subscriptionId": "gift"}
-    assert asking.status("POST", "/user/subscription/bind", bind) == 404
-    asking.emulator.mailbox.gift_keys["gift"] = Tier.SCROLL
-    assert asking.status("POST", "/user/subscription/bind", bind) == 201
-    assert asking.document("/user/subscription")["trainingStepsLeft"]["fixedTrainingStepsLeft"] == 1000
+    assert client.status("POST", "/user/subscription/bind", bind) == 404
+    client.emulator.mailbox.gift_keys["gift"] = Tier.SCROLL
+    assert client.status("POST", "/user/subscription/bind", bind) == 201
+    assert client.document("/user/subscription")["trainingStepsLeft"]["fixedTrainingStepsLeft"] == 1000
     trial = {"paymentProcessor": "trial", "subscriptionId": ""}
-    assert asking.status("POST", "/user/subscription/bind", trial) == 201
-    assert asking.status("POST", "/user/subscription/bind", trial) == 409
+    assert client.status("POST", "/user/subscription/bind", trial) == 201
+    assert client.status("POST", "/user/subscription/bind", trial) == 409
 
 
 # ---- the keystore
 
 
 def test_a_keystore_has_an_index_from_its_first_change_on() -> None:
-    asking = Asking()
-    empty = asking.emulator.add_account("e@example.com", Password("e"), stories=False)
-    asking.token = run_in_memory(account.login("e@example.com", "e"), asking.emulator).result
-    assert asking.document("/user/keystore") == {"keystore": None}
-    assert asking.status("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 0}) == 400
-    assert asking.status("PUT", "/user/keystore", {"keystore": "eA=="}) == 200
-    assert asking.document("/user/keystore") == {"keystore": "eA==", "changeIndex": 1}
-    assert asking.status("PUT", "/user/keystore", {"keystore": "eQ==", "changeIndex": 1}) == 200
-    assert asking.status("PUT", "/user/keystore", {"keystore": "eg==", "changeIndex": 1}) == 409
-    assert asking.document("/user/keystore") == {"keystore": "eQ==", "changeIndex": 2}
-    assert asking.status("PUT", "/user/keystore", {"keystore": ""}) == 200
-    assert asking.document("/user/keystore") == {"keystore": None}
+    client = AccountClient()
+    empty = client.emulator.add_account("e@example.com", Password("e"), stories=False)
+    client.token = run_in_memory(account.login("e@example.com", "e"), client.emulator).result
+    assert client.document("/user/keystore") == {"keystore": None}
+    assert client.status("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 0}) == 400
+    assert client.status("PUT", "/user/keystore", {"keystore": "eA=="}) == 200
+    assert client.document("/user/keystore") == {"keystore": "eA==", "changeIndex": 1}
+    assert client.status("PUT", "/user/keystore", {"keystore": "eQ==", "changeIndex": 1}) == 200
+    assert client.status("PUT", "/user/keystore", {"keystore": "eg==", "changeIndex": 1}) == 409
+    assert client.document("/user/keystore") == {"keystore": "eQ==", "changeIndex": 2}
+    assert client.status("PUT", "/user/keystore", {"keystore": ""}) == 200
+    assert client.document("/user/keystore") == {"keystore": None}
     empty.storage.indexed = False
-    assert asking.status("PUT", "/user/keystore", {"keystore": "eA=="}) == 200
-    assert asking.document("/user/keystore") == {"keystore": "eA=="}
-    assert asking.status("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 1}) == 400
+    assert client.status("PUT", "/user/keystore", {"keystore": "eA=="}) == 200
+    assert client.document("/user/keystore") == {"keystore": "eA=="}
+    assert client.status("PUT", "/user/keystore", {"keystore": "eA==", "changeIndex": 1}) == 400
 
 
 @pytest.mark.parametrize("body", [{}, {"keystore": None}, {"keystore": "%"}, {"keystore": "eA="}, {"keystore": 1}])
-def test_what_is_no_base64_is_no_keystore(asking: Asking, body: object) -> None:
-    assert asking.status("PUT", "/user/keystore", body) == 400
+def test_a_keystore_must_be_base64(client: AccountClient, body: object) -> None:
+    assert client.status("PUT", "/user/keystore", body) == 400
 
 
 # ---- events
@@ -376,16 +378,16 @@ SUBMISSION = {
 }
 
 
-def test_submissions_and_votes_are_kept_and_given_back(asking: Asking) -> None:
-    assert asking.document("/user/submission/autumn") == {}
-    assert asking.status("POST", "/user/submission", {**SUBMISSION, "more": 1}) == 200
-    assert asking.document("/user/submission/autumn") == {**SUBMISSION, "more": 1}
-    assert asking.status("POST", "/user/submission", {**SUBMISSION, "dataName": "x" * 257}) == 400
+def test_submissions_and_votes_are_stored_and_returned(client: AccountClient) -> None:
+    assert client.document("/user/submission/autumn") == {}
+    assert client.status("POST", "/user/submission", {**SUBMISSION, "more": 1}) == 200
+    assert client.document("/user/submission/autumn") == {**SUBMISSION, "more": 1}
+    assert client.status("POST", "/user/submission", {**SUBMISSION, "dataName": "x" * 257}) == 400
     vote = "/user/vote-submission/autumn"
-    assert asking.document(vote) == {}
-    assert asking.status("POST", vote, {"id": "1"}) == 201
-    assert asking.status("POST", vote, {"id": "2"}) == 409
-    assert asking.document(vote) == {"id": "1"}
-    assert asking.status("DELETE", vote, {"id": "2"}) == 409
-    assert asking.status("DELETE", vote, {"id": "1"}) == 200
-    assert asking.document(vote) == {}
+    assert client.document(vote) == {}
+    assert client.status("POST", vote, {"id": "1"}) == 201
+    assert client.status("POST", vote, {"id": "2"}) == 409
+    assert client.document(vote) == {"id": "1"}
+    assert client.status("DELETE", vote, {"id": "2"}) == 409
+    assert client.status("DELETE", vote, {"id": "1"}) == 200
+    assert client.document(vote) == {}

@@ -26,7 +26,7 @@ from nai_proto.text.samplers import INTERNAL_MODELS
 from nai_proto.tier import Tier
 
 from .support import EMAIL, ByteTokenizer, an_emulator
-from .test_emulator import asked, prompt, refused
+from .test_emulator import parse_error, prompt, send_request
 from .test_emulator_requests import ROWS, log_in, path_of
 
 NEW_KEY = access_key(EMAIL, Password("another")).reveal()
@@ -38,24 +38,27 @@ NEW_KEY = access_key(EMAIL, Password("another")).reveal()
 def test_a_login_is_created_and_json() -> None:
     emulator, owner = an_emulator()  # LK takes nothing else for one
     extra = {"recaptcha": "x", "isRecaptchaEnterprise": True}
-    head, body = asked(emulator, "POST", "/user/login", {"key": owner.key.reveal(), **extra})
+    head, body = send_request(emulator, "POST", "/user/login", {"key": owner.key.reveal(), **extra})
     assert (head.status, head.headers.get("content-type")) == (201, "application/json")
     assert [*json.loads(body)] == ["accessToken"]
 
 
-def test_either_spelling_of_the_riddle_is_one() -> None:
+def test_both_spellings_of_recaptcha_are_accepted() -> None:
     for name in ("recaptcha", "recapcha"):  # AED's is the second
         body = {"key": NEW_KEY, name: "riddle", "email": "0" * 64, "locale": "en"}
-        assert asked(an_emulator()[0], "POST", "/user/register", body)[0].status == 201
+        assert send_request(an_emulator()[0], "POST", "/user/register", body)[0].status == 201
 
 
 def test_no_body_is_an_empty_object() -> None:
     emulator, owner = an_emulator()
     login = log_in(emulator, owner)
     for body in (b"", {}, {"overwrite": False}):
-        assert refused(asked(emulator, "POST", "/user/create-persistent-token", body, authorization=login))[0] == 409
-    assert "key" in refused(asked(emulator, "POST", "/user/login", b""))[1]
-    assert asked(emulator, "POST", "/user/delete", authorization=login)[0].status == 200
+        assert (
+            parse_error(send_request(emulator, "POST", "/user/create-persistent-token", body, authorization=login))[0]
+            == 409
+        )
+    assert "key" in parse_error(send_request(emulator, "POST", "/user/login", b""))[1]
+    assert send_request(emulator, "POST", "/user/delete", authorization=login)[0].status == 200
 
 
 def mailed(emulator: Emulator, kind: MailKind) -> str:
@@ -95,15 +98,15 @@ def empty_answers(emulator: Emulator, owner: Account) -> dict[str, tuple[Head, b
         if name == "verify_email":
             body = {"verificationToken": mailed(emulator, MailKind.VERIFICATION), "uiLanguage": "en"}
         row = ENDPOINTS[name]
-        answers[name] = asked(emulator, row.method, path_of(row), body, authorization=login)
+        answers[name] = send_request(emulator, row.method, path_of(row), body, authorization=login)
     other, gone = an_emulator()
-    asked(other, "POST", "/user/deletion/request", {"email": EMAIL}, authorization=log_in(other, gone))
+    send_request(other, "POST", "/user/deletion/request", {"email": EMAIL}, authorization=log_in(other, gone))
     deletion = {"deletionToken": mailed(other, MailKind.DELETION)}
-    answers["finish_deletion"] = asked(other, "POST", "/user/deletion/delete", deletion)
+    answers["finish_deletion"] = send_request(other, "POST", "/user/deletion/delete", deletion)
     return answers
 
 
-def test_every_answer_that_is_empty_is_plain_text_and_never_204() -> None:
+def test_empty_responses_are_plain_text_and_never_204() -> None:
     answers = empty_answers(*an_emulator())  # AED refuses an answer without a type, and any 204
     assert {*answers, "buy_training_steps"} == {row.name for row in ROWS if not row.answers}
     for name, (head, body) in answers.items():
@@ -117,67 +120,69 @@ def test_settings_are_text_a_json_text_or_an_object(sent: bytes) -> None:
     emulator, owner = an_emulator()  # AED, the document, the website
     login = log_in(emulator, owner)
     path = "/user/clientsettings"
-    assert asked(emulator, "PUT", path, sent, authorization=login, content_type="text/plain")[0].status == 200
-    assert asked(emulator, "GET", path, authorization=login)[1] == sent
+    assert send_request(emulator, "PUT", path, sent, authorization=login, content_type="text/plain")[0].status == 200
+    assert send_request(emulator, "GET", path, authorization=login)[1] == sent
 
 
-def test_a_keystore_goes_back_as_the_object_that_came() -> None:
+def test_a_keystore_can_be_sent_back_as_it_was_received() -> None:
     emulator, owner = an_emulator()  # AED replaces the keystore in it, and that is all
     login, path = log_in(emulator, owner), "/user/keystore"
-    came = json.loads(asked(emulator, "GET", path, authorization=login)[1])
-    assert asked(emulator, "PUT", path, {**came, "keystore": "eA=="}, authorization=login)[0].status == 200
-    assert json.loads(asked(emulator, "GET", path, authorization=login)[1])["keystore"] == "eA=="
-    again = asked(emulator, "PUT", path, {**came, "keystore": "eQ=="}, authorization=login)
-    assert refused(again)[0] == 409, "nothing was got since"
+    came = json.loads(send_request(emulator, "GET", path, authorization=login)[1])
+    assert send_request(emulator, "PUT", path, {**came, "keystore": "eA=="}, authorization=login)[0].status == 200
+    assert json.loads(send_request(emulator, "GET", path, authorization=login)[1])["keystore"] == "eA=="
+    again = send_request(emulator, "PUT", path, {**came, "keystore": "eQ=="}, authorization=login)
+    assert parse_error(again)[0] == 409, "nothing was got since"
 
 
-def test_an_identity_that_is_known_logs_in_and_another_is_500() -> None:
+def test_a_known_identity_logs_in_and_an_unknown_one_is_500() -> None:
     emulator, owner = an_emulator()
     emulator.mailbox.google["mine"] = owner
-    assert asked(emulator, "POST", "/user/sso/google", {"idToken": "mine"})[0].status == 201
-    assert refused(asked(emulator, "POST", "/user/sso/google", {"idToken": "theirs"}))[0] == 500
+    assert send_request(emulator, "POST", "/user/sso/google", {"idToken": "mine"})[0].status == 201
+    assert parse_error(send_request(emulator, "POST", "/user/sso/google", {"idToken": "theirs"}))[0] == 500
 
 
-def test_who_lost_a_password_may_have_an_empty_account() -> None:
+def test_recovery_can_delete_the_content_of_an_account() -> None:
     emulator, _ = an_emulator()
-    asked(emulator, "POST", "/user/recovery/request", {"email": EMAIL})
+    send_request(emulator, "POST", "/user/recovery/request", {"email": EMAIL})
     body = {"recoveryToken": mailed(emulator, MailKind.RECOVERY), "newAccessKey": NEW_KEY, "deleteContent": True}
-    head, answer = asked(emulator, "POST", "/user/recovery/recover", body)
+    head, answer = send_request(emulator, "POST", "/user/recovery/recover", body)
     assert head.status == 201
     login = f"Bearer {json.loads(answer)['accessToken']}"
-    assert json.loads(asked(emulator, "GET", "/user/keystore", authorization=login)[1]) == {"keystore": None}
+    assert json.loads(send_request(emulator, "GET", "/user/keystore", authorization=login)[1]) == {"keystore": None}
     for kind in ("stories", "storycontent"):
-        listed = asked(emulator, "GET", f"/user/objects/{kind}", authorization=login)
+        listed = send_request(emulator, "GET", f"/user/objects/{kind}", authorization=login)
         assert json.loads(listed[1]) == {"objects": []}
 
 
 def test_gift_keys_are_a_list_and_an_external_id_has_43_characters() -> None:
     emulator, owner = an_emulator()
     login = log_in(emulator, owner)
-    assert json.loads(asked(emulator, "GET", "/user/giftkeys", authorization=login)[1]) == {"giftKeys": []}
-    external = json.loads(asked(emulator, "GET", "/user/osano-external-id", authorization=login)[1])["externalOsanoId"]
+    assert json.loads(send_request(emulator, "GET", "/user/giftkeys", authorization=login)[1]) == {"giftKeys": []}
+    external = json.loads(send_request(emulator, "GET", "/user/osano-external-id", authorization=login)[1])[
+        "externalOsanoId"
+    ]
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", external)
 
 
-def test_a_second_subscription_wants_to_be_confirmed() -> None:
+def test_a_second_subscription_requires_confirmation() -> None:
     emulator, owner = an_emulator()
     emulator.mailbox.gift_keys["gift"] = Tier.TABLET
     bind = {"paymentProcessor": "giftkey", "subscriptionId": "gift"}
-    assert refused(asked(emulator, "POST", "/user/subscription/bind", bind, owner=owner))[0] == 409
+    assert parse_error(send_request(emulator, "POST", "/user/subscription/bind", bind, owner=owner))[0] == 409
     confirmed = {**bind, "confirmedReplace": True}
-    assert asked(emulator, "POST", "/user/subscription/bind", confirmed, owner=owner)[0].status == 201
-    assert refused(asked(emulator, "POST", "/user/subscription/bind", confirmed, owner=owner))[0] == 404
+    assert send_request(emulator, "POST", "/user/subscription/bind", confirmed, owner=owner)[0].status == 201
+    assert parse_error(send_request(emulator, "POST", "/user/subscription/bind", confirmed, owner=owner))[0] == 404
     other = {**bind, "paymentProcessor": "paddle"}
-    assert refused(asked(emulator, "POST", "/user/subscription/bind", other, owner=owner))[0] == 400
+    assert parse_error(send_request(emulator, "POST", "/user/subscription/bind", other, owner=owner))[0] == 400
 
 
-def test_the_persistent_token_is_told_where_it_may_not_go_and_goes_everywhere_else() -> None:
+def test_persistent_tokens_are_refused_only_where_they_are_not_allowed() -> None:
     for row in ROWS:
         emulator, owner = an_emulator()
-        answer = asked(emulator, row.method, path_of(row), b"[", owner=owner)
+        answer = send_request(emulator, row.method, path_of(row), b"[", owner=owner)
         if row.login_only:
             said = "Usage of persistent access tokens is not allowed for this endpoint"
-            assert refused(answer) == (401, said)
+            assert parse_error(answer) == (401, said)
         elif row.name not in ("sso_google", "verify_email", "finish_deletion"):
             assert answer[0].status != 401, row.name
 
@@ -190,31 +195,31 @@ def test_the_persistent_token_is_told_where_it_may_not_go_and_goes_everywhere_el
 def test_what_is_missing_is_named_in_the_services_words(missing: str, path: str) -> None:
     emulator, owner = an_emulator()
     body = {key: value for key, value in prompt().items() if key != missing}
-    said = refused(asked(emulator, "POST", path, body, owner=owner))
+    said = parse_error(send_request(emulator, "POST", path, body, owner=owner))
     assert said == (400, f"Error verifying request: {missing} is required")
 
 
-def test_without_a_length_an_answer_has_forty_tokens() -> None:
+def test_without_max_length_an_output_has_forty_tokens() -> None:
     emulator, owner = an_emulator(tokenizers=lambda _: ByteTokenizer())
     for model, width in (("kayra-v1", 2), ("llama-3-erato-v1", 4), ("euterpe-v2", 2)):
         packed = base64.b64encode((300).to_bytes(width, "little")).decode()
         body = {"input": packed, "model": model, "parameters": {"use_string": False}}
-        answer = json.loads(asked(emulator, "POST", "/ai/generate", body, owner=owner)[1])
+        answer = json.loads(send_request(emulator, "POST", "/ai/generate", body, owner=owner)[1])
         assert len(base64.b64decode(answer["output"])) == 40 * width
 
 
-def test_more_than_six_samplers_may_be_on() -> None:
+def test_more_than_six_samplers_can_be_enabled() -> None:
     emulator, owner = an_emulator()
     for model in ("kayra-v1", "clio-v1"):
         body = prompt(model, order=[6, 2, 3, 0, 4, 1, 5, 8, 7])
-        assert asked(emulator, "POST", "/ai/generate", body, owner=owner)[0].status in (200, 201)
+        assert send_request(emulator, "POST", "/ai/generate", body, owner=owner)[0].status in (200, 201)
 
 
-def test_genji_has_two_ids_and_colours_are_there_when_they_are_switched_on() -> None:
+def test_genji_has_two_ids_and_staging_models_need_their_switch() -> None:
     for switches in (Switches(), Switches(staging=True)):
         emulator, owner = an_emulator(switches=switches)
         for model in INTERNAL_MODELS:
-            status = asked(emulator, "POST", "/ai/generate", prompt(model), owner=owner)[0].status
+            status = send_request(emulator, "POST", "/ai/generate", prompt(model), owner=owner)[0].status
             assert status == (200 if switches.staging else 400)
         for model in ("genji-jp-6b", "genji-jp-6b-v2"):
-            assert asked(emulator, "POST", "/ai/generate", prompt(model), owner=owner)[0].status == 201
+            assert send_request(emulator, "POST", "/ai/generate", prompt(model), owner=owner)[0].status == 201

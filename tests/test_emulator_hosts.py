@@ -73,7 +73,7 @@ def test_a_path_of_another_host_is_not_found(role: Host, strict: bool) -> None:
             assert status == 404, row.name
 
 
-def test_the_api_host_says_where_accounts_and_images_have_gone_to_anyone() -> None:
+def test_the_api_host_says_where_accounts_and_images_have_moved() -> None:
     emulator, owner = an_emulator()
     for method, target in (("GET", "/user/subscription"), ("POST", "/user/login"), ("GET", "/user/no/such/thing")):
         for token in (None, owner.persistent_token, AccessToken("none")):
@@ -99,7 +99,7 @@ def test_a_host_knows_its_models_only(strict: bool) -> None:
                 assert known or answer["message"] == UNKNOWN[role].format(model.id)
 
 
-def test_what_a_prompt_is_where_nothing_is_said_goes_by_the_host() -> None:
+def test_without_use_string_the_host_decides_the_form_of_a_prompt() -> None:
     emulator, owner = an_emulator(strict=False)
     body = {"model": "kayra-v1", "input": "OnceOnce", "parameters": {"max_length": 1}}
     assert ask(emulator, Host.TEXT, "POST", "/ai/generate", body, owner.persistent_token)[0] == 200
@@ -107,7 +107,7 @@ def test_what_a_prompt_is_where_nothing_is_said_goes_by_the_host() -> None:
     assert (status, "holds token ids" in answer["message"]) == (501, True)
 
 
-def test_a_prompt_is_made_up_by_models_of_the_api_host() -> None:
+def test_generate_prompt_needs_a_model_of_the_api_host() -> None:
     emulator, owner = an_emulator()
     body = {"model": "kayra-v1", "prompt": "Once", "temp": 1, "tokens_to_generate": 1}
     assert ask(emulator, Host.API, "POST", "/ai/generate-prompt", body, owner.persistent_token)[0] == 400
@@ -163,7 +163,7 @@ def error_of(session: Session, flow: Any) -> NaiError:
     return raised.value
 
 
-def test_a_client_that_asks_the_api_host_about_accounts_is_told_where_to() -> None:
+def test_an_account_request_to_the_api_host_is_refused_with_the_new_address() -> None:
     emulator, owner = an_emulator()
     with four_addresses(emulator) as session:
         old = Session(
@@ -203,9 +203,9 @@ def test_emulate_serves_each_host_at_a_port_of_its_own(hosts: str) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(("--hosts", "many"), "only one, strict"), (("--hosts", "strict", "--port", "65534"), "three")],
+    [(("--hosts", "many"), "not one of one, strict"), (("--hosts", "strict", "--port", "65534"), "three")],
 )
-def test_hosts_that_cannot_be_are_told_in_words(arguments: tuple[str, ...], said: str) -> None:
+def test_impossible_hosts_are_errors_in_plain_words(arguments: tuple[str, ...], said: str) -> None:
     done = nai("emulate", *arguments)
     assert done.returncode == 2
     assert said in done.stderr
@@ -218,10 +218,10 @@ def test_one_address_for_all_has_everything() -> None:
         assert run_in_memory(log_in_and_write(model), emulator).error is None
 
 
-def test_what_is_around_an_emulator_is_around_it_at_every_address() -> None:
+def test_an_app_that_wraps_an_emulator_wraps_it_for_every_host() -> None:
     emulator, owner = an_emulator()
     faulty = FaultyApp(emulator, "refuse:status=503,times=1")
     for role, status in ((Host.API, 503), (Host.API, 400), (Host.IMAGE, 200)):
         peer = Peer(MemoryConnection(restrict_to_host(role, faulty), Clock()))
-        asked = Request("GET", "/user/priority", token=owner.persistent_token, base="http://emulator.invalid")
-        assert peer.send(asked, 10).status == status
+        request = Request("GET", "/user/priority", token=owner.persistent_token, base="http://emulator.invalid")
+        assert peer.send(request, 10).status == status

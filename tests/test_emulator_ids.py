@@ -26,13 +26,13 @@ from nai_transports.httpx import Client
 from nai_transports.servers.serve import serve_in_thread
 
 from .support import ByteTokenizer, an_emulator
-from .test_emulator import asked, refused
+from .test_emulator import parse_error, send_request
 
 BYTES = ByteTokenizer()
 ONCE = "Once upon a time"
 
 
-def emulating() -> tuple[Emulator, Account]:
+def byte_emulator() -> tuple[Emulator, Account]:
     return an_emulator(tokenizers=lambda _: BYTES)
 
 
@@ -43,28 +43,28 @@ def body(input: str | list[int], model: str = "kayra-v1", **parameters: Any) -> 
     return {"input": packed, "model": model, "parameters": given}
 
 
-def answered(owner_and: tuple[Emulator, Account], sent: dict[str, Any]) -> Any:
+def generate_document(owner_and: tuple[Emulator, Account], sent: dict[str, Any]) -> Any:
     emulator, owner = owner_and
-    head, document = asked(emulator, "POST", "/ai/generate", sent, owner=owner)
+    head, document = send_request(emulator, "POST", "/ai/generate", sent, owner=owner)
     assert head.status in (200, 201), document
     return json.loads(document)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 def test_a_prompt_of_ids_is_answered_with_ids_of_the_models_width(model: text.Model) -> None:
-    document = answered(emulating(), body(BYTES.encode(ONCE), model.id))
+    document = generate_document(byte_emulator(), body(BYTES.encode(ONCE), model.id))
     ids = unpack(document["output"], model.token_width)
     assert len(ids) == 30
     assert set(ids) <= set(range(300, 556))
 
 
-def test_ids_and_text_are_the_same_story() -> None:
-    ids = unpack(answered(emulating(), body(BYTES.encode(ONCE), num_logprobs=0))["output"], 2)
-    assert BYTES.decode(ids) == answered(emulating(), body(ONCE, num_logprobs=1))["output"]
+def test_ids_and_text_give_the_same_output() -> None:
+    ids = unpack(generate_document(byte_emulator(), body(BYTES.encode(ONCE), num_logprobs=0))["output"], 2)
+    assert BYTES.decode(ids) == generate_document(byte_emulator(), body(ONCE, num_logprobs=1))["output"]
 
 
 def test_streamed_and_whole_are_the_same_ids() -> None:
-    emulator, owner = emulating()
+    emulator, owner = byte_emulator()
     session = Session(token=owner.persistent_token)
     for model in ("kayra-v1", "llama-3-erato-v1"):
         prompt = BYTES.encode(ONCE)
@@ -75,7 +75,7 @@ def test_streamed_and_whole_are_the_same_ids() -> None:
         assert streamed.result.finish_reason == "length"
 
 
-def test_a_text_that_is_streamed_never_has_half_a_character() -> None:
+def test_streamed_text_consists_of_whole_characters() -> None:
     class Umlauts(ByteTokenizer):
         """Writes every a as ä, so that characters take two tokens."""
 
@@ -91,7 +91,7 @@ def test_a_text_that_is_streamed_never_has_half_a_character() -> None:
 
 
 def test_logprobs_are_in_the_ids_of_the_tokenizer() -> None:
-    document = answered(emulating(), body(ONCE, num_logprobs=3))
+    document = generate_document(byte_emulator(), body(ONCE, num_logprobs=3))
     chosen = [entry["chosen"][0][0][0] for entry in document["logprobs"]]
     assert BYTES.decode(chosen) == document["output"]
 
@@ -105,19 +105,21 @@ def test_logprobs_are_in_the_ids_of_the_tokenizer() -> None:
         (ONCE, {"eos_token_id": 301}, "eos_token_id"),
     ],
 )
-def test_without_a_tokenizer_ids_are_501_and_never_ignored(prompt: Any, parameters: Any, what: str) -> None:
+def test_without_a_tokenizer_requests_with_ids_are_501(prompt: Any, parameters: Any, what: str) -> None:
     emulator, owner = an_emulator()
-    status, message = refused(asked(emulator, "POST", "/ai/generate", body(prompt, **parameters), owner=owner))
+    status, message = parse_error(
+        send_request(emulator, "POST", "/ai/generate", body(prompt, **parameters), owner=owner)
+    )
     assert status == 501
     assert message == f"this emulator has no tokenizer of kayra-v1, and {what} holds token ids"
     assert not owner.generating
 
 
-def test_a_request_that_is_all_text_needs_no_tokenizer() -> None:
+def test_a_request_without_ids_needs_no_tokenizer() -> None:
     def forbidden(_: str) -> Tokenizer | None:
         raise AssertionError("not needed")
 
-    assert answered(an_emulator(tokenizers=forbidden), body(ONCE))["output"]
+    assert generate_document(an_emulator(tokenizers=forbidden), body(ONCE))["output"]
 
 
 @pytest.mark.parametrize(
@@ -128,16 +130,16 @@ def test_a_request_that_is_all_text_needs_no_tokenizer() -> None:
         ("AQ=", "not base64"),
     ],
 )
-def test_a_prompt_that_is_no_packed_tokens_is_400(packed: str, about: str) -> None:
-    emulator, owner = emulating()
+def test_a_prompt_that_is_not_packed_tokens_is_400(packed: str, about: str) -> None:
+    emulator, owner = byte_emulator()
     sent = body([1])
     sent["input"] = packed
-    status, message = refused(asked(emulator, "POST", "/ai/generate", sent, owner=owner))
+    status, message = parse_error(send_request(emulator, "POST", "/ai/generate", sent, owner=owner))
     assert status == 400
     assert message.startswith(f"Validation error: input: packed tokens: {about}")
 
 
-def test_a_tokenizer_that_takes_its_time_holds_up_nobody_else() -> None:
+def test_a_slow_tokenizer_does_not_block_other_requests() -> None:
     asked_for, go_on = threading.Event(), threading.Event()
 
     def slow(model: str) -> Tokenizer:
@@ -148,23 +150,25 @@ def test_a_tokenizer_that_takes_its_time_holds_up_nobody_else() -> None:
 
     emulator, owner = an_emulator(tokenizers=slow)
     with serve_in_thread(emulator) as url, Client(Session(base_url=url, token=owner.persistent_token)) as client:
-        told: list[text.CompletionIds] = []
-        generating = threading.Thread(target=lambda: told.append(client.run(text.generate([301]))))
+        completions: list[text.CompletionIds] = []
+        generating = threading.Thread(target=lambda: completions.append(client.run(text.generate([301]))))
         generating.start()
         assert asked_for.wait(20)
         with pytest.raises(ConcurrentGenerationError):
             client.run(text.generate(ONCE).with_options(retry=NO_RETRY))
         go_on.set()
         generating.join()
-    assert len(told[0].ids) == 40
+    assert len(completions[0].ids) == 40
 
 
 # ---- what ends it, and what never comes
 
 
-def test_a_stop_sequence_ends_the_text_and_is_its_end() -> None:
+def test_a_stop_sequence_ends_the_text_and_is_included() -> None:
     stop = BYTES.encode("the")
-    document = answered(emulating(), body(BYTES.encode(ONCE), max_length=500, stop_sequences=[[1, 2], stop]))
+    document = generate_document(
+        byte_emulator(), body(BYTES.encode(ONCE), max_length=500, stop_sequences=[[1, 2], stop])
+    )
     ids = unpack(document["output"], 2)
     assert BYTES.decode(ids).endswith("the")
     assert BYTES.decode(ids).count("the") == 1
@@ -173,23 +177,25 @@ def test_a_stop_sequence_ends_the_text_and_is_its_end() -> None:
 
 def test_nothing_stops_before_min_length() -> None:
     stop = [[one] for one in BYTES.encode("abcdefghijklmnopqrstuvwxyz ")]
-    document = answered(emulating(), body(BYTES.encode(ONCE), max_length=50, min_length=20, stop_sequences=stop))
+    document = generate_document(
+        byte_emulator(), body(BYTES.encode(ONCE), max_length=50, min_length=20, stop_sequences=stop)
+    )
     assert 20 <= len(unpack(document["output"], 2)) <= 50
 
 
-def test_a_banned_sequence_never_comes_and_a_text_prompt_is_served_too() -> None:
+def test_a_banned_sequence_never_occurs_with_a_text_prompt_too() -> None:
     banned = [BYTES.encode("e"), BYTES.encode(" a")]
     for prompt in (BYTES.encode(ONCE), ONCE):
-        output = answered(emulating(), body(prompt, max_length=600, bad_words_ids=banned))["output"]
-        told = output if isinstance(prompt, str) else BYTES.decode(unpack(output, 2))
-        assert "e" not in told
-        assert " a" not in told
-        assert " " in told
-        assert "a" in told
+        output = generate_document(byte_emulator(), body(prompt, max_length=600, bad_words_ids=banned))["output"]
+        output_text = output if isinstance(prompt, str) else BYTES.decode(unpack(output, 2))
+        assert "e" not in output_text
+        assert " a" not in output_text
+        assert " " in output_text
+        assert "a" in output_text
 
 
-def test_where_all_is_banned_the_answer_is_empty_and_complete() -> None:
-    emulator, owner = emulating()
+def test_if_everything_is_banned_the_output_is_empty_and_complete() -> None:
+    emulator, owner = byte_emulator()
     session = Session(token=owner.persistent_token)
     everything = [[one + 300] for one in range(256)]
     streamed = run_in_memory(text.generate_stream([301], bad_words_ids=everything), emulator, session)
@@ -199,7 +205,7 @@ def test_where_all_is_banned_the_answer_is_empty_and_complete() -> None:
 
 def test_a_strong_bias_is_followed_and_finished() -> None:
     bias = {"sequence": BYTES.encode(" swan"), "bias": 50, "ensure_sequence_finish": True, "generate_once": True}
-    document = answered(emulating(), body(BYTES.encode(ONCE), max_length=100, logit_bias_exp=[bias]))
+    document = generate_document(byte_emulator(), body(BYTES.encode(ONCE), max_length=100, logit_bias_exp=[bias]))
     assert BYTES.decode(unpack(document["output"], 2)).count(" swan") == 1
 
 
@@ -218,26 +224,32 @@ def test_a_strong_bias_is_followed_and_finished() -> None:
     ],
 )
 def test_lists_and_ranges_have_the_limits_of_the_models_host(model: str, parameters: Any, about: str) -> None:
-    emulator, owner = emulating()
-    answer = asked(emulator, "POST", "/ai/generate", body([301], model, **parameters), owner=owner)
-    status, message = refused(answer)
+    emulator, owner = byte_emulator()
+    answer = send_request(emulator, "POST", "/ai/generate", body([301], model, **parameters), owner=owner)
+    status, message = parse_error(answer)
     assert status == 400
     assert about in message
 
 
 def test_the_api_host_has_no_limit_on_lists() -> None:
-    assert answered(emulating(), body([301], "6B-v4", bad_words_ids=[[1]] * 2049))["output"]
+    assert generate_document(byte_emulator(), body([301], "6B-v4", bad_words_ids=[[1]] * 2049))["output"]
 
 
-def test_heat_makes_variety_and_a_single_choice_none() -> None:
+def test_temperature_increases_variety_and_top_k_of_one_removes_it() -> None:
     """Seeds are fixed. At temperature 0.1 and 2 the words of 2,000 tokens differ by far more than chance explains."""
 
     def different(temperature: float) -> int:
-        told = (answered(emulating(), body(ONCE, max_length=200, temperature=temperature, seed=n)) for n in range(10))
-        return len({word for document in told for word in document["output"].split()})
+        documents = (
+            generate_document(byte_emulator(), body(ONCE, max_length=200, temperature=temperature, seed=n))
+            for n in range(10)
+        )
+        return len({word for document in documents for word in document["output"].split()})
 
     assert different(0.1) * 2 < different(2)
-    whole = {answered(emulating(), body(ONCE, max_length=200, top_k=1, seed=seed))["output"] for seed in range(5)}
+    whole = {
+        generate_document(byte_emulator(), body(ONCE, max_length=200, top_k=1, seed=seed))["output"]
+        for seed in range(5)
+    }
     assert len(whole) == 1
 
 
@@ -245,8 +257,8 @@ OFFICIAL = [preset for model in MODELS for preset in text.Preset.official(model)
 
 
 @pytest.mark.parametrize("preset", OFFICIAL, ids=lambda preset: f"{preset.model.id}-{preset.name}")
-def test_every_official_preset_is_taken_as_the_website_would_send_it(preset: text.Preset) -> None:
-    emulator, owner = emulating()
+def test_every_official_preset_is_accepted_in_the_websites_form(preset: text.Preset) -> None:
+    emulator, owner = byte_emulator()
     operation = text.generate(BYTES.encode(ONCE), preset=preset)
     result = run_in_memory(operation, emulator, Session(token=owner.persistent_token)).result
     assert 1 <= len(result.ids) <= (preset.max_length or 40)
@@ -254,7 +266,7 @@ def test_every_official_preset_is_taken_as_the_website_would_send_it(preset: tex
     assert len(result.logprobs) == len(result.ids)
 
 
-def test_a_tokenizer_that_is_not_to_be_had_is_looked_for_once() -> None:
+def test_a_missing_tokenizer_is_looked_up_once() -> None:
     asked_for: list[str] = []
 
     def missing(model: str) -> Tokenizer | None:
@@ -263,6 +275,6 @@ def test_a_tokenizer_that_is_not_to_be_had_is_looked_for_once() -> None:
 
     emulator, owner = an_emulator(tokenizers=missing)
     for _ in range(3):
-        assert refused(asked(emulator, "POST", "/ai/generate", body([301]), owner=owner))[0] == 501
-        assert answered((emulator, owner), body(ONCE, num_logprobs=1))["output"]
+        assert parse_error(send_request(emulator, "POST", "/ai/generate", body([301]), owner=owner))[0] == 501
+        assert generate_document((emulator, owner), body(ONCE, num_logprobs=1))["output"]
     assert asked_for == ["kayra-v1"]

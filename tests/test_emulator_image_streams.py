@@ -28,7 +28,7 @@ from nai_proto.testing import run_in_memory
 from tests.support import with_token
 
 from .support import ALL, an_emulator, logged_in, on
-from .test_emulator import asked, refused
+from .test_emulator import parse_error, send_request
 from .test_emulator_images import body
 
 PATH = "/ai/generate-image-stream"
@@ -50,7 +50,7 @@ def run_stream(framing: Any = "msgpack", among: tuple[Emulator, Account] | None 
 def read_messages(framing: str, **parameters: Any) -> list[dict[str, Any]]:
     """Return the messages of a stream, as they are on the wire."""
     emulator, owner = an_emulator()
-    head, answer = asked(emulator, "POST", PATH, body(stream=framing, **parameters), owner=owner)
+    head, answer = send_request(emulator, "POST", PATH, body(stream=framing, **parameters), owner=owner)
     assert (head.status, head.headers.get("cache-control")) == (200, "no-cache")
     if framing == "msgpack":
         assert head.content_type == "application/msgpack"
@@ -88,11 +88,11 @@ def test_both_framings_have_the_same_messages() -> None:
 
 def test_server_sent_events_are_the_default_framing() -> None:
     emulator, owner = an_emulator()
-    head, _ = asked(emulator, "POST", PATH, body(), owner=owner)
+    head, _ = send_request(emulator, "POST", PATH, body(), owner=owner)
     assert head.content_type == "text/event-stream"
-    answer = refused(asked(emulator, "POST", PATH, body(stream="pigeon"), owner=owner))
+    answer = parse_error(send_request(emulator, "POST", PATH, body(stream="pigeon"), owner=owner))
     assert answer == (400, "Validation error: error validating request: stream must be msgpack or sse")
-    assert asked(emulator, "POST", "/ai/generate-image", body(stream="pigeon"), owner=owner)[0].status == 200
+    assert send_request(emulator, "POST", "/ai/generate-image", body(stream="pigeon"), owner=owner)[0].status == 200
 
 
 @pytest.mark.parametrize(
@@ -162,14 +162,14 @@ def build_request(owner: Account, **parameters: Any) -> Request:
 
 def test_an_invalid_request_is_refused_before_the_stream_begins() -> None:
     emulator, owner = an_emulator()
-    answer = refused(asked(emulator, "POST", PATH, body("nai-diffusion-9"), owner=owner))
+    answer = parse_error(send_request(emulator, "POST", PATH, body("nai-diffusion-9"), owner=owner))
     assert answer == (400, "Validation error: model nai-diffusion-9 doesn't exist")
     owner.generating = True
     assert isinstance(run_stream(among=(emulator, owner)).error, ConcurrentGenerationError)
     owner.generating = False
     owner.profile.anlas = 0
     costly = body(width=1088, height=1024)
-    assert refused(asked(emulator, "POST", PATH, costly, owner=owner)) == (402, "Not enough Anlas")
+    assert parse_error(send_request(emulator, "POST", PATH, costly, owner=owner)) == (402, "Not enough Anlas")
 
 
 def test_steps_take_the_pace_and_a_client_that_disconnects_releases_the_lock() -> None:

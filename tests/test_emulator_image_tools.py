@@ -35,7 +35,7 @@ from nai_proto.tier import Tier
 from tests.image_support import png
 from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, ask, balance, draw_face, open_png, run, run_on
 from tests.support import an_emulator, switched, with_token
-from tests.test_emulator import refused
+from tests.test_emulator import parse_error
 
 TOOLS_WITH_OPTIONS = ("colorize", "emotion")
 HUGE = b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff" + bytes(16)
@@ -171,7 +171,7 @@ def test_declutter_keep_bubbles_keeps_bubbles() -> None:
 def test_an_invalid_tool_request_is_refused_and_costs_nothing(body: dict[str, object], problem: str) -> None:
     emulator, owner = an_emulator()
     before = balance(owner)
-    status, message = refused(post_augment((emulator, owner), **body))
+    status, message = parse_error(post_augment((emulator, owner), **body))
     assert status == 400
     assert message.startswith("Validation error: ")
     assert problem in message
@@ -181,8 +181,8 @@ def test_an_invalid_tool_request_is_refused_and_costs_nothing(body: dict[str, ob
 @pytest.mark.parametrize("body", [b"", b"[]", b"nothing", b"{" * 2000])
 @pytest.mark.parametrize("path", ["/ai/augment-image", "/ai/upscale", "/ai/encode-vibe", "/ai/annotate-image"])
 def test_a_body_that_is_no_json_object_is_refused(path: str, body: bytes) -> None:
-    assert refused(ask(*an_emulator(), path, body)) == (400, "Validation error: invalid request body")
-    assert refused(ask(an_emulator()[0], None, path, body))[0] == 401
+    assert parse_error(ask(*an_emulator(), path, body)) == (400, "Validation error: invalid request body")
+    assert parse_error(ask(an_emulator()[0], None, path, body))[0] == 401
 
 
 def test_the_bodies_of_known_clients_are_accepted() -> None:
@@ -206,7 +206,7 @@ def test_an_image_may_be_a_part_of_a_form() -> None:
     kind, form = encode([request])
     owner.generating = True  # the missing part is checked first
     answered = ask(emulator, owner, "/ai/augment-image", form, content_type=kind)
-    assert refused(answered) == (400, 'image field references unknown form part "image"')
+    assert parse_error(answered) == (400, 'image field references unknown form part "image"')
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
@@ -217,7 +217,7 @@ def test_a_jpeg_and_a_lossy_webp_are_decoded(form: str) -> None:
 
 
 def test_a_gif_is_refused() -> None:
-    assert refused(post_augment(an_emulator(), image=b64encode(draw_face(form="GIF")).decode()))[0] == 400
+    assert parse_error(post_augment(an_emulator(), image=b64encode(draw_face(form="GIF")).decode()))[0] == 400
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP"])
@@ -241,7 +241,7 @@ def test_a_lossless_webp_gives_the_same_result_as_a_png() -> None:
         of_webp, of_png = (open_png(run(augment(tool, each))[0].data) for each in (file.getvalue(), SOURCE))
         assert of_webp.tobytes() == of_png.tobytes()
     broken = file.getvalue()[:100] + bytes(len(file.getvalue()) - 100)
-    assert "damaged" in refused(post_augment(an_emulator(), image=b64encode(broken).decode()))[1]
+    assert "damaged" in parse_error(post_augment(an_emulator(), image=b64encode(broken).decode()))[1]
 
 
 def test_any_size_is_kept() -> None:
@@ -268,8 +268,8 @@ def test_only_director_tools_take_the_generation_lock() -> None:
     emulator, owner = an_emulator()
     owner.generating = True
     busy = (429, "Concurrent generation is locked")
-    assert refused(post_augment((emulator, owner))) == busy
-    assert refused(post_augment((emulator, owner), req_type="none", image="!")) == busy
+    assert parse_error(post_augment((emulator, owner))) == busy
+    assert parse_error(post_augment((emulator, owner), req_type="none", image="!")) == busy
     for operation in (image.upscale(SOURCE), image.encode_vibe(SOURCE, V45), image.annotate(SOURCE, "hed")):
         run_on(emulator, owner, operation)
     owner.generating = False
@@ -296,7 +296,7 @@ def test_tools_cost_what_the_vectors_say(tier: Tier, monkeypatch: pytest.MonkeyP
         assert balance(owner) == 0
         if expected:
             owner.profile.anlas = expected - 1
-            assert refused(post_augment((emulator, owner), **body)) == (402, "Not enough Anlas")
+            assert parse_error(post_augment((emulator, owner), **body)) == (402, "Not enough Anlas")
             assert balance(owner) == expected - 1
 
 
@@ -336,7 +336,7 @@ def test_the_api_host_annotates_and_the_image_host_has_all_other_tools() -> None
 
 
 def test_classify_is_not_implemented() -> None:
-    assert refused(ask(*an_emulator(), "/ai/classify", {}))[0] == 501
+    assert parse_error(ask(*an_emulator(), "/ai/classify", {}))[0] == 501
 
 
 def test_a_switch_selects_the_documented_status_that_was_never_captured() -> None:

@@ -28,7 +28,7 @@ from nai_proto.tier import Tier
 from tests.image_support import png
 from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, balance, draw_face, open_png, run
 from tests.support import an_emulator, switched
-from tests.test_emulator import asked, refused
+from tests.test_emulator import parse_error, send_request
 
 OF_THE_SERVICE = {
     "Title": "AI generated image",
@@ -43,7 +43,7 @@ KEPT = ("Source", "Comment", "Title", "Description", "Software")
 
 def post_upscale(owner_of: tuple[Emulator, Account], body: Mapping[str, object], **headers: str) -> tuple[Head, bytes]:
     emulator, owner = owner_of
-    return asked(emulator, "POST", "/ai/upscale", body, owner=owner, **headers)
+    return send_request(emulator, "POST", "/ai/upscale", body, owner=owner, **headers)
 
 
 def build_body(**changed: object) -> dict[str, object]:
@@ -139,7 +139,7 @@ def test_the_image_comes_in_a_deflated_archive_or_as_json() -> None:
 def test_an_invalid_upscale_is_refused_and_costs_nothing(changed: dict[str, object], message: str) -> None:
     emulator, owner = an_emulator()
     before = balance(owner)
-    assert refused(post_upscale((emulator, owner), build_body(**changed))) == (400, message)
+    assert parse_error(post_upscale((emulator, owner), build_body(**changed))) == (400, message)
     assert balance(owner) == before
 
 
@@ -159,7 +159,7 @@ def test_an_upscale_costs_what_the_table_says_and_is_never_free(tier: Tier, monk
         assert post_upscale((emulator, owner), build_body(image=source))[0].status == 200
         assert balance(owner) == 0
         owner.profile.anlas = anlas - 1
-        assert refused(post_upscale((emulator, owner), build_body(image=source))) == (402, "Not enough Anlas")
+        assert parse_error(post_upscale((emulator, owner), build_body(image=source))) == (402, "Not enough Anlas")
 
 
 # ---- old host
@@ -172,7 +172,7 @@ def test_the_old_body_is_refused_and_the_old_host_has_no_upscale() -> None:
         assert post_upscale((served, owner), body)[0].status == 404
     for where in (emulator, restrict_to_host(Host.IMAGE, emulator)):
         there: Any = where
-        assert refused(post_upscale((there, owner), build_old_body())) == (
+        assert parse_error(post_upscale((there, owner), build_old_body())) == (
             400,
             "Validation error: model  doesn't exist",
         )
@@ -188,13 +188,16 @@ def test_a_switch_makes_the_old_host_accept_the_old_body(strict: bool) -> None:
             assert head.status == 200
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
                 assert open_png(archive.read("image_0.png")).size == (96 * scale, 64 * scale)
-        assert refused(post_upscale((where, owner), build_old_body(scale=3)))[0] == 400
+        assert parse_error(post_upscale((where, owner), build_old_body(scale=3)))[0] == 400
         assert post_upscale((where, owner), build_body())[0].status == 200
-        assert asked(where, "GET", "/user/subscription", owner=owner)[0].status == 200
-    assert asked(served, "GET", "/user/data", owner=owner)[0].status == (400 if strict else 200)
-    assert asked(served, "POST", "/ai/generate-image", {}, owner=owner)[0].status == 404
+        assert send_request(where, "GET", "/user/subscription", owner=owner)[0].status == 200
+    assert send_request(served, "GET", "/user/data", owner=owner)[0].status == (400 if strict else 200)
+    assert send_request(served, "POST", "/ai/generate-image", {}, owner=owner)[0].status == 404
     there: Any = restrict_to_host(Host.IMAGE, emulator)
-    assert refused(post_upscale((there, owner), build_old_body())) == (400, "Validation error: model  doesn't exist")
+    assert parse_error(post_upscale((there, owner), build_old_body())) == (
+        400,
+        "Validation error: model  doesn't exist",
+    )
 
 
 @pytest.mark.parametrize("tier", [Tier.OPUS, Tier.TABLET], ids=["opus", "tablet"])
@@ -208,7 +211,7 @@ def test_the_old_host_has_its_own_prices(tier: Tier, monkeypatch: pytest.MonkeyP
         source = b64encode(png(most // 64, 64)).decode()
         assert post_upscale((emulator, owner), build_old_body(image=source))[0].status == 200
         assert balance(owner) == 0
-    status, message = refused(
+    status, message = parse_error(
         post_upscale((emulator, owner), build_old_body(image=b64encode(png(1025, 1024)).decode()))
     )
     assert (status, message) == (400, "image is too large to upscale: 1049600 pixels, maximum is 1048576")

@@ -19,7 +19,7 @@ from nai_proto.image import Annotator
 from nai_proto.image.price import encoding_price
 from tests.image_tools_support import B64, SOURCE, V45, ask, balance, draw_face, open_png, run, run_on
 from tests.support import an_emulator
-from tests.test_emulator import refused
+from tests.test_emulator import parse_error
 
 
 def post_vibe(owner_of: tuple[Emulator, Account], **body: object) -> tuple[Head, bytes]:
@@ -79,7 +79,7 @@ def test_a_vibe_is_a_file_and_costs_two_anlas() -> None:
 def test_an_invalid_vibe_request_is_refused_and_costs_nothing(body: dict[str, object], message: str) -> None:
     emulator, owner = an_emulator()
     before = balance(owner)
-    status, error = refused(post_vibe((emulator, owner), **body))
+    status, error = parse_error(post_vibe((emulator, owner), **body))
     assert status == 400
     assert message in error
     assert balance(owner) == before
@@ -121,6 +121,6 @@ def test_every_annotator_returns_one_image_and_midas_two(annotator: str) -> None
     ids=str,
 )
 def test_an_invalid_annotation_request_is_refused(body: object) -> None:
-    status, message = refused(ask(*an_emulator(), "/ai/annotate-image", body))
+    status, message = parse_error(ask(*an_emulator(), "/ai/annotate-image", body))
     assert status == 400
     assert message.startswith("Validation error: ")

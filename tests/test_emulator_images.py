@@ -35,7 +35,7 @@ from tests.support import with_token
 
 from .image_support import PNG, png
 from .support import an_emulator
-from .test_emulator import asked, refused
+from .test_emulator import parse_error, send_request
 
 PATH = "/ai/generate-image"
 BASE64 = b64encode(PNG).decode()
@@ -54,7 +54,7 @@ def body(model: str = "nai-diffusion-4-5-full", action: str = "generate", **para
 
 def generate(emulator: Emulator, owner: Account, sent: object, **headers: str) -> list[bytes]:
     """Generate images and return the members of the archive."""
-    head, answer = asked(emulator, "POST", PATH, sent, owner=owner, **headers)
+    head, answer = send_request(emulator, "POST", PATH, sent, owner=owner, **headers)
     assert head.status == 200, answer
     return [bytes(member.data) for member in unzip(answer)]
 
@@ -62,11 +62,11 @@ def generate(emulator: Emulator, owner: Account, sent: object, **headers: str) -
 def get_refusal(sent: object, **options: Any) -> tuple[int, str]:
     """Return the status and message of a refused request."""
     emulator, owner = an_emulator(**options)
-    head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
+    head, answer = send_request(emulator, "POST", PATH, sent, owner=owner)
     assert answer.endswith(b"}\n")
     assert not owner.generating
     assert owner.profile.anlas == 10_000
-    return refused((head, answer))
+    return parse_error((head, answer))
 
 
 # ---- the checks, in their order
@@ -197,9 +197,9 @@ def test_the_checks_are_made_in_their_order() -> None:
     sent["parameters"] |= {"reference_image": BASE64, "reference_image_multiple": [BASE64]}
 
     def message() -> str:
-        return refused(asked(emulator, "POST", PATH, sent, owner=owner))[1]
+        return parse_error(send_request(emulator, "POST", PATH, sent, owner=owner))[1]
 
-    assert refused(asked(emulator, "POST", PATH, sent)) == (401, "Unauthorized")
+    assert parse_error(send_request(emulator, "POST", PATH, sent)) == (401, "Unauthorized")
     owner.generating = True
     assert message() == "Concurrent generation is locked"
     owner.generating = False
@@ -247,7 +247,7 @@ def test_a_form_gives_the_same_images_as_json() -> None:
 def test_an_image_field_that_names_no_part_is_quoted_in_the_error(value: str, shown: str) -> None:
     emulator, owner = an_emulator()
     sent, fields = build_form(body(action="img2img", image=value), image=PNG)
-    answer = refused(asked(emulator, "POST", PATH, sent, owner=owner, **fields))
+    answer = parse_error(send_request(emulator, "POST", PATH, sent, owner=owner, **fields))
     assert answer == (400, f'image field references unknown form part "{shown}"')
 
 
@@ -256,7 +256,7 @@ def test_an_image_field_that_names_no_part_is_quoted_in_the_error(value: str, sh
 )
 def test_an_invalid_form_is_refused(content_type: str) -> None:
     emulator, owner = an_emulator()
-    answer = refused(asked(emulator, "POST", PATH, body(), owner=owner, content_type=content_type))
+    answer = parse_error(send_request(emulator, "POST", PATH, body(), owner=owner, content_type=content_type))
     assert answer == (400, "Validation error: invalid request body")
 
 
@@ -289,7 +289,7 @@ def test_unknown_cache_keys_are_listed_in_the_error() -> None:
         mask_cache_secret_key="cd",
         reference_image_multiple_cached=[{"cache_secret_key": "ef"}],
     )
-    head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
+    head, answer = send_request(emulator, "POST", PATH, sent, owner=owner)
     document = json.loads(answer)
     assert (head.status, document["message"]) == (400, "INVALID_CACHE_KEYS")
     assert document["details"] == {"invalidKeys": ["ab", "cd", "ef"]}
@@ -323,12 +323,12 @@ def test_vibes_and_references_are_cached_too() -> None:
 def test_a_request_that_accepts_json_gets_json_and_others_an_archive() -> None:
     emulator, owner = an_emulator()
     sent = body(n_samples=2)
-    head, answer = asked(emulator, "POST", PATH, sent, owner=owner, accept="application/json")
+    head, answer = send_request(emulator, "POST", PATH, sent, owner=owner, accept="application/json")
     assert (head.status, head.content_type) == (200, "application/json")
     images = json.loads(answer)["images"]
     assert [(each["index"], each["seed"]) for each in images] == [(0, 7), (1, 8)]
     assert [b64decode(each["image"]) for each in images] == generate(emulator, owner, sent)
-    head, answer = asked(emulator, "POST", PATH, sent, owner=owner, accept="*/*")
+    head, answer = send_request(emulator, "POST", PATH, sent, owner=owner, accept="*/*")
     assert head.content_type == "binary/octet-stream"
     assert head.headers.get("content-disposition") == "attachment; filename=images.zip"
     assert [member.name for member in unzip(answer)] == ["image_0.png", "image_1.png"]
@@ -336,8 +336,8 @@ def test_a_request_that_accepts_json_gets_json_and_others_an_archive() -> None:
 
 def test_a_switch_selects_the_documented_status_201() -> None:
     emulator, owner = an_emulator(switches=Switches(created=True))
-    assert asked(emulator, "POST", PATH, body(), owner=owner)[0].status == 201
-    assert asked(emulator, "POST", PATH, body(), owner=owner, accept="application/json")[0].status == 201
+    assert send_request(emulator, "POST", PATH, body(), owner=owner)[0].status == 201
+    assert send_request(emulator, "POST", PATH, body(), owner=owner, accept="application/json")[0].status == 201
 
 
 def load_website_bodies() -> list[Any]:
@@ -440,7 +440,7 @@ NAMES = (
 )
 def test_any_body_gets_an_image_or_a_documented_error(sent: object) -> None:
     emulator, owner = an_emulator()
-    head, answer = asked(emulator, "POST", PATH, sent, owner=owner)
+    head, answer = send_request(emulator, "POST", PATH, sent, owner=owner)
     assert head.status in (200, 400, 402, 500)
     assert head.status == 200 or json.loads(answer)["statusCode"] == head.status
     assert not owner.generating
@@ -477,7 +477,7 @@ def test_a_generation_is_charged_its_price(case: dict[str, Any], anlas: int, mon
         "inpaintImg2ImgStrength": case["inpaint_strength"],
     }
     before = owner.profile.anlas
-    assert asked(emulator, "POST", PATH, sent, owner=owner)[0].status == 200
+    assert send_request(emulator, "POST", PATH, sent, owner=owner)[0].status == 200
     assert before - owner.profile.anlas == anlas
 
 
@@ -493,7 +493,7 @@ def test_an_account_with_too_few_anlas_pays_nothing_and_gets_nothing() -> None:
 
 
 def get_usage(emulator: Emulator, owner: Account) -> Any:
-    _, answer = asked(emulator, "GET", "/user/subscription", owner=owner)
+    _, answer = send_request(emulator, "GET", "/user/subscription", owner=owner)
     return json.loads(answer)["usage"]
 
 

@@ -27,7 +27,7 @@ from nai_proto.emulator.text.generation_settings import GenerationSettings
 from nai_proto.emulator.text.language_model import LanguageModel, Vocabulary, get_tale_model
 from nai_proto.emulator.text.samplers import SAMPLERS
 
-TELLER = get_tale_model()
+TALE_MODEL = get_tale_model()
 VOCABULARY = Vocabulary(TALES)
 (END,) = VOCABULARY.encode("\n\n***\n\n")
 TWIN = LanguageModel(TALES)
@@ -72,13 +72,13 @@ def survivors(weights: dict[int, float], **sampling: Unpack[Sampling]) -> dict[i
     return {token: exp(after) for token, _, after in step.logprobs.after if after is not None}
 
 
-def tell(prompt: str, length: int, seed: Seed = 0, **sampling: Unpack[Sampling]) -> list[int]:
+def generate_tokens(prompt: str, length: int, seed: Seed = 0, **sampling: Unpack[Sampling]) -> list[int]:
     settings = GenerationSettings(max_length=length, **sampling)
-    return [step.token for step in generate(TELLER, VOCABULARY.encode(prompt), settings, SeededRandom(seed))]
+    return [step.token for step in generate(TALE_MODEL, VOCABULARY.encode(prompt), settings, SeededRandom(seed))]
 
 
 def shares(weights: dict[int, float]) -> dict[int, float]:
-    """Normalised and best first, told independently of the code under test."""
+    """Return normalised shares, best first, computed independently of the code under test."""
     total = fsum(weights.values())
     return {t: w / total for t, w in sorted(weights.items(), key=lambda candidate: -candidate[1])}
 
@@ -98,7 +98,7 @@ def test_any_text_can_be_split_and_joined(text: str) -> None:
 
 @settings(max_examples=40)
 @given(st.text(max_size=50), any_text)
-def test_so_it_is_with_the_vocabulary_of_any_text(read: str, text: str) -> None:
+def test_any_text_can_be_split_and_joined_in_any_vocabulary(read: str, text: str) -> None:
     vocabulary = Vocabulary(read)
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
@@ -108,18 +108,18 @@ def test_every_word_has_one_id() -> None:
     assert [VOCABULARY.piece(token) for token in range(WORDS)] == list(VOCABULARY.words)
 
 
-def test_words_take_their_blank_and_quotes_the_mark_before_them() -> None:
+def test_words_include_the_blank_and_quotes_the_mark_before_them() -> None:
     pieces = ["The", " lamp", ",", ' "', "he", " said", '."', '\n\n"', "I", " can't", "!", "\n\n***\n\n", "No", "\n"]
     assert VOCABULARY.split("".join(pieces)) == pieces
     assert max(VOCABULARY.encode("".join(pieces))) < WORDS
 
 
-def test_what_is_not_known_is_spelled() -> None:
+def test_unknown_words_are_spelled_in_characters() -> None:
     assert VOCABULARY.split("The xylophone é\ud800") == ["The", *" xylophone", " ", "é", "\ud800"]
     assert VOCABULARY.encode(" xy")[1:] == [WORDS + ord("x"), WORDS + ord("y")]
 
 
-def test_words_are_known_in_forms_that_the_text_does_not_have() -> None:
+def test_words_are_known_in_other_case_and_with_or_without_a_blank() -> None:
     for word in ("miller", "Tobias", "can't", "ferryman"):
         assert word in TALES
         for form in (word, word.lower(), word.capitalize()):
@@ -128,7 +128,7 @@ def test_words_are_known_in_forms_that_the_text_does_not_have() -> None:
 
 
 @pytest.mark.parametrize("token", [-1, IDS])
-def test_there_are_no_other_ids(token: int) -> None:
+def test_other_ids_are_value_errors(token: int) -> None:
     with pytest.raises(ValueError, match="chr"):
         VOCABULARY.piece(token)
 
@@ -138,7 +138,7 @@ def test_there_are_no_other_ids(token: int) -> None:
 
 @given(any_context)
 def test_every_context_has_a_distribution(context: list[int]) -> None:
-    outlook = TELLER.distribution(context)
+    outlook = TALE_MODEL.distribution(context)
     values = list(outlook.probabilities.values())
     assert tuple(outlook.probabilities) == outlook.tokens
     assert len(outlook) == len(values) >= 32
@@ -151,16 +151,16 @@ def test_every_context_has_a_distribution(context: list[int]) -> None:
 
 @example("nobody speaks here", '"Zanzibar')
 @given(st.text(max_size=60), any_text)
-def test_a_model_of_any_text_has_one_too(read: str, prompt: str) -> None:
+def test_every_context_has_a_distribution_in_a_model_of_any_text(read: str, prompt: str) -> None:
     model, vocabulary = LanguageModel(read), Vocabulary(read)
     context = vocabulary.encode(prompt)
     tokens = [step.token for step in generate(model, context, GenerationSettings(max_length=5), SeededRandom(0))]
     assert max(tokens) < len(vocabulary.words)
 
 
-def test_only_the_last_pieces_and_the_voice_matter() -> None:
+def test_only_the_last_tokens_and_the_voice_matter() -> None:
     def after(prompt: str) -> Distribution:
-        return TELLER.distribution(VOCABULARY.encode(prompt))
+        return TALE_MODEL.distribution(VOCABULARY.encode(prompt))
 
     assert after("Nobody lit the old lamp") is after("The Old Lamp")
     assert after("Yes.\n") is after("Yes.\n\n") is after("Yes. ")
@@ -174,9 +174,9 @@ def test_only_the_last_pieces_and_the_voice_matter() -> None:
     assert after('"Sheep') is after('"Z'), "in the tales nobody speaks of sheep"
 
 
-def test_the_tales_are_no_surprise_to_it() -> None:
+def test_the_tales_are_probable_to_the_model() -> None:
     tokens = VOCABULARY.encode(TALES)
-    bits = [-log2(TELLER.distribution(tokens[:i]).probabilities[token]) for i, token in enumerate(tokens)]
+    bits = [-log2(TALE_MODEL.distribution(tokens[:i]).probabilities[token]) for i, token in enumerate(tokens)]
     assert fsum(bits) / len(bits) < 1.1
     assert max(bits) < 20
 
@@ -187,11 +187,11 @@ def test_the_tales_are_no_surprise_to_it() -> None:
         ("There was once", " a"),
         ("neither of", " them"),
         ("Zanzibar, neither", " of"),  # in the tales only after " and"
-        ('"What will you give me?"', " asked"),  # "me" is only said, and what follows the quote is told
+        ('"What will you give me?"', " asked"),  # "me" occurs only in speech, and narration follows the quote
     ],
 )
-def test_a_seen_context_is_continued_as_it_was_seen(prompt: str, piece: str) -> None:
-    outlook = TELLER.distribution(VOCABULARY.encode(prompt))
+def test_a_known_context_is_continued_as_in_the_tales(prompt: str, piece: str) -> None:
+    outlook = TALE_MODEL.distribution(VOCABULARY.encode(prompt))
     assert VOCABULARY.piece(outlook.tokens[0]) == piece
     assert outlook.cumulative[0] > 0.9
 
@@ -200,24 +200,24 @@ def test_a_seen_context_is_continued_as_it_was_seen(prompt: str, piece: str) -> 
     "prompt", ["", "The dragon looked at Rosalind and", 'He said "', "> look\n", "Well: ", "日本語"]
 )
 def test_prompts_are_continued_in_words_of_the_tales(prompt: str) -> None:
-    told = set(VOCABULARY.encode(TALES))
-    assert max(told) < WORDS
-    tokens = tell(prompt, 500)
-    assert told >= set(tokens) - {END}
+    tale_tokens = set(VOCABULARY.encode(TALES))
+    assert max(tale_tokens) < WORDS
+    tokens = generate_tokens(prompt, 500)
+    assert tale_tokens >= set(tokens) - {END}
     assert len(set(tokens)) > 100
 
 
 def test_speech_is_closed_before_it_opens_again() -> None:
     # Only the trace of common pieces can break this: a quote where none belongs, in less than one of 1000 tokens.
-    text = VOCABULARY.decode(tell("", 20_000))
+    text = VOCABULARY.decode(generate_tokens("", 20_000))
     paragraphs = text.split("\n\n")
     assert len(paragraphs) > 300
     unbalanced = [paragraph for paragraph in paragraphs if paragraph.count('"') % 2]
     assert len(unbalanced) <= 20
 
 
-def test_tales_end_and_others_begin() -> None:
-    tokens = tell("", 20_000)
+def test_after_the_end_of_a_tale_another_one_begins() -> None:
+    tokens = generate_tokens("", 20_000)
     ends = [i for i, token in enumerate(tokens) if token == END]
     assert 4 <= len(ends) <= 400
     assert all(VOCABULARY.piece(tokens[i + 1])[0].isupper() for i in ends)
@@ -225,14 +225,14 @@ def test_tales_end_and_others_begin() -> None:
 
 def test_an_end_token_ends_the_generation() -> None:
     settings = GenerationSettings(max_length=100_000, eos_ids=frozenset({END}))
-    *steps, last = generate(TELLER, [], settings, SeededRandom(0))
+    *steps, last = generate(TALE_MODEL, [], settings, SeededRandom(0))
     assert last.token == END
     assert last.final
     assert not any(step.final or step.token == END for step in steps)
 
 
-def test_the_storyteller_is_one() -> None:
-    assert get_tale_model() is TELLER
+def test_the_tale_model_is_a_single_object() -> None:
+    assert get_tale_model() is TALE_MODEL
 
 
 # Distributions
@@ -247,25 +247,25 @@ def test_a_distribution_is_normal_whatever_the_weights(weights: dict[int, float]
     assert isclose(fsum(values), 1, rel_tol=1e-9)
 
 
-def test_nothing_is_no_distribution() -> None:
+def test_a_distribution_needs_a_token_with_weight() -> None:
     for weights in ({}, {1: 0.0}):
         with pytest.raises(ValueError, match="nothing"):
             Distribution(weights.items())
 
 
-def test_of_equals_the_first_named_is_better() -> None:
+def test_equally_probable_candidates_keep_their_order() -> None:
     assert Distribution([(7, 1.0), (3, 1.0), (5, 2.0)]).tokens == (5, 7, 3)
 
 
 @given(some_weights, st.floats(0, 1, exclude_max=True))
-def test_a_draw_is_where_the_point_falls(weights: dict[int, float], point: float) -> None:
+def test_a_draw_returns_the_token_at_the_point(weights: dict[int, float], point: float) -> None:
     outlook = Distribution(weights.items())
     token = outlook.draw(point)
     above = outlook.cumulative[outlook.tokens.index(token)]
     assert above - outlook.probabilities[token] - 1e-12 <= point < above
 
 
-def test_a_point_between_two_tokens_is_the_second_ones() -> None:
+def test_a_point_between_two_tokens_belongs_to_the_second() -> None:
     outlook = Distribution([(1, 0.5), (2, 0.25), (3, 0.25)])
     assert [outlook.draw(point) for point in (0.0, 0.5, 0.75)] == [1, 2, 3]
 
@@ -279,13 +279,13 @@ def test_by_default_nothing_changes(weights: dict[int, float]) -> None:
 
 
 @given(some_weights, st.integers(0, 60))
-def test_top_k_leaves_the_k_best(weights: dict[int, float], k: int) -> None:
+def test_top_k_keeps_the_k_best(weights: dict[int, float], k: int) -> None:
     best = dict(islice(shares(weights).items(), k or None))
     assert alike(survivors(weights, top_k=k), shares(best))
 
 
 @given(some_weights, st.floats(0.1, 100))
-def test_temperature_is_a_power(weights: dict[int, float], temperature: float) -> None:
+def test_temperature_raises_probabilities_to_a_power(weights: dict[int, float], temperature: float) -> None:
     powers = {t: (w / max(weights.values())) ** (1 / temperature) for t, w in weights.items()}
     left = survivors(weights, temperature=temperature)
     assert left.keys() == weights.keys()
@@ -293,13 +293,13 @@ def test_temperature_is_a_power(weights: dict[int, float], temperature: float) -
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-320, 1e-9])
-def test_without_heat_only_the_best_are_left(temperature: float) -> None:
+def test_temperature_zero_keeps_only_the_best(temperature: float) -> None:
     assert survivors({1: 0.5, 2: 0.49, 3: 0.01}, temperature=temperature) == {1: 1.0}
     assert survivors({1: 0.45, 2: 0.45, 3: 0.1}, temperature=temperature) == {1: 0.5, 2: 0.5}
 
 
 @given(some_weights, st.floats(0, 1))
-def test_top_p_leaves_the_fewest_that_have_p(weights: dict[int, float], p: float) -> None:
+def test_top_p_keeps_the_fewest_that_have_p_together(weights: dict[int, float], p: float) -> None:
     left = survivors(weights, top_p=p)
     if p in (0, 1):
         assert len(left) == len(weights)
@@ -325,7 +325,7 @@ def test_min_p_and_top_a_are_thresholds(weights: dict[int, float], factor: float
 
 
 @given(some_weights, st.floats(0, 1))
-def test_typical_p_takes_by_surprise_until_it_has_p(weights: dict[int, float], p: float) -> None:
+def test_typical_p_keeps_the_most_typical_until_they_have_p_together(weights: dict[int, float], p: float) -> None:
     before = shares(weights)
     left = survivors(weights, typical_p=p)
     if p in (0, 1):
@@ -344,7 +344,7 @@ def test_typical_p_takes_by_surprise_until_it_has_p(weights: dict[int, float], p
     )
 
 
-def test_tail_free_sampling_cuts_where_the_curve_has_bent_enough() -> None:
+def test_tail_free_sampling_cuts_by_the_curvature() -> None:
     # Slopes 0.2, 0.15, 0.05, 0.05; bends 0.05, 0.1, 0, which are 1/3, 1 and 1 of all bending.
     weights = {1: 0.45, 2: 0.25, 3: 0.1, 4: 0.05, 5: 1e-9}
     assert list(survivors(weights, tail_free_sampling=0.0)) == [1]
@@ -376,27 +376,27 @@ def test_the_default_order_has_all_samplers() -> None:
 
 def test_one_best_candidate_is_the_best_of_the_model() -> None:
     context = VOCABULARY.encode("Once there was")
-    for token in tell("Once there was", 200, seed="any", top_k=1):
-        outlook = TELLER.distribution(context)
+    for token in generate_tokens("Once there was", 200, seed="any", top_k=1):
+        outlook = TALE_MODEL.distribution(context)
         assert token == max(outlook.probabilities, key=outlook.probabilities.__getitem__)
         context.append(token)
 
 
 @given(st.integers())
-def test_without_choice_the_seed_does_not_matter(seed: int) -> None:
-    assert tell("The sea", 50, seed, top_k=1) == tell("The sea", 50, 0, top_k=1)
-    assert tell("The sea", 50, seed, temperature=1e-9, top_k=1) == tell("The sea", 50, 0, top_k=1)
+def test_with_one_candidate_the_seed_does_not_matter(seed: int) -> None:
+    assert generate_tokens("The sea", 50, seed, top_k=1) == generate_tokens("The sea", 50, 0, top_k=1)
+    assert generate_tokens("The sea", 50, seed, temperature=1e-9, top_k=1) == generate_tokens("The sea", 50, 0, top_k=1)
 
 
 @given(st.integers(1, 5), st.integers())
-def test_only_the_k_best_come(k: int, seed: int) -> None:
+def test_only_the_k_best_are_drawn(k: int, seed: int) -> None:
     context: list[int] = []
-    for token in tell("", 50, seed, top_k=k):
-        assert token in TELLER.distribution(context).tokens[:k]
+    for token in generate_tokens("", 50, seed, top_k=k):
+        assert token in TALE_MODEL.distribution(context).tokens[:k]
         context.append(token)
 
 
-def test_heat_makes_variety() -> None:
+def test_temperature_increases_variety() -> None:
     # Of 400 draws, second bests: 0.6 % expected when cold, 44 % when hot. By Hoeffding, with another seed the counts
     # would come closer than 80 in less than one of 10^15 cases.
     weights = {1: 0.625, 2: 0.375}
@@ -408,10 +408,10 @@ def test_heat_makes_variety() -> None:
         )
     )
     assert hot[2] - cold[2] >= 80
-    assert len(set(tell("", 1000, temperature=0.1))) < len(set(tell("", 1000, temperature=2.0)))
+    assert len(set(generate_tokens("", 1000, temperature=0.1))) < len(set(generate_tokens("", 1000, temperature=2.0)))
 
 
-def test_tokens_come_as_often_as_is_expected() -> None:
+def test_tokens_are_drawn_as_often_as_they_are_probable() -> None:
     # Each count is within five deviations; a good generator misses that with about one seed in a million.
     weights = {1: 0.5, 2: 0.3, 3: 0.2}
     counts = Counter(
@@ -422,7 +422,9 @@ def test_tokens_come_as_often_as_is_expected() -> None:
 
 
 @given(st.integers(1, 50), st.integers(1, 60), st.booleans(), st.integers())
-def test_lengths(longest: int, shortest: int, can_end: bool, seed: int) -> None:
+def test_the_output_has_a_length_between_min_length_and_max_length(
+    longest: int, shortest: int, can_end: bool, seed: int
+) -> None:
     settings = GenerationSettings(
         max_length=longest, min_length=shortest, eos_ids=frozenset({9, 10}) if can_end else frozenset()
     )
@@ -439,13 +441,13 @@ def test_lengths(longest: int, shortest: int, can_end: bool, seed: int) -> None:
         assert len(steps) == longest
 
 
-def test_where_nothing_but_an_end_can_come_it_comes_and_does_not_end() -> None:
+def test_an_end_token_before_min_length_is_drawn_if_there_is_no_other_and_does_not_end() -> None:
     settings = GenerationSettings(max_length=9, min_length=4, eos_ids=frozenset({9}))
     steps = list(generate(Still({9: 1.0}), [], settings, SeededRandom(0)))
     assert [(step.token, step.final) for step in steps] == [(9, False)] * 3 + [(9, True)]
 
 
-def test_the_model_sees_what_was_generated_and_the_caller_keeps_his_context() -> None:
+def test_the_model_gets_the_output_and_the_callers_context_is_unchanged() -> None:
     model = Still({1: 0.5, 2: 0.5})
     context = [7, 8]
     tokens = [step.token for step in generate(model, context, GenerationSettings(max_length=5), SeededRandom(0))]
@@ -454,23 +456,23 @@ def test_the_model_sees_what_was_generated_and_the_caller_keeps_his_context() ->
 
 
 @given(any_context, st.integers(), st.integers(0, 30) | st.none(), st.floats(0.5, 3), st.integers(0, 20))
-def test_the_same_seed_tells_the_same(
+def test_equal_seeds_give_equal_outputs(
     context: list[int], seed: int, wanted: int | None, temperature: float, top_k: int
 ) -> None:
     def steps(model: LanguageModel) -> list[SamplingStep]:
         settings = GenerationSettings(max_length=20, num_logprobs=wanted, temperature=temperature, top_k=top_k)
         return list(generate(model, context, settings, SeededRandom(seed)))
 
-    assert steps(TELLER) == steps(TELLER) == steps(TWIN)
+    assert steps(TALE_MODEL) == steps(TALE_MODEL) == steps(TWIN)
 
 
-def test_another_seed_tells_another_story() -> None:
-    assert len({tuple(tell("", 40, seed)) for seed in range(20)}) == 20
+def test_other_seeds_give_other_outputs() -> None:
+    assert len({tuple(generate_tokens("", 40, seed)) for seed in range(20)}) == 20
 
 
-def test_one_number_is_drawn_for_each_token() -> None:
+def test_one_random_number_is_used_for_each_token() -> None:
     chance, twin = SeededRandom(1), SeededRandom(1)
-    for _ in generate(TELLER, [], GenerationSettings(max_length=13, top_k=1, num_logprobs=3), chance):
+    for _ in generate(TALE_MODEL, [], GenerationSettings(max_length=13, top_k=1, num_logprobs=3), chance):
         twin.uniform()
     assert chance.uniform() == twin.uniform()
 
@@ -478,7 +480,7 @@ def test_one_number_is_drawn_for_each_token() -> None:
 # Logprobs
 
 
-def test_logprobs_come_only_when_asked_for() -> None:
+def test_logprobs_are_reported_only_if_requested() -> None:
     (step,) = generate(Still({1: 1.0}), [], GenerationSettings(max_length=1), SeededRandom(0))
     assert step.logprobs is None
     (step,) = generate(Still({1: 1.0}), [], GenerationSettings(max_length=1, num_logprobs=0), SeededRandom(0))
@@ -488,13 +490,13 @@ def test_logprobs_come_only_when_asked_for() -> None:
 
 
 @given(any_context, st.integers(0, 30), st.integers(1, 40), st.floats(0.3, 3), st.integers())
-def test_logprobs_say_what_was_expected_and_what_was_left(
+def test_logprobs_are_of_the_models_and_of_the_drawn_distribution(
     context: list[int], wanted: int, top_k: int, temperature: float, seed: int
 ) -> None:
     settings = GenerationSettings(max_length=8, num_logprobs=wanted, top_k=top_k, temperature=temperature, order=(1, 0))
     history = list(context)
-    for step in generate(TELLER, context, settings, SeededRandom(seed)):
-        expected = TELLER.distribution(history).probabilities
+    for step in generate(TALE_MODEL, context, settings, SeededRandom(seed)):
+        expected = TALE_MODEL.distribution(history).probabilities
         best = dict(islice(expected.items(), top_k))
         left = shares({token: p ** (1 / temperature) for token, p in best.items()})
         assert step.logprobs is not None
@@ -518,7 +520,7 @@ def test_logprobs_say_what_was_expected_and_what_was_left(
 # Chance
 
 
-def test_chance_is_the_same_everywhere() -> None:
+def test_random_numbers_are_the_same_on_every_machine() -> None:
     # Our own vector: it pins the numbers, so that a seed tells the same story in every release.
     chance = SeededRandom("Saltmere")
     assert [chance.uniform() for _ in range(9)] == [
@@ -547,7 +549,7 @@ def test_numbers_are_uniform() -> None:
     assert 45 < sum((counts[cell] - 100) ** 2 / 100 for cell in range(100)) < 182
 
 
-def test_neighbours_are_independent() -> None:
+def test_consecutive_numbers_are_independent() -> None:
     # As above, for pairs in a grid of ten by ten.
     chance = SeededRandom("pairs")
     counts = Counter((int(chance.uniform() * 10), int(chance.uniform() * 10)) for _ in range(10_000))

@@ -34,7 +34,7 @@ from nai_proto.tier import Tier
 from tests.test_cli import nai, run_emulator
 
 from .support import ByteTokenizer, an_emulator, switched
-from .test_emulator import asked, refused
+from .test_emulator import parse_error, send_request
 
 BYTES = ByteTokenizer()
 ONCE = "Once upon a time"
@@ -54,7 +54,7 @@ class Service:
 
     def ask(self, path: str, body: object = None, owner: Account | None = None) -> tuple[Head, bytes]:
         method = "GET" if body is None else "POST"
-        return asked(self.emulator, method, path, body, owner=owner or self.owner)
+        return send_request(self.emulator, method, path, body, owner=owner or self.owner)
 
     def post(self, path: str, **body: Any) -> Any:
         head, answer = self.ask(path, {"model": "glm-4-6", **body})
@@ -74,7 +74,7 @@ class Service:
         return [event.data if event.data == "[DONE]" else json.loads(event.data) for event in decode_events(raw)]
 
     def get_refusal(self, path: str, body: object) -> tuple[int, str]:
-        return refused(self.ask(path, body))
+        return parse_error(self.ask(path, body))
 
 
 def decode_events(raw: bytes) -> list[Any]:
@@ -106,15 +106,15 @@ def list_choices(chunks: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("path", [COMPLETIONS, CHAT, COUNT])
 def test_the_access_token_is_checked_before_the_body(path: str) -> None:
     emulator = an_emulator()[0]
-    assert refused(asked(emulator, "POST", path, b"not json"))[0] == 401
-    assert refused(asked(emulator, "POST", path, b"not json", authorization="Bearer pst-wrong"))[0] == 401
-    assert refused(asked(emulator, "GET", "/oa/v1/models", authorization="Basic abc"))[0] == 401
+    assert parse_error(send_request(emulator, "POST", path, b"not json"))[0] == 401
+    assert parse_error(send_request(emulator, "POST", path, b"not json", authorization="Bearer pst-wrong"))[0] == 401
+    assert parse_error(send_request(emulator, "GET", "/oa/v1/models", authorization="Basic abc"))[0] == 401
 
 
 def test_an_unknown_path_is_404_and_the_error_lists_the_right_ones() -> None:
     service = Service()
     for path in ("/oa/v1/models/glm-4-6", "/oa/models", "/oa/v1/embeddings"):
-        status, message = refused(service.ask(path))
+        status, message = parse_error(service.ask(path))
         assert status == 404
         assert path in message
         assert "/oa/v1/" in message
@@ -148,8 +148,8 @@ def test_the_tier_decides_which_models_may_generate() -> None:
     scroll = service.emulator.add_account("scroll@example.com", Password("p"), tier=Tier.SCROLL)
     for path, prompt in ((COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK})):
         body = {"model": "xialong-v1", "max_tokens": 2, **prompt}
-        assert refused(service.ask(path, body, owner=paper)) == (402, "An active subscription is required")
-        assert refused(service.ask(path, body, owner=scroll)) == (403, "Not eligible for this model")
+        assert parse_error(service.ask(path, body, owner=paper)) == (402, "An active subscription is required")
+        assert parse_error(service.ask(path, body, owner=scroll)) == (403, "Not eligible for this model")
         assert service.ask(path, body)[0].status == 200
 
 
@@ -242,7 +242,7 @@ def test_a_switch_selects_the_shape_of_errors() -> None:
     assert "messages" in document["message"]
     assert set(document) == {"message", "code", "type", "param"}
     native = Service(errors="model_server").ask("/ai/generate", {})
-    assert refused(native)[0] == 400
+    assert parse_error(native)[0] == 400
 
 
 # ---- completions

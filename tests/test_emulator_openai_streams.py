@@ -25,7 +25,7 @@ from nai_proto.testing import Clock, MemoryConnection
 from tests.peer import Peer
 
 from .support import ByteTokenizer, an_emulator
-from .test_emulator import refused
+from .test_emulator import parse_error
 from .test_emulator_openai import ASK, CHAT, COMPLETIONS, COUNT, ONCE, Service, decode_events, join_texts, list_choices
 
 # ---- streams
@@ -236,7 +236,7 @@ def test_all_generations_of_an_account_share_one_lock() -> None:
     native = {"input": "x", "model": "kayra-v1", "parameters": {"use_string": True, "max_length": 4}}
     for path, body in ((COMPLETIONS, b"not json"), (CHAT, b"not json"), ("/ai/generate", native)):
         answer = service.ask(path, body)
-        assert refused(answer) == (429, "Concurrent generation is locked")
+        assert parse_error(answer) == (429, "Concurrent generation is locked")
         assert answer[0].headers.get("retry-after") == "7"
     assert service.ask(COUNT, {"model": "glm-4-6", "prompt": "x"})[0].status == 200
     assert service.ask("/oa/v1/models")[0].status == 200

@@ -30,7 +30,7 @@ from nai_proto.tier import Tier
 from tests.test_cli import nai, run_emulator
 
 from .support import EMAIL, PASSWORD, ByteTokenizer, an_emulator
-from .test_emulator import asked, prompt, refused
+from .test_emulator import parse_error, prompt, send_request
 
 NO_PLAN = (402, "An active subscription is required")
 NOT_THIS = (402, "Not eligible for this model")
@@ -38,8 +38,8 @@ PATHS = ("/ai/generate", "/ai/generate-stream")
 BYTES = ByteTokenizer()
 
 
-class Asking:
-    """An emulator with one account of the given plan."""
+class PlanClient:
+    """A client of an emulator with one account of the given plan."""
 
     def __init__(
         self, tier: Tier = Tier.OPUS, *, trial: bool = False, anlas: int | None = None, **options: Any
@@ -49,15 +49,15 @@ class Asking:
         self.owner = self.emulator.add_account(EMAIL, Password(PASSWORD), tier=tier, trial=trial, anlas=anlas)
 
     def __call__(self, method: str, path: str, body: object = None) -> tuple[Head, bytes]:
-        return asked(self.emulator, method, path, body, owner=self.owner)
+        return send_request(self.emulator, method, path, body, owner=self.owner)
 
     def document(self, path: str) -> Any:
         return json.loads(self("GET", path)[1])
 
     def generates(self, model: str = "kayra-v1", path: str = PATHS[0], **parameters: Any) -> Any:
-        """The status, and what a refusal says."""
+        """Generate text; return the status, with the message of an error."""
         answer = self("POST", path, prompt(model, **{"max_length": 2, **parameters}))
-        return refused(answer) if answer[0].status >= 400 else answer[0].status
+        return parse_error(answer) if answer[0].status >= 400 else answer[0].status
 
 
 # ---- plans and models
@@ -66,91 +66,91 @@ class Asking:
 @pytest.mark.parametrize("path", PATHS)
 def test_a_plan_decides_which_models_there_are(path: str) -> None:
     for tier in (Tier.TABLET, Tier.SCROLL, Tier.OPUS):
-        asking = Asking(tier)
+        client = PlanClient(tier)
         for model in MODELS:
             has = model != text.Model.ERATO or tier is Tier.OPUS
-            assert asking.generates(model.id, path) == (model.success_status if has else NOT_THIS)
+            assert client.generates(model.id, path) == (model.success_status if has else NOT_THIS)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_without_a_subscription_and_a_trial_there_is_no_text(path: str) -> None:
-    asking = Asking(Tier.PAPER)
+    client = PlanClient(Tier.PAPER)
     for model in MODELS:
-        assert asking.generates(model.id, path) == NO_PLAN
-    wish = {"prompt": "a ship", "temp": 1, "tokens_to_generate": 2}
-    assert refused(asking("POST", "/ai/generate-prompt", wish)) == NO_PLAN
+        assert client.generates(model.id, path) == NO_PLAN
+    body = {"prompt": "a ship", "temp": 1, "tokens_to_generate": 2}
+    assert parse_error(client("POST", "/ai/generate-prompt", body)) == NO_PLAN
     error = run_in_memory(
         text.generate("Once").with_options(retry=NO_RETRY),
-        asking.emulator,
-        Session(base_url="http://x", token=asking.owner.persistent_token),
+        client.emulator,
+        Session(base_url="http://x", token=client.owner.persistent_token),
     ).error
     assert isinstance(error, PaymentRequiredError)
 
 
 def test_a_subscription_that_is_not_active_is_none() -> None:
-    asking = Asking()
-    asking.owner.profile.active = False
-    assert asking.generates() == NO_PLAN
+    client = PlanClient()
+    client.owner.profile.active = False
+    assert client.generates() == NO_PLAN
     completion = {"model": "glm-4-6", "prompt": "x", "max_tokens": 2}
-    assert refused(asking("POST", "/oa/v1/completions", completion)) == NO_PLAN
-    assert asking.document("/oa/v1/models")["data"] == []
+    assert parse_error(client("POST", "/oa/v1/completions", completion)) == NO_PLAN
+    assert client.document("/oa/v1/models")["data"] == []
 
 
-def test_the_token_then_the_lock_then_the_body_then_the_plan() -> None:
-    asking = Asking(Tier.PAPER)
-    asking.owner.generating = True
-    assert refused(asked(asking.emulator, "POST", PATHS[0], b"{"))[0] == 401
-    assert refused(asking("POST", PATHS[0], b"{")) == (429, "Concurrent generation is locked")
-    asking.owner.generating = False
-    assert refused(asking("POST", PATHS[0], b"{"))[0] == 400
-    assert asking.generates(max_length=2049)[0] == 400
-    assert asking.generates(use_string=False)[0] == 400, "a text is no base64 of tokens"
-    assert asking.generates(max_length=2048) == NO_PLAN
+def test_checks_come_in_the_order_of_token_lock_body_and_plan() -> None:
+    client = PlanClient(Tier.PAPER)
+    client.owner.generating = True
+    assert parse_error(send_request(client.emulator, "POST", PATHS[0], b"{"))[0] == 401
+    assert parse_error(client("POST", PATHS[0], b"{")) == (429, "Concurrent generation is locked")
+    client.owner.generating = False
+    assert parse_error(client("POST", PATHS[0], b"{"))[0] == 400
+    assert client.generates(max_length=2049)[0] == 400
+    assert client.generates(use_string=False)[0] == 400, "a text is no base64 of tokens"
+    assert client.generates(max_length=2048) == NO_PLAN
 
 
 # ---- trials
 
 
 def test_a_trial_has_fifty_texts_of_kayra_and_no_more() -> None:
-    asking = Asking(Tier.PAPER, trial=True)
+    client = PlanClient(Tier.PAPER, trial=True)
     for used in range(50):
-        said = asking.document("/ai/trial-status")
+        said = client.document("/ai/trial-status")
         assert (said["used_text_actions"], said["remaining_text_actions"]) == (used, 50 - used)
         assert (said["eligible_for_text_gens"], said["trial_activated"]) == (True, True)
-        assert asking.document("/user/information")["trialActionsLeft"] == 50 - used
-        assert asking.generates(path=PATHS[used % 2]) == 200
-    said = asking.document("/ai/trial-status")
+        assert client.document("/user/information")["trialActionsLeft"] == 50 - used
+        assert client.generates(path=PATHS[used % 2]) == 200
+    said = client.document("/ai/trial-status")
     assert (said["used_text_actions"], said["remaining_text_actions"]) == (50, 0)
     assert (said["eligible_for_text_gens"], said["eligible_for_image_gens"]) == (False, True)
-    assert asking.generates() == NOT_THIS
+    assert client.generates() == NOT_THIS
 
 
-def test_what_is_refused_takes_nothing_from_a_trial_and_a_plan_has_none_to_take() -> None:
-    asking = Asking(Tier.PAPER, trial=True, switches=Switches(strict_limits=True))
+def test_only_generations_on_a_trial_count_against_it() -> None:
+    client = PlanClient(Tier.PAPER, trial=True, switches=Switches(strict_limits=True))
     for model in MODELS:
         if model != text.Model.KAYRA:
-            assert asking.generates(model.id) == NOT_THIS
-    assert asking.generates(max_length=0)[0] == asking.generates(max_length=151)[0] == 400
-    assert asking.owner.profile.trial_actions == 50
-    asking.owner.profile.subscribe(Tier.TABLET, 0)
-    assert asking.generates() == 200
-    assert asking.owner.profile.trial_actions == 50
+            assert client.generates(model.id) == NOT_THIS
+    assert client.generates(max_length=0)[0] == client.generates(max_length=151)[0] == 400
+    assert client.owner.profile.trial_actions == 50
+    client.owner.profile.subscribe(Tier.TABLET, 0)
+    assert client.generates() == 200
+    assert client.owner.profile.trial_actions == 50
 
 
-def test_a_trial_that_is_activated_gives_what_was_not_there() -> None:
-    asking = Asking(Tier.PAPER)
-    assert asking.generates() == NO_PLAN
+def test_an_activated_trial_includes_text_generation() -> None:
+    client = PlanClient(Tier.PAPER)
+    assert client.generates() == NO_PLAN
     assert (
-        asking("POST", "/user/subscription/bind", {"paymentProcessor": "trial", "subscriptionId": ""})[0].status == 201
+        client("POST", "/user/subscription/bind", {"paymentProcessor": "trial", "subscriptionId": ""})[0].status == 201
     )
-    assert asking.generates() == 200
+    assert client.generates() == 200
 
 
-def test_a_trial_is_never_more_than_used_up() -> None:
-    asking = Asking(Tier.PAPER, trial=True, switches=Switches(lock=False))
-    asking.owner.profile.trial_actions = 1
-    signed = Headers.of(authorization=f"Bearer {asking.owner.persistent_token.reveal()}")
-    handlers = [asking.emulator(Request("POST", PATHS[0], signed)) for _ in range(2)]
+def test_a_trial_never_has_a_negative_count() -> None:
+    client = PlanClient(Tier.PAPER, trial=True, switches=Switches(lock=False))
+    client.owner.profile.trial_actions = 1
+    signed = Headers.of(authorization=f"Bearer {client.owner.persistent_token.reveal()}")
+    handlers = [client.emulator(Request("POST", PATHS[0], signed)) for _ in range(2)]
     jobs = []
     for handler in handlers:  # both are let in before either is counted
         next(handler)
@@ -161,7 +161,7 @@ def test_a_trial_is_never_more_than_used_up() -> None:
         job.perform()
         next(handler)
         handler.close()
-    assert asking.owner.profile.trial_actions == 0
+    assert client.owner.profile.trial_actions == 0
 
 
 # ---- lengths
@@ -182,191 +182,195 @@ def long_prompt(model: str, tokens: int, **parameters: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("model", "tier", "limit"), TOO_LONG)
 def test_prompt_and_answer_have_to_fit_on_the_text_host(path: str, model: str, tier: Tier, limit: int) -> None:
-    asking = Asking(tier, trial=True, tokenizers=lambda _: BYTES, switches=Switches(strict_limits=True))
-    assert asking("POST", path, long_prompt(model, limit - 10, max_length=10))[0].status == 200
+    client = PlanClient(tier, trial=True, tokenizers=lambda _: BYTES, switches=Switches(strict_limits=True))
+    assert client("POST", path, long_prompt(model, limit - 10, max_length=10))[0].status == 200
     said = f"Validation error: model '{model}' has {limit} tokens maximum, {limit + 1} tokens context requested"
-    assert refused(asking("POST", path, long_prompt(model, limit - 10, max_length=11))) == (400, said)
-    assert asking("POST", path, long_prompt(model, limit - 30, generate_until_sentence=True))[0].status == 200
-    assert asking("POST", path, long_prompt(model, limit - 29, generate_until_sentence=True))[0].status == 400
+    assert parse_error(client("POST", path, long_prompt(model, limit - 10, max_length=11))) == (400, said)
+    assert client("POST", path, long_prompt(model, limit - 30, generate_until_sentence=True))[0].status == 200
+    assert client("POST", path, long_prompt(model, limit - 29, generate_until_sentence=True))[0].status == 400
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("model", "limit"), [("euterpe-v2", 2048), ("clio-v1", 8192)])
 def test_the_api_host_says_with_201_that_they_do_not_fit(path: str, model: str, limit: int) -> None:
-    asking = Asking(tokenizers=lambda _: BYTES, switches=Switches(strict_limits=True))
-    assert asking("POST", path, long_prompt(model, limit - 10))[0].status == 201
-    head, body = asking("POST", path, long_prompt(model, limit - 9))
+    client = PlanClient(tokenizers=lambda _: BYTES, switches=Switches(strict_limits=True))
+    assert client("POST", path, long_prompt(model, limit - 10))[0].status == 201
+    head, body = client("POST", path, long_prompt(model, limit - 9))
     assert (head.status, head.content_type) == (201, "application/json")
     problem = f"ModelMaxLength: model '{model}' has {limit} tokens maximum, {limit + 1} tokens context requested"
     assert json.loads(body) == {"error": problem}
-    assert asking.generates(model, max_length=300) == 201
-    assert asking("POST", path, long_prompt("2.7B", 30_000))[0].status == 201, "a limit that nobody knows is none"
+    assert client.generates(model, max_length=300) == 201
+    assert client("POST", path, long_prompt("2.7B", 30_000))[0].status == 201, "a limit that nobody knows is none"
 
 
-def test_a_plan_decides_how_long_an_answer_may_be_on_the_text_host() -> None:
+def test_on_the_text_host_the_plan_limits_max_length() -> None:
     for tier, longest in ((Tier.PAPER, 150), (Tier.TABLET, 150), (Tier.SCROLL, 150), (Tier.OPUS, 250)):
-        asking = Asking(tier, trial=True, switches=Switches(strict_limits=True))
-        assert asking.generates(max_length=longest) == 200
+        client = PlanClient(tier, trial=True, switches=Switches(strict_limits=True))
+        assert client.generates(max_length=longest) == 200
         refusal = (400, f"Validation error: max_length must be at most {longest}")
-        assert asking.generates(max_length=longest + 1) == refusal
+        assert client.generates(max_length=longest + 1) == refusal
 
 
-def test_without_its_tokenizer_a_text_is_counted_in_pieces() -> None:
-    asking = Asking(switches=Switches(strict_limits=True))
+def test_without_a_tokenizer_a_text_is_counted_in_the_emulators_tokens() -> None:
+    client = PlanClient(switches=Switches(strict_limits=True))
     body = {**prompt(max_length=10), "input": "the " * 8181 + "the"}
-    assert asking("POST", PATHS[0], body)[0].status == 200
-    assert refused(asking("POST", PATHS[0], {**body, "input": "the " * 9000}))[0] == 400
+    assert client("POST", PATHS[0], body)[0].status == 200
+    assert parse_error(client("POST", PATHS[0], {**body, "input": "the " * 9000}))[0] == 400
 
 
-def test_nothing_is_too_long_unless_it_is_wished() -> None:
-    asking = Asking(Tier.TABLET, tokenizers=lambda _: BYTES)
-    assert asking("POST", PATHS[0], long_prompt("kayra-v1", 30_000, max_length=200))[0].status == 200
-    assert asking("POST", PATHS[0], long_prompt("euterpe-v2", 30_000, max_length=200))[0].status == 201
+def test_lengths_are_checked_only_with_strict_limits() -> None:
+    client = PlanClient(Tier.TABLET, tokenizers=lambda _: BYTES)
+    assert client("POST", PATHS[0], long_prompt("kayra-v1", 30_000, max_length=200))[0].status == 200
+    assert client("POST", PATHS[0], long_prompt("euterpe-v2", 30_000, max_length=200))[0].status == 201
 
 
 # ---- Anlas
 
 
-def left(asking: Asking) -> tuple[int, int]:
-    said = asking.document("/user/subscription")["trainingStepsLeft"]
+def left(client: PlanClient) -> tuple[int, int]:
+    said = client.document("/user/subscription")["trainingStepsLeft"]
     return said["fixedTrainingStepsLeft"], said["purchasedTrainingSteps"]
 
 
 def test_a_month_of_a_tier_has_its_anlas_unless_others_are_given() -> None:
     for tier, anlas in ((Tier.PAPER, 0), (Tier.TABLET, 1000), (Tier.SCROLL, 1000), (Tier.OPUS, 10_000)):
-        assert left(Asking(tier)) == (anlas, 0)
-    assert left(Asking(anlas=0)) == (0, 0)
-    assert left(Asking(Tier.PAPER, anlas=70)) == (70, 0)
+        assert left(PlanClient(tier)) == (anlas, 0)
+    assert left(PlanClient(anlas=0)) == (0, 0)
+    assert left(PlanClient(Tier.PAPER, anlas=70)) == (70, 0)
 
 
 def test_anlas_are_taken_from_the_subscription_first_and_then_from_those_that_were_bought() -> None:
-    asking = Asking(anlas=30)
-    asking.owner.profile.bought_anlas = 50
-    asking.owner.charge(20)
-    assert left(asking) == (10, 50)
-    asking.owner.charge(25)
-    assert left(asking) == (0, 35)
+    client = PlanClient(anlas=30)
+    client.owner.profile.bought_anlas = 50
+    client.owner.charge(20)
+    assert left(client) == (10, 50)
+    client.owner.charge(25)
+    assert left(client) == (0, 35)
     with pytest.raises(Refused) as refusal:
-        asking.owner.charge(36)
+        client.owner.charge(36)
     assert (refusal.value.status, refusal.value.message) == (402, "Not enough Anlas")
-    assert left(asking) == (0, 35)
-    asking.owner.charge(35)
-    asking.owner.charge(0)
-    assert left(asking) == (0, 0)
+    assert left(client) == (0, 35)
+    client.owner.charge(35)
+    client.owner.charge(0)
+    assert left(client) == (0, 0)
 
 
-def test_what_was_charged_is_stored() -> None:
-    asking = Asking(anlas=30)
-    asking.emulator.restore()
-    asking.owner.charge(20)
-    (change,) = asking.emulator.changes()
+def test_charges_are_stored() -> None:
+    client = PlanClient(anlas=30)
+    client.emulator.restore()
+    client.owner.charge(20)
+    (change,) = client.emulator.changes()
     assert change.document is not None
     assert json.loads(change.document)["profile"]["anlas"] == 10
 
 
 def test_an_active_subscription_says_how_it_is_paid_and_that_of_opus_what_is_left_of_its_images() -> None:
     for tier in Tier:
-        said = Asking(tier).document("/user/subscription")
+        said = PlanClient(tier).document("/user/subscription")
         assert said["active"] == (tier is not Tier.PAPER)
         assert ("isPaypal" in said) == ("paymentProcessor" in said) == said["active"]
         assert ("usage" in said) == (tier is Tier.OPUS)
-    assert set(Asking().document("/user/subscription")["usage"]) == {"percent", "isNegative", "timeUntilNextPercent"}
+    assert set(PlanClient().document("/user/subscription")["usage"]) == {
+        "percent",
+        "isNegative",
+        "timeUntilNextPercent",
+    }
 
 
 # ---- how often
 
 
-def test_so_many_requests_in_a_while_and_then_one_has_to_wait_as_long_as_it_is_told() -> None:
-    asking = Asking(switches=Switches(rate=3, per_seconds=10.0))
+def test_requests_over_the_rate_are_429_until_retry_after() -> None:
+    client = PlanClient(switches=Switches(rate=3, per_seconds=10.0))
     for _ in range(3):
-        assert asking.generates() == 200
-        asking.clock.advance(1.5)
-    head, body = asking("GET", "/user/subscription")
-    assert refused((head, body)) == (429, "Too Many Requests")
+        assert client.generates() == 200
+        client.clock.advance(1.5)
+    head, body = client("GET", "/user/subscription")
+    assert parse_error((head, body)) == (429, "Too Many Requests")
     assert head.headers.get("retry-after") == "6"
-    asking.clock.advance(5.4)
-    assert asking("POST", PATHS[0], b"{")[0].headers.get("retry-after") == "1"
-    asking.clock.advance(0.6)
-    assert asking.generates() == 200
-    assert asking.generates()[0] == 429
+    client.clock.advance(5.4)
+    assert client("POST", PATHS[0], b"{")[0].headers.get("retry-after") == "1"
+    client.clock.advance(0.6)
+    assert client.generates() == 200
+    assert client.generates()[0] == 429
 
 
-def test_an_account_does_not_wait_for_another_nor_for_those_who_have_none() -> None:
-    asking = Asking(switches=Switches(rate=1))
-    other = asking.emulator.add_account("b@example.com", Password("b"), PersistentToken("pst-other"))
-    assert asking.generates() == 200
-    assert asking.generates()[0] == 429
-    assert asked(asking.emulator, "GET", "/user/information", owner=other)[0].status == 200
-    login = {"key": asking.owner.key.reveal()}
-    assert asked(asking.emulator, "POST", "/user/login", login)[0].status == 201
-    assert asked(asking.emulator, "POST", "/user/login", login)[0].status == 429
-    assert asked(asking.emulator, "GET", "/user/information", authorization="Bearer none")[0].status == 401
-    assert asked(asking.emulator, "OPTIONS", "/user/login")[0].status == 204
+def test_each_account_has_its_own_rate() -> None:
+    client = PlanClient(switches=Switches(rate=1))
+    other = client.emulator.add_account("b@example.com", Password("b"), PersistentToken("pst-other"))
+    assert client.generates() == 200
+    assert client.generates()[0] == 429
+    assert send_request(client.emulator, "GET", "/user/information", owner=other)[0].status == 200
+    login = {"key": client.owner.key.reveal()}
+    assert send_request(client.emulator, "POST", "/user/login", login)[0].status == 201
+    assert send_request(client.emulator, "POST", "/user/login", login)[0].status == 429
+    assert send_request(client.emulator, "GET", "/user/information", authorization="Bearer none")[0].status == 401
+    assert send_request(client.emulator, "OPTIONS", "/user/login")[0].status == 204
 
 
-def test_a_client_that_waits_as_it_is_told_is_served() -> None:
-    asking = Asking(switches=Switches(rate=1, per_seconds=20.0))
-    session = Session(base_url="http://x", token=asking.owner.persistent_token)
+def test_a_client_that_waits_for_retry_after_is_served() -> None:
+    client = PlanClient(switches=Switches(rate=1, per_seconds=20.0))
+    session = Session(base_url="http://x", token=client.owner.persistent_token)
     for _ in range(3):
-        played = run_in_memory(account.get_subscription(), asking.emulator, session, clock=asking.clock)
+        played = run_in_memory(account.get_subscription(), client.emulator, session, clock=client.clock)
         assert played.error is None
 
 
 # ---- switches
 
 
-def test_no_switch_has_the_name_of_another() -> None:
+def test_switches_have_unique_names() -> None:
     assert not {one.name for one in fields(Switches)} & {one.name for one in fields(OpenAISwitches)}
 
 
-def test_switches_that_make_no_sense_are_refused() -> None:
+def test_impossible_switches_are_refused() -> None:
     wrongs: tuple[dict[str, Any], ...] = ({"retry_after": -1}, {"linger": -0.5}, {"rate": 0}, {"per_seconds": 0})
     for wrong in wrongs:
         with pytest.raises(InvalidRequestError, match=next(iter(wrong))):
             Switches(**wrong)
 
 
-def test_a_stop_sequence_may_be_left_out_of_what_it_ends() -> None:
-    told = []
+def test_a_switch_leaves_stop_sequences_out_of_the_output() -> None:
+    outputs = []
     for include in (True, False):
         emulator, owner = an_emulator(tokenizers=lambda _: BYTES, switches=Switches(include_stop=include))
         body = prompt(max_length=200, seed=3, stop_sequences=[BYTES.encode(" the")])
-        told.append(json.loads(asked(emulator, "POST", PATHS[0], body, owner=owner)[1])["output"])
-    assert told[0] == told[1] + " the"
+        outputs.append(json.loads(send_request(emulator, "POST", PATHS[0], body, owner=owner)[1])["output"])
+    assert outputs[0] == outputs[1] + " the"
 
 
 STRICT = Switches(strict_bodies=True)
 
 
-def test_a_plan_in_quotes_is_taken_unless_the_documents_count() -> None:
+def test_a_plan_as_a_string_is_refused_only_with_strict_bodies() -> None:
     for plan, switches, status in (("2", Switches(), 200), (2, STRICT, 200), ("2", STRICT, 400)):
         assert (
-            Asking(switches=switches)("POST", "/user/subscription/change", {"newSubscriptionPlan": plan})[0].status
+            PlanClient(switches=switches)("POST", "/user/subscription/change", {"newSubscriptionPlan": plan})[0].status
             == status
         )
 
 
-def test_a_registration_may_leave_out_what_clients_do_unless_the_documents_count() -> None:
+def test_incomplete_registrations_of_clients_are_refused_only_with_strict_bodies() -> None:
     full = {"key": "x" * 64, "recaptcha": "", "emailCleartext": "n@example.com", "allowMarketingEmails": True}
-    assert Asking(switches=STRICT)("POST", "/user/register", full)[0].status == 201
+    assert PlanClient(switches=STRICT)("POST", "/user/register", full)[0].status == 201
     for name in ("recaptcha", "emailCleartext", "allowMarketingEmails"):
         less = {key: value for key, value in full.items() if key != name} | {"recapcha": ""}
-        status, message = refused(Asking(switches=STRICT)("POST", "/user/register", less))
+        status, message = parse_error(PlanClient(switches=STRICT)("POST", "/user/register", less))
         assert (status, message) == (400, f"Validation error: {name} is required")
-        assert Asking()("POST", "/user/register", less)[0].status == 201
+        assert PlanClient()("POST", "/user/register", less)[0].status == 201
 
 
 @pytest.mark.parametrize("missing", ["max_length", "min_length", "force_emotion"])
-def test_the_api_host_may_insist_on_what_no_client_sends(missing: str) -> None:
+def test_with_strict_bodies_the_api_host_requires_documented_parameters(missing: str) -> None:
     parameters = {"max_length": 2, "min_length": 1, "force_emotion": False, "use_string": True}
     for model in (text.Model.EUTERPE, text.Model.KAYRA):
         full = {"input": "Once", "model": model.id, "parameters": parameters}
         less = {**full, "parameters": {key: value for key, value in parameters.items() if key != missing}}
-        assert Asking(switches=STRICT)("POST", PATHS[0], full)[0].status == model.success_status
-        assert Asking()("POST", PATHS[0], less)[0].status == model.success_status
-        strict = Asking(switches=STRICT)("POST", PATHS[0], less)
+        assert PlanClient(switches=STRICT)("POST", PATHS[0], full)[0].status == model.success_status
+        assert PlanClient()("POST", PATHS[0], less)[0].status == model.success_status
+        strict = PlanClient(switches=STRICT)("POST", PATHS[0], less)
         if model.host is Host.API:
-            assert refused(strict) == (400, f"Error verifying request: {missing} is required")
+            assert parse_error(strict) == (400, f"Error verifying request: {missing} is required")
         else:
             assert strict[0].status == 200
 
@@ -396,7 +400,7 @@ def test_the_command_makes_an_account_of_any_plan_and_takes_all_switches() -> No
         (("--tier", "trials"), "trial"),
     ],
 )
-def test_the_command_refuses_a_plan_that_cannot_be(arguments: tuple[str, str], about: str) -> None:
+def test_the_command_refuses_an_unknown_plan(arguments: tuple[str, str], about: str) -> None:
     done = nai("emulate", *arguments)
     assert done.returncode == 2
     assert about in done.stderr

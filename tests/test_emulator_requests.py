@@ -28,7 +28,7 @@ from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
 
 from .support import ByteTokenizer, an_emulator
-from .test_emulator import asked, prompt, refused
+from .test_emulator import parse_error, prompt, send_request
 
 BROWSER: dict[str, Any] = {
     "origin": "https://novelai.net",
@@ -47,7 +47,7 @@ BROWSER: dict[str, Any] = {
 
 def log_in(emulator: Emulator, owner: Account) -> str:
     """The header field of a login."""
-    _, body = asked(emulator, "POST", "/user/login", {"key": owner.key.reveal()})
+    _, body = send_request(emulator, "POST", "/user/login", {"key": owner.key.reveal()})
     return f"Bearer {json.loads(body)['accessToken']}"
 
 
@@ -69,7 +69,7 @@ def raw(emulator: Emulator, *lines: str, body: bytes = b"") -> tuple[Head, bytes
 # ---- how a request is written
 
 
-def test_a_body_counts_as_what_it_says_however_it_is_written() -> None:
+def test_equivalent_json_bodies_are_equal_requests() -> None:
     body = prompt(seed=1, prefix="vanilla") | {"input": "Über 🦊 der Welt"}
     spelled = [
         json.dumps(body),  # AED's separators have blanks, and what is not ASCII is escaped
@@ -78,34 +78,34 @@ def test_a_body_counts_as_what_it_says_however_it_is_written() -> None:
         json.dumps({key: body[key] for key in reversed(body)}) + "\r\n",
         json.dumps({**body, "prefix": "vanilla", "n_samples": 1, "unknown": {"a": [None]}}),
     ]
-    told = set()
+    outputs = set()
     for one in spelled:
         emulator, owner = an_emulator()
-        head, answer = asked(emulator, "POST", "/ai/generate", one.encode(), owner=owner)
+        head, answer = send_request(emulator, "POST", "/ai/generate", one.encode(), owner=owner)
         assert head.status == 200
-        told.add(json.loads(answer)["output"])
-    assert len(told) == 1
+        outputs.add(json.loads(answer)["output"])
+    assert len(outputs) == 1
 
 
 def test_a_whitelist_is_a_set() -> None:
-    told = set()
+    outputs = set()
     for ids in ([301, 302, 350, 401], [401, 350, 302, 301], [301, 301, 302, 350, 401]):
         emulator, owner = an_emulator(tokenizers=lambda _: ByteTokenizer())
         body = prompt(seed=1, max_length=60, repetition_penalty=3, repetition_penalty_whitelist=ids)
-        told.add(asked(emulator, "POST", "/ai/generate", body, owner=owner)[1])
-    assert len(told) == 1
+        outputs.add(send_request(emulator, "POST", "/ai/generate", body, owner=owner)[1])
+    assert len(outputs) == 1
 
 
 @pytest.mark.parametrize("model", ["kayra-v1", "clio-v1"])
-def test_nothing_said_of_a_parameter_is_the_same_as_null(model: str) -> None:
+def test_a_missing_parameter_is_the_same_as_null(model: str) -> None:
     parameters = prompt(model, seed=1)["parameters"]
     nulls = dict.fromkeys(("temperature", "stop_sequences", "order", "prefix", "phrase_rep_pen", "num_logprobs"))
-    told = set()
+    outputs = set()
     for sent in (parameters, {**parameters, **nulls}):
         emulator, owner = an_emulator()
         body = {**prompt(model), "parameters": sent}
-        told.add(asked(emulator, "POST", "/ai/generate", body, owner=owner)[1])
-    assert len(told) == 1
+        outputs.add(send_request(emulator, "POST", "/ai/generate", body, owner=owner)[1])
+    assert len(outputs) == 1
 
 
 JUNK = (
@@ -127,12 +127,12 @@ PARAMETERS = ("max_length", "min_length", "use_string", "order", "stop_sequences
         },
     ),
 )
-def test_no_body_makes_a_generation_fail(strict: bool, body: object) -> None:
+def test_no_body_makes_a_generation_raise(strict: bool, body: object) -> None:
     emulator, owner = an_emulator(switches=Switches(strict_limits=strict, strict_bodies=strict))
     for path in ("/ai/generate", "/ai/generate-stream"):
-        head, answer = asked(emulator, "POST", path, body, owner=owner)
+        head, answer = send_request(emulator, "POST", path, body, owner=owner)
         assert head.status in (200, 201, 400, 501)
-        assert head.status < 400 or refused((head, answer))
+        assert head.status < 400 or parse_error((head, answer))
         assert not owner.generating
 
 
@@ -147,10 +147,10 @@ def test_no_body_makes_a_generation_fail(strict: bool, body: object) -> None:
     ],
     ids=str,
 )
-def test_json_is_json_whatever_it_is_called(field: dict[str, Any]) -> None:
+def test_json_is_accepted_with_any_content_type(field: dict[str, Any]) -> None:
     emulator, owner = an_emulator()
-    assert asked(emulator, "POST", "/user/login", {"key": owner.key.reveal()}, **field)[0].status == 201
-    assert asked(emulator, "POST", "/ai/generate", prompt(), owner=owner, **field)[0].status == 200
+    assert send_request(emulator, "POST", "/user/login", {"key": owner.key.reveal()}, **field)[0].status == 201
+    assert send_request(emulator, "POST", "/ai/generate", prompt(), owner=owner, **field)[0].status == 200
 
 
 def test_a_form_is_refused_where_only_json_is_known() -> None:
@@ -162,8 +162,8 @@ def test_a_form_is_refused_where_only_json_is_known() -> None:
     )
     kind: Any = {"content_type": "multipart/form-data; boundary=b"}
     for path in ("/ai/generate", "/ai/generate-stream", "/oa/v1/completions"):
-        assert refused(asked(emulator, "POST", path, form, owner=owner, **kind))[0] == 400
-    assert refused(asked(emulator, "POST", "/user/login", form, **kind))[0] == 400
+        assert parse_error(send_request(emulator, "POST", path, form, owner=owner, **kind))[0] == 400
+    assert parse_error(send_request(emulator, "POST", "/user/login", form, **kind))[0] == 400
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
@@ -187,7 +187,7 @@ def test_a_client_that_wants_http_2_gets_http_1() -> None:
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_a_body_may_come_in_chunks_and_wait_to_be_asked_for(waits: bool) -> None:
+def test_a_body_can_be_chunked_and_expect_100_continue(waits: bool) -> None:
     emulator, owner = an_emulator()
     body = json.dumps({"key": owner.key.reveal()}).encode()
     chunks = b"5\r\n" + body[:5] + b"\r\n%x;a=b\r\n" % (len(body) - 5) + body[5:] + b"\r\n0\r\n\r\n"
@@ -197,20 +197,22 @@ def test_a_body_may_come_in_chunks_and_wait_to_be_asked_for(waits: bool) -> None
 
 
 @pytest.mark.parametrize("body", [b"", b"suggest", b'{"a": 1}', b"\xff"])
-def test_what_a_get_carries_is_ignored(body: bytes) -> None:
+def test_the_body_of_a_get_is_ignored(body: bytes) -> None:
     emulator, owner = an_emulator()  # AED sends the base address as the body of a GET
     for path in ("/", "/user/subscription", "/oa/v1/models"):
-        assert asked(emulator, "GET", path, body, owner=owner, content_type="text/plain")[0].status == 200
+        assert send_request(emulator, "GET", path, body, owner=owner, content_type="text/plain")[0].status == 200
 
 
-def test_the_website_and_those_who_look_like_it_are_served() -> None:
+def test_requests_with_a_browsers_headers_are_served() -> None:
     emulator, owner = an_emulator()
-    head, _ = asked(
+    head, _ = send_request(
         emulator, "POST", "/ai/generate-stream", prompt(), owner=owner, **BROWSER, accept="text/event-stream"
     )
     assert (head.status, head.content_type, head.headers.get("content-encoding")) == (200, "text/event-stream", None)
     assert (
-        asked(emulator, "POST", "/user/login", {"key": owner.key.reveal()}, **BROWSER, x_measure_id="m")[0].status
+        send_request(emulator, "POST", "/user/login", {"key": owner.key.reveal()}, **BROWSER, x_measure_id="m")[
+            0
+        ].status
         == 201
     )
 
@@ -228,18 +230,20 @@ def path_of(row: Endpoint) -> str:
 def test_a_slash_at_the_end_of_a_path_changes_nothing(row: Endpoint) -> None:
     emulator, _ = an_emulator()
     for query in ("", "?limit=1"):
-        answers = {asked(emulator, row.method, path_of(row) + end + query, {})[0].status for end in ("", "/", "//")}
+        answers = {
+            send_request(emulator, row.method, path_of(row) + end + query, {})[0].status for end in ("", "/", "//")
+        }
         assert len(answers) == 1
         assert 404 not in answers
 
 
 @pytest.mark.parametrize("path", ["/", "/user/subscription", "/user/objects/stories", "/ai/trial-status", "/no"])
 @pytest.mark.parametrize("known", [True, False])
-def test_an_answer_to_head_is_that_to_get_without_its_body(path: str, known: bool) -> None:
+def test_a_response_to_head_is_that_to_get_without_its_body(path: str, known: bool) -> None:
     emulator, owner = an_emulator()
     signed: Any = {"authorization": log_in(emulator, owner)} if known else {}
-    got, body = asked(emulator, "GET", path, **signed)
-    head, nothing = asked(emulator, "HEAD", path, **signed)
+    got, body = send_request(emulator, "GET", path, **signed)
+    head, nothing = send_request(emulator, "HEAD", path, **signed)
     assert (head.status, head.headers) == (got.status, got.headers)
     assert body
     assert nothing == b""
@@ -247,15 +251,15 @@ def test_an_answer_to_head_is_that_to_get_without_its_body(path: str, known: boo
 
 def test_head_of_what_can_only_be_posted_is_not_found() -> None:
     emulator, owner = an_emulator()
-    assert asked(emulator, "HEAD", "/ai/generate", owner=owner)[0].status == 404
+    assert send_request(emulator, "HEAD", "/ai/generate", owner=owner)[0].status == 404
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_page_may_ask_what_it_may_send_without_a_token(row: Endpoint) -> None:
+def test_a_preflight_needs_no_token(row: Endpoint) -> None:
     emulator, _ = an_emulator()
     names = "authorization, content-type, x-correlation-id, x-initiated-at, x-stainless-lang"
     asking: Any = {"origin": "https://novelai.net", "access_control_request_method": row.method}
-    head, body = asked(emulator, "OPTIONS", path_of(row), **asking, access_control_request_headers=names)
+    head, body = send_request(emulator, "OPTIONS", path_of(row), **asking, access_control_request_headers=names)
     assert (head.status, body) == (204, b"")
     assert head.headers.get("access-control-allow-origin") == "*"
     allowed = (head.headers.get("access-control-allow-headers") or "").lower().split(", ")
@@ -264,23 +268,23 @@ def test_a_page_may_ask_what_it_may_send_without_a_token(row: Endpoint) -> None:
     assert row.method in (head.headers.get("access-control-allow-methods") or "").split(", ")
 
 
-def test_a_page_may_read_every_refusal() -> None:
+def test_every_error_allows_any_origin() -> None:
     emulator, owner = an_emulator(limits=Limits(body=1_000), switches=Switches(rate=60))
     paper = emulator.add_account("paper@example.com", Password("p"), tier=Tier.PAPER)
     login = log_in(emulator, owner)
     refusals = {
-        400: asked(emulator, "POST", "/ai/generate", {}, owner=owner, **BROWSER),
-        401: asked(emulator, "POST", "/ai/generate", {}, **BROWSER),
-        402: asked(emulator, "POST", "/ai/generate", prompt(), owner=paper, **BROWSER),
-        404: asked(emulator, "GET", "/user/objects/stories/none", authorization=login, **BROWSER),
-        409: asked(emulator, "POST", "/user/create-persistent-token", {}, authorization=login, **BROWSER),
-        413: asked(emulator, "POST", "/ai/generate", b" " * 1_001, owner=owner, **BROWSER),
-        501: asked(emulator, "POST", "/ai/module/train", {}, owner=owner, **BROWSER),
+        400: send_request(emulator, "POST", "/ai/generate", {}, owner=owner, **BROWSER),
+        401: send_request(emulator, "POST", "/ai/generate", {}, **BROWSER),
+        402: send_request(emulator, "POST", "/ai/generate", prompt(), owner=paper, **BROWSER),
+        404: send_request(emulator, "GET", "/user/objects/stories/none", authorization=login, **BROWSER),
+        409: send_request(emulator, "POST", "/user/create-persistent-token", {}, authorization=login, **BROWSER),
+        413: send_request(emulator, "POST", "/ai/generate", b" " * 1_001, owner=owner, **BROWSER),
+        501: send_request(emulator, "POST", "/ai/module/train", {}, owner=owner, **BROWSER),
     }
     owner.generating = True
-    refusals[429] = asked(emulator, "POST", "/ai/generate", prompt(), owner=owner, **BROWSER)
+    refusals[429] = send_request(emulator, "POST", "/ai/generate", prompt(), owner=owner, **BROWSER)
     for status, answer in refusals.items():
-        assert refused(answer)[0] == status
+        assert parse_error(answer)[0] == status
         assert answer[0].headers.get("access-control-allow-origin") == "*"
 
 
@@ -296,7 +300,7 @@ def test_a_page_may_read_every_refusal() -> None:
         ("POST", "/ai/classify"),
     ],
 )
-def test_what_is_not_there_wants_its_token_all_the_same(method: str, path: str) -> None:
+def test_missing_endpoints_require_their_token_too(method: str, path: str) -> None:
     emulator, owner = an_emulator()
-    assert refused(asked(emulator, method, path, {}))[0] == 401
-    assert refused(asked(emulator, method, path, {}, owner=owner))[0] == 501
+    assert parse_error(send_request(emulator, method, path, {}))[0] == 401
+    assert parse_error(send_request(emulator, method, path, {}, owner=owner))[0] == 501

@@ -78,7 +78,7 @@ models = st.dictionaries(
 biases = st.builds(SequenceBias, sequences, st.floats(-5, 20), st.booleans(), st.booleans())
 
 
-def told(
+def generate_steps(
     model: Table, wanted: GenerationSettings, context: Sequence[int] = (), seed: int | str = 0
 ) -> list[SamplingStep]:
     return list(generate(model, context, wanted, SeededRandom(seed)))
@@ -90,7 +90,7 @@ def ids(steps: Sequence[SamplingStep]) -> list[int]:
 
 def weights_of(model: Table, wanted: GenerationSettings, context: Sequence[int] = ()) -> dict[int, float]:
     """What the first token is drawn from, as logprobs tell it."""
-    step = told(model, replace(wanted, max_length=1, num_logprobs=50), context)[0]
+    step = generate_steps(model, replace(wanted, max_length=1, num_logprobs=50), context)[0]
     assert step.logprobs is not None
     return {token: exp(after) for token, _, after in step.logprobs.after if after is not None}
 
@@ -116,7 +116,7 @@ def test_a_stop_sequence_ends_the_generation_and_is_the_last_of_it(
     model: Table, context: list[int], stops: tuple[tuple[int, ...], ...], eos: frozenset[int], shortest: int, seed: int
 ) -> None:
     wanted = GenerationSettings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
-    *steps, last = told(model, wanted, context, seed)
+    *steps, last = generate_steps(model, wanted, context, seed)
     output = ids([*steps, last])
     ends = [*stops, *((token,) for token in eos)]
     assert not any(step.final or step.stopped_by for step in steps)
@@ -134,12 +134,12 @@ def test_a_stop_sequence_ends_the_generation_and_is_the_last_of_it(
 
 
 @given(models, some_tokens, some_sequences, st.frozensets(tokens, max_size=1), st.integers(1, 12), seeds)
-def test_what_stops_it_may_be_left_out(
+def test_the_stop_sequence_can_be_left_out(
     model: Table, context: list[int], stops: tuple[tuple[int, ...], ...], eos: frozenset[int], shortest: int, seed: int
 ) -> None:
     wanted = GenerationSettings(max_length=20, min_length=shortest, stop_sequences=stops, eos_ids=eos)
-    whole = told(model, wanted, context, seed)
-    left = told(model, replace(wanted, include_stop=False), context, seed)
+    whole = generate_steps(model, wanted, context, seed)
+    left = generate_steps(model, replace(wanted, include_stop=False), context, seed)
     assert ids(left) == ids(whole)[: len(whole) - len(whole[-1].stopped_by)]
     assert [step.final for step in left] == [False] * (len(left) - 1) + [True] * bool(left)
     if left:
@@ -161,22 +161,24 @@ def test_tokens_that_may_begin_a_stop_sequence_are_held_back_until_they_can_no_l
 
 
 def test_a_stop_sequence_of_the_prompt_stops_nothing() -> None:
-    assert ids(told(Chain(1, 2, 3, 4), GenerationSettings(max_length=2, stop_sequences=((1, 2, 3),)), [1, 2])) == [3, 4]
+    assert ids(
+        generate_steps(Chain(1, 2, 3, 4), GenerationSettings(max_length=2, stop_sequences=((1, 2, 3),)), [1, 2])
+    ) == [3, 4]
 
 
 def test_a_stop_sequence_that_is_complete_before_min_length_stops_nothing() -> None:
     model = Table({None: {1: 1}, 1: {2: 1}, 2: {1: 1}})
     for shortest, length in ((1, 2), (2, 2), (3, 4), (4, 4), (5, 6)):
         wanted = GenerationSettings(max_length=9, min_length=shortest, stop_sequences=((1, 2),))
-        assert len(told(model, wanted)) == length
-        assert len(told(model, replace(wanted, include_stop=False))) == length - 2
+        assert len(generate_steps(model, wanted)) == length
+        assert len(generate_steps(model, replace(wanted, include_stop=False))) == length - 2
 
 
 def test_empty_sequences_do_nothing() -> None:
     wanted = GenerationSettings(
         max_length=5, stop_sequences=((),), bad_words_ids=((),), logit_bias_exp=(SequenceBias((), 9.0, True),)
     )
-    assert told(FAIR, wanted) == told(FAIR, GenerationSettings(max_length=5))
+    assert generate_steps(FAIR, wanted) == generate_steps(FAIR, GenerationSettings(max_length=5))
 
 
 @given(st.integers(1, 10), st.integers(0, 40), st.booleans())
@@ -188,8 +190,8 @@ def test_a_sentence_may_end_up_to_twenty_tokens_later(longest: int, end: int, un
     assert steps[-1].finish_reason == "length"
 
 
-def test_without_knowing_sentences_none_is_awaited() -> None:
-    assert len(told(FAIR, GenerationSettings(max_length=7, generate_until_sentence=True))) == 7
+def test_without_ends_sentence_no_sentence_is_awaited() -> None:
+    assert len(generate_steps(FAIR, GenerationSettings(max_length=7, generate_until_sentence=True))) == 7
 
 
 # Bans
@@ -205,7 +207,7 @@ def test_without_knowing_sentences_none_is_awaited() -> None:
     st.none() | tokens,
     seeds,
 )
-def test_what_is_banned_never_comes(
+def test_banned_sequences_never_occur(
     model: Table,
     context: list[int],
     bans: tuple[tuple[int, ...], ...],
@@ -223,16 +225,16 @@ def test_what_is_banned_never_comes(
         repetition_penalty=1.5,
     )
     text = list(context)
-    for token in ids(told(model, wanted, context, seed)):
+    for token in ids(generate_steps(model, wanted, context, seed)):
         text.append(token)
         assert not any(ends_with(text, ban) for ban in bans)
 
 
 @given(models, some_tokens, some_sequences, seeds)
-def test_it_stops_where_all_is_banned_and_only_there(
+def test_a_generation_stops_only_where_all_candidates_are_banned(
     model: Table, context: list[int], bans: tuple[tuple[int, ...], ...], seed: int
 ) -> None:
-    steps = told(model, GenerationSettings(max_length=20, bad_words_ids=bans), context, seed)
+    steps = generate_steps(model, GenerationSettings(max_length=20, bad_words_ids=bans), context, seed)
     text = [*context, *ids(steps)]
     over = all(any(ends_with([*text, token], ban) for ban in bans) for token in model.distribution(text).tokens)
     assert [step.final for step in steps] == [False] * (len(steps) - 1) + [True] * bool(steps)
@@ -293,11 +295,11 @@ def test_a_bias_is_on_the_token_that_goes_on_with_the_longest_beginning(context:
 @settings(max_examples=50)
 @example([], [0, 0, 1, 0, 0, 0], 4)  # 1 after all of it goes back to what is in itself twice
 @given(st.lists(st.integers(0, 1), max_size=6), st.lists(st.integers(0, 1), max_size=6), seeds)
-def test_so_it_is_while_the_output_grows(context: list[int], sequence: list[int], seed: int) -> None:
+def test_a_bias_follows_the_growing_output(context: list[int], sequence: list[int], seed: int) -> None:
     # 9 never comes, so the sequence is never complete.
     wanted = GenerationSettings(max_length=100, num_logprobs=2, logit_bias_exp=(SequenceBias((*sequence, 9), -0.01),))
     text = list(context)
-    for step in told(still({0: 0.5, 1: 0.5}), wanted, context, seed):
+    for step in generate_steps(still({0: 0.5, 1: 0.5}), wanted, context, seed):
         reached = max(n for n in range(len(sequence) + 1) if n == 0 or ends_with(text, sequence[:n]))
         assert step.logprobs is not None
         worst = step.logprobs.after[-1]
@@ -313,18 +315,20 @@ def test_what_completes_a_sequence_in_the_output_does_not_begin_its_next_one(
     model = still({1: 0.5, 2: 0.5})
     model.rows[2] = Distribution([(1, 1.0)])
     wanted = GenerationSettings(max_length=2, num_logprobs=2, logit_bias_exp=(SequenceBias((1, 2, 1), -2.0),))
-    logprobs = told(model, wanted, context)[step].logprobs
+    logprobs = generate_steps(model, wanted, context)[step].logprobs
     assert logprobs is not None
     assert logprobs.after[-1].token == token
 
 
 @given(models, st.lists(tokens, min_size=1, max_size=4).map(tuple), seeds)
-def test_a_sequence_that_has_begun_in_the_output_is_finished_if_that_is_asked(
+def test_ensure_sequence_finish_completes_a_sequence_that_the_output_has_begun(
     model: Table, sequence: tuple[int, ...], seed: int
 ) -> None:
     reached = 0
     for token in ids(
-        told(model, GenerationSettings(max_length=20, logit_bias_exp=(SequenceBias(sequence, 0.0, True),)), [], seed)
+        generate_steps(
+            model, GenerationSettings(max_length=20, logit_bias_exp=(SequenceBias(sequence, 0.0, True),)), [], seed
+        )
     ):
         assert reached == 0 or token == sequence[reached]
         reached = (reached + 1) % len(sequence) if token == sequence[reached] else 0
@@ -338,11 +342,12 @@ def test_a_sequence_that_has_begun_in_the_output_is_finished_if_that_is_asked(
         (SequenceBias((1, 2), 0.0, True), [0]),
     ],
 )
-def test_a_sequence_that_began_in_the_prompt_or_that_need_not_be_finished_is_not(
+def test_sequences_begun_in_the_prompt_or_without_the_flag_are_not_completed(
     entry: SequenceBias, context: list[int]
 ) -> None:
     pairs = [
-        ids(told(FAIR, GenerationSettings(max_length=2, logit_bias_exp=(entry,)), context, seed)) for seed in range(400)
+        ids(generate_steps(FAIR, GenerationSettings(max_length=2, logit_bias_exp=(entry,)), context, seed))
+        for seed in range(400)
     ]
     finished = entry.ensure_sequence_finish and entry.sequence[0] == 1
     assert {first for first, _ in pairs} == {*ALPHABET}
@@ -351,43 +356,43 @@ def test_a_sequence_that_began_in_the_prompt_or_that_need_not_be_finished_is_not
 
 def test_a_ban_is_stronger_than_any_bias() -> None:
     wanted = GenerationSettings(max_length=5, logit_bias=((1, 1e6), (77, 1e6)), bad_words_ids=((1,), (77,)))
-    assert all(len(told(FAIR, wanted, [], seed)) == 5 for seed in range(20))
+    assert all(len(generate_steps(FAIR, wanted, [], seed)) == 5 for seed in range(20))
 
 
 def test_a_ban_is_stronger_than_a_sequence_that_should_be_finished() -> None:
     wanted = GenerationSettings(
         max_length=5, logit_bias_exp=(SequenceBias((1, 2), 0.0, True),), bad_words_ids=((1, 2),)
     )
-    assert all(len(told(FAIR, wanted, [], seed)) == 5 for seed in range(20))
+    assert all(len(generate_steps(FAIR, wanted, [], seed)) == 5 for seed in range(20))
 
 
 def test_a_sequence_may_be_finished_with_what_the_model_does_not_expect() -> None:
     wanted = GenerationSettings(max_length=3, logit_bias_exp=(SequenceBias((1, 77, 78), 0.0, True),))
-    assert ids(told(still({1: 1.0}), wanted)) == [1, 77, 78]
+    assert ids(generate_steps(still({1: 1.0}), wanted)) == [1, 77, 78]
 
 
 @given(st.lists(tokens, min_size=1, max_size=3).map(tuple), seeds)
-def test_a_bias_that_is_for_once_is_gone_after_the_sequence(sequence: tuple[int, ...], seed: int) -> None:
+def test_a_generate_once_bias_ends_after_the_sequence(sequence: tuple[int, ...], seed: int) -> None:
     wanted = GenerationSettings(
         max_length=30, logit_bias_exp=(SequenceBias(sequence, 50.0, True, generate_once=True),), num_logprobs=9
     )
-    steps = told(FAIR, wanted, [], seed)
+    steps = generate_steps(FAIR, wanted, [], seed)
     assert ids(steps)[: len(sequence)] == list(sequence)
     for step in steps[len(sequence) :]:
         assert step.logprobs is not None
         assert [pair.before for pair in step.logprobs.after] == [pair.after for pair in step.logprobs.after]
 
 
-def test_a_sequence_of_the_prompt_does_not_spend_a_bias_that_is_for_once() -> None:
+def test_a_sequence_in_the_prompt_does_not_end_a_generate_once_bias() -> None:
     wanted = GenerationSettings(max_length=1, logit_bias_exp=(SequenceBias((1, 2), 50.0, generate_once=True),))
-    assert ids(told(FAIR, wanted, [1, 2])) == [1]
+    assert ids(generate_steps(FAIR, wanted, [1, 2])) == [1]
 
 
 # Penalties
 
 
 @given(few_weights, some_tokens, st.floats(1, 8), st.integers(0, 8))
-def test_repetition_penalty_multiplies_the_logits_of_what_is_in_the_range(
+def test_repetition_penalty_multiplies_the_logits_of_tokens_in_the_range(
     weights: dict[int, float], context: list[int], penalty: float, reach: int
 ) -> None:
     recent = context[-reach:] if reach else context
@@ -421,7 +426,7 @@ def test_without_a_range_the_slope_goes_over_the_whole_text_and_one_token_is_its
     assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [2]), whole)
 
 
-def test_the_last_occurrence_is_the_one_that_is_punished() -> None:
+def test_the_last_occurrence_decides_the_penalty() -> None:
     wanted = GenerationSettings(repetition_penalty=2, repetition_penalty_slope=1)
     assert alike(weights_of(still({1: 0.5, 2: 0.5}), wanted, [1, 2, 1]), shares({1: 0.5**2.0, 2: 0.5**1.5}))
 
@@ -444,10 +449,10 @@ def test_frequency_counts_and_presence_does_not(
     assert alike(weights_of(still(weights), wanted, context), expected)
 
 
-def test_what_is_generated_is_punished_like_the_prompt() -> None:
+def test_the_output_is_penalised_like_the_prompt() -> None:
     wanted = GenerationSettings(max_length=6, repetition_penalty_presence=100, repetition_penalty_range=3)
     for seed in range(20):
-        output = ids(told(FAIR, wanted, [0, 1], seed))
+        output = ids(generate_steps(FAIR, wanted, [0, 1], seed))
         assert all(len(set(four)) == 4 for four in zip(*([0, 1, *output][i:] for i in range(4)), strict=False))
 
 
@@ -459,7 +464,7 @@ def test_what_is_generated_is_punished_like_the_prompt() -> None:
     st.floats(1, 8),
     st.floats(0, 2),
 )
-def test_no_penalty_touches_the_whitelist(
+def test_whitelisted_tokens_have_no_penalties(
     weights: dict[int, float], context: list[int], white: frozenset[int], level: str, penalty: float, additive: float
 ) -> None:
     wanted = GenerationSettings(
@@ -498,7 +503,9 @@ def test_the_levels_of_phrase_penalty_rise() -> None:
     levels = ["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
     assert [*PHRASE_LEVELS] == levels
     assert all(a < b for a, b in pairwise(PHRASE_LEVELS[level] for level in levels))
-    assert told(FAIR, GenerationSettings(phrase_rep_pen="no such level")) == told(FAIR, GenerationSettings())
+    assert generate_steps(FAIR, GenerationSettings(phrase_rep_pen="no such level")) == generate_steps(
+        FAIR, GenerationSettings()
+    )
 
 
 # Samplers
@@ -525,11 +532,11 @@ def test_by_default_no_parameter_changes_anything() -> None:
         generate_until_sentence=True,
     )
     for seed in range(20):
-        assert told(FAIR, neutral, [1, 2], seed) == told(FAIR, GenerationSettings(), [1, 2], seed)
+        assert generate_steps(FAIR, neutral, [1, 2], seed) == generate_steps(FAIR, GenerationSettings(), [1, 2], seed)
 
 
 @given(some_weights, some_weights, st.floats(0, 4))
-def test_guidance_leads_away_from_the_opposing_prompt(
+def test_guidance_moves_away_from_the_opposing_prompt(
     weights: dict[int, float], opposing: dict[int, float], scale: float
 ) -> None:
     model = Table({1: weights, 2: opposing})
@@ -542,7 +549,7 @@ def test_guidance_leads_away_from_the_opposing_prompt(
 @pytest.mark.parametrize("opposing", [(), (7, 8)])
 def test_the_opposing_prompt_is_continued_with_the_output(opposing: tuple[int, ...]) -> None:
     model = Chain(1, 2, 3)
-    told(model, GenerationSettings(max_length=3, cfg_scale=2, cfg_uc=opposing), [])
+    generate_steps(model, GenerationSettings(max_length=3, cfg_scale=2, cfg_uc=opposing), [])
     assert model.seen == [[], [*opposing], [1], [*opposing, 1], [1, 2], [*opposing, 1, 2]]
 
 
@@ -551,18 +558,18 @@ def test_the_opposing_prompt_is_continued_with_the_output(opposing: tuple[int, .
 )
 def test_without_guidance_the_opposing_prompt_is_not_read(unguided: GenerationSettings) -> None:
     model = Chain(1, 2, 3)
-    told(model, replace(unguided, max_length=3), [])
+    generate_steps(model, replace(unguided, max_length=3), [])
     assert model.seen == [[], [1], [1, 2]]
 
 
-def test_top_g_leaves_the_best_groups_of_equals() -> None:
+def test_top_g_keeps_the_best_groups_of_equal_probability() -> None:
     model = still({1: 0.3, 2: 0.3, 3: 0.2, 4: 0.1, 5: 0.1})
     left = [[*weights_of(model, GenerationSettings(top_g=groups))] for groups in range(5)]
     assert left == [[1, 2, 3, 4, 5], [1, 2], [1, 2, 3], [1, 2, 3, 4, 5], [1, 2, 3, 4, 5]]
 
 
 @given(some_weights, st.floats(-5, 25))
-def test_mirostat_bears_surprise_up_to_a_bound_and_always_the_best(weights: dict[int, float], bound: float) -> None:
+def test_mirostat_bounds_the_surprise_and_always_keeps_the_best(weights: dict[int, float], bound: float) -> None:
     surprise = {t: -log2(p) for t, p in shares(weights).items()}
     assume(not any(isclose(bits, bound, abs_tol=1e-9) for bits in surprise.values()))
     distribution = Distribution(weights.items())
@@ -586,7 +593,9 @@ def test_mirostat_is_off_without_a_target_and_with_a_rate_of_one(off: Generation
 def test_mirostat_moves_its_bound_by_how_much_each_token_surprised() -> None:
     model = still({token: 2.0**-token for token in range(1, 20)})
     tau, rate = 2.5, 0.3
-    steps = told(model, GenerationSettings(max_length=200, mirostat_tau=tau, mirostat_lr=rate, num_logprobs=30))
+    steps = generate_steps(
+        model, GenerationSettings(max_length=200, mirostat_tau=tau, mirostat_lr=rate, num_logprobs=30)
+    )
     bound, counts = 2 * tau, set[int]()
     for step in steps:
         assert step.logprobs is not None
@@ -662,7 +671,7 @@ def test_no_number_is_too_much_for_penalties_and_biases(model: Table, numbers: l
         mirostat_tau=abs(bias),
         mirostat_lr=other,
     )
-    assert len(told(model, wanted, context)) == 5
+    assert len(generate_steps(model, wanted, context)) == 5
 
 
 # The first token
@@ -672,7 +681,9 @@ def test_no_number_is_too_much_for_penalties_and_biases(model: Table, numbers: l
 def test_the_first_token_is_a_valid_one_and_the_second_may_be_any(
     model: Table, valid: frozenset[int], context: list[int], seed: int
 ) -> None:
-    steps = told(model, GenerationSettings(max_length=3, valid_first_tokens=valid, num_logprobs=30), context, seed)
+    steps = generate_steps(
+        model, GenerationSettings(max_length=3, valid_first_tokens=valid, num_logprobs=30), context, seed
+    )
     known = {*model.distribution(context).tokens} & valid
     assert steps[0].logprobs is not None
     assert {pair.token for pair in steps[0].logprobs.after} == (known or valid)
@@ -712,14 +723,14 @@ def test_the_first_token_begins_with_the_cropped_one(wanted: GenerationSettings,
 
 def test_without_knowing_texts_only_the_cropped_token_begins_with_itself() -> None:
     wanted = GenerationSettings(max_length=1, cropped_token=2)
-    assert {told(FAIR, wanted, [], seed)[0].token for seed in range(50)} == {2}
+    assert {generate_steps(FAIR, wanted, [], seed)[0].token for seed in range(50)} == {2}
 
 
 # Logprobs
 
 
 @given(models, some_tokens, st.lists(biases, max_size=2).map(tuple), some_sequences, st.integers(0, 9), seeds)
-def test_before_is_the_models_own_and_after_what_was_drawn_from(
+def test_logprobs_before_are_the_models_and_after_those_of_the_draw(
     model: Table,
     context: list[int],
     entries: tuple[SequenceBias, ...],
@@ -740,7 +751,7 @@ def test_before_is_the_models_own_and_after_what_was_drawn_from(
         mirostat_lr=0.2,
     )
     text = list(context)
-    for step in told(model, wanted, context, seed):
+    for step in generate_steps(model, wanted, context, seed):
         expected = model.distribution(text).probabilities
         assert step.logprobs is not None
         (chosen,) = step.logprobs.chosen
@@ -768,7 +779,7 @@ def test_before_is_the_models_own_and_after_what_was_drawn_from(
     st.sampled_from([*PHRASE_LEVELS]),
     seeds,
 )
-def test_one_number_is_drawn_for_each_token_and_the_same_seed_tells_the_same(
+def test_one_random_number_per_token_and_equal_outputs_for_equal_seeds(
     model: Table,
     context: list[int],
     bans: tuple[tuple[int, ...], ...],
@@ -791,11 +802,11 @@ def test_one_number_is_drawn_for_each_token_and_the_same_seed_tells_the_same(
     for _ in steps:
         twin.uniform()
     assert chance.uniform() == twin.uniform()
-    assert steps == told(model, wanted, context, seed)
+    assert steps == generate_steps(model, wanted, context, seed)
 
 
 @pytest.mark.parametrize("bans", [(), ((1,),), ((1,), (8, 9, 1))])
-def test_what_is_left_of_a_distribution_is_found_once(
+def test_the_result_of_the_samplers_is_cached(
     bans: tuple[tuple[int, ...], ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[Distribution] = []
@@ -807,7 +818,7 @@ def test_what_is_left_of_a_distribution_is_found_once(
     monkeypatch.setattr(generation, "apply_samplers", counted)
     model = still({1: 0.5, 2: 0.3, 3: 0.2})
     for seed in range(3):  # also over generations whose settings are equal
-        told(model, GenerationSettings(max_length=50, temperature=0.75, bad_words_ids=bans), [], seed)
+        generate_steps(model, GenerationSettings(max_length=50, temperature=0.75, bad_words_ids=bans), [], seed)
     assert len(found) == 1
 
 
@@ -817,25 +828,32 @@ def test_what_is_left_of_a_distribution_is_found_once(
 def test_a_ban_holds_where_its_token_is_likely() -> None:
     # Without the ban it would be missing in 2^-1000 of all cases.
     model = still({1: 0.5, 2: 0.3, 3: 0.2})
-    assert 1 not in ids(told(model, GenerationSettings(max_length=1000, bad_words_ids=((1,),)), [], "ban"))
+    assert 1 not in ids(generate_steps(model, GenerationSettings(max_length=1000, bad_words_ids=((1,),)), [], "ban"))
 
 
-def test_a_strong_bias_makes_the_rare_common_and_the_common_rare() -> None:
+def test_strong_biases_make_rare_tokens_common_and_common_ones_rare() -> None:
     # 0.002 · e^4 is 0.0986 of all: of 1000 tokens at most 50, or 200 and more, have less than 2 · 10^-7 (Chernoff);
     # without the bias 50 and more have less than 10^-40. 0.5 · e^-9 is 0.00012 of all: ten and more have 10^-15.
     model = still({1: 0.5, 2: 0.498, 3: 0.002})
     assert (
-        50 < Counter(ids(told(model, GenerationSettings(max_length=1000, logit_bias=((3, 4.0),)), [], "bias")))[3] < 200
+        50
+        < Counter(ids(generate_steps(model, GenerationSettings(max_length=1000, logit_bias=((3, 4.0),)), [], "bias")))[
+            3
+        ]
+        < 200
     )
-    assert Counter(ids(told(model, GenerationSettings(max_length=1000, logit_bias=((1, -9.0),)), [], "bias")))[1] < 10
+    assert (
+        Counter(ids(generate_steps(model, GenerationSettings(max_length=1000, logit_bias=((1, -9.0),)), [], "bias")))[1]
+        < 10
+    )
 
 
-def test_cold_is_less_varied_than_hot() -> None:
+def test_a_low_temperature_gives_less_variety() -> None:
     # Cold, 0.4 of 400 tokens are not the best, and 0.0004 not one of the two best: 20 of those, or two of these, which
     # four kinds take, have less than 10^-7. Hot, the best has 0.30 of all: 200 and more, or three kinds at most, 10^-14.
     model = still({token: 2.0**-token for token in range(10)})
-    cold = Counter(ids(told(model, GenerationSettings(max_length=400, temperature=0.1), [], "heat")))
-    hot = Counter(ids(told(model, GenerationSettings(max_length=400, temperature=2.0), [], "heat")))
+    cold = Counter(ids(generate_steps(model, GenerationSettings(max_length=400, temperature=0.1), [], "heat")))
+    hot = Counter(ids(generate_steps(model, GenerationSettings(max_length=400, temperature=2.0), [], "heat")))
     assert cold[0] > 380
     assert hot[0] < 200
     assert len(cold) <= 3 < len(hot)
@@ -843,9 +861,9 @@ def test_cold_is_less_varied_than_hot() -> None:
 
 def test_one_best_candidate_leaves_no_choice() -> None:
     model = still({1: 0.4, 2: 0.35, 3: 0.25})
-    assert {tuple(ids(told(model, GenerationSettings(max_length=20, top_k=1), [], seed))) for seed in range(50)} == {
-        (1,) * 20
-    }
+    assert {
+        tuple(ids(generate_steps(model, GenerationSettings(max_length=20, top_k=1), [], seed))) for seed in range(50)
+    } == {(1,) * 20}
 
 
 def test_a_penalty_makes_repetition_rarer() -> None:
@@ -853,5 +871,5 @@ def test_a_penalty_makes_repetition_rarer() -> None:
     # Either count is off by 0.02 of all with 3 · 10^-7 (Hoeffding).
     again = GenerationSettings(max_length=20_000, repetition_penalty_range=1)
     for wanted, share in ((again, 0.25), (replace(again, repetition_penalty_presence=1), 1 / (1 + 3 * exp(1)))):
-        repeated = sum(a == b for a, b in pairwise(ids(told(FAIR, wanted, [], "again"))))
+        repeated = sum(a == b for a, b in pairwise(ids(generate_steps(FAIR, wanted, [], "again"))))
         assert abs(repeated / 20_000 - share) < 0.02

@@ -50,20 +50,20 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def asked(method: str = "POST", target: str = "/ai/generate-stream", body: bytes = b"{}") -> bytes:
+def request_bytes(method: str = "POST", target: str = "/ai/generate-stream", body: bytes = b"{}") -> bytes:
     return f"{method} {target} HTTP/1.1\r\nHost: h\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
-class Line:
-    """A client without HTTP: what it reads, and when."""
+class RawClient:
+    """A client without HTTP, that notes which bytes it reads, and when."""
 
     def __init__(self, app: App) -> None:
         self.clock = Clock()
         self.link = MemoryConnection(app, self.clock)
         self.reads: list[tuple[float, bytes]] = []
 
-    def ask(self, request: bytes = asked()) -> bytes:
-        """All bytes that come until 1000 seconds of silence, or the end."""
+    def send(self, request: bytes = request_bytes()) -> bytes:
+        """Send bytes; return those that come until 1000 seconds of silence, or the end."""
         self.reads = []
         self.link.send_all(request)
         while True:
@@ -77,14 +77,14 @@ class Line:
         return b"".join(data for _, data in self.reads)
 
 
-def told(app: App, request: bytes = asked()) -> tuple[bytes, bool]:
-    """What an app answers, and whether it closes the connection."""
-    line = Line(app)
-    return line.ask(request), line.link.closed
+def get_response(app: App, request: bytes = request_bytes()) -> tuple[bytes, bool]:
+    """Return an app's response, and whether it closes the connection."""
+    line = RawClient(app)
+    return line.send(request), line.link.closed
 
 
 def body_of(answer: bytes, method: str = "POST") -> bytes:
-    """The body of an answer as a client that knows HTTP reads it."""
+    """Return the body of a response as an HTTP client reads it."""
     wire = Wire("client")
     wire.send_request(Request(method, "/", Headers.of(host="h")))
     wire.receive_data(answer)
@@ -99,9 +99,9 @@ def body_of(answer: bytes, method: str = "POST") -> bytes:
 # ---- what is not met is left alone
 
 
-def test_without_faults_an_app_is_what_it_was() -> None:
-    assert told(FaultyApp(TALE)) == told(TALE)
-    assert told(FaultyApp(WHOLE)) == told(WHOLE) == (HEAD + BODY, False)
+def test_without_faults_an_app_is_unchanged() -> None:
+    assert get_response(FaultyApp(TALE)) == get_response(TALE)
+    assert get_response(FaultyApp(WHOLE)) == get_response(WHOLE) == (HEAD + BODY, False)
 
 
 @pytest.mark.parametrize(
@@ -120,34 +120,34 @@ def test_without_faults_an_app_is_what_it_was() -> None:
         ("endpoint=generate_stream,path=/user", False),
     ],
 )
-def test_a_fault_meets_the_requests_that_it_names(where: str, met: bool) -> None:
+def test_a_fault_applies_to_requests_that_fulfil_its_conditions(where: str, met: bool) -> None:
     app = FaultyApp(TALE, f"cut:{where}" if where else "cut")
-    assert (told(app) == (b"", True)) is met
+    assert (get_response(app) == (b"", True)) is met
 
 
-def test_a_fault_meets_as_many_requests_as_it_says() -> None:
+def test_a_fault_applies_as_often_as_times_says() -> None:
     app = FaultyApp(WHOLE, "refuse:times=2,message=busy")
-    line = Line(app)
-    assert [line.ask()[:12] for _ in range(4)] == [b"HTTP/1.1 429"] * 2 + [b"HTTP/1.1 200"] * 2
+    line = RawClient(app)
+    assert [line.send()[:12] for _ in range(4)] == [b"HTTP/1.1 429"] * 2 + [b"HTTP/1.1 200"] * 2
     assert app.faults == ()
     app.add(Refusal(503))
-    assert [line.ask()[:12] for _ in range(4)] == [b"HTTP/1.1 503"] * 4
+    assert [line.send()[:12] for _ in range(4)] == [b"HTTP/1.1 503"] * 4
 
 
-def test_of_each_kind_one_acts_and_the_next_waits() -> None:
+def test_of_each_kind_one_fault_acts_and_the_next_waits() -> None:
     app = FaultyApp(WHOLE, "refuse:times=1", "gateway:times=1", "delay:seconds=2,times=1", "delay:seconds=3,times=1")
-    line = Line(app)
-    seen = [(line.ask()[:12], round(line.reads[0][0] - before)) for before in (0.0, 1002.0, 2005.0)]
+    line = RawClient(app)
+    seen = [(line.send()[:12], round(line.reads[0][0] - before)) for before in (0.0, 1002.0, 2005.0)]
     assert seen == [(b"HTTP/1.1 429", 2), (b"HTTP/1.1 502", 3), (b"HTTP/1.1 200", 0)]
 
 
-def test_a_fault_of_streams_waits_for_one() -> None:
-    line = Line(app := FaultyApp(WHOLE, "crlf:times=1", "error:times=1"))
-    assert line.ask() == HEAD + BODY
+def test_a_stream_fault_waits_for_a_stream() -> None:
+    line = RawClient(app := FaultyApp(WHOLE, "crlf:times=1", "error:times=1"))
+    assert line.send() == HEAD + BODY
     assert len(app.faults) == 2
 
 
-def test_an_answer_under_way_stays_as_it_is_when_faults_are_cleared() -> None:
+def test_clearing_faults_does_not_affect_responses_that_have_begun() -> None:
     def app(request: Request) -> Handler:
         yield from reading(request)
         yield Start(Head(200, Headers.of(content_type="text/event-stream")))
@@ -155,22 +155,22 @@ def test_an_answer_under_way_stays_as_it_is_when_faults_are_cleared() -> None:
         yield Write(EVENTS[0])
 
     faulty = FaultyApp(app, "cut:at=5")
-    assert told(faulty) == (STREAM_HEAD + chunk(EVENTS[0][:5]), True)
+    assert get_response(faulty) == (STREAM_HEAD + chunk(EVENTS[0][:5]), True)
     assert faulty.faults == ()
 
 
 # ---- in place of the app
 
 
-def test_a_refusal_has_its_status_its_text_and_when_to_come_back() -> None:
-    answer, closed = told(FaultyApp(TALE, Refusal(503, retry_after=4, message="not now")))
+def test_a_refusal_has_status_message_and_retry_after() -> None:
+    answer, closed = get_response(FaultyApp(TALE, Refusal(503, retry_after=4, message="not now")))
     assert answer == (
         b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 39\r\n"
         b'Access-Control-Allow-Origin: *\r\nRetry-After: 4\r\n\r\n{"statusCode":503,"message":"not now"}\n'
     )
     assert not closed
-    assert b"Retry-After" not in told(FaultyApp(TALE, "refuse"))[0]
-    assert b'"Too Many Requests"' in told(FaultyApp(TALE, "refuse"))[0]
+    assert b"Retry-After" not in get_response(FaultyApp(TALE, "refuse"))[0]
+    assert b'"Too Many Requests"' in get_response(FaultyApp(TALE, "refuse"))[0]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_refusal_has_its_status_its_text_and_when_to_come_back() -> None:
     ],
 )
 def test_a_gateway_sends_a_page(status: int, title: str) -> None:
-    answer, closed = told(FaultyApp(TALE, f"gateway:status={status},retry_after=7"))
+    answer, closed = get_response(FaultyApp(TALE, f"gateway:status={status},retry_after=7"))
     head, _, page = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert b"Content-Type: text/html" in head
@@ -192,11 +192,11 @@ def test_a_gateway_sends_a_page(status: int, title: str) -> None:
     assert not closed
 
 
-def test_garbage_is_no_http_and_the_end() -> None:
-    assert told(FaultyApp(TALE, "garbage")) == (b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n", True)
+def test_garbage_is_not_http_and_closes_the_connection() -> None:
+    assert get_response(FaultyApp(TALE, "garbage")) == (b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n", True)
 
 
-def test_an_app_does_not_hear_of_what_is_answered_in_its_place() -> None:
+def test_an_app_does_not_get_requests_whose_response_is_replaced() -> None:
     heard: list[Request] = []
 
     def app(request: Request) -> Handler:
@@ -204,9 +204,9 @@ def test_an_app_does_not_hear_of_what_is_answered_in_its_place() -> None:
         yield from WHOLE(request)
 
     faulty = FaultyApp(app, "refuse:times=1", "cut:times=1")
-    told(faulty)
+    get_response(faulty)
     assert not heard
-    told(FaultyApp(app, "cut"))
+    get_response(FaultyApp(app, "cut"))
     assert len(heard) == 1  # it has acted, and nobody knows
 
 
@@ -225,15 +225,15 @@ SHAPES: Final = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_an_error_takes_the_place_of_an_event_and_ends_the_stream(shape: str) -> None:
+def test_an_error_replaces_an_event_and_ends_the_stream(shape: str) -> None:
     app = FaultyApp(TALE, f"error:at=2,shape={shape},status=503,message=no")
     expected = STREAM_HEAD + b"".join(map(chunk, (*EVENTS[:2], SHAPES[shape]))) + b"0\r\n\r\n"
-    assert told(app) == (expected, False)
+    assert get_response(app) == (expected, False)
 
 
 @pytest.mark.parametrize("app", [TALE, WHOLE])
-def test_an_error_may_be_a_document_with_success(app: App) -> None:
-    answer, closed = told(FaultyApp(app, "error:shape=document,status=503,message=no"))
+def test_an_error_can_be_a_document_with_a_status_of_success(app: App) -> None:
+    answer, closed = get_response(FaultyApp(app, "error:shape=document,status=503,message=no"))
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     assert b"Content-Type: application/json\r\nContent-Length: 33" in head
@@ -241,15 +241,15 @@ def test_an_error_may_be_a_document_with_success(app: App) -> None:
     assert not closed
 
 
-def test_an_error_leaves_refusals_alone() -> None:
+def test_an_error_fault_does_not_change_refusals() -> None:
     refused = answers(401, b"{}", content_type="application/json")
-    assert told(FaultyApp(refused, "error:shape=document")) == told(refused)
+    assert get_response(FaultyApp(refused, "error:shape=document")) == get_response(refused)
 
 
 @given(cuts=chunkings(b": hello\n\n" + STREAM.replace(b"\n", b"\r\n")), at=st.integers(0, 4))
-def test_events_are_counted_however_they_are_written(cuts: list[bytes], at: int) -> None:
+def test_events_are_counted_with_any_pieces_and_line_ends(cuts: list[bytes], at: int) -> None:
     """Comments are no events; a stream that ends before the event is as it was."""
-    body = body_of(told(FaultyApp(streams(*cuts), f"error:at={at},shape=text"))[0])
+    body = body_of(get_response(FaultyApp(streams(*cuts), f"error:at={at},shape=text"))[0])
     decoder = SSEDecoder()
     events = decoder.receive_data(body)
     assert [event.event for event in events] == ["newToken"] * min(at, 3) + ["message"] * (at <= 3)
@@ -257,67 +257,67 @@ def test_events_are_counted_however_they_are_written(cuts: list[bytes], at: int)
 
 
 @given(chunkings(STREAM + b"data: end\r\rdata: of\r\ndata: it"))
-def test_crlf_ends_every_line_however_it_was_written(cuts: list[bytes]) -> None:
-    body = body_of(told(FaultyApp(streams(*cuts), Crlf()))[0])
+def test_crlf_replaces_every_line_end(cuts: list[bytes]) -> None:
+    body = body_of(get_response(FaultyApp(streams(*cuts), Crlf()))[0])
     assert body == STREAM.replace(b"\n", b"\r\n") + b"data: end\r\n\r\ndata: of\r\ndata: it"
 
 
-def test_a_stream_that_was_measured_is_not_when_its_length_changes() -> None:
+def test_a_stream_whose_length_changes_loses_its_content_length() -> None:
     measured = answers(200, STREAM, content_type="text/event-stream")
     for one in ("crlf", "error:at=1"):
-        assert b"ontent-Length" not in told(FaultyApp(measured, one))[0]
+        assert b"ontent-Length" not in get_response(FaultyApp(measured, one))[0]
 
 
 # ---- how it arrives
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_a_body_in_crumbs_has_a_write_for_each(size: int) -> None:
-    line = Line(FaultyApp(TALE, Split(size)))
+def test_a_split_body_has_a_write_for_each_piece(size: int) -> None:
+    line = RawClient(FaultyApp(TALE, Split(size)))
     crumbs = [event[at : at + size] for event in EVENTS for at in range(0, len(event), size)]
-    assert line.ask() == STREAM_HEAD + b"".join(map(chunk, crumbs)) + b"0\r\n\r\n"
+    assert line.send() == STREAM_HEAD + b"".join(map(chunk, crumbs)) + b"0\r\n\r\n"
     assert [data for _, data in line.reads[1:-1]] == [*map(chunk, crumbs)]
 
 
 @pytest.mark.parametrize("at", [0, 1, 100, 194])
-def test_a_cut_comes_behind_exactly_so_many_bytes_of_the_body(at: int) -> None:
-    answer, closed = told(FaultyApp(streams(STREAM), CutOff(at)))
+def test_a_cut_comes_after_exactly_this_many_bytes_of_the_body(at: int) -> None:
+    answer, closed = get_response(FaultyApp(streams(STREAM), CutOff(at)))
     assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
     assert closed
-    assert told(FaultyApp(WHOLE, "cut:at=5")) == (HEAD + BODY[:5], True)
+    assert get_response(FaultyApp(WHOLE, "cut:at=5")) == (HEAD + BODY[:5], True)
 
 
-def test_a_cut_that_says_no_place_comes_before_the_head() -> None:
-    assert told(FaultyApp(TALE, "cut")) == (b"", True)
+def test_a_cut_without_a_position_comes_before_the_head() -> None:
+    assert get_response(FaultyApp(TALE, "cut")) == (b"", True)
 
 
-def test_a_cut_behind_the_end_of_the_body_never_comes() -> None:
-    assert told(FaultyApp(TALE, f"cut:at={len(STREAM) + 1}")) == told(TALE)
+def test_a_cut_after_the_end_of_the_body_does_nothing() -> None:
+    assert get_response(FaultyApp(TALE, f"cut:at={len(STREAM) + 1}")) == get_response(TALE)
 
 
 @pytest.mark.parametrize("at", [0, 1, 100])
-def test_a_stall_is_silence_behind_exactly_so_many_bytes(at: int) -> None:
-    answer, closed = told(FaultyApp(streams(STREAM), f"stall:at={at}"))
+def test_a_stall_comes_after_exactly_this_many_bytes(at: int) -> None:
+    answer, closed = get_response(FaultyApp(streams(STREAM), f"stall:at={at}"))
     assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
     assert not closed
-    assert told(FaultyApp(TALE, "stall")) == (b"", False)
+    assert get_response(FaultyApp(TALE, "stall")) == (b"", False)
 
 
 def test_a_stall_ends_when_the_client_leaves() -> None:
     emulator, owner = an_emulator()
-    line = Line(FaultyApp(emulator, "stall:at=100"))
+    line = RawClient(FaultyApp(emulator, "stall:at=100"))
     authorized = b"Authorization: Bearer %b\r\n" % owner.persistent_token.reveal().encode()
-    request = asked(body=b'{"input":"Once","model":"kayra-v1","parameters":{"max_length":5}}')
-    line.ask(request.replace(b"Host", authorized + b"Host"))
+    request = request_bytes(body=b'{"input":"Once","model":"kayra-v1","parameters":{"max_length":5}}')
+    line.send(request.replace(b"Host", authorized + b"Host"))
     assert owner.generating
     line.link.close()
     assert not owner.generating
 
 
 @pytest.mark.parametrize("by", [-1000, -1, 1, 1000])
-def test_a_wrong_length_is_wrong_by_as_much_as_it_says(by: int) -> None:
+def test_a_wrong_length_differs_by_the_given_number(by: int) -> None:
     length = max(0, len(STREAM) + by)
-    answer, closed = told(FaultyApp(TALE, f"length:by={by}"))
+    answer, closed = get_response(FaultyApp(TALE, f"length:by={by}"))
     assert (
         answer == b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % length + STREAM
     )
@@ -326,11 +326,11 @@ def test_a_wrong_length_is_wrong_by_as_much_as_it_says(by: int) -> None:
 
 def test_a_delay_comes_before_the_head_with_jitter_that_is_the_same_each_time() -> None:
     def times(app: App) -> list[float]:
-        line = Line(app)
+        line = RawClient(app)
         found: list[float] = []
         for _ in range(3):
             began = line.clock()
-            line.ask()
+            line.send()
             found.append(line.reads[0][0] - began)
         return found
 
@@ -343,9 +343,9 @@ def test_a_delay_comes_before_the_head_with_jitter_that_is_the_same_each_time() 
     assert times(FaultyApp(WHOLE, Delay(1, jitter=4), Jitter(0))) == drawn  # each fault has chance of its own
 
 
-def test_jitter_parts_the_pieces_of_the_body() -> None:
-    line = Line(FaultyApp(TALE, "jitter:seconds=2"))
-    line.ask()
+def test_jitter_delays_each_piece_of_the_body() -> None:
+    line = RawClient(FaultyApp(TALE, "jitter:seconds=2"))
+    line.send()
     at = [time for time, _ in line.reads]
     gaps = [after - before for before, after in pairwise(at)][:3]
     assert at[0] == 0
@@ -354,9 +354,9 @@ def test_jitter_parts_the_pieces_of_the_body() -> None:
 
 
 @pytest.mark.parametrize("rate", [1, 50, 1000, 1_000_000])
-def test_a_slow_line_carries_so_many_bytes_a_second(rate: int) -> None:
-    line = Line(FaultyApp(WHOLE, f"throughput:rate={rate}"))
-    assert line.ask() == HEAD + BODY
+def test_throughput_limits_the_bytes_per_second(rate: int) -> None:
+    line = RawClient(FaultyApp(WHOLE, f"throughput:rate={rate}"))
+    assert line.send() == HEAD + BODY
     came = 0
     for time, data in line.reads[1:]:
         came += len(data)
@@ -364,10 +364,10 @@ def test_a_slow_line_carries_so_many_bytes_a_second(rate: int) -> None:
         assert len(data) <= max(1, rate / 50)
 
 
-def test_a_slow_head_comes_byte_by_byte_and_the_rest_as_it_was() -> None:
-    line = Line(FaultyApp(TALE, "slow_head:seconds=0.5"))
+def test_a_slow_head_comes_byte_by_byte_and_the_body_unchanged() -> None:
+    line = RawClient(FaultyApp(TALE, "slow_head:seconds=0.5"))
     head = STREAM_HEAD.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    answer = line.ask()
+    answer = line.send()
     assert sorted(answer[: len(head)].lower().split(b"\r\n")) == sorted(head.lower().split(b"\r\n"))
     assert line.reads[: len(head)] == [(0.5 * n, answer[n - 1 : n]) for n in range(1, len(head) + 1)]
     assert answer[len(head) :] == b"".join(map(chunk, EVENTS)) + b"0\r\n\r\n"
@@ -376,28 +376,28 @@ def test_a_slow_head_comes_byte_by_byte_and_the_rest_as_it_was() -> None:
 
 def test_faults_of_different_kinds_act_together() -> None:
     app = FaultyApp(TALE, "split", "throughput:rate=10", "cut:at=30", "crlf", "delay:seconds=3", "slow_head:seconds=1")
-    line = Line(app)
-    answer = line.ask()
+    line = RawClient(app)
+    answer = line.send()
     crumbs = STREAM.replace(b"\n", b"\r\n")[:30]
     head, _, body = answer.partition(b"\r\n\r\n")
     assert body == b"".join(chunk(bytes((byte,))) for byte in crumbs)
     assert line.reads[0][0] == 4
     assert line.clock() == pytest.approx(3 + len(head) + 4 + 3)
     assert line.link.closed
-    short = told(FaultyApp(TALE, "length:by=-5", "cut:at=40"))
+    short = get_response(FaultyApp(TALE, "length:by=-5", "cut:at=40"))
     assert short[0].endswith(b"Content-Length: %d\r\n\r\n%b" % (len(STREAM) - 5, STREAM[:40]))
 
 
 @pytest.mark.parametrize("one", FAULTS)
-def test_an_answer_to_head_has_no_body_with_any_fault(one: str) -> None:
+def test_a_response_to_head_has_no_body_with_any_fault(one: str) -> None:
     app = FaultyApp(WHOLE, one + ":at=0" if one == "stall" else one)
-    answer = told(app, asked("HEAD", "/"))[0]
+    answer = get_response(app, request_bytes("HEAD", "/"))[0]
     assert one == "garbage" or answer == b"" or answer.endswith(b"\r\n\r\n")
     assert BODY not in answer
 
 
 @pytest.mark.parametrize("one", FAULTS)
-def test_an_app_may_do_all_that_it_does_while_it_is_spoiled(one: str) -> None:
+def test_an_app_can_use_every_action_under_a_fault(one: str) -> None:
     """Reading, computing and storing behind the head, as any app may."""
     got: list[Any] = []
 
@@ -410,7 +410,7 @@ def test_an_app_may_do_all_that_it_does_while_it_is_spoiled(one: str) -> None:
             yield Wait(0.1)
             yield Write(event)
 
-    answer, _ = told(FaultyApp(app, f"{one}:{ANYTHING.get(one, 'times=1')}"), asked(body=b"{}"))
+    answer, _ = get_response(FaultyApp(app, f"{one}:{ANYTHING.get(one, 'times=1')}"), request_bytes(body=b"{}"))
     if one not in ("refuse", "gateway", "garbage"):
         assert got == [b"{}", "computed", b"", "computed", b"", "computed"]
         assert answer.count(b"newToken") == 3 or one == "split"
@@ -419,15 +419,15 @@ def test_an_app_may_do_all_that_it_does_while_it_is_spoiled(one: str) -> None:
 ANYTHING: Final = {"error": "at=3", "stall": "at=194", "cut": "at=194", "slow_head": "seconds=0"}
 
 
-def test_who_waits_for_100_gets_it_at_most_once() -> None:
+def test_100_continue_is_sent_at_most_once() -> None:
     def app(request: Request) -> Handler:
         yield Start(Head(200, Headers.of(content_type="text/event-stream")))
         yield Read()
         yield Write(EVENTS[2])
 
-    request = asked().replace(b"Host", b"Expect: 100-continue\r\nHost")
-    assert b" 100 " not in told(FaultyApp(app, "slow_head"), request)[0]
-    assert told(FaultyApp(TALE, "slow_head"), request.removesuffix(b"{}"))[0] == b"HTTP/1.1 100 \r\n\r\n"
+    request = request_bytes().replace(b"Host", b"Expect: 100-continue\r\nHost")
+    assert b" 100 " not in get_response(FaultyApp(app, "slow_head"), request)[0]
+    assert get_response(FaultyApp(TALE, "slow_head"), request.removesuffix(b"{}"))[0] == b"HTTP/1.1 100 \r\n\r\n"
 
 
 # ---- as text
@@ -447,8 +447,8 @@ def test_who_waits_for_100_gets_it_at_most_once() -> None:
 def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Fault) -> None:
     assert parse_fault(text) == value
     assert FaultyApp(TALE, text).faults == FaultyApp(TALE, value).faults == (value,)
-    line = Line(app := FaultyApp(TALE))
-    line.ask(asked("POST", CONTROL, msgspec.json.encode(value)))
+    line = RawClient(app := FaultyApp(TALE))
+    line.send(request_bytes("POST", CONTROL, msgspec.json.encode(value)))
     assert app.faults == (value,)
 
 
@@ -474,7 +474,7 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
         ("split:size=0", "split: size=0: Expected `int` >= 1"),
     ],
 )
-def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, problem: str) -> None:
+def test_an_invalid_text_is_an_error_of_one_line_that_names_the_problem(text: str, problem: str) -> None:
     with pytest.raises(InvalidRequestError, match=re.escape(problem)) as found:
         parse_fault(text)
     assert "\n" not in str(found.value)
@@ -484,7 +484,7 @@ def test_a_text_that_is_no_fault_is_told_in_one_line_that_names_it(text: str, pr
     st.text()
     | st.from_regex(r"\A(cut|error|delay|length|refuse):((at|by|message|seconds|status|shape|times)=[-\w.]*,?){1,3}\Z")
 )
-def test_any_text_is_a_fault_or_is_told_in_one_line(text: str) -> None:
+def test_any_text_is_a_fault_or_an_error_of_one_line(text: str) -> None:
     problem = ""
     try:
         assert isinstance(parse_fault(text), Fault)
@@ -500,22 +500,22 @@ _JSON = st.recursive(
 
 
 @given(st.sampled_from([*FAULTS]), st.dictionaries(st.sampled_from(["at", "times", "path", "by", "message"]), _JSON))
-def test_any_object_is_a_fault_or_is_told_in_one_line(name: str, said: dict[str, Any]) -> None:
+def test_any_object_is_a_fault_or_an_error_of_one_line(name: str, said: dict[str, Any]) -> None:
     app = FaultyApp(TALE)
-    answer, _ = told(app, asked("POST", CONTROL, msgspec.json.encode({"fault": name, **said})))
+    answer, _ = get_response(app, request_bytes("POST", CONTROL, msgspec.json.encode({"fault": name, **said})))
     document = msgspec.json.decode(body_of(answer))
     assert len(app.faults) == (answer[9:12] == b"200")
     assert app.faults or len(document["message"].splitlines()) == 1
 
 
-def test_a_value_that_cannot_be_is_refused_where_it_is_used_and_the_rest_with_it() -> None:
+def test_a_fault_out_of_range_is_refused_with_all_faults_added_with_it() -> None:
     app = FaultyApp(TALE)
     with pytest.raises(InvalidRequestError, match=r"cut: at=-1: Expected `int` >= 0"):
         app.add("split", CutOff(-1))
     assert app.faults == ()
 
 
-def test_all_that_can_be_said_of_a_fault_is_described() -> None:
+def test_every_option_of_a_fault_is_described() -> None:
     lines = describe_faults().splitlines()
     for name, kind in FAULTS.items():
         assert any(line.startswith(f"{name}: ") for line in lines)
@@ -527,13 +527,13 @@ def test_all_that_can_be_said_of_a_fault_is_described() -> None:
 # ---- by HTTP
 
 
-def test_faults_are_switched_on_listed_and_cleared_by_http_without_a_token() -> None:
+def test_faults_are_added_listed_and_removed_by_http_without_a_token() -> None:
     emulator, _ = an_emulator()
     app = FaultyApp(emulator, "garbage:path=/oa")
-    line = Line(app)
+    line = RawClient(app)
 
     def control(method: str, body: bytes = b"") -> tuple[bytes, Any]:
-        answer = line.ask(asked(method, CONTROL, body))
+        answer = line.send(request_bytes(method, CONTROL, body))
         return answer[9:12], msgspec.json.decode(body_of(answer))
 
     assert control("GET") == (b"200", {"faults": [{"fault": "garbage", "path": "/oa"}]})
@@ -543,7 +543,7 @@ def test_faults_are_switched_on_listed_and_cleared_by_http_without_a_token() -> 
         {"faults": [{"fault": "garbage", "path": "/oa"}, *given]},
     )
     assert control("POST", b'{"fault":"split"}')[1]["faults"][3] == {"fault": "split"}
-    assert told(app, asked("GET", "/"))[0].endswith(b"\r\n\r\nO")  # of "OK"
+    assert get_response(app, request_bytes("GET", "/"))[0].endswith(b"\r\n\r\nO")  # of "OK"
     assert control("GET")[1]["faults"][1] == {"fault": "cut", "at": 1, "times": 1}
     assert control("DELETE") == (b"200", {"faults": []})
     assert app.faults == ()
@@ -561,20 +561,20 @@ def test_faults_are_switched_on_listed_and_cleared_by_http_without_a_token() -> 
         (b"\xff", ""),
     ],
 )
-def test_what_is_no_fault_is_refused_by_http_and_nothing_is_switched_on(body: bytes, problem: str) -> None:
+def test_an_invalid_fault_is_refused_by_http_and_none_is_added(body: bytes, problem: str) -> None:
     app = FaultyApp(TALE)
-    answer, _ = told(app, asked("POST", CONTROL, body))
+    answer, _ = get_response(app, request_bytes("POST", CONTROL, body))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert problem in msgspec.json.decode(body_of(answer))["message"]
     assert app.faults == ()
 
 
-def test_other_methods_are_refused_by_the_control() -> None:
-    assert told(FaultyApp(TALE), asked("PUT", CONTROL))[0].startswith(b"HTTP/1.1 405 ")
+def test_the_control_path_refuses_other_methods() -> None:
+    assert get_response(FaultyApp(TALE), request_bytes("PUT", CONTROL))[0].startswith(b"HTTP/1.1 405 ")
 
 
 @pytest.mark.parametrize("one", FAULTS)
-def test_no_fault_meets_the_control(one: str) -> None:
-    answer, closed = told(FaultyApp(TALE, one), asked("GET", CONTROL))
+def test_no_fault_applies_to_the_control_path(one: str) -> None:
+    answer, closed = get_response(FaultyApp(TALE, one), request_bytes("GET", CONTROL))
     assert msgspec.json.decode(body_of(answer)) == {"faults": [{"fault": one}]}
     assert not closed

@@ -60,7 +60,7 @@ class Service:
         yield from app(request)
 
 
-def tried(
+def run_with_fault(
     transport: str, faults: str | Sequence[str], operation: Operation[Any, Any], timeouts: Timeouts = CALM
 ) -> Outcome:
     """How an operation goes with faults that meet one request; and that all is well with the next of this client."""
@@ -105,10 +105,10 @@ def story(result: object) -> str | None:
     ],
     ids="+".join,
 )
-def test_what_comes_late_and_in_crumbs_comes_whole(
+def test_late_and_split_responses_are_complete(
     transport: str, faults: list[str], operation: Operation[Any, Any]
 ) -> None:
-    outcome = tried(transport, [f"{one}{',' if ':' in one else ':'}times=1" for one in faults], operation)
+    outcome = run_with_fault(transport, [f"{one}{',' if ':' in one else ':'}times=1" for one in faults], operation)
     assert outcome.error is None
     assert story(outcome.result) == "Once upon a time"
 
@@ -117,7 +117,7 @@ def test_what_comes_late_and_in_crumbs_comes_whole(
 @pytest.mark.parametrize("operation", [STORY, CHAT], ids=["story", "chat"])
 @pytest.mark.parametrize("faults", [["crlf:times=1"], ["crlf:times=1", "split:times=1"]], ids="+".join)
 def test_crlf_changes_no_event(transport: str, faults: list[str], operation: Operation[Any, Any]) -> None:
-    outcome = tried(transport, faults, operation)
+    outcome = run_with_fault(transport, faults, operation)
     assert outcome.error is None
     assert story(outcome.result) == "Once upon a time"
     assert len(outcome.events) == 3
@@ -125,8 +125,8 @@ def test_crlf_changes_no_event(transport: str, faults: list[str], operation: Ope
 
 @every_transport
 @pytest.mark.parametrize("fault", [f"cut:at={SIZE}", f"stall:at={SIZE}", "length:by=7"])
-def test_a_story_that_has_said_its_last_word_is_whole(transport: str, fault: str) -> None:
-    outcome = tried(transport, fault + ",times=1", STORY, QUICK)
+def test_a_stream_that_breaks_after_its_final_event_is_complete(transport: str, fault: str) -> None:
+    outcome = run_with_fault(transport, fault + ",times=1", STORY, QUICK)
     assert outcome.error is None
     assert story(outcome.result) == "Once upon a time"
 
@@ -145,16 +145,18 @@ def test_a_story_that_has_said_its_last_word_is_whole(transport: str, fault: str
         ("throughput:rate=3", "idle", ""),
     ],
 )
-def test_silence_ends_with_its_phase_and_what_came(transport: str, fault: str, phase: str, kept: str | None) -> None:
-    outcome = tried(transport, f"{fault}{',' if ':' in fault else ':'}times=1", STORY, QUICK)
+def test_a_timeout_names_its_phase_and_keeps_what_was_received(
+    transport: str, fault: str, phase: str, kept: str | None
+) -> None:
+    outcome = run_with_fault(transport, f"{fault}{',' if ':' in fault else ':'}times=1", STORY, QUICK)
     assert isinstance(outcome.error, errors.TimedOut)
     assert (outcome.error.phase, outcome.error.sent) == (phase, True)
     assert (story(outcome.error.partial) or None) == (kept or None)
 
 
 @pytest.mark.parametrize("transport", ["memory", *ASYNC])  # sync httpx looks at the total between its reads only
-def test_a_head_that_drips_is_bounded_by_the_total(transport: str) -> None:
-    outcome = tried(transport, "slow_head:seconds=0.02,times=1", STORY, Timeouts(read=5.0, total=0.3))
+def test_a_slow_head_is_bounded_by_the_total_timeout(transport: str) -> None:
+    outcome = run_with_fault(transport, "slow_head:seconds=0.02,times=1", STORY, Timeouts(read=5.0, total=0.3))
     assert isinstance(outcome.error, errors.TimedOut)
     assert outcome.error.sent
 
@@ -167,7 +169,7 @@ def test_a_head_that_drips_is_bounded_by_the_total(transport: str) -> None:
 def test_a_connection_cut_before_the_head_may_have_been_acted_on(
     transport: str, operation: Operation[Any, Any]
 ) -> None:
-    outcome = tried(transport, "cut:times=1", operation)
+    outcome = run_with_fault(transport, "cut:times=1", operation)
     assert type(outcome.error) is errors.TransportError
     assert (outcome.error.phase, outcome.error.sent, outcome.error.partial) == ("read", True, None)
 
@@ -186,10 +188,10 @@ def test_a_connection_cut_before_the_head_may_have_been_acted_on(
         (WHOLE, 20, None),
     ],
 )
-def test_a_connection_cut_in_the_body_is_truncated_and_keeps_what_came(
+def test_a_connection_cut_in_the_body_is_truncated_and_keeps_what_was_received(
     transport: str, operation: Operation[Any, Any], at: int, kept: str | None
 ) -> None:
-    outcome = tried(transport, f"cut:at={at},times=1", operation)
+    outcome = run_with_fault(transport, f"cut:at={at},times=1", operation)
     assert type(outcome.error) is errors.Truncated
     assert (story(outcome.error.partial) or None) == (kept or None)
     assert len(outcome.events) == len((kept or "").split())
@@ -197,23 +199,23 @@ def test_a_connection_cut_in_the_body_is_truncated_and_keeps_what_came(
 
 @every_transport
 def test_a_length_that_is_too_large_is_truncated(transport: str) -> None:
-    assert type(tried(transport, "length:by=1,times=1", WHOLE).error) is errors.Truncated
+    assert type(run_with_fault(transport, "length:by=1,times=1", WHOLE).error) is errors.Truncated
 
 
 @every_transport
-def test_a_length_that_is_too_small_cuts_the_answer(transport: str) -> None:
-    whole = tried(transport, "length:by=-1,times=1", WHOLE).error
+def test_a_length_that_is_too_small_cuts_the_response(transport: str) -> None:
+    whole = run_with_fault(transport, "length:by=-1,times=1", WHOLE).error
     assert type(whole) is errors.RemoteProtocolError
     assert "POST /ai/generate" in str(whole)
-    told = tried(transport, "length:by=-1,times=1", STORY)
-    assert type(told.error) is errors.Truncated
-    assert story(told.error.partial) == "Once upon"
+    outcome = run_with_fault(transport, "length:by=-1,times=1", STORY)
+    assert type(outcome.error) is errors.Truncated
+    assert story(outcome.error.partial) == "Once upon"
 
 
 @every_transport
 @pytest.mark.parametrize("operation", [STORY, WHOLE], ids=["story", "whole"])
-def test_bytes_that_are_not_http_are_the_servers_fault(transport: str, operation: Operation[Any, Any]) -> None:
-    assert type(tried(transport, "garbage:times=1", operation).error) is errors.RemoteProtocolError
+def test_bytes_that_are_not_http_are_a_remote_protocol_error(transport: str, operation: Operation[Any, Any]) -> None:
+    assert type(run_with_fault(transport, "garbage:times=1", operation).error) is errors.RemoteProtocolError
 
 
 # ---- what says that it failed
@@ -222,10 +224,10 @@ def test_bytes_that_are_not_http_are_the_servers_fault(transport: str, operation
 @every_transport
 @pytest.mark.parametrize("operation", [STORY, CHAT], ids=["story", "chat"])
 @pytest.mark.parametrize("shape", ["object", "text", "status", "event", "native", "bare"])
-def test_an_error_in_a_stream_is_one_in_each_of_its_shapes(
+def test_an_error_in_a_stream_is_raised_in_each_of_its_shapes(
     transport: str, shape: str, operation: Operation[Any, Any]
 ) -> None:
-    outcome = tried(transport, f"error:at=1,shape={shape},status=503,message=node is down,times=1", operation)
+    outcome = run_with_fault(transport, f"error:at=1,shape={shape},status=503,message=node is down,times=1", operation)
     assert isinstance(outcome.error, errors.StreamError)
     assert outcome.error.message == "node is down"
     assert outcome.error.status == (None if shape in ("text", "native") else 503)
@@ -235,8 +237,8 @@ def test_an_error_in_a_stream_is_one_in_each_of_its_shapes(
 
 @every_transport
 @pytest.mark.parametrize("operation", [STORY, CHAT], ids=["story", "chat"])
-def test_an_event_that_stops_half_way_is_the_servers_fault(transport: str, operation: Operation[Any, Any]) -> None:
-    outcome = tried(transport, "error:at=1,shape=broken,times=1", operation)
+def test_an_incomplete_event_is_a_remote_protocol_error(transport: str, operation: Operation[Any, Any]) -> None:
+    outcome = run_with_fault(transport, "error:at=1,shape=broken,times=1", operation)
     assert type(outcome.error) is errors.RemoteProtocolError
     assert story(outcome.error.partial) == "Once"
 
@@ -247,10 +249,10 @@ def test_an_event_that_stops_half_way_is_the_servers_fault(transport: str, opera
     [(STORY, "document"), (WHOLE, "document"), (CHAT, "document"), (STORY, "bare"), (CHAT, "bare")],
     ids=["story", "whole", "chat", "bare-story", "bare-chat"],
 )
-def test_an_error_instead_of_what_was_promised_is_one(
+def test_an_error_document_instead_of_a_success_is_raised(
     transport: str, operation: Operation[Any, Any], shape: str
 ) -> None:
-    outcome = tried(transport, f"error:shape={shape},message=node is down,times=1", operation)
+    outcome = run_with_fault(transport, f"error:shape={shape},message=node is down,times=1", operation)
     assert isinstance(outcome.error, errors.StreamError)
     assert (outcome.error.message, outcome.error.status, outcome.events) == ("node is down", 500, [])
 
@@ -266,8 +268,8 @@ def test_an_error_instead_of_what_was_promised_is_one(
         ("refuse:status=402", errors.PaymentRequiredError),
     ],
 )
-def test_a_refusal_is_one(transport: str, fault: str, kind: type[errors.StatusError]) -> None:
-    error = tried(transport, fault + ",times=1", STORY).error
+def test_a_refusal_is_a_status_error(transport: str, fault: str, kind: type[errors.StatusError]) -> None:
+    error = run_with_fault(transport, fault + ",times=1", STORY).error
     assert type(error) is kind
     assert isinstance(error, errors.StatusError)
     assert error.retry_after == (7.0 if "retry_after" in fault else None)
@@ -276,8 +278,8 @@ def test_a_refusal_is_one(transport: str, fault: str, kind: type[errors.StatusEr
 @every_transport
 @pytest.mark.parametrize("operation", [STORY, WHOLE], ids=["story", "whole"])
 @pytest.mark.parametrize("status", [502, 503, 504, 200])
-def test_a_page_of_a_gateway_is_called_one(transport: str, status: int, operation: Operation[Any, Any]) -> None:
-    error = tried(transport, f"gateway:status={status},times=1", operation).error
+def test_a_gateways_page_is_named_in_the_error(transport: str, status: int, operation: Operation[Any, Any]) -> None:
+    error = run_with_fault(transport, f"gateway:status={status},times=1", operation).error
     assert type(error) is (errors.RemoteProtocolError if status == 200 else errors.ServerError)
     assert "HTML page" in str(error)
 
@@ -310,7 +312,7 @@ def test_a_page_of_a_gateway_is_called_one(transport: str, status: int, operatio
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else None,
 )
-def test_what_is_tried_again_and_what_is_not(
+def test_which_faults_are_retried(
     transport: str, faults: list[str], repeat: Repeat, requests: int, fails: bool
 ) -> None:
     met: list[Request] = []
@@ -332,7 +334,7 @@ def test_what_is_tried_again_and_what_is_not(
     assert fails or story(outcome.result) == "Once upon a time"
 
 
-def test_a_client_waits_as_long_as_it_is_asked_to() -> None:
+def test_a_client_waits_for_retry_after() -> None:
     clock = Clock()
     app = FaultyApp(Service(), "refuse:retry_after=20,times=1", "delay:seconds=3,times=2")
     with on_memory.Client(app, clock=clock) as client:
@@ -342,7 +344,7 @@ def test_a_client_waits_as_long_as_it_is_asked_to() -> None:
 
 @every_transport
 @pytest.mark.parametrize(("fault", "kind"), [("stall:at=100", errors.TimedOut), ("cut:at=100", errors.Truncated)])
-def test_the_account_s_lock_is_free_again_for_who_has_a_little_patience(
+def test_a_retry_succeeds_when_the_generation_lock_is_released(
     transport: str, fault: str, kind: type[errors.NaiError]
 ) -> None:
     emulator, owner = an_emulator()

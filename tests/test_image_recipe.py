@@ -36,7 +36,7 @@ from nai_proto.image import (
 from nai_proto.image.model_hashes import HASHES
 from tests.image_support import PNG, body_of, png
 from tests.support import an_emulator
-from tests.test_emulator import asked as ask
+from tests.test_emulator import send_request as ask
 from tests.test_image_tables import LISTED
 
 SOURCE = png(832, 1216)

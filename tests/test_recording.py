@@ -42,7 +42,7 @@ from tests.support import ALL, EMAIL, PASSWORD, SYNC, an_emulator, connecting, r
 every_transport = pytest.mark.parametrize("transport", ALL)
 
 PROMPT = "The lighthouse keeper's secret"
-ASKED = "Whisper about Margaret"
+QUESTION = "Whisper about Margaret"
 QUICK = Timeouts(read=0.4, idle=0.4)
 
 
@@ -55,8 +55,8 @@ class Step:
 
 
 @dataclass
-class Told:
-    """How a step went, as far as a client can tell."""
+class StepOutcome:
+    """The outcome of a step, as a client sees it."""
 
     events: list[Any] = field(default_factory=list[Any])
     result: Any = None
@@ -64,7 +64,7 @@ class Told:
 
     @property
     def facts(self) -> tuple[object, ...]:
-        """All of it that holds no address and no e-mail."""
+        """The outcome without addresses and e-mails."""
         error, result = self.error, self.result
         said = error and (type(error), re.sub(r"http://[^/ ]*|\S+@\S+", "", str(error)), error.partial)
         if isinstance(result, account.AccountInformation):
@@ -73,70 +73,70 @@ class Told:
 
 
 @flow
-def logged_in(flow: Any) -> Steps[Any, Any]:
+def with_login(flow: Any) -> Steps[Any, Any]:
     token = yield from account.login(EMAIL, PASSWORD)
     return (yield from with_token(token, flow))
 
 
-def program(token: PersistentToken) -> list[Step]:
+def evening_program(token: PersistentToken) -> list[Step]:
     """What a user does in an evening."""
-    chat = openai.chat_completion_stream([openai.Message("user", ASKED)], max_tokens=60)
+    chat = openai.chat_completion_stream([openai.Message("user", QUESTION)], max_tokens=60)
     wrong = objects.get_object("stories", "nothing-of-this-name")
     return [
-        Step(logged_in(account.get_information())),
+        Step(with_login(account.get_information())),
         Step(open_library(EMAIL, PASSWORD)),
         Step(with_token(token, text.generate(PROMPT, max_length=12).with_options(retry=NO_RETRY))),
         Step(
             with_token(token, text.generate_stream(PROMPT, max_length=12, num_logprobs=0).with_options(retry=NO_RETRY))
         ),
         Step(with_token(token, chat.with_options(retry=NO_RETRY)), enough=3),
-        Step(logged_in(wrong)),
+        Step(with_login(wrong)),
         Step(with_token(AccessToken("not.good.atall"), account.get_subscription())),
         Step(
-            with_token(token, text.generate_stream(ASKED, max_length=12).with_options(retry=NO_RETRY))
+            with_token(token, text.generate_stream(QUESTION, max_length=12).with_options(retry=NO_RETRY))
         ),  # meets the fault
-        Step(with_token(token, text.generate(ASKED, max_length=5).with_options(retry=NO_RETRY))),
+        Step(with_token(token, text.generate(QUESTION, max_length=5).with_options(retry=NO_RETRY))),
     ]
 
 
-def _sync(client: Client, steps: Sequence[Step]) -> list[Told]:
-    outcomes: list[Told] = []
+def _sync(client: Client, steps: Sequence[Step]) -> list[StepOutcome]:
+    outcomes: list[StepOutcome] = []
     for step in steps:
-        told = Told()
-        outcomes.append(told)
+        outcome = StepOutcome()
+        outcomes.append(outcome)
         with client.stream(step.flow) as stream:
             try:
                 for event in stream:
-                    told.events.append(event)
-                    if len(told.events) == step.enough:
+                    outcome.events.append(event)
+                    if len(outcome.events) == step.enough:
                         break
                 else:
-                    told.result = stream.result
+                    outcome.result = stream.result
             except NaiError as error:
-                told.error = error
+                outcome.error = error
     return outcomes
 
 
-async def _async(client: AsyncClient, steps: Sequence[Step]) -> list[Told]:
-    outcomes: list[Told] = []
+async def _async(client: AsyncClient, steps: Sequence[Step]) -> list[StepOutcome]:
+    outcomes: list[StepOutcome] = []
     for step in steps:
-        told = Told()
-        outcomes.append(told)
+        outcome = StepOutcome()
+        outcomes.append(outcome)
         async with client.stream(step.flow) as stream:
             try:
                 async for event in stream:
-                    told.events.append(event)
-                    if len(told.events) == step.enough:
+                    outcome.events.append(event)
+                    if len(outcome.events) == step.enough:
                         break
                 else:
-                    told.result = stream.result
+                    outcome.result = stream.result
             except NaiError as error:
-                told.error = error
+                outcome.error = error
     return outcomes
 
 
-def done(transport: str, app: App, steps: Sequence[Step], timeouts: Timeouts = Timeouts()) -> list[Told]:
-    """A program on the named transport."""
+def run_steps(transport: str, app: App, steps: Sequence[Step], timeouts: Timeouts = Timeouts()) -> list[StepOutcome]:
+    """Run steps on the named transport."""
     if transport == "memory":
         session = Session(base_url="http://emulator.invalid", timeouts=timeouts)
         with on_memory.Client(app, session, clock=Clock()) as client:
@@ -147,7 +147,7 @@ def done(transport: str, app: App, steps: Sequence[Step], timeouts: Timeouts = T
             with httpx.Client(trust_env=False) as http:
                 return _sync(HttpxClient(session, http), steps)
 
-        async def main() -> list[Told]:
+        async def main() -> list[StepOutcome]:
             async with connecting(transport, session) as client:
                 return await _async(client, steps)
 
@@ -155,50 +155,50 @@ def done(transport: str, app: App, steps: Sequence[Step], timeouts: Timeouts = T
 
 
 @dataclass
-class Evening:
+class RecordedEvening:
     """A session that was recorded."""
 
     path: Path
     owner: Account
-    told: list[Told]
+    outcomes: list[StepOutcome]
 
     @property
     def token(self) -> PersistentToken:
         return self.owner.persistent_token
 
 
-def evening(path: Path, *, contents: bool) -> Evening:
+def record_evening(path: Path, *, contents: bool) -> RecordedEvening:
     emulator, owner = an_emulator(pace=0.004)
     app = FaultyApp(emulator, f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
     app.clear()
-    steps = program(owner.persistent_token)
+    steps = evening_program(owner.persistent_token)
     with record_to_file(app, path, contents=contents) as recorded, serve_in_thread(recorded) as url:
 
-        async def main() -> list[Told]:
+        async def main() -> list[StepOutcome]:
             async with on_asyncio.Client(Session(base_url=url)) as client:
-                told = await _async(client, steps[:7])
+                outcomes = await _async(client, steps[:7])
                 app.add(f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
-                return told + await _async(client, steps[7:])
+                return outcomes + await _async(client, steps[7:])
 
-        told = running("asyncio", main)
-    return Evening(path, owner, told)
-
-
-@pytest.fixture(scope="module")
-def private(tmp_path_factory: pytest.TempPathFactory) -> Evening:
-    return evening(tmp_path_factory.mktemp("recording") / "private.nai", contents=False)
+        outcomes = running("asyncio", main)
+    return RecordedEvening(path, owner, outcomes)
 
 
 @pytest.fixture(scope="module")
-def open_(tmp_path_factory: pytest.TempPathFactory) -> Evening:
-    return evening(tmp_path_factory.mktemp("recording") / "open.nai", contents=True)
+def private(tmp_path_factory: pytest.TempPathFactory) -> RecordedEvening:
+    return record_evening(tmp_path_factory.mktemp("recording") / "private.nai", contents=False)
+
+
+@pytest.fixture(scope="module")
+def open_(tmp_path_factory: pytest.TempPathFactory) -> RecordedEvening:
+    return record_evening(tmp_path_factory.mktemp("recording") / "open.nai", contents=True)
 
 
 # ---- a session, recorded and replayed
 
 
-def test_the_session_went_as_it_should(open_: Evening) -> None:
-    errors = [type(told.error).__name__ for told in open_.told]
+def test_the_session_went_as_it_should(open_: RecordedEvening) -> None:
+    errors = [type(outcome.error).__name__ for outcome in open_.outcomes]
     assert errors == [*["NoneType"] * 5, "NotFoundError", "AuthenticationError", "StreamError", "NoneType"]
     endings = [one.ending for one in load_recording(open_.path).exchanges]
     assert endings.count(Ending.LEFT) == 1
@@ -206,30 +206,34 @@ def test_the_session_went_as_it_should(open_: Evening) -> None:
 
 
 @every_transport
-def test_with_contents_the_same_client_meets_the_same_events_results_and_errors(open_: Evening, transport: str) -> None:
+def test_a_recording_with_contents_replays_equal_events_results_and_errors(
+    open_: RecordedEvening, transport: str
+) -> None:
     app = Replayer(load_recording(open_.path))
-    told = done(transport, app, program(open_.token))
-    assert [one.facts for one in told] == [one.facts for one in open_.told]
+    replayed = run_steps(transport, app, evening_program(open_.token))
+    assert [one.facts for one in replayed] == [one.facts for one in open_.outcomes]
     assert app.unused == ()
 
 
 @every_transport
-def test_without_contents_it_meets_the_same_in_form(private: Evening, transport: str) -> None:
+def test_a_recording_without_contents_replays_results_of_the_same_form(
+    private: RecordedEvening, transport: str
+) -> None:
     app = Replayer(load_recording(private.path))
-    told = done(transport, app, program(private.token))
-    assert type(told[1].error).__name__ == "Damaged"  # the keystore is not there to be opened
-    for number, (now, then) in enumerate(zip(told, private.told, strict=True)):
+    replayed = run_steps(transport, app, evening_program(private.token))
+    assert type(replayed[1].error).__name__ == "Damaged"  # the keystore is not there to be opened
+    for number, (now, then) in enumerate(zip(replayed, private.outcomes, strict=True)):
         if number == 1:
             continue
         assert type(now.error) is type(then.error)
         assert len(now.events) == len(then.events)
         assert type(now.result) is type(then.result)
-    assert len(told[3].result.text) == len(private.told[3].result.text)
-    assert told[3].result.finish_reason == private.told[3].result.finish_reason
-    assert told[3].result.text != private.told[3].result.text
+    assert len(replayed[3].result.text) == len(private.outcomes[3].result.text)
+    assert replayed[3].result.finish_reason == private.outcomes[3].result.finish_reason
+    assert replayed[3].result.text != private.outcomes[3].result.text
 
 
-def test_a_token_that_was_given_is_the_one_that_is_used(private: Evening) -> None:
+def test_a_redacted_token_is_the_same_wherever_it_occurs(private: RecordedEvening) -> None:
     exchanges = load_recording(private.path).exchanges
     login, information = exchanges[:2]
     (given,) = json.loads(
@@ -242,45 +246,45 @@ def test_a_token_that_was_given_is_the_one_that_is_used(private: Evening) -> Non
 # ---- what is private
 
 
-def secrets(evening: Evening) -> list[bytes]:
+def secrets(recorded: RecordedEvening) -> list[bytes]:
     key = access_key(EMAIL, Password(PASSWORD)).reveal()
-    token = evening.told[1].result.token.reveal()
+    token = recorded.outcomes[1].result.token.reveal()
     return [
         one.encode()
         for one in (PASSWORD, EMAIL, EMAIL.split("@")[0] + "@", key, email_hash(EMAIL), token, *token.split(".")[1:])
-    ] + [evening.token.reveal().encode(), b"not.good.atall"]
+    ] + [recorded.token.reveal().encode(), b"not.good.atall"]
 
 
-def stored(evening: Evening) -> list[bytes]:
-    storage = evening.owner.storage
+def stored(recorded: RecordedEvening) -> list[bytes]:
+    storage = recorded.owner.storage
     assert storage.keystore is not None
-    told = evening.told
+    outcomes = recorded.outcomes
     return [
         PROMPT.encode(),
-        ASKED.encode(),
+        QUESTION.encode(),
         storage.keystore.encode(),
         storage.keystore[:40].encode(),
-        told[2].result.text.encode(),
-        told[3].result.text[:20].encode(),
-        *(item.stored.data[:40].encode() for item in told[1].result.items),
+        outcomes[2].result.text.encode(),
+        outcomes[3].result.text[:20].encode(),
+        *(item.stored.data[:40].encode() for item in outcomes[1].result.items),
     ]
 
 
-def test_nothing_secret_is_in_the_file(private: Evening, open_: Evening) -> None:
+def test_nothing_secret_is_in_the_file(private: RecordedEvening, open_: RecordedEvening) -> None:
     for one in (private, open_):
         data = one.path.read_bytes()
         assert [secret for secret in secrets(one) if secret in data] == []
 
 
-def test_what_is_private_is_in_the_file_only_if_it_is_wanted(private: Evening, open_: Evening) -> None:
+def test_contents_are_in_the_file_only_if_they_are_kept(private: RecordedEvening, open_: RecordedEvening) -> None:
     data = private.path.read_bytes()
     assert [content for content in stored(private) if content in data] == []
-    words = {word for one in private.told[2:4] for word in re.findall(r"\w{5,}", one.result.text)}
+    words = {word for one in private.outcomes[2:4] for word in re.findall(r"\w{5,}", one.result.text)}
     assert [word for word in words if word.encode() in data] == []
     assert PROMPT.encode() in open_.path.read_bytes()
 
 
-def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> None:
+def test_the_file_is_readable_by_its_owner_only(private: RecordedEvening) -> None:
     assert stat.S_IMODE(private.path.stat().st_mode) == 0o600
     with (
         pytest.raises(FileError, match=r"private\.nai cannot be created: File exists"),
@@ -294,7 +298,7 @@ def test_the_file_is_its_owner_s_alone_and_never_another_s(private: Evening) -> 
 
 
 @pytest.mark.parametrize("transport", ["asyncio", "httpx", "trio"])
-def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, transport: str) -> None:
+def test_responses_of_another_server_are_recorded(tmp_path: Path, transport: str) -> None:
     emulator, owner = an_emulator(pace=0.004)
     path = tmp_path / "onward.nai"
     with (
@@ -302,29 +306,29 @@ def test_what_another_server_answers_is_recorded_on_its_way(tmp_path: Path, tran
         closing(ForwardingApp(Session(base_url=url))) as app,
         record_to_file(app, path, contents=True) as recorded,
     ):
-        then = done(transport, recorded, program(owner.persistent_token))
-    errors = [type(told.error).__name__ for told in then]
+        then = run_steps(transport, recorded, evening_program(owner.persistent_token))
+    errors = [type(outcome.error).__name__ for outcome in then]
     assert errors == [*["NoneType"] * 5, "NotFoundError", "AuthenticationError", "NoneType", "NoneType"]
-    now = done(transport, Replayer(load_recording(path)), program(owner.persistent_token))
+    now = run_steps(transport, Replayer(load_recording(path)), evening_program(owner.persistent_token))
     assert [one.facts for one in now] == [one.facts for one in then]
     data = path.read_bytes()
     assert owner.persistent_token.reveal().encode() not in data
     assert EMAIL.encode() not in data
 
 
-def test_an_answer_that_breaks_off_is_cut_on_its_way_too() -> None:
+def test_a_truncated_response_is_forwarded_truncated() -> None:
     app = FaultyApp(an_emulator()[0], "cut:at=1")
     with serve_in_thread(app) as url, closing(ForwardingApp(Session(base_url=url))) as forwarding:
-        (told,) = done("asyncio", forwarding, [Step(account.login(EMAIL, PASSWORD))])
-    assert isinstance(told.error, Truncated)
+        (outcome,) = run_steps("asyncio", forwarding, [Step(account.login(EMAIL, PASSWORD))])
+    assert isinstance(outcome.error, Truncated)
 
 
-def test_where_nobody_answers_it_is_said() -> None:
+def test_an_unreachable_server_is_a_bad_gateway() -> None:
     with serve_in_thread(an_emulator()[0]) as url:
         pass
     with closing(ForwardingApp(Session(base_url=url))) as app:
-        (told,) = done(
+        (outcome,) = run_steps(
             "memory", app, [Step(with_token(AccessToken("x"), account.get_priority().with_options(retry=NO_RETRY)))]
         )
-    assert isinstance(told.error, ServerError)
-    assert told.error.status == 502
+    assert isinstance(outcome.error, ServerError)
+    assert outcome.error.status == 502

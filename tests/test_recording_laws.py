@@ -56,21 +56,21 @@ def exchanges(data: st.SearchStrategy[bytes] = BODIES) -> st.SearchStrategy[Reco
 
 
 @given(st.lists(exchanges(), max_size=3), st.booleans())
-def test_a_recording_is_read_as_it_was_written(given_: list[RecordedExchange], contents: bool) -> None:
+def test_encoding_and_decoding_a_recording_round_trips(given_: list[RecordedExchange], contents: bool) -> None:
     recorded = decode_recording(encode_header(contents=contents) + b"".join(map(encode_exchange, given_)))
     assert list(recorded.exchanges) == given_
     assert recorded.contents is contents
 
 
 @given(st.lists(exchanges(), min_size=1, max_size=3), st.data())
-def test_a_last_line_that_was_torn_is_left_out(given_: list[RecordedExchange], data: st.DataObject) -> None:
+def test_an_incomplete_last_line_is_ignored(given_: list[RecordedExchange], data: st.DataObject) -> None:
     written = encode_header() + b"".join(map(encode_exchange, given_))
     torn = data.draw(st.integers(1, len(encode_exchange(given_[-1]))))
     assert list(decode_recording(written[:-torn]).exchanges) == given_[:-1]
 
 
 @given(st.binary() | exchanges().map(encode_exchange), st.binary(), st.integers(0, 400))
-def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, at: int) -> None:
+def test_an_invalid_recording_is_an_error_of_one_line(data: bytes, more: bytes, at: int) -> None:
     for broken in (data, encode_header() + data[:at] + more + data[at:] + b"\n"):
         problem = ""
         try:
@@ -95,7 +95,7 @@ def test_what_is_no_recording_is_refused_in_one_line(data: bytes, more: bytes, a
         (b'{"nai-recording":1}\n{"method":"G","target":"/","base64":"?"}\n', "line 2: a body is not valid base64"),
     ],
 )
-def test_a_refusal_says_what_is_wrong(data: bytes, problem: str) -> None:
+def test_the_error_of_an_invalid_recording_names_the_problem(data: bytes, problem: str) -> None:
     with pytest.raises(InvalidFile, match=problem):
         decode_recording(data)
 
@@ -179,7 +179,7 @@ def test_json_stays_json_of_the_same_form(body: bytes, redaction: Redaction) -> 
 
 
 @given(ANY_BODY, st.data(), st.sampled_from(["application/json", "text/event-stream", ""]), st.booleans())
-def test_how_an_answer_was_cut_into_pieces_does_not_matter(
+def test_redaction_does_not_depend_on_the_pieces_of_a_body(
     body: bytes, data: st.DataObject, kind: str, raw: bool
 ) -> None:
     head = Start(Head(200, Headers.of(content_type=kind)))
@@ -187,8 +187,8 @@ def test_how_an_answer_was_cut_into_pieces_does_not_matter(
 
     def redacted(pieces: list[bytes]) -> bytes:
         answer = (SentAction(head), *(SentAction(action(piece)) for piece in pieces))
-        told = Redaction(bytes(16)).redact(RecordedExchange("GET", "/", answer=answer)).answer[1:]
-        return b"".join(sent.action.data for sent in told if not isinstance(sent.action, Start))
+        redacted_exchange = Redaction(bytes(16)).redact(RecordedExchange("GET", "/", answer=answer)).answer[1:]
+        return b"".join(sent.action.data for sent in redacted_exchange if not isinstance(sent.action, Start))
 
     assert redacted(data.draw(strategies.chunkings(body))) == redacted([body])
 
@@ -196,7 +196,7 @@ def test_how_an_answer_was_cut_into_pieces_does_not_matter(
 @given(exchanges(ANY_BODY), REDACTED)
 @example(RecordedExchange("GET", f"/x/{PST}?q=1&model=a&text=%20hello"), Redaction(bytes(16)))
 @example(RecordedExchange("POST", "/", body=b'{"model": "0000000;"}'), Redaction(bytes(16)))
-def test_what_is_redacted_asks_the_same(exchange: RecordedExchange, redaction: Redaction) -> None:
+def test_a_redacted_request_has_the_same_shape(exchange: RecordedExchange, redaction: Redaction) -> None:
     assert request_shape(redaction.redact(exchange)) == request_shape(exchange)
 
 
@@ -222,14 +222,14 @@ SECRETS = {
 
 
 def recorded(salt: bytes, *, contents: bool) -> RecordedExchange:
-    asked = json.dumps(SECRETS)
+    request_body = json.dumps(SECRETS)
     said = {"accessToken": JWT, "giftKeys": ["GIFT-9999-WXYZ"], "note": f"{JWT} and {PST} of some.one+mail@b-c.example"}
     fields = {"authorization": f"Bearer {JWT}", "cookie": "session=0123abcdef", "x-api-key": "sk-abcdef", "via": "home"}
     exchange = RecordedExchange(
         "POST",
         f"/user/some.one%2Bmail%40b-c.example?key={KEY}",
         Headers(fields.items()),
-        asked.encode(),
+        request_body.encode(),
         answer=(
             SentAction(
                 Start(Head(200, Headers.of(set_cookie="id=fedcba9876; HttpOnly", content_type="application/json")))
@@ -247,7 +247,7 @@ def test_no_secret_is_left(contents: bool) -> None:
     assert [secret for secret in [*SECRETS.values(), *more] if secret in data] == []
 
 
-def test_a_secret_has_one_placeholder_in_a_recording_and_another_in_the_next() -> None:
+def test_placeholders_are_equal_in_a_recording_and_differ_between_recordings() -> None:
     one, two = recorded(b"salt" * 8, contents=True), recorded(b"tals" * 8, contents=True)
     tokens: set[str] = set()
     for exchange in (one, two):
@@ -261,7 +261,7 @@ def test_a_secret_has_one_placeholder_in_a_recording_and_another_in_the_next() -
     assert len(tokens) == 2
 
 
-def test_placeholders_keep_the_form_of_what_they_stand_for() -> None:
+def test_placeholders_keep_the_form_of_the_secret() -> None:
     body = json.loads(recorded(b"salt" * 8, contents=False).body)
     assert body["token"].startswith("redacted")  # under this key an answer has text
     assert bytes.fromhex(body["email"])
@@ -269,11 +269,13 @@ def test_placeholders_keep_the_form_of_what_they_stand_for() -> None:
     assert len(body["key"]) == 64
 
 
-def masked(body: str, kind: str = "application/json", status: int = 200, asked: str = "") -> str:
+def mask_response(body: str, kind: str = "application/json", status: int = 200, request_body: str = "") -> str:
     answer = (SentAction(Start(Head(status, Headers.of(content_type=kind)))), SentAction(Write(body.encode())))
-    told = Redaction(bytes(16)).redact(RecordedExchange("POST", "/", body=asked.encode(), answer=answer)).answer[1]
-    assert isinstance(told.action, Write)
-    return told.action.data.decode()
+    redacted_exchange = (
+        Redaction(bytes(16)).redact(RecordedExchange("POST", "/", body=request_body.encode(), answer=answer)).answer[1]
+    )
+    assert isinstance(redacted_exchange.action, Write)
+    return redacted_exchange.action.data.decode()
 
 
 @pytest.mark.parametrize(
@@ -298,18 +300,18 @@ def masked(body: str, kind: str = "application/json", status: int = 200, asked: 
         ("data: tell me\n", "text/event-stream", 200, "data: redacte\n"),
     ],
 )
-def test_what_is_not_known_to_be_harmless_is_hidden(body: str, kind: str, status: int, left: str) -> None:
-    assert masked(body, kind, status, asked='{"input":"my prompt!"}') == left
+def test_unknown_values_are_hidden(body: str, kind: str, status: int, left: str) -> None:
+    assert mask_response(body, kind, status, request_body='{"input":"my prompt!"}') == left
 
 
-def test_an_error_that_quotes_the_beginning_of_a_prompt_does_not() -> None:
-    asked = '{"input":"Once upon a time there was a lighthouse"}'
-    said = masked('{"statusCode":400,"message":"input: Once upon a time th… is bad"}', "", 400, asked)
+def test_quotations_of_a_prompt_are_removed_from_errors() -> None:
+    request_body = '{"input":"Once upon a time there was a lighthouse"}'
+    said = mask_response('{"statusCode":400,"message":"input: Once upon a time th… is bad"}', "", 400, request_body)
     assert said == '{"statusCode":400,"message":"input: redactedredactedred… is bad"}'
 
 
 @pytest.mark.parametrize("word", ["a", "eyJ", "a.", "pst-", "@", '"', "[", "data:", "\\"])
-def test_what_is_long_is_not_slow(word: str) -> None:
+def test_masking_takes_linear_time(word: str) -> None:
     body = (word * 100_000).encode()
     for kind in ("application/json", "text/event-stream", "text/html"):
         head = SentAction(Start(Head(200, Headers.of(content_type=kind))))
@@ -317,11 +319,11 @@ def test_what_is_long_is_not_slow(word: str) -> None:
         assert sizes(Redaction(bytes(16), contents=True).redact(exchange)) == sizes(exchange)
 
 
-def test_an_answer_by_hand_is_looked_at_in_its_chunks() -> None:
+def test_raw_responses_are_masked_across_chunks() -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Who: me\r\n\r\n"
     whole = head + b'5\r\n{"out\r\nA\r\n":"a secre\r\n3\r\nt"}\r\n0\r\n\r\n'
-    told = Redaction(bytes(16)).redact(
+    redacted_exchange = Redaction(bytes(16)).redact(
         RecordedExchange("POST", "/", answer=tuple(SentAction(RawWrite(bytes([b]))) for b in whole))
     )
-    data = b"".join(sent.action.data for sent in told.answer if not isinstance(sent.action, Start))
+    data = b"".join(sent.action.data for sent in redacted_exchange.answer if not isinstance(sent.action, Start))
     assert data == whole.replace(b"a secre", b"redacte").replace(b'3\r\nt"', b'3\r\nd"').replace(b" me", b"red")

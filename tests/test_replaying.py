@@ -26,10 +26,8 @@ EVENTS = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
 KEPT = Redaction(bytes(16), contents=True)
 
 
-def recorded(
-    app: App, *flows: Runnable[Any, Any], redaction: Redaction = KEPT, clock: Clock | None = None
-) -> Recording:
-    """What comes of these flows, in memory."""
+def record(app: App, *flows: Runnable[Any, Any], redaction: Redaction = KEPT, clock: Clock | None = None) -> Recording:
+    """Run flows in memory, and return their recording."""
     kept: list[RecordedExchange] = []
     clock = clock or Clock()
     noting = Recorder(app, lambda exchange: kept.append(redaction.redact(exchange)), clock)
@@ -55,7 +53,7 @@ def test_an_app_does_the_same_while_it_is_recorded() -> None:
     assert str(one.error) == str(two.error)
 
 
-def test_a_handler_that_is_stopped_is_noted_and_gives_back_what_it_holds() -> None:
+def test_a_stopped_handler_is_recorded_and_closed() -> None:
     kept: list[RecordedExchange] = []
     with counting(streams(EVENTS[0])) as (app, at_work):
         handler = Recorder(app, kept.append, Clock())(Request("POST", "/x"))
@@ -66,7 +64,7 @@ def test_a_handler_that_is_stopped_is_noted_and_gives_back_what_it_holds() -> No
     assert [(one.body, one.whole, one.answer, one.ending) for one in kept] == [(b"half", False, (), Ending.LEFT)]
 
 
-def test_a_client_that_leaves_with_all_of_the_answer_has_not_left() -> None:
+def test_a_client_that_leaves_after_the_whole_response_is_recorded_as_complete() -> None:
     kept: list[RecordedExchange] = []
     handler = Recorder(json(b"{}"), kept.append, Clock())(Request("POST", "/x"))
     actions = [type(next(handler)).__name__, type(handler.send(b"")).__name__]
@@ -78,7 +76,7 @@ def test_a_client_that_leaves_with_all_of_the_answer_has_not_left() -> None:
     assert [one.ending for one in kept] == [Ending.LEFT, Ending.COMPLETE]
 
 
-def test_an_app_that_fails_was_cut() -> None:
+def test_an_exception_of_the_app_is_recorded_as_a_cut() -> None:
     def broken(request: Request) -> Handler:
         yield Read()
         raise RuntimeError("broken")
@@ -89,14 +87,14 @@ def test_an_app_that_fails_was_cut() -> None:
     assert [one.ending for one in kept] == [Ending.CUT]
 
 
-def test_the_time_between_pieces_is_noted() -> None:
+def test_the_time_between_pieces_is_recorded() -> None:
     def slow(request: Request) -> Handler:
         yield from streams()(request)
         for event in EVENTS:
             yield Wait(1.5)
             yield Write(event)
 
-    found = recorded(slow, STORY)
+    found = record(slow, STORY)
     (exchange,) = found.exchanges
     assert [sent.after for sent in exchange.answer] == [0.0, 1.5, 1.5, 1.5]
     for as_recorded, took in ((True, 4.5), (False, 0.0)):
@@ -111,10 +109,10 @@ def test_the_time_between_pieces_is_noted() -> None:
 # ---- what is answered
 
 
-def test_equal_requests_are_answered_in_order_and_what_is_used_up_is_missed() -> None:
+def test_equal_requests_are_answered_in_order_until_they_are_used_up() -> None:
     said = iter([b'{"output":"one"}', b'{"output":"two"}'])
     ask = text.generate("Once", max_length=9).with_options(retry=NO_RETRY)
-    app = Replayer(recorded(lambda request: json(next(said))(request), ask, ask))
+    app = Replayer(record(lambda request: json(next(said))(request), ask, ask))
     assert [run_in_memory(ask, app).result.text for _ in range(2)] == ["one", "two"]
     assert isinstance(run_in_memory(ask, app).error, NotFoundError)
 
@@ -123,13 +121,13 @@ def test_of_requests_that_differ_only_in_contents_the_right_one_answers() -> Non
     prompts = ["The first", "The other"]
     said = iter([b'{"output":"one"}', b'{"output":"two"}'])
     flows = [text.generate(prompt, max_length=9).with_options(retry=NO_RETRY) for prompt in prompts]
-    app = Replayer(recorded(lambda request: json(next(said))(request), *flows))
+    app = Replayer(record(lambda request: json(next(said))(request), *flows))
     assert [run_in_memory(flow, app).result.text for flow in reversed(flows)] == ["two", "one"]
 
 
-def test_what_was_hidden_does_not_matter() -> None:
+def test_redacted_values_match_any_value() -> None:
     app = json(b'{"output":"one"}')
-    found = recorded(
+    found = record(
         app, with_token(AccessToken("secret-one"), text.generate("Then", max_length=9)), redaction=Redaction(b"")
     )
     now = text.generate("Something else altogether", max_length=9).with_options(retry=NO_RETRY)
@@ -138,8 +136,8 @@ def test_what_was_hidden_does_not_matter() -> None:
     assert isinstance(run_in_memory(other, Replayer(found)).error, NotFoundError)
 
 
-def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
-    found = recorded(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
+def test_an_unrecorded_request_is_404_with_the_next_recorded_one() -> None:
+    found = record(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
     app = Replayer(found)
     played = run_in_memory(account.get_information(), app)
     assert (
@@ -152,18 +150,18 @@ def test_what_is_not_in_the_recording_is_named_with_what_comes_next() -> None:
     assert "nothing in it is unused" in str(run_in_memory(account.get_information(), Replayer(Recording(()))).error)
 
 
-def test_a_request_that_the_server_did_not_read_is_found_without_its_body() -> None:
+def test_a_request_whose_body_was_not_read_matches_without_it() -> None:
     def refusing(request: Request) -> Handler:
         yield Start(Head(413, Headers.of(content_length="0")))
 
     ask = text.generate("Once", max_length=9).with_options(retry=NO_RETRY)
-    found = recorded(refusing, ask)
+    found = record(refusing, ask)
     assert [one.whole for one in found.exchanges] == [False]
     played = run_in_memory(ask, Replayer(found))
     assert getattr(played.error, "status", None) == 413
 
 
-def test_pieces_and_cuts_are_those_of_the_recording() -> None:
+def test_replayed_pieces_and_cuts_are_those_of_the_recording() -> None:
     head = Start(Head(200, Headers.of(content_type="text/event-stream")))
     sent = (SentAction(head), *(SentAction(Write(bytes([byte]))) for byte in EVENTS[0]))
     handler = Replayer(Recording((RecordedExchange("GET", "/", answer=sent, ending=Ending.CUT),)))(Request("GET", "/"))
@@ -194,7 +192,7 @@ def test_every_fault_is_tried() -> None:
     assert set(FAILING) == set(FAULTS)
 
 
-def told(outcome: Outcome) -> tuple[object, ...]:
+def describe_outcome(outcome: Outcome) -> tuple[object, ...]:
     error = outcome.error
     return outcome.events, outcome.result, type(error), getattr(error, "status", None), outcome.partial
 
@@ -203,7 +201,7 @@ def told(outcome: Outcome) -> tuple[object, ...]:
     "fault", [*FAILING.values(), "cut", "stall", "cut:at=0", "error:shape=broken", "error:shape=bare"]
 )
 @pytest.mark.parametrize("transport", ["memory", "asyncio", "httpx"])
-def test_a_fault_that_was_recorded_is_met_again(transport: str, fault: str) -> None:
+def test_recorded_faults_are_replayed(transport: str, fault: str) -> None:
     def pause() -> Any:
         yield Sleep(0.02, 0.02)
 
@@ -215,4 +213,4 @@ def test_a_fault_that_was_recorded_is_met_again(transport: str, fault: str) -> N
     noting = Recorder(failing, lambda exchange: kept.append(KEPT.redact(exchange)), Clock())
     then, *_ = all_on(transport, noting, [lambda: STORY, pause], session)
     now = all_on(transport, Replayer(Recording(tuple(kept), True)), [lambda: STORY], session)[0]
-    assert told(now) == told(then)
+    assert describe_outcome(now) == describe_outcome(then)

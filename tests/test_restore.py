@@ -38,7 +38,7 @@ from nai_proto.library import (
 )
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
-from tests.faults import FAULTS, lost, meeting, refused
+from tests.faults import FAULTS, inject_fault, lose_request, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -137,7 +137,7 @@ def test_an_object_of_an_unlisted_type_is_not_created_again() -> None:
     emulator, owner = an_emulator()
     with_a_preset(owner)
     backup = [*opened(emulator).items]
-    app = meeting(emulator, refused(404), 0, path="/user/objects/presets")
+    app = inject_fault(emulator, refuse_with(404), 0, path="/user/objects/presets")
     now = run_in_memory(open_library(EMAIL, PASSWORD), app).result
     assert [step.action for step in plan_restore(now, backup) if step.type == "presets"] == [RestoreAction.KEEP]
     only = run_in_memory(open_library(EMAIL, PASSWORD, types=("stories", "storycontent")), emulator).result
@@ -279,7 +279,7 @@ def test_nothing_more_is_tried_after_an_authentication_error() -> None:
     emulator, owner = an_emulator()
     backup = opened(emulator)
     owner.storage.clear(["stories", "storycontent"])
-    app = meeting(emulator, refused(401), *range(1, 99), method="PUT")
+    app = inject_fault(emulator, refuse_with(401), *range(1, 99), method="PUT")
     restored = run(restore(plan_restore(opened(emulator), backup.items), KEY), app).result
     outcomes = [each.saved.outcome for each in restored]
     assert outcomes == [SaveOutcome.CREATED, SaveOutcome.REFUSED, *[SaveOutcome.NOT_TRIED] * 4]
@@ -297,7 +297,7 @@ def test_a_second_restore_completes_one_that_was_interrupted_anywhere_without_du
     if keys_too:
         owner.storage.keystore = seal_keystore(Keystore(), KEY)
     steps = plan_restore(opened(emulator), backup.items)
-    run(restore(steps, KEY), meeting(emulator, FAULTS[name], number, path="/user/"))
+    run(restore(steps, KEY), inject_fault(emulator, FAULTS[name], number, path="/user/"))
     restore_into(emulator, [*backup.items])
     now = opened(emulator)
     assert whole(now)
@@ -358,7 +358,9 @@ def test_the_key_of_a_new_story_is_saved_first() -> None:
 @pytest.mark.parametrize("number", range(8))
 def test_an_interrupted_creation_leaves_no_object_without_a_key(number: int) -> None:
     emulator, _ = an_emulator()
-    played = run(create_story(CARD, CONTENT, KEY), meeting(emulator, lost, *range(number, 99), path="/user/"))
+    played = run(
+        create_story(CARD, CONTENT, KEY), inject_fault(emulator, lose_request, *range(number, 99), path="/user/")
+    )
     now = opened(emulator)
     assert now.failed == ()
     assert played.error is not None
@@ -396,7 +398,7 @@ def test_objects_are_deleted_singly_or_by_type() -> None:
 @pytest.mark.parametrize("status", [409, 401, 404, 500])
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_a_story_that_was_not_stored_completely_is_an_error(status: int, method: str) -> None:
-    app = meeting(an_emulator()[0], refused(status), *range(99), method=method, path="/user/objects")
+    app = inject_fault(an_emulator()[0], refuse_with(status), *range(99), method=method, path="/user/objects")
     played = run(create_story(CARD, CONTENT, KEY), app)
     assert played.error is not None
     if status == 409:

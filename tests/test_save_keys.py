@@ -38,7 +38,7 @@ from nai_proto.http import Request
 from nai_proto.library import KeystoreReplacement, SavedKeystore, save_keys
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
-from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
+from tests.faults import FAULTS, Fault, inject_fault, interleave, lose_request, lose_response, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in, with_token
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -200,7 +200,7 @@ def test_a_keystore_that_another_program_damaged_is_repaired() -> None:
 def test_after_any_single_failure_all_keys_are_saved_or_there_is_an_error(name: str, step: int) -> None:
     emulator, owner = an_emulator()
     before = dict(stored(owner))
-    played = save(meeting(emulator, FAULTS[name], step, path=PATH))
+    played = save(inject_fault(emulator, FAULTS[name], step, path=PATH))
     after = dict(stored(owner))
     assert after in (before, {**before, **KEYS})
     if played.error is None:
@@ -211,10 +211,10 @@ def test_after_any_single_failure_all_keys_are_saved_or_there_is_an_error(name: 
     assert dict(stored(owner)) == {**before, **KEYS}
 
 
-@pytest.mark.parametrize("fault", [refused(500), lost, unanswered], ids=["500", "lost", "unanswered"])
+@pytest.mark.parametrize("fault", [refuse_with(500), lose_request, lose_response], ids=["500", "lost", "unanswered"])
 def test_a_write_without_a_response_is_checked_by_reading(fault: Fault) -> None:
     emulator, owner = an_emulator()
-    played = save(meeting(emulator, fault, 0, 1, method="PUT"))
+    played = save(inject_fault(emulator, fault, 0, 1, method="PUT"))
     assert dict(played.result.keystore) == dict(stored(owner))
     assert A in stored(owner)
     assert owner.storage.keystore_index == 2  # written once, however often it was tried
@@ -222,7 +222,7 @@ def test_a_write_without_a_response_is_checked_by_reading(fault: Fault) -> None:
 
 def test_a_write_that_never_succeeds_ends_with_its_error() -> None:
     emulator, owner = an_emulator()
-    played = save(meeting(emulator, lost, *range(99), method="PUT"))
+    played = save(inject_fault(emulator, lose_request, *range(99), method="PUT"))
     assert isinstance(played.error, TransportError)
     assert requests_of(played).count(WRITE) == 7
     assert A not in stored(owner)
@@ -236,7 +236,7 @@ def test_writes_without_effect_are_a_protocol_error() -> None:
         yield from app(request)
         owner.storage.keystore, owner.storage.keystore_index = before
 
-    played = save(meeting(emulator, forgets, *range(99), method="PUT"))
+    played = save(inject_fault(emulator, forgets, *range(99), method="PUT"))
     assert isinstance(played.error, RemoteProtocolError)
     assert "7 times" in str(played.error)
 
@@ -251,7 +251,7 @@ def test_keys_of_a_concurrent_writer_are_merged() -> None:
         store_keystore(owner, stored(owner).with_key(B, b"B" * 32))
         yield from app(request)
 
-    played = save(meeting(emulator, intrudes, 0, method="PUT"))
+    played = save(inject_fault(emulator, intrudes, 0, method="PUT"))
     assert requests_of(played) == [READ, WRITE, READ, WRITE, READ]
     assert {A, B} < {*stored(owner)}
 
@@ -269,7 +269,9 @@ def test_a_keystore_without_a_change_index_is_read_again_before_and_after_the_wr
         yield from app(request)
         store_keystore(owner, before.with_key("late", bytes(32)))  # its writer had read before
 
-    played = save(meeting(meeting(emulator, intrudes, 1, method="GET", path=PATH), overwrites, 0, method="PUT"))
+    played = save(
+        inject_fault(inject_fault(emulator, intrudes, 1, method="GET", path=PATH), overwrites, 0, method="PUT")
+    )
     assert {A, B, "late"} < {*stored(owner)}
     assert played.result.writes == 2
 
@@ -279,17 +281,18 @@ def test_an_account_may_return_a_change_index_and_reject_one() -> None:
     bodies: list[bytes] = []
 
     def picky(app: App, request: Request) -> Handler:
-        handler = refused(400) if not bodies else (lambda app, request: app(request))
+        handler = refuse_with(400) if not bodies else (lambda app, request: app(request))
         bodies.append(request.body)
         return handler(app, request)
 
-    played = save(meeting(emulator, picky, *range(99), method="PUT"))
+    played = save(inject_fault(emulator, picky, *range(99), method="PUT"))
     assert played.error is None
     assert A in stored(owner)
     sent = [b"changeIndex" in request.body for request in played.requests if request.method == "PUT"]
     assert sent == [True, False]
     assert isinstance(
-        save(meeting(emulator, refused(400), *range(99), method="PUT"), {B: bytes(32)}).error, InvalidRequestError
+        save(inject_fault(emulator, refuse_with(400), *range(99), method="PUT"), {B: bytes(32)}).error,
+        InvalidRequestError,
     )
 
 
@@ -298,7 +301,7 @@ def editing(edits: list[tuple[dict[str, bytes], list[str]]]) -> list[Flow[Any, A
 
 
 def run_interleaved(emulator: Emulator, flows: list[Any], choices: Iterator[int]) -> list[Any]:
-    return run_in_memory(logged_in(interleaved(flows, choices)), emulator).result  # type: ignore[no-any-return]  # of any flows
+    return run_in_memory(logged_in(interleave(flows, choices)), emulator).result  # type: ignore[no-any-return]  # of any flows
 
 
 @settings(max_examples=50)

@@ -42,7 +42,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.library import Library, ObjectChange, SavedObject, SaveOutcome, open_library, save_objects, write_object
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
-from tests.faults import FAULTS, Fault, interleaved, lost, meeting, refused, unanswered
+from tests.faults import FAULTS, Fault, inject_fault, interleave, lose_request, lose_response, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -183,8 +183,8 @@ def test_nothing_more_is_tried_after_an_authentication_error() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
     changes = [with_title(card, "x") for card in cards(library)]
-    for fault, kind in ((refused(401), AuthenticationError), (lost, TransportError)):
-        played = save(meeting(emulator, fault, *range(1, 99), path="/user/objects"), changes, library.keystore)
+    for fault, kind in ((refuse_with(401), AuthenticationError), (lose_request, TransportError)):
+        played = save(inject_fault(emulator, fault, *range(1, 99), path="/user/objects"), changes, library.keystore)
         assert [saved.outcome for saved in played.result][2:] == [SaveOutcome.NOT_TRIED]
         assert isinstance(played.result[2].error, kind)
         changes = [with_title(saved.item, "y") for saved in played.result]
@@ -234,7 +234,7 @@ def test_one_of_several_concurrent_clients_wins_and_the_others_get_a_conflict(or
     library = opened(emulator)
     item = cards(library)[0]
     flows = [save_objects([with_title(item, f"{number}")], library.keystore) for number in range(3)]
-    ends = run_in_memory(logged_in(interleaved(flows, chain(order, cycle(range(3))))), emulator).result
+    ends = run_in_memory(logged_in(interleave(flows, chain(order, cycle(range(3))))), emulator).result
     outcomes = [end[0].outcome for end in ends]
     assert sorted(outcomes, key=str) == [SaveOutcome.CONFLICT, SaveOutcome.CONFLICT, SaveOutcome.UPDATED]
     winner = outcomes.index(SaveOutcome.UPDATED)
@@ -253,7 +253,7 @@ def test_after_any_single_failure_the_outcome_is_true(name: str, create: bool) -
     library = opened(emulator)
     item = cards(library)[0]
     item = new_object("stories", item.stored.meta or "", item.json(), library.keystore) if create else item
-    app = meeting(emulator, FAULTS[name], 0, method="PUT" if create else "PATCH", path=OBJECTS)
+    app = inject_fault(emulator, FAULTS[name], 0, method="PUT" if create else "PATCH", path=OBJECTS)
     saved = save(app, [with_title(item, "new")], library.keystore).result[0]
     titles = [open_object(each, library.keystore).json()["title"] for each in owner.storage.objects["stories"]]
     assert titles.count("new") == saved.outcome.ok
@@ -261,11 +261,11 @@ def test_after_any_single_failure_the_outcome_is_true(name: str, create: bool) -
     assert len(titles) == 3 + (create and saved.outcome.ok)
 
 
-@pytest.mark.parametrize("fault", [refused(500), lost, unanswered], ids=["500", "lost", "unanswered"])
+@pytest.mark.parametrize("fault", [refuse_with(500), lose_request, lose_response], ids=["500", "lost", "unanswered"])
 def test_an_update_without_a_response_is_checked_and_repeated(fault: Fault) -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
-    app = meeting(emulator, fault, 0, method="PATCH")
+    app = inject_fault(emulator, fault, 0, method="PATCH")
     saved = save(app, [with_title(cards(library)[0], "new")], library.keystore).result[0]
     assert saved.outcome is SaveOutcome.UPDATED
     assert saved.item.stored == owner.storage.objects["stories"][0]
@@ -277,11 +277,11 @@ def test_a_creation_is_sent_once() -> None:
     library = opened(emulator)
     new = new_object("stories", next(iter(library.keystore)), {}, library.keystore)
     for fault, outcome, kept in (
-        (unanswered, SaveOutcome.CREATED, 4),
-        (lost, SaveOutcome.UNKNOWN, 4),
-        (refused(500), SaveOutcome.UNKNOWN, 4),
+        (lose_response, SaveOutcome.CREATED, 4),
+        (lose_request, SaveOutcome.UNKNOWN, 4),
+        (refuse_with(500), SaveOutcome.UNKNOWN, 4),
     ):
-        app = meeting(emulator, fault, *range(99), method="PUT")
+        app = inject_fault(emulator, fault, *range(99), method="PUT")
         played = save(app, [ObjectChange(new)], library.keystore)
         assert (played.result[0].outcome, writes_of(played)) == (outcome, ["PUT"])
         assert len(owner.storage.objects["stories"]) == kept
@@ -290,7 +290,7 @@ def test_a_creation_is_sent_once() -> None:
 def test_a_write_that_cannot_be_checked_is_unknown() -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)
-    app = meeting(emulator, lost, *range(99), path=OBJECTS)
+    app = inject_fault(emulator, lose_request, *range(99), path=OBJECTS)
     for item in (cards(library)[0], new_object("stories", next(iter(library.keystore)), {}, library.keystore)):
         saved = save(app, [ObjectChange(item, {"title": "new"})], library.keystore).result[0]
         assert saved.outcome is SaveOutcome.UNKNOWN
@@ -307,7 +307,7 @@ def test_a_response_that_is_another_object_is_checked() -> None:
         yield Start(Head(200, Headers.of(content_type="application/json")))
         yield Write(b'{"id":"another","data":""}')
 
-    app = meeting(emulator, lies, *range(99), method="PATCH")
+    app = inject_fault(emulator, lies, *range(99), method="PATCH")
     saved = save(app, [with_title(cards(library)[0], "new")], library.keystore).result[0]
     assert saved.outcome is SaveOutcome.REFUSED
     assert isinstance(saved.error, RemoteProtocolError)

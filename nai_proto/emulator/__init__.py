@@ -16,3 +16,7 @@ from .openai.switches import OpenAISwitches
 from .switches import Switches
 
 __all__ = ["Account", "Emulator", "Mail", "MailKind", "OpenAISwitches", "RowChange", "Switches", "restrict_to_host"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -35,9 +35,9 @@ class StreamProgress:
 class Account:
     """One account of the emulator."""
 
-    email: str
-    key: AccessKey
-    persistent_token: PersistentToken
+    email: str = field(repr=False)
+    key: AccessKey = field(repr=False)
+    persistent_token: PersistentToken = field(repr=False)
     number: int
     "Counted from 1. It identifies the account, and never changes."
     storage: Storage
@@ -51,12 +51,12 @@ class Account:
 
     See docs/protocol/openai.md#74-concurrency-and-rate.
     """
-    streams: deque[StreamProgress] = field(default_factory=lambda: deque(maxlen=_KEPT_STREAMS), init=False)
+    streams: deque[StreamProgress] = field(default_factory=lambda: deque(maxlen=_KEPT_STREAMS), init=False, repr=False)
     """Its latest streams from the OpenAI-compatible endpoints, the newest last.
 
     See docs/protocol/openai.md#11-what-openais-python-client-sends-emulator-requirements.
     """
-    images: ImageCache = field(default_factory=ImageCache, init=False)
+    images: ImageCache = field(default_factory=ImageCache, init=False, repr=False)
     "Images that it sent with keys. See docs/protocol/image.md#31-transport."
 
     @property

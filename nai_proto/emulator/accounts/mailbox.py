@@ -31,7 +31,7 @@ class Mail:
     """A mail with a token."""
 
     kind: MailKind
-    email: str
+    email: str = field(repr=False)
     token: str = field(repr=False)
 
 

@@ -75,4 +75,4 @@ class ObjectCollection(Sequence[StoredObject]):
         return isinstance(other, Sequence) and [*self] == [*other]
 
     def __repr__(self) -> str:
-        return f"Collection({[*self]!r})"
+        return f"<ObjectCollection of {len(self)} objects>"

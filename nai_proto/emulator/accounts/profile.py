@@ -38,7 +38,7 @@ class Profile:
     """The profile of one account; every field may be set, and is recorded when it is. Times are UNIX seconds."""
 
     created_at: int = 0
-    email_hash: str = ""
+    email_hash: str = field(default="", repr=False)
     plaintext_email: str | None = field(default=None, repr=False)
     email_verified: bool = False
     letter_sent: bool = False

@@ -131,28 +131,28 @@ class AccountService:
         """Return the handlers by the names of the endpoint table."""
         return {
             "login": self._login,
-            "sso_google": self._google,
+            "sso_google": self._login_with_google,
             "register": self._register,
-            "change_access_key": self._change_key,
-            "create_persistent_token": self._create_persistent,
-            "resend_verification": self._resend,
-            "verify_email": self._verify,
+            "change_access_key": self._change_access_key,
+            "create_persistent_token": self._create_persistent_token,
+            "resend_verification": self._resend_verification,
+            "verify_email": self._verify_email,
             "request_recovery": self._request_recovery,
             "recover": self._recover,
             "request_deletion": self._request_deletion,
             "finish_deletion": self._finish_deletion,
-            "delete_account": self._delete,
-            "change_mailing_consent": self._mailing,
-            "put_consent": self._consent,
-            "osano_external_id": self._osano,
+            "delete_account": self._delete_account,
+            "change_mailing_consent": self._change_mailing_consent,
+            "put_consent": self._put_consent,
+            "osano_external_id": self._get_osano_id,
             "information": lambda context: _send_document(context, context.owner.profile.information()),
             "priority": lambda context: _send_document(context, context.owner.profile.priority()),
             "trial_status": lambda context: _send_document(context, context.owner.profile.trial_status()),
             "gift_keys": lambda context: _send_document(context, {"giftKeys": context.owner.profile.gift_keys}),
-            "subscription": self._subscription,
-            "user_data": self._user_data,
-            "bind_subscription": self._bind,
-            "change_subscription": self._change_plan,
+            "subscription": self._get_subscription,
+            "user_data": self._get_user_data,
+            "bind_subscription": self._bind_subscription,
+            "change_subscription": self._change_subscription,
             "get_settings": self._get_settings,
             "put_settings": self._put_settings,
         }
@@ -163,7 +163,7 @@ class AccountService:
         token = self._accounts.login(context.body(_Login).key)
         yield from _send_token(context, token.reveal())
 
-    def _google(self, context: RequestContext) -> Handler:
+    def _login_with_google(self, context: RequestContext) -> Handler:
         account = self._mailbox.google.get(context.body(_Google).idToken)
         if account is None:
             raise Refused(500, "Unknown identity")
@@ -191,7 +191,7 @@ class AccountService:
             self._send_verification(account, clear)
         yield from _send_token(context, self._accounts.issue_token(account).reveal())
 
-    def _change_key(self, context: RequestContext) -> Handler:
+    def _change_access_key(self, context: RequestContext) -> Handler:
         body, owner = context.body(_ChangeKey), context.owner
         if body.currentAccessKey != owner.key.reveal():
             raise Refused(401, "Access Key is incorrect.")
@@ -202,7 +202,7 @@ class AccountService:
             _change_email(owner, body.newEmail)
         yield from _send_token(context, token.reveal())
 
-    def _create_persistent(self, context: RequestContext) -> Handler:
+    def _create_persistent_token(self, context: RequestContext) -> Handler:
         token = self._accounts.create_persistent_token(context.owner, overwrite=context.body(_Overwrite).overwrite)
         yield from send_json(context.endpoint.status, {"token": token.reveal()})
 
@@ -212,7 +212,7 @@ class AccountService:
         account.profile.letter_sent = True
         self._mailbox.mail(MailKind.VERIFICATION, email, account, self._accounts.random_letters(_VERIFICATION_LENGTH))
 
-    def _resend(self, context: RequestContext) -> Handler:
+    def _resend_verification(self, context: RequestContext) -> Handler:
         email = context.body(_Email).email
         account = self._accounts.find(email_hash(email))
         if account is None:
@@ -222,7 +222,7 @@ class AccountService:
         self._send_verification(account, email)
         yield from send_empty(context.endpoint.status)
 
-    def _verify(self, context: RequestContext) -> Handler:
+    def _verify_email(self, context: RequestContext) -> Handler:
         token = context.body(_Verify).verificationToken
         self._mailbox.find(MailKind.VERIFICATION, token).profile.email_verified = True
         self._mailbox.discard(token)
@@ -252,35 +252,35 @@ class AccountService:
         yield from send_empty(context.endpoint.status)
 
     def _finish_deletion(self, context: RequestContext) -> Handler:
-        self._remove(self._mailbox.find(MailKind.DELETION, context.body(_Delete).deletionToken))
+        self._remove_account(self._mailbox.find(MailKind.DELETION, context.body(_Delete).deletionToken))
         yield from send_empty(context.endpoint.status)
 
-    def _delete(self, context: RequestContext) -> Handler:
-        self._remove(context.owner)
+    def _delete_account(self, context: RequestContext) -> Handler:
+        self._remove_account(context.owner)
         yield from send_empty(context.endpoint.status)
 
-    def _remove(self, account: Account) -> None:
+    def _remove_account(self, account: Account) -> None:
         self._accounts.remove(account)
         self._mailbox.forget(account)
 
     # ---- consent, data and settings
 
-    def _mailing(self, context: RequestContext) -> Handler:
+    def _change_mailing_consent(self, context: RequestContext) -> Handler:
         context.owner.profile.marketing = context.body(_Mailing).marketingConsent
         yield from send_empty(context.endpoint.status)
 
-    def _consent(self, context: RequestContext) -> Handler:
+    def _put_consent(self, context: RequestContext) -> Handler:
         context.body(_Consent)
         yield from send_empty(context.endpoint.status)
 
-    def _osano(self, context: RequestContext) -> Handler:
+    def _get_osano_id(self, context: RequestContext) -> Handler:
         digest = hashlib.sha256(context.owner.profile.email_hash.encode()).digest()
         yield from _send_document(context, {"externalOsanoId": urlsafe_b64encode(digest).rstrip(b"=").decode()})
 
-    def _subscription(self, context: RequestContext) -> Handler:
+    def _get_subscription(self, context: RequestContext) -> Handler:
         yield from _send_document(context, context.owner.profile.subscription(persistent=context.persistent))
 
-    def _user_data(self, context: RequestContext) -> Handler:
+    def _get_user_data(self, context: RequestContext) -> Handler:
         keystore = {"keystore": context.owner.storage.keystore}
         yield from _send_document(context, context.owner.profile.data(keystore, persistent=context.persistent))
 
@@ -295,11 +295,11 @@ class AccountService:
 
     # ---- the subscription
 
-    def _bind(self, context: RequestContext) -> Handler:
+    def _bind_subscription(self, context: RequestContext) -> Handler:
         body, profile = context.body(_Bind), context.owner.profile
         match body.paymentProcessor:
             case "giftkey":
-                self._bind_gift(profile, body)
+                self._bind_gift_key(profile, body)
             case "trial" if profile.trial:
                 raise Refused(409, "Trial is already activated")
             case "trial":
@@ -308,7 +308,7 @@ class AccountService:
                 raise Refused(400, "paymentProcessor must be one of the following values: giftkey, trial")
         yield from send_empty(context.endpoint.status)
 
-    def _bind_gift(self, profile: Profile, body: _Bind) -> None:
+    def _bind_gift_key(self, profile: Profile, body: _Bind) -> None:
         tier = self._mailbox.gift_keys.get(body.subscriptionId)
         if tier is None:
             raise Refused(404, "Subscription not found")
@@ -317,7 +317,7 @@ class AccountService:
         del self._mailbox.gift_keys[body.subscriptionId]
         profile.subscribe(tier, self._now())
 
-    def _change_plan(self, context: RequestContext) -> Handler:
+    def _change_subscription(self, context: RequestContext) -> Handler:
         plan, profile = context.body(_SubscriptionPlan, lax=not self._strict).newSubscriptionPlan, context.owner.profile
         if not profile.active:
             raise Refused(404, "Subscription not found")

@@ -35,3 +35,7 @@ __all__ = [
     "describe_faults",
     "parse_fault",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -32,3 +32,7 @@ __all__ = [
     "encode_exchange",
     "encode_header",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -121,7 +121,7 @@ class _RedactingMasks:
         self.request_contents: set[bytes] = set()
         "The contents of the current exchange's request, which error messages may quote."
 
-    def secret(self, value: bytes) -> bytes:
+    def mask_secret(self, value: bytes) -> bytes:
         if _MIN_LENGTH <= len(value) <= _MAX_LENGTH and value not in self._known:
             self._known[value] = None
             if len(self._known) > _MAX_SECRETS:
@@ -129,29 +129,29 @@ class _RedactingMasks:
             self._pattern = re.compile(b"|".join(map(re.escape, sorted(self._known, key=len, reverse=True))))
         return self._replace(value)
 
-    def content(self, value: bytes) -> bytes:
+    def mask_content(self, value: bytes) -> bytes:
         if self._contents:
-            return self.plain(value)
+            return self.mask_plain(value)
         if len(value) >= _MIN_LENGTH:
             self.request_contents.add(value)
         return _hide(value)
 
-    def name(self, value: bytes) -> bytes:
-        return self.plain(value) if self._contents else b"?" + self._replace(value)[1:]
+    def mask_name(self, value: bytes) -> bytes:
+        return self.mask_plain(value) if self._contents else b"?" + self._replace(value)[1:]
 
-    def field(self, value: bytes) -> bytes:
+    def mask_field(self, value: bytes) -> bytes:
         return value if value.isdigit() else _hide(value)
 
-    def plain(self, value: bytes) -> bytes:
-        value = PATTERNS.sub(lambda found: self.secret(found[0]), value)
+    def mask_plain(self, value: bytes) -> bytes:
+        value = PATTERNS.sub(lambda found: self.mask_secret(found[0]), value)
         return self._pattern.sub(lambda found: self._replace(found[0]), value)
 
-    def message(self, value: bytes) -> bytes:
+    def mask_message(self, value: bytes) -> bytes:
         for content in self.request_contents:
             value = _remove_quotations(value, content)
-        return self.plain(value)
+        return self.mask_plain(value)
 
-    def number(self, value: bytes) -> bytes:
+    def mask_number(self, value: bytes) -> bytes:
         if self._contents:
             return value
         return re.sub(rb"[1-9][0-9]*", lambda found: b"1" + b"0" * (len(found[0]) - 1), value)
@@ -217,27 +217,27 @@ class _ComparingMasks:
     def __init__(self, *, contents: bool) -> None:
         self._contents = contents
 
-    def secret(self, value: bytes) -> bytes:  # noqa: ARG002  all secrets are equal
+    def mask_secret(self, value: bytes) -> bytes:  # noqa: ARG002  all secrets are equal
         return b"*"
 
-    def content(self, value: bytes) -> bytes:
-        return self.plain(value) if self._contents else b"*"
+    def mask_content(self, value: bytes) -> bytes:
+        return self.mask_plain(value) if self._contents else b"*"
 
-    def name(self, value: bytes) -> bytes:
+    def mask_name(self, value: bytes) -> bytes:
         return value if self._contents else b"*"
 
-    def field(self, value: bytes) -> bytes:
+    def mask_field(self, value: bytes) -> bytes:
         return value
 
-    def plain(self, value: bytes) -> bytes:
+    def mask_plain(self, value: bytes) -> bytes:
         if not self._contents and (value == _fill(len(value)) or not value.strip(b"A")):
             return b"*"
         return PATTERNS.sub(b"*", value)
 
-    def message(self, value: bytes) -> bytes:
+    def mask_message(self, value: bytes) -> bytes:
         return value
 
-    def number(self, value: bytes) -> bytes:
+    def mask_number(self, value: bytes) -> bytes:
         return value if self._contents else b"0"
 
 

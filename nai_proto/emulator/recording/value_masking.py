@@ -26,31 +26,31 @@ __all__ = ["Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
 class Masks(Protocol):
     """Replaces values by their kind."""
 
-    def secret(self, value: bytes, /) -> bytes:
+    def mask_secret(self, value: bytes, /) -> bytes:
         """Mask a secret."""
         ...
 
-    def content(self, value: bytes, /) -> bytes:
+    def mask_content(self, value: bytes, /) -> bytes:
         """Mask a content: what people wrote or what was generated for them, sealed or not, and everything unknown."""
         ...
 
-    def name(self, value: bytes, /) -> bytes:
+    def mask_name(self, value: bytes, /) -> bytes:
         """Mask a JSON key that is no name of the protocol; it is not empty."""
         ...
 
-    def field(self, value: bytes, /) -> bytes:
+    def mask_field(self, value: bytes, /) -> bytes:
         """Mask the value of an unknown header field."""
         ...
 
-    def plain(self, value: bytes, /) -> bytes:
+    def mask_plain(self, value: bytes, /) -> bytes:
         """Mask the secrets in a harmless text."""
         ...
 
-    def message(self, value: bytes, /) -> bytes:
+    def mask_message(self, value: bytes, /) -> bytes:
         """Mask an error message."""
         ...
 
-    def number(self, value: bytes, /) -> bytes:
+    def mask_number(self, value: bytes, /) -> bytes:
         """Mask an integer in a list, which may be a token's id."""
         ...
 
@@ -62,11 +62,11 @@ def mask_field(name: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked value of a header field."""
     name = name.lower()
     if name in PLAIN_HEADERS:
-        return masks.plain(value)
+        return masks.mask_plain(value)
     if name not in SECRET_HEADERS:
-        return masks.field(value)
+        return masks.mask_field(value)
     scheme = _SCHEME.match(value)
-    return scheme[0] + masks.secret(value[scheme.end() :]) if scheme else masks.secret(value)
+    return scheme[0] + masks.mask_secret(value[scheme.end() :]) if scheme else masks.mask_secret(value)
 
 
 _SCHEME: Final = re.compile(rb"\s*(?:Basic|Bearer) +", re.IGNORECASE)
@@ -77,16 +77,16 @@ def mask_target(target: bytes, masks: Masks) -> bytes:
     path, mark, query = target.partition(b"?")
     pairs = (pair.partition(b"=") for pair in query.split(b"&"))
     shown = (name + equals + _mask_value(name, value, masks) for name, equals, value in pairs)
-    return masks.plain(path) + mark + b"&".join(shown)
+    return masks.mask_plain(path) + mark + b"&".join(shown)
 
 
 def _mask_value(key: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked text under a key."""
     if key in SECRET_KEYS:
-        return masks.secret(value)
+        return masks.mask_secret(value)
     if key in PLAIN_KEYS and HARMLESS.fullmatch(value):
-        return masks.plain(value)
-    return masks.number(value) if _NUMBER.fullmatch(value) else masks.content(value)
+        return masks.mask_plain(value)
+    return masks.mask_number(value) if _NUMBER.fullmatch(value) else masks.mask_content(value)
 
 
 # ---- bodies
@@ -106,8 +106,8 @@ def mask_body(data: bytes, content_type: str, masks: Masks, *, status: int | Non
     if "json" in content_type or data.lstrip()[:1] in (b"{", b"[", b'"'):
         return _LEXEME.sub(_Json(masks, response=status is not None), data)
     if status is not None and (status >= 400 or "html" in content_type):
-        return masks.message(data)
-    return data if len(data) <= _SHORT else masks.content(data)
+        return masks.mask_message(data)
+    return data if len(data) <= _SHORT else masks.mask_content(data)
 
 
 _SHORT: Final = 2
@@ -150,18 +150,18 @@ class _Json:
 
     def _name(self, name: bytes) -> bytes:
         of_map = bool(self._open) and self._open[-1][1] in MAPS and name not in NAMES_IN_MAPS
-        return name if not name or (_NAME.fullmatch(name) and not of_map) else self._masks.name(name)
+        return name if not name or (_NAME.fullmatch(name) and not of_map) else self._masks.mask_name(name)
 
     def _text(self, text: bytes) -> bytes:
         if self._response and self._key in MESSAGE_KEYS:
-            return self._masks.message(text)
+            return self._masks.mask_message(text)
         return _mask_value(self._key, text, self._masks)
 
     def _word(self, word: bytes) -> bytes:
         if _NUMBER.fullmatch(word):
             listed = bool(self._open) and self._open[-1][0] == b"[" and self._key not in PLAIN_KEYS
-            return self._masks.number(word) if listed and word.lstrip(b"-").isdigit() else word
-        return word if any(one.startswith(word) for one in _WORDS) else self._masks.content(word)
+            return self._masks.mask_number(word) if listed and word.lstrip(b"-").isdigit() else word
+        return word if any(one.startswith(word) for one in _WORDS) else self._masks.mask_content(word)
 
 
 _LINE: Final = re.compile(rb"[^\r\n]+")
@@ -179,13 +179,13 @@ class _Lines:
             return mask_body(line, "", self._masks, status=200)
         name, colon, value = line.partition(b":")
         if name not in _FIELDS:
-            return self._masks.content(line)
+            return self._masks.mask_content(line)
         if name == b"data":
             blank = value[: len(value) - len(value.lstrip())]
             data = value[len(blank) :]
             value = blank + (data if data == _DONE else mask_body(data, "", self._masks, status=200))
         else:
-            value = self._masks.plain(value) if HARMLESS.fullmatch(value) else self._masks.content(value)
+            value = self._masks.mask_plain(value) if HARMLESS.fullmatch(value) else self._masks.mask_content(value)
         return name + colon + value
 
 

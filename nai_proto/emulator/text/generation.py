@@ -224,7 +224,7 @@ class _GenerationState:
         """Return the distribution to draw from; None if no candidate is allowed."""
         banned = self._prepared.bans.after(self._text)
         left = self._apply_weights(expected, banned)
-        if required := self._required(expected, banned):
+        if required := self._required_tokens(expected, banned):
             left = left.only(required)
         may_end = len(self.output) + 1 >= self._prepared.settings.min_length
         opposing = None if self._opposing is None else self._model.distribution(self._opposing)
@@ -241,14 +241,14 @@ class _GenerationState:
         allowed = [(token, logit) for token, logit in logits.items() if token not in banned]
         return Distribution.from_logits(allowed or logits.items())
 
-    def _required(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int]:
+    def _required_tokens(self, expected: Distribution, banned: frozenset[int]) -> frozenset[int]:
         """Return the tokens of which one must come next, without banned ones if possible; empty if any may.
 
         If no possible first token begins with the cropped token, the cropped token itself is required. The rest of a
         biased sequence is not required if it is banned.
         """
         if self.output:
-            return self._biases.required() - banned if self._biases else _ANYTHING
+            return self._biases.required_tokens() - banned if self._biases else _ANYTHING
         valid, cropped = self._prepared.settings.valid_first_tokens, self._prepared.settings.cropped_token
         if cropped is None:
             return valid - banned or valid

@@ -97,7 +97,7 @@ class Biases:
             if token in logits or bias > 0:
                 logits[token] = logits.get(token, _UNEXPECTED) + bias
 
-    def required(self) -> frozenset[int]:
+    def required_tokens(self) -> frozenset[int]:
         """Return the tokens of which one must come next; empty if any may."""
         return frozenset(
             matcher.awaited
