@@ -142,12 +142,12 @@ def test_streams_give_the_whole_text() -> None:
         with client.completions.create(model=MODEL, prompt=ONCE, max_tokens=50, seed=1, stream=True) as stream:
             assert "".join(chunk.choices[0].text for chunk in stream if chunk.choices) == whole
 
-        told = client.chat.completions.create(model=MODEL, messages=ASK, seed=1).choices[0].message.content
+        content = client.chat.completions.create(model=MODEL, messages=ASK, seed=1).choices[0].message.content
         include: Any = {"include_usage": True}
         chunks = list(
             client.chat.completions.create(model=MODEL, messages=ASK, seed=1, stream=True, stream_options=include)
         )
-        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == told
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == content
         assert chunks[-1].choices == []
         assert chunks[-1].usage is not None
 

@@ -263,7 +263,7 @@ def test_a_bad_object_does_not_stop_the_others(type_: str, fields: Any, state: S
     assert result.failed[0].stored == bad
     assert len(result.stories) == 3
     assert sum(story.ok for story in result.stories) == 2
-    suspicion = Suspicion.ALTERED if state is S.NOT_AUTHENTIC else None
+    suspicion = Suspicion.DAMAGED if state is S.NOT_AUTHENTIC else None
     assert result.suspicion(result.failed[0]) is suspicion
 
 

@@ -255,7 +255,7 @@ def test_an_object_that_did_not_open_is_exported_sealed_with_the_reason() -> Non
         "state": "wrong key or altered",
         "category": "authentication failed",
         "problem": "object: the box does not open",
-        "suspicion": "altered",
+        "suspicion": "damaged",
         "object": {"id": "x", "type": "stories", "meta": "m1", "changeIndex": 7, "new": 1},
     }
     assert json.loads(files["sealed/shelf/untitled.json"])["object"] == {"type": "shelf", "data": 7}

@@ -227,10 +227,10 @@ def test_an_object_that_does_not_open_has_a_category_and_a_suspicion() -> None:
     damaged = item("storycontent", "y", "m3", None)
     (first, second) = check(library(closed, *SOUND, damaged)).findings
     assert (first.kind, first.id, first.category) == (K.NOT_OPENED, "x", "authentication failed")
-    assert (first.suspicion, second.suspicion, second.category) == (Suspicion.ALTERED, None, "bad base64")
+    assert (first.suspicion, second.suspicion, second.category) == (Suspicion.DAMAGED, None, "bad base64")
     assert first.sentence == (
         "It does not open: the box does not open (wrong key, or altered); other objects open, so probably this one "
-        "was altered."
+        "is damaged."
     )
     (only,) = check(library(closed)).of(K.NOT_OPENED)
     assert only.suspicion is Suspicion.WRONG_KEY

@@ -66,14 +66,14 @@ def build_legacy(**fields: Any) -> Story:
 
 def block(parent: int, start: int, end: int, text: str, **fields: Any) -> dict[str, Any]:
     data = {"data": text, "origin": "user"}
-    told: dict[str, Any] = {
+    fields_of_block: dict[str, Any] = {
         "nextBlock": [],
         "prevBlock": parent,
         "startIndex": start,
         "endIndex": end,
         "dataFragment": data,
     }
-    return {**told, "origin": "user", "removedFragments": [], "fragmentIndex": -1, "chain": False, **fields}
+    return {**fields_of_block, "origin": "user", "removedFragments": [], "fragmentIndex": -1, "chain": False, **fields}
 
 
 def update(at: int, inserted: str, deleted: str) -> Any:

@@ -294,13 +294,13 @@ def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_an_origin_and_a_kind_may_be_given_by_their_texts(legacy: bool) -> None:
-    told: list[tuple[object, object]] = []
+    results: list[tuple[object, object]] = []
     for origin in (Origin.AI, "ai"):
         made = Story.new("Swans", now=NOW, entropy=entropy, legacy=legacy)
         changed_by: Any = origin
         made.append("The lake.", now=NOW, origin=changed_by)
-        told.append((made.step, made.to_data(now=NOW)))
-    assert told[0] == told[1]
+        results.append((made.step, made.to_data(now=NOW)))
+    assert results[0] == results[1]
     any_kind: Any = "story"
     story().insert_sections(0, "a", now=NOW, kind=any_kind)
     with pytest.raises(InvalidRequestError, match=r"^origin is 'nobody', and takes one of user, ai, edit, "):

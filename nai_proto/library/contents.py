@@ -27,7 +27,7 @@ __all__ = ["Library", "ListedObject", "OpenedStory", "Suspicion", "iter_failures
 class Suspicion(enum.Enum):
     """The likely reason why an object does not open; the cipher cannot tell."""
 
-    ALTERED = "altered"
+    DAMAGED = "damaged"
     "Other objects opened with keys of the same keystore."
     WRONG_KEY = "wrong key"
     "No object opened."
@@ -124,7 +124,7 @@ class Library:
         if item.state is not OpenedState.NOT_AUTHENTIC:
             return None
         opened = any(other.ok and other.stored.type not in PLAIN_TYPES for other in self.items)
-        return Suspicion.ALTERED if opened else Suspicion.WRONG_KEY
+        return Suspicion.DAMAGED if opened else Suspicion.WRONG_KEY
 
 
 def link_stories(

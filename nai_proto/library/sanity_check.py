@@ -202,7 +202,7 @@ def _find_unopened(library: Library) -> Iterator[Finding]:
 
 _LIKELY_REASONS: Final = {
     None: "",
-    Suspicion.ALTERED: "; other objects open, so probably this one was altered",
+    Suspicion.DAMAGED: "; other objects open, so probably this one is damaged",
     Suspicion.WRONG_KEY: "; no object opens, so probably the keys are wrong",
 }
 

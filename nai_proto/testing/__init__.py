@@ -11,3 +11,7 @@ from .connection import Clock, MemoryConnection, cut
 from .play import FlowTrace, play, run_in_memory
 
 __all__ = ["Clock", "FlowTrace", "MemoryConnection", "cut", "play", "run_in_memory"]
+
+
+def __dir__() -> list[str]:
+    return __all__
