@@ -1,8 +1,8 @@
 """Base64, raw deflate and CRC-32, by the packages of the extra ``fast`` where they are installed, else by the standard
 library.
 
-What is read is the same either way, and so is base64 that is written. Deflate by ISA-L takes a fifth of the time and is a
-few per cent longer; whoever reads it inflates it to the same.
+Both read the same, and write the same base64. ISA-L deflates in a fifth of the time, to a few per cent more bytes, which
+inflate to the same.
 
 See docs/protocol/content.md#33-details-that-matter.
 """
@@ -33,18 +33,18 @@ _LEVEL: Final = 9
 
 
 def plain_decode(text: str) -> bytes:
-    """The bytes of base64. ValueError: not of its alphabet. Whether the length is right is for the caller to see."""
+    """Return the bytes of base64. ValueError: a character is not of its alphabet. The caller checks the length."""
     pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
     return b"".join(binascii.a2b_base64(piece, strict_mode=True) for piece in pieces)
 
 
 def plain_encode(data: bytes) -> str:
-    """Base64 with padding, without line ends."""
+    """Return base64 with padding, without line ends."""
     return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def plain_inflate(data: bytes | memoryview, most: int) -> tuple[bytes, bool, int]:
-    """At most so many bytes, whether that is all, and how many bytes follow the stream. ValueError: not raw deflate."""
+    """Return at most ``most`` bytes, whether that is all, and how many bytes follow. ValueError: not raw deflate."""
     stream = zlib.decompressobj(_RAW)
     try:
         payload = stream.decompress(data, most)
@@ -56,12 +56,12 @@ def plain_inflate(data: bytes | memoryview, most: int) -> tuple[bytes, bool, int
 
 
 def plain_deflate(payload: bytes) -> bytes:
-    """Raw deflate, as short as it gets."""
+    """Return raw deflate, as short as zlib makes it."""
     return zlib.compress(payload, _LEVEL, _RAW)
 
 
 def plain_crc32(data: bytes | memoryview) -> int:
-    """The checksum of ZIP and PNG."""
+    """Return the checksum of ZIP and PNG."""
     return zlib.crc32(data)
 
 

@@ -25,7 +25,7 @@ _SIZE: Final = 65_536
 def iter_json_chunks(
     decode: Callable[[bytes], T], brackets: bytes, text: bytes, start: int, mark: bytes
 ) -> Iterator[T]:
-    """The members of an array or object that reaches from before ``start`` to the last but one byte of ``text``.
+    """Yield the members of an array or object that reaches from before ``start`` to the last byte of ``text`` but one.
 
     Args:
         decode: takes a piece as an array or object of its own.

@@ -1,4 +1,4 @@
-"""Is what a story document holds a document? For a check of a whole library.
+"""A check whether a decoded story document is a whole story, for the check of a library.
 
 See:
     docs/protocol/content.md#7-the-document-field
@@ -21,7 +21,7 @@ See docs/protocol/content.md#71-wrappers.
 
 
 def find_document_problems(document: Value) -> list[str]:
-    """What keeps a document from being read as a whole story, in short sentences; none, if nothing does.
+    """Return what keeps a document from being read as a whole story, in short sentences; an empty list if nothing does.
 
     They hold no text of the story, but ids. A reader may still show the rest: it skips what is missing.
     Sections that `order` does not name are no problem, they are just not part of the story.

@@ -39,8 +39,9 @@ _MARKS: Final = {_MARK: "utf-8", bytes(8): "utf-8", b"UNICODE\0": "utf-16"}
 
 
 def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
-    """The texts by the names of their tags: ``DocumentName``, ``ImageDescription``, ``Software``, ``Artist``, ``Copyright``
-    and ``UserComment``.
+    """Return the texts by the names of their tags.
+
+    These are ``DocumentName``, ``ImageDescription``, ``Software``, ``Artist``, ``Copyright`` and ``UserComment``.
 
     Raises:
         LimitExceeded: it has more bytes than `Limits.picture_text`.
@@ -65,7 +66,7 @@ def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
 
 
 def write_exif(texts: Mapping[str, str]) -> bytes:
-    """EXIF with these texts by the names that `read_exif` has, in UTF-8; empty ones are left out.
+    """Return EXIF with these texts by the names that `read_exif` has, in UTF-8; empty ones are left out.
 
     Raises:
         InvalidRequestError: another name, or a text with NUL or a lone surrogate.
@@ -110,7 +111,7 @@ def _read_texts(data: bytes, order: str) -> dict[str, str]:
 
 
 def _iter_entries(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, bytes]]:
-    """Tag, type and bytes of the entries in a directory that may matter."""
+    """Yield tag, type and bytes of the entries in a directory that may matter."""
     (count,) = struct.unpack_from(order + "H", data, at)
     wanted = {*_TAGS, _CAMERA, _COMMENT}
     for place in range(at + 2, at + 2 + 12 * count, 12):
@@ -136,7 +137,7 @@ def _decode_comment(value: bytes, order: str) -> str:
 
 
 def _build_directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
-    """A directory that stands at ``at``, and behind it what does not fit into its entries."""
+    """Return a directory that stands at ``at``, and behind it what does not fit into its entries."""
     behind = at + 2 + 12 * len(entries) + 4
     head, tail = bytearray(len(entries).to_bytes(2, "little")), bytearray()
     for number, kind, value in entries:

@@ -50,7 +50,7 @@ class FrameSplitter:
         self._end = _HEAD  # where that ends, as far as is known
 
     def receive_data(self, data: bytes) -> list[bytes | bytearray]:
-        """The frames that these bytes complete, in order, each without its length; what is handed out is the caller's.
+        """Return the frames that these bytes complete, in order, each without its length. They belong to the caller.
 
         Args:
             data: the next bytes of the stream, cut anywhere. ``b""`` is not its end.
@@ -84,7 +84,7 @@ class FrameSplitter:
         return frames
 
     def receive_eof(self) -> None:
-        """The end of the stream.
+        """Take the end of the stream.
 
         Raises:
             Truncated: it is not the end of a frame.
@@ -99,7 +99,7 @@ class FrameSplitter:
             raise Truncated(f"image stream: it ended {len(self._open)} bytes into {size}")
 
     def _resume(self, data: bytes, frames: list[bytes | bytearray]) -> int:
-        """Takes what belongs to the unfinished frame; gives back where the rest begins."""
+        """Take what belongs to the unfinished frame; return where the rest begins."""
         opened, at = self._open, 0
         if len(opened) < _HEAD:
             at = _HEAD - len(opened)
@@ -117,7 +117,7 @@ class FrameSplitter:
         return upto
 
     def _frame_size(self, head: bytes | bytearray) -> int:
-        """The size of a frame with its head."""
+        """Return the size of a frame with its head."""
         size = int.from_bytes(head)
         if size > self._limit:
             raise LimitExceeded("frame", limit=self._limit, value=size)
@@ -139,7 +139,7 @@ class MessageDecoder(Generic[T]):
         self._decode = msgspec.msgpack.Decoder(type).decode
 
     def decode(self, data: bytes | bytearray, *, where: str) -> T:
-        """The message as a value of the type.
+        """Return the message as a value of the type.
 
         Raises:
             RemoteProtocolError: it is not msgpack, or not of the type. The message has ``where`` and what was expected,
@@ -165,7 +165,7 @@ class MessageDecoder(Generic[T]):
 
 
 def encode_frame(message: object) -> bytes:
-    """A message as a frame.
+    """Return a message as a frame.
 
     Args:
         message: a map to msgpack: a dict with texts for keys, a dataclass or a struct.

@@ -11,7 +11,7 @@ __all__ = ["read_jpeg_size"]
 
 
 def read_jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
-    """Width and height in pixels.
+    """Return width and height in pixels.
 
     Raises:
         Truncated: the file ends before it says so.

@@ -51,7 +51,7 @@ _TITLE: Final = re.compile(rb"<title[^<>]{0,99}>([^<]{1,480})", re.IGNORECASE)
 
 
 def encode_json(value: object) -> bytes:
-    """Compact JSON in UTF-8.
+    """Return compact JSON in UTF-8.
 
     Args:
         value: anything msgspec can encode: None, bool, int, finite float, str, lists, dicts, dataclasses, structs….
@@ -97,7 +97,9 @@ class JsonDecoder(Generic[T]):
             self._decode = lambda data: msgspec.convert(arrange(msgspec.json.decode(data)), type)
 
     def decode(self, data: bytes | bytearray, *, where: str, depth: int) -> T:
-        """The document as a value of the type. Keys that the type lacks are skipped; of a key's copies the last counts.
+        """Return the document as a value of the type.
+
+        Keys that the type lacks are skipped; of a key that comes twice the last counts.
 
         Args:
             data: the whole document in UTF-8.
@@ -149,7 +151,7 @@ def find_problem(
 
 
 def _find_syntax_problem(text: str) -> str:
-    """Where a text stops being JSON. The standard library's decoder says it by a number, msgspec in words only."""
+    """Return where a text stops being JSON. The standard library has a number for it, msgspec only words."""
     import json
 
     if not text.strip():
@@ -172,7 +174,7 @@ def _find_syntax_problem(text: str) -> str:
 
 
 def convert_document(document: object, type: type[T], *, where: str) -> T:  # noqa: A002
-    """A document that has been decoded, as a value of the type.
+    """Return a document that has been decoded, as a value of the type.
 
     Raises:
         RemoteProtocolError: it is not of the type. The message is that of `JsonDecoder.decode`.
@@ -196,7 +198,7 @@ _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 
 def service_error(data: bytes) -> StreamError | None:
-    """The error that an answer with a success status, or an event of a stream, may be.
+    """Return the error that an answer with a success status, or an event of a stream, may be.
 
     It is one if it is an object with an ``error`` other than null, or with both ``statusCode`` and ``message``. The error
     is to be raised by the caller, who knows what came before. Anything else, JSON or not, gives None.
@@ -223,7 +225,7 @@ def service_error(data: bytes) -> StreamError | None:
 
 
 def error_message(body: bytes, content_type: str) -> str | None:
-    """What a refusal's body says, as `excerpt` shows it; None when it is empty.
+    """Return what the body of an error response says, as `excerpt` shows it; None when it is empty.
 
     Of JSON the first text among the ``error`` object's message, ``message``, ``error`` and ``detail``; lists are joined and
     objects looked into. Something may follow the JSON. Of a page of HTML its title. Of anything else the
@@ -253,7 +255,7 @@ def error_message(body: bytes, content_type: str) -> str | None:
 
 
 def _parse_first_object(text: str) -> object:
-    """The JSON object that a text begins with; None if with none."""
+    """Return the JSON object that a text begins with; None if with none."""
     from json import JSONDecoder  # msgspec reads whole texts only
 
     try:
@@ -263,7 +265,7 @@ def _parse_first_object(text: str) -> object:
 
 
 def _find_message(answer: dict[str, Any]) -> str:
-    """The first text in the order of docs/protocol/openai.md#91-bodies, or ``""``."""
+    """Return the first text in the order of docs/protocol/openai.md#91-bodies, or ``""``."""
     error = answer.get("error")
     for place in (_to_object(error).get("message"), answer.get("message"), error, answer.get("detail")):
         if text := _to_text(place):
@@ -272,7 +274,7 @@ def _find_message(answer: dict[str, Any]) -> str:
 
 
 def _to_text(value: object, levels: int = 4) -> str:
-    """The text that a value is or holds, or ``""``."""
+    """Return the text that a value is or holds, or ``""``."""
     if isinstance(value, str):
         return value.strip()
     if not levels:
@@ -286,12 +288,12 @@ def _to_text(value: object, levels: int = 4) -> str:
 
 
 def _to_object(value: object) -> dict[str, Any]:
-    """The value if it is a JSON object, else an empty one."""
+    """Return the value if it is a JSON object, else an empty one."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _is_finite(value: object) -> bool:
-    """Whether all numbers are, in a value that could be encoded."""
+    """Return whether all numbers are finite, in a value that could be encoded."""
     waiting: list[Any] = [msgspec.to_builtins(value, enc_hook=_nothing)]
     while waiting:
         item = waiting.pop()
@@ -306,11 +308,11 @@ def _is_finite(value: object) -> bool:
 
 
 def _nothing(_: object) -> None:
-    """Stands for what has no simpler form: JSON that is encoded already."""
+    """Stand for what has no simpler form: JSON that is encoded already."""
 
 
 def check_depth(data: bytes | bytearray, most: int) -> None:
-    """Raises LimitExceeded (``what`` is ``"JSON depth"``) for a document of more than ``most`` levels."""
+    """Raise LimitExceeded (``what`` is ``"JSON depth"``) for a document of more than ``most`` levels."""
     if len(data) > most and _count_up_to(data, b"[", most) + _count_up_to(data, b"{", most) > most:
         levels = _measure_depth(data)
         if levels > most:
@@ -318,7 +320,7 @@ def check_depth(data: bytes | bytearray, most: int) -> None:
 
 
 def _count_up_to(data: bytes | bytearray, mark: bytes, most: int) -> int:
-    """How often there is this byte, and no more than one above ``most``: long texts with few of it are passed in leaps."""
+    """Return how often a byte occurs, at most ``most`` + 1. Long texts with few of it are passed in leaps."""
     at = -1
     for found in range(most + 1):
         at = data.find(mark, at + 1)
@@ -328,7 +330,7 @@ def _count_up_to(data: bytes | bytearray, mark: bytes, most: int) -> int:
 
 
 def _measure_depth(data: bytes | bytearray) -> int:
-    """How deep arrays and objects are nested; of what is not JSON, some number. Linear, without a step per byte."""
+    """Return how deep arrays and objects are nested; of what is not JSON, some number. Linear, without a step per byte."""
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     quotes_and_steps = data.translate(_STEPS, _NO_STEPS).replace(b'""', b"")  # nearly all texts hold no brackets

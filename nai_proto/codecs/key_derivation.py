@@ -34,7 +34,7 @@ _ENCRYPTION_SIZE: Final = 128
 
 
 def access_key(email: str, password: Password | str, *, utf16: bool = False) -> AccessKey:
-    """The key that `POST /user/login` takes instead of the password.
+    """Return the key that `POST /user/login` takes instead of the password.
 
     Args:
         email: as the account was registered. Case matters; a refused login is worth a try in lower case.
@@ -50,7 +50,7 @@ def access_key(email: str, password: Password | str, *, utf16: bool = False) -> 
 
 
 def encryption_key(email: str, password: Password | str, *, utf16: bool = False) -> EncryptionKey:
-    """The key that opens the account's keystore.
+    """Return the key that opens the account's keystore.
 
     Args and Raises are those of `access_key`.
     """
@@ -60,7 +60,7 @@ def encryption_key(email: str, password: Password | str, *, utf16: bool = False)
 
 
 def email_hash(email: str) -> str:
-    """The e-mail as a registration sends it: SHA-256 in 64 hexadecimal digits.
+    """Return the e-mail as a registration sends it: SHA-256 in 64 hexadecimal digits.
 
     Raises:
         InvalidRequestError: it holds a lone surrogate.

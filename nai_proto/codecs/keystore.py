@@ -94,7 +94,7 @@ class Keystore(Mapping[str, bytes]):
         return tuple(meta for meta, key in self.keys_by_meta.items() if len(key) != KEY_SIZE)
 
     def with_key(self, meta: str, key: bytes) -> Keystore:
-        """This keystore with one more key, behind the others.
+        """Return this keystore with one more key, behind the others.
 
         Raises:
             InvalidRequestError: the key has not 32 bytes.
@@ -107,7 +107,7 @@ class Keystore(Mapping[str, bytes]):
         return self.with_keys({meta: key})
 
     def create_key(self, entropy: Entropy = system_entropy) -> tuple[str, Keystore]:
-        """A new meta, and this keystore with a new key under it.
+        """Return a new meta, and this keystore with a new key under it.
 
         Args:
             entropy: draws both.
@@ -116,7 +116,7 @@ class Keystore(Mapping[str, bytes]):
         return meta, self.with_key(meta, draw_bytes(entropy, KEY_SIZE))
 
     def with_keys(self, other: Mapping[str, bytes]) -> Keystore:
-        """This keystore and, behind its keys, those that only ``other`` has, whatever their size.
+        """Return this keystore with, behind its keys, those that only ``other`` has, whatever their size.
 
         Raises:
             KeyConflict: the two have different keys for the same meta.
@@ -128,7 +128,7 @@ class Keystore(Mapping[str, bytes]):
         return replace(self, keys_by_meta={**self.keys_by_meta, **{meta: bytes(key) for meta, key in other.items()}})
 
     def without_keys(self, metas: Collection[str]) -> Keystore:
-        """This keystore without some of its keys. What they sealed can never be opened again."""
+        """Return this keystore without some of its keys. What they sealed can never be opened again."""
         CONTAINER.check(metas, "metas", "a list of str")
         return replace(self, keys_by_meta={meta: key for meta, key in self.items() if meta not in metas})
 
@@ -142,7 +142,7 @@ def _check_keys(keys: Mapping[str, bytes], name: str) -> None:
 
 
 def _format_uuid(drawn: bytes) -> str:
-    """A UUID of version 4 (RFC 9562 §5.4), which metas are."""
+    """Return a UUID of version 4 (RFC 9562 §5.4), which metas are."""
     number = int.from_bytes(drawn) & ~(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48
     digits = f"{number:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
@@ -167,7 +167,7 @@ def open_keystore(
     repair: bool = False,
     limits: Limits = Limits(),
 ) -> Keystore:
-    """The keys that an account has stored.
+    """Return the keys that an account has stored.
 
     See docs/protocol/content.md#24-known-faults-in-existing-code.
 
@@ -215,7 +215,7 @@ def open_keystore(
 
 
 def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = system_entropy) -> str:
-    """The keystore as ``PUT /user/keystore`` takes it, under a fresh nonce.
+    """Return the keystore as ``PUT /user/keystore`` takes it, under a fresh nonce.
 
     Args:
         keystore: what to seal. Of keys and fields nothing is left out.
@@ -242,7 +242,7 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = sys
 
 
 def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | None, dict[str, bytes]]:
-    """Version, nonce, box (None for the empty text) and, if there is anything unusual, all fields in their order."""
+    """Return version, nonce, box (None for the empty text) and, if anything is unusual, all fields in their order."""
     usual = decode_or_none(_read_usual_envelope, data)
     if usual is not None:
         return usual
@@ -274,7 +274,7 @@ def _check_nonce(nonce: bytes) -> bytes:
 
 
 def _read_inner(data: bytes, limits: Limits) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The keys and, if there is anything unusual, all fields in their order."""
+    """Return the keys and, if there is anything unusual, all fields in their order."""
     usual = decode_or_none(_read_usual_inner, data)
     if usual is not None:
         return usual, {}
@@ -294,12 +294,12 @@ def _read_usual_inner(data: bytes) -> dict[str, bytes] | None:
 
 
 def _fields_if_unusual(fields: dict[str, bytes], *usual: str) -> dict[str, bytes]:
-    """The fields, if they are not just the usual ones in their order."""
+    """Return the fields, if they are not just the usual ones in their order."""
     return {} if tuple(fields) == usual else fields
 
 
 def _read_key(value: bytes) -> bytes:
-    """A key as a list of numbers, or in the two other forms that were met.
+    """Return a key as a list of numbers, or in the two other forms that were met.
 
     See docs/protocol/content.md#21-bytes.
     """
@@ -313,7 +313,7 @@ def _read_key(value: bytes) -> bytes:
 
 
 def _read_fields(data: bytes, category: str, limits: Limits) -> dict[str, bytes]:
-    """The fields of a JSON object, each as JSON."""
+    """Return the fields of a JSON object, each as JSON."""
     check_depth(data, limits.json_depth)
     fields = decode_or_none(_FIELDS.decode, data)
     if fields is None or not is_utf8(data):
@@ -322,7 +322,7 @@ def _read_fields(data: bytes, category: str, limits: Limits) -> dict[str, bytes]
 
 
 def _to_bytes(numbers: object) -> bytes:
-    """Bytes from a list of integers."""
+    """Return bytes from a list of integers."""
     if isinstance(numbers, list):
         try:
             return bytes(cast("list[int]", numbers))
@@ -332,5 +332,5 @@ def _to_bytes(numbers: object) -> bytes:
 
 
 def _join_fields(fields: Mapping[str, bytes]) -> bytes:
-    """A JSON object of fields that are JSON."""
+    """Return a JSON object of fields that are JSON."""
     return b"{%b}" % b",".join(write_json(name) + b":" + value for name, value in fields.items())

@@ -19,7 +19,7 @@ __all__ = ["derive_module_id", "seal_module"]
 
 
 def derive_module_id(model: str, data: str) -> str:
-    """``model:hex:hex``, which a request has as its ``prefix``. One third-party tool is the source for it.
+    """Return ``model:hex:hex``, the ``prefix`` of a request. The one source for it is a third-party tool.
 
     Args:
         model: id of the model that the module was trained for.
@@ -31,7 +31,7 @@ def derive_module_id(model: str, data: str) -> str:
 
 
 def seal_module(data: str) -> str:
-    """What the service keeps of the module under its id: base64 of nonce and box."""
+    """Return what the service keeps of the module under its id: base64 of nonce and box."""
     return to_base64(_sealed(data)[0])
 
 

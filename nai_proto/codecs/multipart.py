@@ -37,7 +37,7 @@ _PARAMETER: Final = re.compile(r';\s*(name|filename)="([^"]*)"', re.IGNORECASE)
 
 
 def encode(parts: Sequence[FormPart]) -> tuple[str, bytes]:
-    """The content type, which has the boundary, and the body.
+    """Return the content type, which has the boundary, and the body.
 
     Raises:
         InvalidRequestError: a name or a type cannot stand in a part's head.
@@ -64,7 +64,7 @@ def encode(parts: Sequence[FormPart]) -> tuple[str, bytes]:
 
 
 def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[FormPart]:
-    """The parts of a form.
+    """Return the parts of a form.
 
     Args:
         content_type: the whole header field, which has the boundary.

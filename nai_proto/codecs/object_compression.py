@@ -29,32 +29,32 @@ _FREE: Final = 1_048_576
 
 
 def pack(payload: bytes, compressed: bool) -> bytes:
-    """The stored form of a payload that is not encrypted: as it is, or the mark and its deflate."""
+    """Return the stored form of a payload that is not encrypted: as it is, or the mark and its deflate."""
     payload = BYTES.convert(payload, "payload")
     return MARK + deflate(payload) if compressed else payload
 
 
 def unpack(data: bytes, limits: Limits = Limits()) -> tuple[bytes, bool]:
-    """The payload, and whether it was compressed. Raises what `inflate` raises."""
+    """Return the payload, and whether it was compressed. Raises what `inflate` raises."""
     LIMITS.check(limits, "limits")
     payload, compressed = split_mark(data)
     return (inflate(payload, limits) if compressed else payload), compressed
 
 
 def split_mark(data: bytes) -> tuple[bytes, bool]:
-    """What follows the mark, and whether there was one."""
+    """Return what follows the mark, and whether there was one."""
     data = BYTES.convert(data, "data")
     return (data[len(MARK) :], True) if data.startswith(MARK) else (data, False)
 
 
 def deflate(payload: bytes) -> bytes:
-    """Raw deflate."""
+    """Return raw deflate of a payload."""
     payload = BYTES.convert(payload, "payload")
     return accelerators.deflate(payload)
 
 
 def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
-    """What a whole stream of raw deflate holds; of one that holds too much, no more than one byte beyond the limit.
+    """Return what a whole stream of raw deflate holds. At most one byte beyond the limit is inflated.
 
     Raises:
         Damaged: it is no such stream, or is cut short, or bytes follow its end (category ``bad deflate``).

@@ -1,6 +1,6 @@
-"""What a picture says of how it was made: one value, whichever place of the file holds it.
+"""The metadata of a picture: how it was made, as one value, whichever place of the file holds it.
 
-A picture of the service says it up to twice: in text chunks (PNG) or EXIF (WebP), and in the lowest bits of alpha, which
+A picture of the service has it up to twice: in text chunks (PNG) or EXIF (WebP), and in the lowest bits of alpha, which
 outlive what many websites do to text. All copies are dictionaries of texts, and so is `Metadata`: nothing that was read is
 lost when it is written, be it known or not.
 
@@ -78,7 +78,9 @@ class Metadata:
         seconds: float | None = None,
         title: str = "AI generated image",
     ) -> Metadata:
-        """As the service writes it, its keys in the order of docs/protocol/image.md#81-png-text; None leaves one out.
+        """Return metadata as the service writes it, with keys in the order of docs/protocol/image.md#81-png-text.
+
+        A text that is None is left out.
 
         Raises:
             InvalidRequestError: the comment has no form in JSON.
@@ -135,7 +137,7 @@ class Metadata:
         return None if said is None else float(said[0])
 
     def parameters(self, limits: Limits = Limits()) -> dict[str, Any]:
-        """What the comment holds; empty if there is none.
+        """Return what the comment holds; an empty dict if there is none.
 
         Raises:
             LimitExceeded: it is nested deeper than `Limits.json_depth`.
@@ -145,13 +147,15 @@ class Metadata:
         return _parse_object(self.comment, limits, "its comment") if self.comment is not None else {}
 
     def with_signature(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
-        """The same with a signature in its comment. Arguments and errors as `sign` has them."""
+        """Return the same with a signature in its comment. Takes and raises what `sign` does."""
         return Metadata({**self.texts, "Comment": sign(pixels, self.comment or "{}", seed, alpha=alpha)}, self.place)
 
 
 def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
-    """What a PNG or WebP says: by the first place that has something of the service's, else by the first that has any text;
-    None if none has. Alpha is unpacked only if the text around the pixels does not do, and of a WebP only without losses.
+    """Return what a PNG or WebP says of how it was made, None if it says nothing.
+
+    The first place counts that has a keyword of the service's, else the first that has any text. Alpha is unpacked only if
+    the text around the pixels has none of the service's, and of a WebP only without losses.
 
     Raises:
         MissingExtra: alpha has to be unpacked by Pillow, which is not installed.
@@ -167,7 +171,7 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
 
 
 def read_copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
-    """What each place says, for whoever trusts one more than another. Raises what `read_metadata` raises."""
+    """Return what each place says, text around the pixels first. Raises what `read_metadata` raises."""
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
     return [
@@ -176,7 +180,7 @@ def read_copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
 
 
 def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
-    """What alpha says, for pictures that others unpack; None if it says nothing.
+    """Return what alpha says, for pixels that were decoded elsewhere; None if it says nothing.
 
     Raises:
         LimitExceeded: it is larger than ``limits`` allow.
@@ -190,7 +194,7 @@ def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | 
 
 
 def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) -> bytes:
-    """The same PNG or WebP with this instead of its own text. A copy in alpha stays what it was.
+    """Return the same PNG or WebP with this in place of its own text. A copy in alpha stays as it is.
 
     Raises:
         InvalidRequestError: a text has no form there.
@@ -207,7 +211,7 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
 def write_picture(
     pixels: Pixels, metadata: Metadata, *, transparent: bool = False, image_format: Literal["png", "webp"] = "png"
 ) -> bytes:
-    """A file as the service makes them: RGBA, with the text around the pixels and, if it fits, in alpha.
+    """Return a file as the service makes them: RGBA, with the text around the pixels and, if it fits, in alpha.
 
     See:
         docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel
@@ -241,7 +245,7 @@ def write_picture(
 
 
 def _read_surrounding_text(data: bytes, limits: Limits) -> Metadata | None:
-    """What stands around the pixels."""
+    """Return what stands around the pixels."""
     if data.startswith(SIGNATURE):
         texts, place = read_png_text(data, limits), Place.TEXT
     elif is_webp(data):
@@ -252,7 +256,7 @@ def _read_surrounding_text(data: bytes, limits: Limits) -> Metadata | None:
 
 
 def _read_alpha_copy(data: bytes, limits: Limits) -> Metadata | None:
-    """What stands in the pixels, if they are of a form that can hold it."""
+    """Return what stands in alpha, if the pixels are of a form that can hold it."""
     if is_webp(data):
         fits = find_lossless(data, limits) is not None
     else:
@@ -263,7 +267,7 @@ def _read_alpha_copy(data: bytes, limits: Limits) -> Metadata | None:
 
 
 def _texts_from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
-    """The texts of EXIF; a comment that is no JSON, as other programs write it, is one of them."""
+    """Return the texts of EXIF; a comment that is no JSON, as other programs write it, is one of them."""
     texts = {_TAGS.get(tag, tag): text for tag, text in tags.items() if tag not in ("Software", _COMMENT)}
     if "Software" in tags:
         texts["Source"] = tags["Software"]
@@ -280,7 +284,7 @@ def _texts_from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
 
 
 def _tags_from_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """The texts as tags of EXIF: what has none of its own is in the comment."""
+    """Return the texts as tags of EXIF: what has none of its own is in the comment."""
     tags = {tag: texts[keyword] for tag, keyword in _TAGS.items() if texts.get(keyword)}
     tags |= {tag: texts[tag] for tag in _OTHER_TAGS if texts.get(tag)}
     if texts.get("Source"):
@@ -302,7 +306,7 @@ def _parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, An
 
 
 def _to_text(value: object) -> str:
-    """A text of a copy; what should be one and is not, as JSON."""
+    """Return a text of a copy; what should be one and is not, as JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 

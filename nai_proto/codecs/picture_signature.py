@@ -38,7 +38,7 @@ _NO_BIT: Final = bytes(byte & 0xFE for byte in range(256))
 
 
 def public_key(seed: bytes) -> bytes:
-    """The key that verifies what this seed of 32 bytes signs."""
+    """Return the key that verifies what this seed of 32 bytes signs."""
     seed = BYTES.convert(seed, "seed")
     if len(seed) != _KEY:
         raise InvalidRequestError(f"a seed has {_KEY} bytes", parameter="seed")
@@ -51,7 +51,7 @@ TEST_VERIFY_KEY: Final = public_key(TEST_SEED)
 
 
 def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool = False) -> str:
-    """The comment with its ``signed_hash`` as the last key.
+    """Return the comment with its ``signed_hash`` as the last key.
 
     See docs/protocol/image.md#84-signature.
 
@@ -81,7 +81,7 @@ def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool =
 
 
 def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
-    """Does the comment hold a signature of itself and these pixels, by the owner of this public key?
+    """Return whether the comment holds a signature of itself and these pixels, by the owner of this public key.
 
     Both rules are tried: colours alone, and colours with alpha. False also if there is no signature, or no JSON.
 
@@ -109,7 +109,7 @@ def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
 
 
 def _signed_pixels(pixels: Pixels, alpha: bool) -> bytes:
-    """The pixels' part of what is signed."""
+    """Return the pixels' part of what is signed."""
     if not alpha or pixels.alpha is None:
         return pixels.rgb
     return pixels.with_alpha(pixels.alpha.data.translate(_NO_BIT)).data

@@ -69,7 +69,7 @@ class Pixels:
         return Plane(self.width, self.height, self.data[3::4]) if self.channels == 4 else None
 
     def with_alpha(self, alpha: bytes) -> Pixels:
-        """The same colours with this alpha."""
+        """Return the same colours with this alpha."""
         alpha = BYTES.convert(alpha, "alpha")
         if len(alpha) != self.area:
             raise InvalidRequestError(f"alpha has a byte for each of {self.area} pixels", parameter="alpha")

@@ -55,7 +55,7 @@ class PngHeader(NamedTuple):
 def iter_png_chunks(
     data: bytes | bytearray | memoryview, limits: Limits = Limits()
 ) -> Iterator[tuple[bytes, memoryview]]:
-    """Kind and content of every chunk, ``IHDR`` first and ``IEND`` last; contents are views.
+    """Return an iterator of kind and content of each chunk, ``IHDR`` first and ``IEND`` last; contents are views.
 
     Raises:
         Truncated: the file ends too early.
@@ -68,7 +68,7 @@ def iter_png_chunks(
 
 
 def read_png_header(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PngHeader:
-    """What the first chunk says, checked. Raises what `iter_png_chunks` raises."""
+    """Return what the first chunk says, checked. Raises what `iter_png_chunks` raises."""
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
     _, content, _ = next(_iter_placed_chunks(memoryview(data), limits))
@@ -76,7 +76,7 @@ def read_png_header(data: bytes | bytearray | memoryview, limits: Limits = Limit
 
 
 def build_png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk with its length and checksum.
+    """Return a chunk with its length and checksum.
 
     Raises:
         InvalidRequestError: it is larger than a chunk can be.
@@ -89,7 +89,7 @@ def build_png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def read_png_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
-    """The texts by keyword, in the file's order; of several with one keyword the first.
+    """Return the texts by keyword, in the file's order; of several with one keyword the first.
 
     Raises:
         LimitExceeded: they have more than `Limits.picture_text` bytes together when inflated.
@@ -108,7 +108,7 @@ def read_png_text(data: bytes | bytearray | memoryview, limits: Limits = Limits(
 
 
 def with_png_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
-    """The same file with these texts instead of its own, right after the header; all else stays byte for byte.
+    """Return the same file with these texts in place of its own, right after the header; all else stays byte for byte.
 
     A text is Latin-1 in a ``tEXt`` chunk, or UTF-8 in an uncompressed ``iTXt`` chunk if it has to be.
 
@@ -133,7 +133,7 @@ def with_png_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits
 
 
 def _iter_placed_chunks(data: memoryview, limits: Limits) -> Iterator[tuple[bytes, memoryview, int]]:
-    """Every chunk, and where it begins."""
+    """Yield each chunk, and where it begins."""
     if bytes(data[: len(SIGNATURE)]) != SIGNATURE:
         raise _damage_error("no PNG")
     at, first = len(SIGNATURE), True
@@ -170,7 +170,7 @@ def _parse_header(content: memoryview, limits: Limits) -> PngHeader:
 
 
 def _parse_text(kind: bytes, content: memoryview, left: int, limits: Limits) -> tuple[str, str, int]:
-    """Keyword and text of a chunk, and how much it counts."""
+    """Return keyword and text of a chunk, and how many bytes it counts."""
     if len(content) > left:
         raise _text_limit_error(len(content), left, limits)
     keyword, found, value = bytes(content).partition(b"\0")

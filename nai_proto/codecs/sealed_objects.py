@@ -81,7 +81,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_json(cls, document: object) -> StoredObject:
-        """An object from its JSON, whatever that is."""
+        """Return an object from its JSON, whatever that is."""
         left = dict(cast("dict[str, object]", document)) if isinstance(document, dict) else {}
         fields = {
             name: left.pop(name) for name, type_ in _FIELD_TYPES.items() if name in left and type(left[name]) in type_
@@ -147,7 +147,7 @@ class OpenedObject:
         return self.state is OpenedState.OPENED
 
     def json(self) -> dict[str, Any]:
-        """The content, decoded anew with each call: change it freely.
+        """Return the content, decoded anew with each call: change it freely.
 
         Raises:
             DecryptionFailed: the box did not open.
@@ -169,7 +169,7 @@ _STATES: Final = {
 
 
 def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits = Limits()) -> OpenedObject:
-    """Opens one object, or says in the result why not; types of `PLAIN_TYPES` need no key. Never raises."""
+    """Open one object, or say in the result why not; types of `PLAIN_TYPES` need no key. Never raises."""
     check_type(stored, StoredObject, "stored", "a StoredObject")
     MAPPING.check(keystore, "keystore", "a Keystore")
     LIMITS.check(limits, "limits")
@@ -187,13 +187,13 @@ def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Lim
 def open_objects(
     stored: Iterable[StoredObject], keystore: Mapping[str, bytes], limits: Limits = Limits()
 ) -> list[OpenedObject]:
-    """Opens each object for itself."""
+    """Open each object by itself."""
     found = list_items(stored, StoredObject, "stored", "a list of StoredObject")
     return [open_object(item, keystore, limits) for item in found]
 
 
 def replace_content(opened: OpenedObject, content: Mapping[str, object]) -> OpenedObject:
-    """The object with another content. What it holds already, spacing aside, keeps its plaintext byte for byte.
+    """Return the object with another content. Equal content, spacing aside, keeps its plaintext byte for byte.
 
     Raises:
         InvalidRequestError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
@@ -214,7 +214,7 @@ def seal_object(
     content: Mapping[str, object] | None = None,
     entropy: Entropy = system_entropy,
 ) -> str:
-    """The ``data`` of an object, sealed anew under a fresh nonce.
+    """Return the ``data`` of an object, sealed anew under a fresh nonce.
 
     Args:
         opened: what it was. If it did not open its text is given back as it is.
@@ -245,7 +245,7 @@ def seal_object(
 
 
 def _has_content(opened: OpenedObject, written: bytes) -> bool:
-    """Is this its content already, spacing aside? Compared as JSON: to Python 1, 1.0 and True are equal."""
+    """Return whether this is its content already, spacing aside. Compared as JSON: to Python 1, 1.0 and True are equal."""
     try:
         return write_json(opened.json()) == written
     except InvalidRequestError:  # a number beyond all floats can be read, but not be written
@@ -260,7 +260,7 @@ def new_object(
     *,
     compressed: bool = False,
 ) -> OpenedObject:
-    """An object that the service has not seen yet, as `seal_object` takes it.
+    """Return an object that the service has not seen yet, as `seal_object` takes it.
 
     Raises:
         InvalidRequestError: ``content`` is no JSON, or the keystore has no usable key for ``meta``.
@@ -276,7 +276,7 @@ def new_object(
 
 
 def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -> tuple[bytes, bool]:
-    """The checks in the order of docs/protocol/content.md#31-encrypted-types."""
+    """Check and open in the order of docs/protocol/content.md#31-encrypted-types."""
     plain = stored.type in PLAIN_TYPES
     if stored.data is None or (stored.meta is None and not plain):
         raise Damaged(f"object: no {'meta' if stored.meta is None and not plain else 'data'}", category="missing field")
@@ -301,7 +301,7 @@ def _seal(plaintext: bytes, key: bytes, compressed: bool, entropy: Entropy) -> s
 
 
 def _check_json(data: bytes, limits: Limits) -> None:
-    """UTF-8, JSON, an object."""
+    """Check for UTF-8, JSON, an object."""
     if not is_utf8(data):
         raise Damaged("object: not UTF-8", category="bad utf-8")
     check_depth(data, limits.json_depth)

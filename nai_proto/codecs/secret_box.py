@@ -1,7 +1,7 @@
-"""What everything sealed is made of: NaCl secret boxes (XSalsa20 with Poly1305), base64, and JSON as the website writes it.
+"""NaCl secret boxes (XSalsa20 with Poly1305) and what they are stored with: base64, and JSON as the website writes it.
 
-Each sealing draws a fresh nonce: two boxes under one nonce give away both texts. Where the bytes for it come
-from is an argument everywhere; its default stands here, and nowhere else.
+Each sealing draws a fresh nonce: two boxes under one nonce give away both texts. The source of its bytes is an argument
+everywhere; the default, `system_entropy`, is defined here only.
 
 See:
     docs/protocol/content.md#2-keystore
@@ -57,7 +57,7 @@ TAG_SIZE: Final = crypto_secretbox_MACBYTES
 
 
 def decode_or_none(decode: Callable[[bytes], T], data: bytes) -> T | None:
-    """What a decoder makes of this, or None. Its error, which holds the document, ends here."""
+    """Return what a decoder makes of this, or None. Its error, which may hold the document, goes no further."""
     try:
         return decode(data)
     except (ValueError, RecursionError):
@@ -65,6 +65,7 @@ def decode_or_none(decode: Callable[[bytes], T], data: bytes) -> T | None:
 
 
 def is_utf8(data: bytes) -> bool:
+    """Return whether the bytes are UTF-8."""
     data = BYTES.convert(data, "data")
     try:
         data.decode()
@@ -74,6 +75,11 @@ def is_utf8(data: bytes) -> bool:
 
 
 def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
+    """Return what a secret box holds.
+
+    Raises:
+        DecryptionFailed: the key is another one, or the bytes were altered; begins with ``what``.
+    """
     try:
         return crypto_secretbox_open(box, nonce, key)
     except exceptions.CryptoError:
@@ -82,6 +88,11 @@ def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
 
 
 def draw_bytes(entropy: Entropy, size: int) -> bytes:
+    """Return ``size`` bytes from an entropy source.
+
+    Raises:
+        InvalidRequestError: it gives another number of bytes.
+    """
     FUNCTION.check(entropy, "entropy", "a function that draws so many bytes")
     drawn = entropy(size)
     check_type(drawn, bytes, "entropy", "a function that draws bytes")
@@ -91,12 +102,13 @@ def draw_bytes(entropy: Entropy, size: int) -> bytes:
 
 
 def to_base64(data: bytes) -> str:
+    """Return base64 with padding."""
     data = BYTES.convert(data, "data")
     return accelerators.encode(data)
 
 
 def from_base64(text: object, what: str, category: str = "bad base64") -> bytes:
-    """Strict: the standard alphabet, padded, and nothing else."""
+    """Return the bytes of base64. Strict: the standard alphabet, padded, and nothing else."""
     if isinstance(text, str):
         try:
             data = accelerators.decode(text)
@@ -108,7 +120,7 @@ def from_base64(text: object, what: str, category: str = "bad base64") -> bytes:
 
 
 def read_json(data: bytes) -> object:
-    """JSON in UTF-8 as JavaScript writes it: with whole numbers of any size, and lone surrogates.
+    """Read JSON in UTF-8 as JavaScript writes it: with whole numbers of any size, and lone surrogates.
 
     Raises:
         ValueError: it is none. The error holds the document, so `decode_or_none` it.
@@ -122,7 +134,7 @@ def _reject_constant(name: str) -> Never:
 
 
 def _parse_integer(digits: str) -> int | float:
-    """Python reads no integers of thousands of digits; to JavaScript they are floats in any case."""
+    """Parse an integer; one of thousands of digits, which Python refuses, is a float, as in JavaScript."""
     return int(digits) if len(digits) < _DIGITS else float(digits)
 
 
@@ -130,7 +142,7 @@ _DIGITS: Final = 640  # any Python reads so many
 
 
 def write_json(value: object, parameter: str = "value") -> bytes:
-    """Compact JSON in UTF-8 as the website writes it: nothing escaped but what has to be, lone surrogates among it.
+    """Return compact JSON in UTF-8 as the website writes it: only what has to be escaped is, lone surrogates among it.
 
     Raises:
         InvalidRequestError: there is no JSON for it. Names types, never values.

@@ -106,7 +106,7 @@ class _Machine(ABC, Generic[_E]):
         self._last_id = b""
 
     def receive_data(self, data: bytes) -> list[_E]:
-        """The events that these bytes complete, in order.
+        """Return the events that these bytes complete, in order.
 
         Args:
             data: the next bytes of the stream, cut anywhere. ``b""`` is not its end.
@@ -148,14 +148,14 @@ class _Machine(ABC, Generic[_E]):
 
     @abstractmethod
     def _build_event(self) -> _E:
-        """The event of the open block, at its blank line."""
+        """Return the event of the open block, at its blank line."""
 
     @abstractmethod
     def _match_usual_blocks(self, data: bytes, end: int) -> list[_E]:
-        """The events of ``data[:end]``, which ends at a blank line, if all its blocks are usual ones; else ``[]``."""
+        """Return the events of ``data[:end]``, which ends at a blank line, if all its blocks are usual ones; else ``[]``."""
 
     def _resume(self, data: bytes, events: list[_E]) -> bytes:
-        """Takes what may belong to an open line or block; gives back the rest."""
+        """Take what may belong to an open line or block; return the rest."""
         if self._closed:
             raise self._closed_error()
         if self._start:
@@ -174,7 +174,7 @@ class _Machine(ABC, Generic[_E]):
         return data[end:]
 
     def _parse_lines(self, data: bytes, events: list[_E]) -> None:
-        """The general way: any bytes in any state."""
+        """Parse any bytes in any state: the general way."""
         if self._skip_lf and data:
             self._skip_lf = False
             data = data.removeprefix(b"\n")
@@ -204,7 +204,7 @@ class _Machine(ABC, Generic[_E]):
                 self._check_size(size - len(b"data:") - self._tail.startswith(b"data: "))
 
     def _parse_field(self, line: bytes) -> None:
-        """One line that is not blank.
+        """Parse one line that is not blank.
 
         See:
             docs/protocol/sse.md#13-lines-to-fields
@@ -228,7 +228,7 @@ class _Machine(ABC, Generic[_E]):
             self._note_stray(line)
 
     def _end_block(self, events: list[_E]) -> None:
-        """The end of a block.
+        """End a block.
 
         See docs/protocol/sse.md#15-dispatch-empty-line.
         """
@@ -241,7 +241,7 @@ class _Machine(ABC, Generic[_E]):
         self._retry = None
 
     def _check_size(self, more: int) -> int:
-        """The size of the open block's data with one more line of ``more`` bytes."""
+        """Return the size of the open block's data with one more line of ``more`` bytes."""
         size = self._size + more + bool(self._data)
         if size > self._limits.event:
             raise LimitExceeded("event", limit=self._limits.event, value=size)
@@ -283,7 +283,7 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         self._named = self._name = b""  # the last event line of a lone block, and the type it names
 
     def receive_data(self, data: bytes) -> list[tuple[bytes, bytes]]:
-        """The events that these bytes complete, in order; arguments and errors as `SSEDecoder` has them.
+        """Return the events that these bytes complete, in order; arguments and errors as `SSEDecoder` has them.
 
         A read of one usual block, as a service that streams writes them, is cut by hand: for so little the regular
         expression takes longer to begin than to match.
@@ -303,7 +303,7 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         return super().receive_data(data)
 
     def receive_eof(self) -> None:
-        """The end of the stream. An unfinished block is dropped.
+        """Take the end of the stream. An unfinished block is dropped.
 
         See docs/protocol/sse.md#16-end-of-file.
 
@@ -342,7 +342,7 @@ class SSEDecoder(_Machine[ServerSentEvent]):
         return self._last_id.decode("utf-8", "replace")
 
     def receive_eof(self) -> list[ServerSentEvent]:
-        """The end of the stream. Always ``[]``: an unfinished block is dropped, its id too.
+        """Take the end of the stream. Always ``[]``: an unfinished block is dropped, its id too.
 
         See docs/protocol/sse.md#16-end-of-file.
 
@@ -375,7 +375,7 @@ class SSEDecoder(_Machine[ServerSentEvent]):
 def encode_event(
     event: ServerSentEvent, *, last_event_id: str = "", space: bool = False, newline: bytes = b"\n"
 ) -> bytes:
-    """One event as a block of lines with its blank line. Decoding gives exactly this event back.
+    """Return one event as a block of lines with its blank line. Decoding gives exactly this event back.
 
     An id lasts: a block without an ``id`` line has the id of the block before. So that line is written where the id
     differs from the one the reader has, without a value to reset it, and nowhere else.

@@ -35,7 +35,7 @@ _NO_BIT: Final = bytes(byte & 0xFE for byte in range(256))
 
 
 def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
-    """What the copy holds, unpacked; None if the picture has no copy.
+    """Return what the copy holds, unpacked; None if the picture has no copy.
 
     Args:
         alpha: as `read_alpha` or `Pixels.alpha` gives it.
@@ -59,7 +59,7 @@ def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
 
 
 def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -> Pixels:
-    """The picture with a copy of this in alpha; `read_stealth` gives it back. gzip's bytes differ between its versions.
+    """Return the picture with a copy of this in alpha, for `read_stealth`. gzip's bytes differ between its versions.
 
     See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
 
@@ -92,14 +92,14 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
 
 
 def stealth_room(width: int, height: int) -> int:
-    """How many bytes of gzip a picture has room for; less than none in the smallest."""
+    """Return how many bytes of gzip a picture has room for; negative for the smallest."""
     INTEGER.check(width, "width")
     INTEGER.check(height, "height")
     return width * height // 8 - _HEAD
 
 
 def _read_bytes(alpha: Plane, skip: int, count: int) -> bytes:
-    """``count`` bytes behind the first ``skip``, or as many as there are."""
+    """Return ``count`` bytes behind the first ``skip``, or as many as there are."""
     first, last = 8 * skip, min(8 * (skip + count), len(alpha.data) // 8 * 8)
     if last <= first:
         return b""
@@ -110,12 +110,12 @@ def _read_bytes(alpha: Plane, skip: int, count: int) -> bytes:
 
 
 def _transpose(plane: Plane) -> bytes:
-    """Column by column what is there row by row; of the plane turned over its diagonal, the way back."""
+    """Return the plane column by column; of a transposed plane, the rows."""
     return b"".join(plane.data[x :: plane.width] for x in range(plane.width))
 
 
 def _set_low_bits(alpha: bytes, digits: bytes) -> bytes:
-    """Alpha without lowest bits, with those of the digits."""
+    """Return alpha, whose lowest bits are clear, with those of the digits."""
     ones = int.from_bytes(digits) & int.from_bytes(b"\1" * len(digits))
     return (int.from_bytes(alpha) | ones).to_bytes(len(alpha))
 

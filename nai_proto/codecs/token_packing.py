@@ -27,7 +27,7 @@ _CODES: Final = {2: "H", 4: "I"}
 
 
 def pack(tokens: Iterable[int], width: int) -> str:
-    """Token ids in base64, with padding.
+    """Return token ids in base64, with padding.
 
     Args:
         tokens: from 0 to ``256 ** width - 1``.
@@ -48,7 +48,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
 
 
 def unpack(text: str | bytes, width: int) -> list[int]:
-    """The token ids that a text of base64 holds.
+    """Return the token ids that a text of base64 holds.
 
     Args:
         text: base64 of the standard alphabet, with padding.
@@ -81,12 +81,12 @@ def _struct_code(width: int) -> str:
 
 
 def _describe_first_fault(tokens: Sequence[object], width: int) -> str:
-    """Why these tokens cannot be packed: the first that does not fit."""
+    """Return why these tokens cannot be packed: the first that does not fit."""
     return next(filter(None, (_describe_fault(index, token, width) for index, token in enumerate(tokens))))
 
 
 def _describe_fault(index: int, token: object, width: int) -> str | None:
-    """What is wrong with one token, or None."""
+    """Return what is wrong with one token, or None."""
     if not isinstance(token, SupportsIndex):
         return f"token {index} is a {type(token).__name__}, not an int"
     number = operator.index(token)

@@ -64,7 +64,7 @@ class Mismatch:
         return self.within("$") if self.path else self.problem
 
     def within(self, root: str) -> str:
-        """The problem and its path, where the document is known as ``root``."""
+        """Return the problem and its path, where the document is known as ``root``."""
         return f"{self.problem} - at `{root}{self.path}`"
 
 
@@ -225,7 +225,7 @@ def _wrong_name(value: object, expected: str, path: str) -> Mismatch:
 
 
 def _name_of(value: object) -> str:
-    """The JSON name of a value's type."""
+    """Return the JSON name of a value's type."""
     match value:
         case None:
             return "null"

@@ -88,7 +88,7 @@ class StoredVibe:
 
     @staticmethod
     def from_image(image: bytes, *, created_at: int, thumbnail: bytes | None = None) -> StoredVibe:
-        """A vibe of a picture, without encodings yet.
+        """Return a vibe of a picture, without encodings yet.
 
         Args:
             image: PNG, JPEG or WebP.
@@ -104,7 +104,7 @@ class StoredVibe:
 
     @staticmethod
     def from_encoding(encoding: bytes, model_key: str, *, created_at: int) -> StoredVibe:
-        """A vibe that is nothing but an encoding, of unknown parameters.
+        """Return a vibe that is nothing but an encoding, of unknown parameters.
 
         Args:
             encoding: what ``/ai/encode-vibe`` answered.
@@ -154,7 +154,7 @@ class StoredVibe:
         return self.id in map(_hash, texts)
 
     def encoding(self, model_key: str, information_extracted: float | None = None) -> bytes | None:
-        """What the service made of it for a model, or None if that has to be asked for (and paid).
+        """Return the encoding for a model, None if there is none and it has to be requested (and paid).
 
         Args:
             model_key: ``v4full``, ``v4curated``, ``v4-5full`` or ``v4-5curated``.
@@ -173,7 +173,7 @@ class StoredVibe:
         return _decode_base64(texts[0]) if texts else None
 
     def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> StoredVibe:
-        """The same vibe with one more encoding, or a newer one."""
+        """Return the same vibe with one more encoding, or a newer one."""
         TEXT.check(model_key, "model_key")
         encoding = BYTES.convert(encoding, "encoding")
         models: dict[str, Any] = dict(self.document.get("encodings") or {})
@@ -192,7 +192,7 @@ class VibeBundle:
 
 
 def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeBundle:
-    """A ``.naiv4vibe`` or ``.naiv4vibebundle`` file; which of the two, it says itself.
+    """Read a ``.naiv4vibe`` or ``.naiv4vibebundle`` file; its content decides which.
 
     Raises:
         LimitExceeded: it is larger than `Limits.body` or deeper than `Limits.json_depth`.
@@ -217,7 +217,7 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
 
 
 def write_vibe_file(vibes: StoredVibe | VibeBundle) -> bytes:
-    """The file, as compact JSON.
+    """Return the file, as compact JSON.
 
     Raises:
         InvalidRequestError: a document holds what JSON has no form for.
@@ -229,7 +229,7 @@ def write_vibe_file(vibes: StoredVibe | VibeBundle) -> bytes:
 
 
 def encoding_key(information_extracted: float) -> str:
-    """The key of an encoding: a hash of its parameter as JavaScript writes the number.
+    """Return the key of an encoding: a hash of its parameter as JavaScript writes the number.
 
     Raises:
         InvalidRequestError: it is not from 0 to 1.
@@ -249,7 +249,7 @@ def _build_vibe(
     thumbnail: Mapping[str, Any],
     created_at: int,
 ) -> StoredVibe:
-    """A new document, its keys in the website's order."""
+    """Return a new document, its keys in the website's order."""
     id_ = _hash(text)
     head = {"identifier": _VIBE, "version": 1, "type": kind, **image, "id": id_, "encodings": encodings}
     return StoredVibe({**head, "name": _default_name(id_), **thumbnail, "createdAt": created_at})

@@ -39,7 +39,7 @@ class LosslessPixels(NamedTuple):
 
 
 def is_webp(data: bytes | bytearray | memoryview) -> bool:
-    """Does it begin as a WebP?"""
+    """Return whether data begins as a WebP."""
     BYTES.check(data, "data")
     return bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP"
 
@@ -47,7 +47,7 @@ def is_webp(data: bytes | bytearray | memoryview) -> bool:
 def iter_webp_chunks(
     data: bytes | bytearray | memoryview, limits: Limits = Limits()
 ) -> Iterator[tuple[bytes, memoryview]]:
-    """Kind and content of every chunk; contents are views. What follows the last is no part of the picture.
+    """Yield kind and content of each chunk; contents are views. What follows the last is no part of the picture.
 
     Raises:
         Truncated: the file ends too early.
@@ -80,7 +80,7 @@ def iter_webp_chunks(
 
 
 def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
-    """Width and height in pixels, as the first chunk says. Raises what `iter_webp_chunks` raises."""
+    """Return width and height in pixels, as the first chunk says. Raises what `iter_webp_chunks` raises."""
     LIMITS.check(limits, "limits")
     kind, content = next(iter_webp_chunks(data, limits))
     width, height, _ = _read_size_and_alpha(kind, content)
@@ -88,7 +88,7 @@ def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits
 
 
 def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
-    """The texts of its EXIF, as `read_exif` has them; none if there is none. Raises what the two raise."""
+    """Return the texts of its EXIF, as `read_exif` has them; none if there is none. Raises what the two raise."""
     for kind, content in iter_webp_chunks(data, limits):
         if kind == b"EXIF":
             return read_exif(content, limits)
@@ -96,7 +96,7 @@ def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits
 
 
 def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
-    """The same picture with these texts as its EXIF, in the extended form of the file.
+    """Return the same picture with these texts as its EXIF, in the extended form of the file.
 
     Raises:
         InvalidRequestError: what `write_exif` raises.
@@ -115,7 +115,7 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
 
 
 def find_lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> LosslessPixels | None:
-    """Its pixels; None if it has losses, or moves. Raises what `iter_webp_chunks` raises."""
+    """Return the pixels, still encoded; None if it has losses, or moves. Raises what `iter_webp_chunks` raises."""
     size: tuple[int, int] | None = None
     for kind, content in iter_webp_chunks(data, limits):
         if kind in (b"VP8X", b"VP8L"):
@@ -131,7 +131,7 @@ def find_lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits(
 
 
 def build_webp(found: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The file of these chunks: kind and content of each."""
+    """Return the file of these chunks: kind and content of each."""
     body = bytearray(b"WEBP")
     for kind, content in list_items(found, tuple, "found", "a list of pairs of bytes"):
         BYTES.check(kind, "found", "a list of pairs of bytes")
@@ -141,7 +141,7 @@ def build_webp(found: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def _read_size_and_alpha(kind: bytes, content: memoryview) -> tuple[int, int, bool]:
-    """Width, height, and whether there is alpha, as the first chunk says."""
+    """Return width, height, and whether there is alpha, as the first chunk says."""
     if kind == b"VP8X" and len(content) >= 10:
         width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))
         return width, height, bool(content[0] & _ALPHA)

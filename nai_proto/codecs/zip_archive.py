@@ -73,7 +73,7 @@ class _Entry(NamedTuple):
 
 
 def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Iterator[Member]:
-    """The members in the order of the directory, which is read whole before the first comes out.
+    """Return an iterator of the members in the order of the directory, which is read whole before the first.
 
     Args:
         data: the whole archive, and nothing else.
@@ -95,7 +95,7 @@ def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> It
 def zip_files(
     members: Iterable[tuple[str, bytes]], *, deflated: bool = True, stored: Container[str] = frozenset()
 ) -> bytes:
-    """An archive of these files, by name and content. Equal arguments give equal bytes, with the same packages installed.
+    """Return an archive of these files. Equal arguments give equal bytes, with the same packages installed.
 
     Args:
         members: names and contents; a name may lead into folders: plain names with ``/`` between them.
@@ -134,7 +134,7 @@ def zip_files(
 
 
 def _read_directory(data: memoryview, limits: Limits) -> tuple[list[_Entry], int]:
-    """All entries, and where the directory begins, which is where the members end."""
+    """Return all entries, and where the directory begins, which is where the members end."""
     at = _find_end_record(data)
     _, disk, disks, here, count, size, start, _ = _END.unpack_from(data, at)
     if 0xFFFF in (disk, here, count) or _WIDE in (size, start):
@@ -173,7 +173,7 @@ def _read_directory(data: memoryview, limits: Limits) -> tuple[list[_Entry], int
 
 
 def _find_end_record(data: memoryview) -> int:
-    """Where the record at the end begins: its comment has to reach to the last byte."""
+    """Return where the record at the end begins: its comment has to reach to the last byte."""
     if bytes(data[:4]) not in (_LOCAL_MARK, _END_MARK):
         raise _damage_error("no ZIP archive")
     first = max(0, len(data) - _END.size - _COMMENT)
@@ -189,7 +189,7 @@ def _find_end_record(data: memoryview) -> int:
 
 
 def _locate_members(data: memoryview, entries: list[_Entry], end: int) -> list[tuple[int, str]]:
-    """Where each member's packed bytes begin, and its name; the local headers are looked at here."""
+    """Return where each member's packed bytes begin, and its name; checks the local headers."""
     found: list[tuple[int, str]] = []
     spans: list[tuple[int, int]] = []
     names = set[str]()
@@ -230,7 +230,7 @@ def _decode_name(entry: _Entry) -> str:
 
 
 def _unpack_member(data: memoryview, entry: _Entry, begin: int, name: str) -> Member:
-    """One member, unpacked and checked."""
+    """Unpack and check one member."""
     packed = data[begin : begin + entry.packed]
     if entry.flags & _ENCRYPTED:
         raise _damage_error("a member is encrypted")

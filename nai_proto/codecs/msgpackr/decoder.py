@@ -56,7 +56,7 @@ def unpackb(
     wrappers: Collection[int] = DOCUMENT_WRAPPERS,
     raw: Collection[int] = (),
 ) -> Value:
-    """The value that a whole document holds.
+    """Return the value that a whole document holds.
 
     See docs/protocol/content.md#64-safety.
 
@@ -108,7 +108,7 @@ class _Reader:
         }
 
     def document(self) -> Value:
-        """The whole document."""
+        """Return the whole document."""
         value, end = self._read_value()
         if self._bundle is not None:
             if self._bundle.start != end:
@@ -121,7 +121,7 @@ class _Reader:
         return value
 
     def _read_value(self) -> tuple[Value, int]:
-        """The value that the data begin with, and where it ends: perhaps behind the data, as slices do not complain."""
+        """Return the value at the current place, and where it ends: perhaps behind the data, as slices do not complain."""
         data, size, shapes, others = self._data, len(self._data), self._shapes, self._others
         depth, most = self._limits.document_depth, self._limits.document_values
         following: _Make
@@ -235,7 +235,7 @@ class _Reader:
         return _Frame(1, self._select_wrapper(number, body, start)), end
 
     def _select_wrapper(self, number: int, body: bytes, start: int) -> _Make:
-        """What is made of the value that follows an extension."""
+        """Return what makes a value of the one that follows an extension."""
         if number == RECORD:
             return partial(self._define_record, _decode_record_id(body))
         if number == BUNDLE:
@@ -249,7 +249,7 @@ class _Reader:
     # ---- records
 
     def _define_record(self, key: int, values: list[Value]) -> _Frame:
-        """The frame of a record, from the list of its names; that shape has a number from now on, also within itself."""
+        """Return the frame of a record with these names. Its number is known from now on, also within itself."""
         names = values[0]
         texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         if texts != names:
@@ -261,7 +261,7 @@ class _Reader:
         return frame
 
     def _read_wide_record(self, byte: int, at: int) -> tuple[_Frame, int]:
-        """A record whose number has a second byte."""
+        """Return a record whose number has a second byte."""
         frame = self._shapes.get(_combine_wide_id(byte, self._data[at]))
         if frame is None:
             raise damage_error("unknown record", "a record that is not defined")
@@ -269,7 +269,7 @@ class _Reader:
 
 
 def _decode_record_id(body: bytes) -> int:
-    """The number of a record: what stands in front of it later, or above 255 if that is two bytes."""
+    """Return the number of a record: what stands in front of it later, or above 255 if that is two bytes."""
     match tuple(body[:3]):
         case (byte,) if 0x40 <= byte < 0x80:
             return byte

@@ -31,7 +31,7 @@ _DOUBLE: Final = struct.Struct(">Bd")
 
 
 def packb(value: Value, *, limits: Limits = Limits()) -> bytes:
-    """The document that holds a value: `unpackb` gives an equal one, of equal types.
+    """Return the document that holds a value: `unpackb` gives an equal one, of equal types.
 
     Of another type are only whole floats within 2**53, which come back as the integers that they are to JavaScript.
 
@@ -62,7 +62,7 @@ class _Writer:
         self._defined: list[tuple[str, ...]] = []
 
     def document(self, value: Value) -> bytes:
-        """The whole document: what encloses a value waits on a stack, as an iterator over the values that are left."""
+        """Return the whole document. What encloses a value waits on a stack, as an iterator over the values left."""
         out = self._out
         stack: list[Iterator[Value]] = [iter((value,))]
         while stack:
@@ -83,7 +83,7 @@ class _Writer:
         return bytes(out)
 
     def _begin(self, kind: type, item: Any, level: int) -> Iterator[Value] | None:
-        """Writes the head of what holds others, and gives these."""
+        """Write the head of a value that holds others, and return these."""
         if kind is dict:
             names = tuple(item)
             shape = self._shapes.get(names)
@@ -108,7 +108,7 @@ class _Writer:
         return iter(values)
 
     def _define_record(self, names: tuple[str, ...]) -> bytes:
-        """The first head of a record; of more than 64 the oldest loses its number.
+        """Return the first head of a record; of more than 64 the oldest loses its number.
 
         See docs/protocol/content.md#62-records.
         """
@@ -145,7 +145,7 @@ def _encode_float(number: float) -> bytes:
 
 
 def _encode_number(number: int) -> bytes:
-    """As a JavaScript number; from 64 to 127 the one byte would be a record."""
+    """Encode as a JavaScript number does; from 64 to 127 the one byte would be a record."""
     if -0x20 <= number < 0x40:
         return bytes((number & 0xFF,))
     if 0 <= number < 2**32:

@@ -152,7 +152,7 @@ def _build_shared(body: bytes, value: Value) -> Value:
 
 
 def wrap_value(number: int, body: bytes, value: Value) -> Value:
-    """An extension that wraps a value, of whatever number."""
+    """Return an extension that wraps a value, of whatever number."""
     _check_filler(body)
     return Wrapped(number, value)
 

@@ -75,7 +75,7 @@ class JsMap:
     pairs: tuple[tuple[Value, Value], ...] = field(default=(), repr=False)
 
     def lookup(self) -> dict[str | int | float, Value]:
-        """A new dict of the pairs whose key is a text or a number, as ids are; of equal keys the last counts.
+        """Return a new dict of the pairs whose key is a text or a number, as ids are; of equal keys the last counts.
 
         A `BigInt` is no such key: the website would not find it either.
 
@@ -127,7 +127,7 @@ class Timestamp:
 
     @classmethod
     def from_milliseconds(cls, milliseconds: int) -> Timestamp:
-        """From JavaScript's count, also that of the JSON around a document."""
+        """Return the date of JavaScript's count, also that of the JSON around a document."""
         seconds, rest = divmod(milliseconds, 1000)
         return cls(seconds, rest * 1_000_000)
 

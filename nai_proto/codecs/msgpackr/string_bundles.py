@@ -13,7 +13,7 @@ __all__ = ["Bundle", "decode_text", "encode_text"]
 
 
 def decode_text(data: bytes, start: int, size: int) -> str:
-    """The text of so many bytes.
+    """Return the text of so many bytes.
 
     Raises:
         Damaged: the bytes are no text, or are not all there.
@@ -33,7 +33,7 @@ def decode_text(data: bytes, start: int, size: int) -> str:
 
 
 def encode_text(text: str) -> bytes:
-    """The inverse. Of two halves of a pair in a row it makes the character that they are to JavaScript."""
+    """Return the UTF-8 of a text. Two halves of a surrogate pair in a row become their character, as in JavaScript."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -64,7 +64,7 @@ class Bundle:
 
     @classmethod
     def read_announced(cls, data: bytes, body: bytes, start: int, earliest: int) -> Bundle:
-        """The bundle that an extension's body tells of.
+        """Return the bundle that an extension's body tells of.
 
         Args:
             data: the document.
@@ -81,7 +81,7 @@ class Bundle:
         return cls(data, position)
 
     def cut(self, units: int) -> str:
-        """The next text, of so many UTF-16 units; a negative number is for the first of the two. Raises Damaged."""
+        """Return the next text, of so many UTF-16 units; a negative number is for the first of the two. Raises Damaged."""
         return self._narrow.cut(units) if units > 0 else self._wide.cut(-units)
 
 
@@ -105,7 +105,7 @@ class _Strand:
 
 
 def _read_text_at(data: bytes, start: int) -> tuple[str, int]:
-    """A text with its head, and where it ends."""
+    """Return a text with its head, and where it ends."""
     kind, width, count = FORMS.get(data[start], (None, 0, 0))
     if kind is not ValueKind.TEXT:
         raise damage_error("bad bundle offset", "a bundle is two texts")

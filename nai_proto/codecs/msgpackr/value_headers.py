@@ -88,7 +88,7 @@ FORMS: Final = _build_forms()
 
 
 def encode_header(kind: ValueKind, count: int) -> bytes:
-    """The first bytes of a value, up to its count. Raises OverflowError."""
+    """Return the first bytes of a value, up to its count. Raises OverflowError."""
     fixed, below, wide = HEADS[kind]
     if count < below:
         return bytes((fixed | count,))
@@ -97,16 +97,16 @@ def encode_header(kind: ValueKind, count: int) -> bytes:
 
 
 def encode_extension_header(number: int, size: int) -> bytes:
-    """The first bytes of an extension, up to its body."""
+    """Return the first bytes of an extension, up to its body."""
     fixed = FIXED_EXTENSIONS.get(size)
     return (encode_header(ValueKind.EXTENSION, size) if fixed is None else bytes((fixed,))) + bytes((number,))
 
 
 def damage_error(category: str, problem: str) -> Damaged:
-    """The error for a document with this problem."""
+    """Return the error for a document with this problem."""
     return Damaged(f"story document: {problem}", category=category)
 
 
 def cut_short_error() -> Damaged:
-    """The error for a document that ends too early."""
+    """Return the error for a document that ends too early."""
     return damage_error("incomplete", "it ends too early")
