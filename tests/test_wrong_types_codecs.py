@@ -101,6 +101,7 @@ CASES = [
     Case(image_frames.FrameSplitter, {"limits": LIMITS}),
     Case(split_frames, {"data": b"\0\0\0\1a"}),
     Case(image_frames.MessageDecoder(dict[str, int]).decode, {"data": b"\x80", "where": "frame"}),
+    Case(image_headers.detect_format, {"data": JPEG}),
     Case(image_headers.read_jpeg_size, {"data": JPEG}),
     Case(json.encode_json, {"value": {}}),
     Case(json.JsonDecoder(dict[str, int]).decode, {"data": b"{}", "where": "answer", "depth": 5}),

@@ -1,13 +1,39 @@
-"""The size of a JPEG (ITU-T T.81), read from its header."""
+"""What the first bytes of an image file say: its format, and the size of a JPEG (ITU-T T.81).
+
+PNG and WebP have modules of their own.
+"""
 
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 from ..arguments import BYTES
 from ..errors import RemoteProtocolError, Truncated
+from .png import SIGNATURE
+from .webp import is_webp
 
-__all__ = ["read_jpeg_size"]
+__all__ = ["detect_format", "read_jpeg_size"]
+
+_AVIF_BRANDS: Final = (b"avif", b"avis", b"mif1", b"msf1")
+
+
+def detect_format(data: bytes) -> str | None:
+    """Return Pillow's name for the format that a file begins as, None for one that is not read here."""
+    data = BYTES.convert(data, "data")
+    if data.startswith(SIGNATURE):
+        return "PNG"
+    if is_webp(data):
+        return "WEBP"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "JPEG"
+    if data.startswith((b"GIF87a", b"GIF89a")):
+        return "GIF"
+    if data.startswith(b"BM"):
+        return "BMP"
+    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return "TIFF"
+    return "AVIF" if data[4:8] == b"ftyp" and data[8:12] in _AVIF_BRANDS else None
 
 
 def read_jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:

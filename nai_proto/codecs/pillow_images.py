@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 from ..arguments import BYTES, INTEGER, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
 from ..limits import Limits
+from .image_headers import detect_format
 from .png import SIGNATURE, build_png_chunk, iter_png_chunks
-from .webp import is_webp, iter_webp_chunks
+from .webp import iter_webp_chunks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +41,6 @@ _EXTRA: Final = "needs Pillow: pip install 'nai-proto[image]'"
 _PNG_CHUNKS: Final = (b"IHDR", b"PLTE", b"IDAT", b"eXIf", b"IEND")
 """What Pillow is given of a PNG; texts, profiles and further frames do not change its pixels."""
 _PALETTE: Final = 3  # a PNG's type of colour (PNG §11.2.1)
-_AVIF_BRANDS: Final = (b"avif", b"avis", b"mif1", b"msf1")
 
 
 class ImageData(NamedTuple):
@@ -176,7 +176,7 @@ def _import_pillow(purpose: str) -> _Pillow:
 
 def _decode(data: bytes, limits: Limits, convert: Callable[[Image], T]) -> T:
     """Return what ``convert`` makes of the first frame. Raises what `decode_colours` raises."""
-    image_format = _detect_format(data)
+    image_format = detect_format(data)
     if image_format is None:
         raise RemoteProtocolError("picture: no PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF")
     pillow = _import_pillow(f"reading the pixels of this {image_format}")
@@ -218,23 +218,6 @@ def _resize(data: bytes, size: tuple[int, int], limits: Limits, change: Callable
         return _save(change(pillow, _convert_to_colours(pillow.ImageOps.exif_transpose(image))), "PNG")
 
     return _decode(data, limits, resized)
-
-
-def _detect_format(data: bytes) -> str | None:
-    """Return Pillow's name for the format that a file begins as, None for one that is not read."""
-    if data.startswith(SIGNATURE):
-        return "PNG"
-    if is_webp(data):
-        return "WEBP"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith(b"BM"):
-        return "BMP"
-    if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
-        return "TIFF"
-    return "AVIF" if data[4:8] == b"ftyp" and data[8:12] in _AVIF_BRANDS else None
 
 
 def _strip_png(data: bytes, limits: Limits) -> bytes:
