@@ -36,11 +36,9 @@ __all__ = [
 ]
 
 _Plain: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, Value] | None"
-_Other: TypeAlias = (
-    "JsMap | JsSet | Wrapped | RawBytes | Timestamp | Special | RegExp | ErrorValue | TypedArray | Shared | "
-    "SharedReference"
-)
-Value: TypeAlias = "_Plain | _Other"
+_Collection: TypeAlias = "JsMap | JsSet | TypedArray | Wrapped | RawBytes"
+_Other: TypeAlias = "Timestamp | Special | RegExp | ErrorValue | Shared | SharedReference"
+Value: TypeAlias = "_Plain | _Collection | _Other"
 """Anything that a document can hold."""
 
 
