@@ -88,7 +88,7 @@ def send_request(
     return head.status, json.loads(answer) if head.content_type == "application/json" else answer
 
 
-LOOKED_AT = (
+OBSERVED_PATHS = (
     *(
         "/user/information",
         "/user/subscription",
@@ -108,7 +108,7 @@ def read_everything(emulator: Emulator, token: Any) -> list[Any]:
     letters = {key: (kind, owner.number) for key, (kind, owner) in outside.letters.items()}
     identities = {key: owner.number for key, owner in outside.google.items()}
     return [
-        *(send_request(emulator, "GET", target, None, token) for target in LOOKED_AT),
+        *(send_request(emulator, "GET", target, None, token) for target in OBSERVED_PATHS),
         [dict(outside.gift_keys), letters, identities, outside.mails],
     ]
 
@@ -172,7 +172,7 @@ def test_reads_and_refused_requests_store_nothing() -> None:
     kept.add()
     kept("POST", "/user/login", {"key": account.access_key(EMAIL, Password(PASSWORD)).reveal()})
     kept.stores.clear()
-    for target in LOOKED_AT:
+    for target in OBSERVED_PATHS:
         kept("GET", target)
     for method, target, body in (
         ("PUT", "/user/objects/presets", {"meta": "m", "data": "%"}),
