@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.codecs.json import service_error
+from nai_proto.codecs.json import parse_service_error
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator.faults import (
     CONTROL,
@@ -253,7 +253,7 @@ def test_events_are_counted_with_any_pieces_and_line_ends(cuts: list[bytes], at:
     decoder = SSEDecoder()
     events = decoder.receive_data(body)
     assert [event.event for event in events] == ["newToken"] * min(at, 3) + ["message"] * (at <= 3)
-    assert (service_error(events[-1].data.encode()) is not None) is (at <= 3)
+    assert (parse_service_error(events[-1].data.encode()) is not None) is (at <= 3)
 
 
 @given(chunkings(STREAM + b"data: end\r\rdata: of\r\ndata: it"))

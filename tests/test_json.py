@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.json import JsonDecoder, encode_json, error_message, service_error
+from nai_proto.codecs.json import JsonDecoder, encode_json, parse_service_error, read_error_message
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 
 
@@ -250,8 +250,8 @@ def test_no_depth_lets_a_recursion_error_out(data: bytes) -> None:
         read(data, 10**6)
     with pytest.raises(LimitExceeded):
         read(data)
-    assert service_error(b'{"error":' + data) is None
-    assert error_message(data, "application/json") is not None
+    assert parse_service_error(b'{"error":' + data) is None
+    assert read_error_message(data, "application/json") is not None
 
 
 def test_an_unfinished_text_full_of_brackets_is_malformed_rather_than_deep() -> None:
@@ -271,10 +271,10 @@ def test_any_bytes_give_a_value_or_the_documented_error(data: bytes) -> None:
             decoder.decode(data, where="here", depth=4)
         except RemoteProtocolError as error:
             assert error.__context__ is None  # noqa: PT017
-    service_error(data)
-    service_error(b'{"error":' + data + b"}")
+    parse_service_error(data)
+    parse_service_error(b'{"error":' + data + b"}")
     for content_type in ("", "text/html", "application/json"):
-        message = error_message(data, content_type)
+        message = read_error_message(data, content_type)
         assert message is None or 0 < len(message) <= 200
 
 
@@ -301,7 +301,7 @@ def test_any_bytes_give_a_value_or_the_documented_error(data: bytes) -> None:
     ],
 )
 def test_an_error_inside_a_success_is_found(data: object, message: str, status: int | None) -> None:
-    error = service_error(encode_json(data))
+    error = parse_service_error(encode_json(data))
     assert error is not None
     assert (error.message, error.status, error.partial) == (message, status, None)
 
@@ -315,14 +315,14 @@ def test_an_error_inside_a_success_is_found(data: object, message: str, status: 
     ],
 )
 def test_anything_else_is_no_error(data: bytes) -> None:
-    assert service_error(data) is None
+    assert parse_service_error(data) is None
 
 
 def test_bad_utf_8_does_not_hide_an_error() -> None:
-    error = service_error(b'{"error":"caf\xe9"}')
+    error = parse_service_error(b'{"error":"caf\xe9"}')
     assert error is not None
     assert error.message == "caf�"
-    assert error_message(b'{"message":"caf\xe9"}', "application/json") == "caf�"
+    assert read_error_message(b'{"message":"caf\xe9"}', "application/json") == "caf�"
 
 
 @pytest.mark.parametrize(
@@ -351,7 +351,7 @@ def test_bad_utf_8_does_not_hide_an_error() -> None:
 def test_a_refusals_message_is_looked_up_in_order(body: object, message: str) -> None:
     for content_type in ("application/json", "", "text/html"):
         if content_type != "text/html" or message[0] not in "{n":
-            assert error_message(encode_json(body), content_type) == message
+            assert read_error_message(encode_json(body), content_type) == message
 
 
 @pytest.mark.parametrize(
@@ -380,4 +380,4 @@ def test_a_refusals_message_is_looked_up_in_order(body: object, message: str) ->
     ],
 )
 def test_a_body_that_is_not_json_says_what_it_can(body: bytes, content_type: str, message: str | None) -> None:
-    assert error_message(body, content_type) == message
+    assert read_error_message(body, content_type) == message

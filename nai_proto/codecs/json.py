@@ -33,9 +33,9 @@ __all__ = [
     "check_depth",
     "convert_document",
     "encode_json",
-    "error_message",
     "find_problem",
-    "service_error",
+    "parse_service_error",
+    "read_error_message",
 ]
 
 T = TypeVar("T")
@@ -197,7 +197,7 @@ class _Answer(msgspec.Struct):
 _ANSWER: Final = msgspec.json.Decoder(_Answer)
 
 
-def service_error(data: bytes) -> StreamError | None:
+def parse_service_error(data: bytes) -> StreamError | None:
     """Return the error that an answer with a success status, or an event of a stream, may be.
 
     It is one if it is an object with an ``error`` other than null, or with both ``statusCode`` and ``message``. The error
@@ -224,7 +224,7 @@ def service_error(data: bytes) -> StreamError | None:
     return StreamError(said or "an error without a message", status=status)
 
 
-def error_message(body: bytes, content_type: str) -> str | None:
+def read_error_message(body: bytes, content_type: str) -> str | None:
     """Return what the body of an error response says, as `excerpt` shows it; None when it is empty.
 
     Of JSON the first text among the ``error`` object's message, ``message``, ``error`` and ``detail``; lists are joined and

@@ -11,7 +11,7 @@ from typing import ClassVar, Final, Generic, TypeVar
 
 import msgspec
 
-from ..codecs.json import error_message, service_error
+from ..codecs.json import parse_service_error, read_error_message
 from ..codecs.sse import SSESplitter
 from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated
 from ..limits import Limits
@@ -120,7 +120,7 @@ class EventReader(ABC, Generic[E, R]):
             self.receive_data(b"")
             self._splitter.receive_eof()
             if not self.whole():
-                if self._splitter.stray and (error := service_error(self._splitter.stray)) is not None:
+                if self._splitter.stray and (error := parse_service_error(self._splitter.stray)) is not None:
                     raise error
                 came = f"the stream ended after {len(self._events)} {self.PARTS}"
                 raise Truncated(f"{self._where}: {came}, before {self.MISSING}")
@@ -133,10 +133,10 @@ class EventReader(ABC, Generic[E, R]):
             self.complete = True
         if not said or self.complete:
             return None
-        if (error := service_error(block)) is not None:
+        if (error := parse_service_error(block)) is not None:
             raise error
         if name == b"error":
-            raise StreamError(error_message(block, "") or "an error without a message")
+            raise StreamError(read_error_message(block, "") or "an error without a message")
         if name not in (*self.NAMES, b"", b"message") and self.MARK not in block:
             return None
         text = block.decode(

@@ -8,7 +8,7 @@ from functools import cache
 from io import BytesIO
 from typing import Final, Generic, Never, TypeVar
 
-from ..codecs.json import JsonDecoder, service_error
+from ..codecs.json import JsonDecoder, parse_service_error
 from ..errors import LimitExceeded, NaiError, RemoteProtocolError
 from ..http import Head
 from ..limits import Limits
@@ -107,7 +107,7 @@ def read_json(
         body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
         if usual is not None and (found := usual(body, limits.json_depth)) is not None:
             return found
-        if (error := service_error(body)) is not None:
+        if (error := parse_service_error(body)) is not None:
             raise error
         return to(decoder.decode(body, where=where, depth=limits.json_depth))
 

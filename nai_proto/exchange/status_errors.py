@@ -11,7 +11,7 @@ import re
 from datetime import datetime
 from typing import Final
 
-from ..codecs.json import error_message
+from ..codecs.json import read_error_message
 from ..errors import StatusError, excerpt
 from ..http import Head, Headers
 
@@ -32,7 +32,7 @@ def error_from_response(method: str, url: str, head: Head, body: bytes) -> Statu
         head: of the answer.
         body: the beginning of the answer's body.
     """
-    message = error_message(body.removeprefix(b"\xef\xbb\xbf"), head.content_type) or _PHRASES.get(
+    message = read_error_message(body.removeprefix(b"\xef\xbb\xbf"), head.content_type) or _PHRASES.get(
         head.status, "no explanation given"
     )
     return StatusError.kind(head.status, message)(

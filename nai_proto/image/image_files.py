@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from ..codecs.image_headers import read_jpeg_size
-from ..codecs.json import JsonDecoder, service_error
+from ..codecs.json import JsonDecoder, parse_service_error
 from ..codecs.webp import read_webp_size
 from ..codecs.zip_archive import unzip
 from ..errors import RemoteProtocolError, excerpt
@@ -150,7 +150,7 @@ class ImagesReaderFactory:
         return tuple(images)
 
     def _listed(self, body: bytes, where: str, limits: Limits) -> list[Image]:
-        if (error := service_error(body)) is not None:
+        if (error := parse_service_error(body)) is not None:
             raise error
         entries = _LIST.decode(body, where=where, depth=limits.json_depth).images
         images: list[Image] = []

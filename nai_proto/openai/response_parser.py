@@ -18,7 +18,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 import msgspec
 
-from ..codecs.json import JsonDecoder, service_error
+from ..codecs.json import JsonDecoder, parse_service_error
 from ..exchange.readers import BodyReader
 from ..http import Head
 from ..limits import Limits
@@ -96,7 +96,7 @@ class DocumentReaderFactory(Generic[T, R]):
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[R]:  # noqa: ARG002 -- a ReaderFactory
         def finish(body: bytes) -> R:
             body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
-            if (error := service_error(body)) is not None:
+            if (error := parse_service_error(body)) is not None:
                 raise error
             document: T = tolerant_decoder(self.type).decode(body, where=where, depth=limits.json_depth)
             return self.to(document, where)
