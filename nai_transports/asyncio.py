@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
-from nai_proto.errors import LocalProtocolError
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from .clients import RawAsyncClient
-from .readiness import interleave, is_address, is_readable
+from .readiness import ATTEMPT_DELAY_S, interleave, is_address, is_readable
+from .transport_errors import wrong_runtime
 
 __all__ = ["Client"]
 
@@ -25,8 +25,6 @@ _READ_AHEAD_BYTES: Final = 262_144
 """Read ahead of the flow before the peer is made to wait."""
 _READ: Final = 65_536
 _PIECE: Final = 262_144
-_ATTEMPT_DELAY: Final = 0.25
-"""Seconds between two addresses of a host that are tried (RFC 8305 §5)."""
 
 
 class AsyncioStream(asyncio.BufferedProtocol):
@@ -239,7 +237,7 @@ class AsyncioIO:
             while waiting or attempts:
                 if waiting:
                     attempts.add(self._loop.create_task(self._connect_to(*waiting.pop(0))))
-                patience = _ATTEMPT_DELAY if waiting else None
+                patience = ATTEMPT_DELAY_S if waiting else None
                 done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     attempts.remove(attempt)
@@ -287,10 +285,7 @@ class Client(RawAsyncClient):
     @staticmethod
     def _open_io() -> AsyncioIO:
         if asyncio._get_running_loop() is None:
-            raise LocalProtocolError(
-                "nai_transports.asyncio.Client runs on asyncio, and no loop of it is running here: on trio take "
-                "nai_transports.trio.Client, elsewhere nai_transports.sync.Client"
-            )
+            raise wrong_runtime("asyncio")
         return AsyncioIO()
 
     async def _settle(self) -> None:

@@ -9,8 +9,10 @@ from contextlib import suppress
 from math import ceil
 from typing import Any, Final
 
-__all__ = ["Waker", "interleave", "is_address", "is_readable", "wait_ready"]
+__all__ = ["ATTEMPT_DELAY_S", "Waker", "interleave", "is_address", "is_readable", "wait_ready"]
 
+ATTEMPT_DELAY_S: Final = 0.25
+"""Between two addresses of a host that are tried (RFC 8305 §5)."""
 _HAS_POLL: Final = hasattr(select, "poll")  # not on Windows; where it is missing, select takes any number of a socket
 
 

@@ -20,7 +20,7 @@ from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from .clients import RawClient
-from .readiness import Waker, interleave, is_address, is_readable, wait_ready
+from .readiness import ATTEMPT_DELAY_S, Waker, interleave, is_address, is_readable, wait_ready
 
 __all__ = ["Client"]
 
@@ -28,8 +28,6 @@ Ready: TypeAlias = tuple[list[int], list[int]]
 
 _READ: Final = 65_536
 _PIECE: Final = 262_144
-_ATTEMPT_DELAY: Final = 0.25
-"""Seconds between two addresses of a host that are tried (RFC 8305 §5)."""
 
 
 class SocketStream:
@@ -152,7 +150,7 @@ class SyncIO:
                 left = None if until is None else until - self.now()
                 if left is not None and left <= 0:
                     raise LimitReached
-                patience = min(left or _ATTEMPT_DELAY, _ATTEMPT_DELAY) if waiting else left
+                patience = min(left or ATTEMPT_DELAY_S, ATTEMPT_DELAY_S) if waiting else left
                 for ready in self._poll((), attempts, patience)[1]:
                     raw = attempts.pop(ready)
                     if not (number := raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):

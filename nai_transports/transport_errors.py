@@ -9,9 +9,9 @@ import ssl
 from collections.abc import Mapping
 from typing import Final, cast
 
-from nai_proto.errors import Phase, TransportError, excerpt
+from nai_proto.errors import LocalProtocolError, Phase, TransportError, excerpt
 
-__all__ = ["failure_reason", "transport_error"]
+__all__ = ["failure_reason", "transport_error", "wrong_runtime"]
 
 _DOING: Final[Mapping[Phase, str]] = {
     "pool": "waiting for a connection to",
@@ -41,6 +41,14 @@ def transport_error(phase: Phase, error: BaseException, host: str, port: int, se
         sent: may the service have acted on the request?
     """
     return TransportError(f"{_DOING[phase]} {host}:{port}: {failure_reason(error)}", sent=sent, phase=phase)
+
+
+def wrong_runtime(runtime: str) -> LocalProtocolError:
+    """Return the error for a client that is used where its runtime does not run."""
+    return LocalProtocolError(
+        f"nai_transports.{runtime}.Client runs on {runtime}, which does not run here; take the Client of "
+        "nai_transports.asyncio, .trio or .sync"
+    )
 
 
 def failure_reason(error: BaseException) -> str:

@@ -12,13 +12,13 @@ from typing import Any, Final, TypeVar
 
 import trio
 
-from nai_proto.errors import LocalProtocolError
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.pool import Lease
 
 from .clients import RawAsyncClient
 from .readiness import is_readable
 from .streams import CheckpointStream
+from .transport_errors import wrong_runtime
 
 __all__ = ["Client"]
 
@@ -27,7 +27,6 @@ R = TypeVar("R")
 P_co = TypeVar("P_co", covariant=True)
 T = TypeVar("T")
 
-_READ: Final = 65_536
 _PIECE: Final = 65_536
 _LAST_WORDS: Final = 0.5
 """Seconds for what a peer said before writing to it failed."""
@@ -97,7 +96,7 @@ class TrioIO:
         return TrioStream(await self._within(limit, connect))
 
     async def read(self, stream: TrioStream, limit: float | None) -> bytes:
-        return bytes(await self._within(limit, lambda: stream.stream.receive_some(_READ)))
+        return bytes(await self._within(limit, lambda: stream.stream.receive_some(_PIECE)))
 
     async def write(
         self, stream: TrioStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
@@ -114,7 +113,7 @@ class TrioIO:
                 nonlocal all_written
                 while True:
                     try:
-                        came = bytes(await stream.stream.receive_some(_READ))
+                        came = bytes(await stream.stream.receive_some(_PIECE))
                     except (trio.BrokenResourceError, trio.ClosedResourceError):
                         came = b""
                     if received(came) or not came:
@@ -167,10 +166,7 @@ class Client(RawAsyncClient):
     @staticmethod
     def _open_io() -> TrioIO:
         if not trio.lowlevel.in_trio_run():
-            raise LocalProtocolError(
-                "nai_transports.trio.Client runs on trio, which is not running here: on asyncio take "
-                "nai_transports.asyncio.Client, elsewhere nai_transports.sync.Client"
-            )
+            raise wrong_runtime("trio")
         return TrioIO()
 
     async def _settle(self) -> None:
