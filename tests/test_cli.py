@@ -73,7 +73,7 @@ def test_the_demo_opens_the_library_and_continues_a_story_over_every_transport(t
     done = nai("demo", **tokenizer_files)
     assert done.returncode == 0, done.stderr
     assert "token ids of nerdstash_v2" in done.stdout
-    for word in ("memory", "httpx", "asyncio", "trio", "The Quiet Harbour", "likely altered"):
+    for word in ("memory", "httpx", "asyncio", "trio", "The Quiet Harbour", "likely damaged"):
         assert word in done.stdout
     assert "All transports gave the same story." in done.stdout
 

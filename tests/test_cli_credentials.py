@@ -17,7 +17,7 @@ from nai_proto.secret import Password
 from nai_transports.cli.app import app
 from nai_transports.cli.common import system_keyring
 from nai_transports.cli.common.credentials import Credentials, get_credentials
-from nai_transports.cli.emulator import serve
+from nai_transports.cli.emulator import serve_until_stopped as serve
 from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator

@@ -116,12 +116,12 @@ def test_each_call_gives_presets_of_its_own() -> None:
 def test_importing_text_loads_no_table_of_presets_or_words() -> None:
     code = (
         "import sys, nai_proto.text, nai_proto.text.models, nai_proto.text.preset, nai_proto.text.request\n"
-        "print(*[name for name in sys.modules if 'official.' in name or 'wordlists.' in name])\n"
+        "print(*[name for name in sys.modules if 'official_presets.' in name or 'wordlists.' in name])\n"
         "nai_proto.text.preset.Preset.from_default('kayra-v1')\n"
-        "print(*[name for name in sys.modules if 'official.' in name or 'wordlists.' in name])\n"
+        "print(*[name for name in sys.modules if 'official_presets.' in name or 'wordlists.' in name])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
-    assert done.stdout.splitlines() == ["", "nai_proto.text.official.kayra"]
+    assert done.stdout.splitlines() == ["", "nai_proto.text.official_presets.kayra"]
 
 
 # ---- settings

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .lore.conditions import ConditionInputs, ConditionOutcome, evaluate_condition, evaluate_conditions
     from .lore.entries import Category, Entry
     from .lore.key_matching import Key, KeyMatch, KeySearch
+    from .lore.key_trial import EntryTrial, KeyTrial, try_lorebook
     from .lore.lorebook import Lorebook
-    from .lore.trial import EntryTrial, KeyTrial, try_lorebook
     from .sections import Origin, OriginSpan, Section, SectionKind
     from .story import Story
     from .story_settings import StorySettings
@@ -50,7 +50,7 @@ else:
         "sections": "SectionKind Origin Section OriginSpan",
         "story_settings": "StorySettings",
         "story": "Story",
-        "lore.trial": "EntryTrial KeyTrial try_lorebook",
+        "lore.key_trial": "EntryTrial KeyTrial try_lorebook",
         "utf16": "count_characters count_units",
     }
 

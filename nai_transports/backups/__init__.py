@@ -10,8 +10,8 @@ See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
 
 from __future__ import annotations
 
+from .database_rows import BackupRun, BackupSummary
 from .directory import BackupDirectory, backup
-from .records import BackupRun, BackupSummary
 from .verify import VerificationReport
 
 __all__ = ["BackupDirectory", "BackupRun", "BackupSummary", "VerificationReport", "backup"]

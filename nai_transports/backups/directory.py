@@ -20,8 +20,8 @@ from nai_proto.secret import Password
 
 from ..clients import Client
 from .database import DATABASE_NAME, BackupDatabase
+from .database_rows import BackupRecords, BackupRun, BackupSummary, digests_of
 from .files import BackupFiles, sha256
-from .records import BackupRecords, BackupRun, BackupSummary, digests_of
 from .verify import VerificationReport, verify
 
 __all__ = ["BackupDirectory", "backup"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from .database import DATABASE_NAME, BackupDatabase
+from .database_rows import BackupRecords
 from .files import BackupFiles, sha256
-from .records import BackupRecords
 
 __all__ = ["VerificationReport", "verify"]
 

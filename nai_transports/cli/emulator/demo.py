@@ -27,7 +27,7 @@ from nai_proto.tokenizers import Tokenizer
 
 from ...servers.serve import serve_in_thread, system_entropy
 from ..common.output import Json
-from .serve import TokenizerFinder
+from .serve_until_stopped import TokenizerFinder
 
 __all__ = ["continue_first_story", "demo"]
 

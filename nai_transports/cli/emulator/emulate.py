@@ -27,7 +27,7 @@ from ...servers.recordings import record_to_file
 from ...servers.serve import StoreChanges, system_entropy
 from ...servers.state import StateFile, read_state
 from ..common.errors import exit_on_error
-from .serve import TokenizerFinder, serve_until_stopped
+from .serve_until_stopped import TokenizerFinder, serve_until_stopped
 
 __all__ = ["emulate"]
 

@@ -14,7 +14,7 @@ from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
 from ..common.credentials import build_session
 from ..common.errors import exit_on_error
-from .serve import serve_until_stopped
+from .serve_until_stopped import serve_until_stopped
 
 __all__ = ["record", "replay"]
 
