@@ -69,10 +69,10 @@ if TYPE_CHECKING:
         get_context,
     )
     from .exchange.call import Call
+    from .exchange.connection_pool import PoolLimits
     from .exchange.context import FlowContext
     from .exchange.flow import Flow, flow
     from .exchange.operation import Operation
-    from .exchange.pool import PoolLimits
     from .exchange.retry import NO_RETRY, Repeat, RetryPolicy
     from .exchange.session import Session
     from .http import Head, Headers, Host, Request
@@ -97,7 +97,7 @@ else:
         "exchange.context": "FlowContext",
         "exchange.flow": "Flow flow",
         "exchange.operation": "Operation",
-        "exchange.pool": "PoolLimits",
+        "exchange.connection_pool": "PoolLimits",
         "exchange.retry": "NO_RETRY Repeat RetryPolicy",
         "exchange.session": "Session",
         "http": "Head Headers Host Request",

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+from nai_proto.exchange.connection_pool import Lease
 from nai_proto.exchange.driving import LimitReached
-from nai_proto.exchange.pool import Lease
 
 from .clients import RawAsyncClient
 from .readiness import ATTEMPT_DELAY_S, interleave, is_address, is_readable

@@ -13,18 +13,18 @@ from nai_proto.arguments import check_type
 from nai_proto.errors import ClosedError, InvalidRequestError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.call import Call
+from nai_proto.exchange.connection_pool import PoolLimits
 from nai_proto.exchange.connections import RawTransport
 from nai_proto.exchange.driving import Transport
 from nai_proto.exchange.flow import PartialFlow
 from nai_proto.exchange.operation import Operation
-from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.session import Session
 from nai_proto.secret import Token
 
 from .events import Event, EventLog
 from .proxy import Proxy
 from .streams import AsyncStream, Stream
-from .tls import TlsClient, default_context
+from .tls_connection import TlsClient, default_context
 from .transport_errors import transport_error
 
 __all__ = ["AsyncClient", "Client", "RawAsyncClient", "RawClient", "raw_transport"]

@@ -3,7 +3,7 @@
 httpx keeps the connections and speaks HTTP; what a response means is decided in the core, as everywhere. The size of the
 head is bounded by httpx itself (100 KiB), not by ``Limits.head``. A client that is made here takes no proxy and no
 credentials from the environment, keeps no cookies, and trusts the operating system's certificate authorities
-(`nai_transports.tls`); one that is passed in keeps its own settings.
+(`nai_transports.tls_connection`); one that is passed in keeps its own settings.
 
 httpx keeps its connections to itself: ``on_event`` tells of requests, responses and waits, not of connections. It logs each
 URL with its query on its own logger, ``httpx``, at INFO; some endpoints take a prompt in the query.
@@ -36,8 +36,8 @@ import anyio.to_thread
 from nai_proto.errors import ClosedError, Phase
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
+from nai_proto.exchange.connection_pool import PoolLimits
 from nai_proto.exchange.driving import IoCall, IoSteps, LimitReached
-from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Request
 from nai_proto.secret import Token
@@ -57,7 +57,7 @@ from .httpx_messages import (
     make_timeout,
     translate,
 )
-from .tls import default_context
+from .tls_connection import default_context
 
 if TYPE_CHECKING:
     import socket

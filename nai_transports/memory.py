@@ -6,9 +6,9 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import nullcontext
 from typing import Any, Final
 
+from nai_proto.exchange.connection_pool import Lease, PoolLimits
 from nai_proto.exchange.connections import RawTransport
 from nai_proto.exchange.driving import LimitReached
-from nai_proto.exchange.pool import Lease, PoolLimits
 from nai_proto.exchange.reply import App
 from nai_proto.exchange.session import Session
 from nai_proto.testing.connection import Clock, MemoryConnection, uncut

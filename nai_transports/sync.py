@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from nai_proto.errors import ClosedError
+from nai_proto.exchange.connection_pool import Lease
 from nai_proto.exchange.driving import LimitReached
-from nai_proto.exchange.pool import Lease
 
 from .clients import RawClient
 from .readiness import ATTEMPT_DELAY_S, Waker, interleave, is_address, is_readable, wait_ready

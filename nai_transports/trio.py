@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 import trio
 
+from nai_proto.exchange.connection_pool import Lease
 from nai_proto.exchange.driving import LimitReached
-from nai_proto.exchange.pool import Lease
 
 from .clients import RawAsyncClient
 from .readiness import is_readable

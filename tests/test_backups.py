@@ -279,7 +279,7 @@ def test_a_newer_format_and_a_damaged_file_are_errors(tmp_path: Path) -> None:
 
 
 def test_two_programs_cannot_use_one_backup_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nai_transports.backups.database._LOCK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("nai_transports.backups.sqlite_connection._LOCK_TIMEOUT_S", 0.05)
     emulator, _ = an_emulator()
     back_up(tmp_path / "backups", emulator)
     with BackupDirectory(tmp_path / "backups"), pytest.raises(FileError, match="another program"):

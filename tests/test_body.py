@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
-from nai_proto.http.body import (
+from nai_proto.http.body_framing import (
     BodyFraming,
     ChunkedReader,
     ChunkedWriter,

@@ -19,8 +19,8 @@ import trio.testing
 
 from nai_proto import errors, text
 from nai_proto.exchange.actions import Sleep, Steps
+from nai_proto.exchange.connection_pool import PoolLimits
 from nai_proto.exchange.flow import flow
-from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_transports import sync as on_sync

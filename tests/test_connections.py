@@ -22,10 +22,10 @@ import uvloop
 
 from nai_proto import errors, text
 from nai_proto.exchange.actions import Sleep, Steps, compute
+from nai_proto.exchange.connection_pool import PoolLimits
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
-from nai_proto.exchange.pool import PoolLimits
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pytest
 
-from nai_proto import image, openai, text, voice
+from nai_proto import account, image, library, objects, openai, story, text, tokenizers, voice
 from nai_proto.image.options import ImageOptions, ImageParameters
 from nai_proto.image.parameter_rules import RULES as IMAGE_RULES
 from nai_proto.openai.request_checks import RULES as OPENAI_RULES
@@ -20,7 +20,7 @@ from nai_proto.openai.request_options import CompletionOptions, OpenAIOptions
 from nai_proto.text.options import TextOptions, TextParameters
 from nai_proto.text.parameter_rules import RULES as TEXT_RULES
 
-PACKAGES: Final = (text, image, openai, voice)
+PACKAGES: Final = (account, image, library, objects, openai, story, text, tokenizers, voice)
 OPTIONS: Final = {each.__name__: each for each in (TextOptions, ImageOptions, OpenAIOptions, CompletionOptions)}
 TYPED_DICTS: Final = (TextParameters, TextOptions, ImageParameters, ImageOptions, OpenAIOptions, CompletionOptions)
 ENTRY: Final = re.compile(r"^ {8}([a-z]\w*(?:, \w+)*): ", re.MULTILINE)

@@ -22,8 +22,8 @@ from nai_proto.codecs.multipart import FormPart, encode
 from nai_proto.codecs.picture_metadata import read_metadata
 from nai_proto.codecs.zip_archive import unzip
 from nai_proto.emulator import Account, Emulator, Switches
+from nai_proto.emulator.images.refusals import GenerationTask
 from nai_proto.emulator.images.request import Attachments, parse_parameters
-from nai_proto.emulator.images.validation import GenerationTask
 from nai_proto.errors import PaymentRequiredError
 from nai_proto.image.choices import ImageGenerationType
 from nai_proto.image.image_files import png_size

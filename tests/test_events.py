@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nai_proto import errors, text
-from nai_proto.exchange.pool import PoolLimits
+from nai_proto.exchange.connection_pool import PoolLimits
 from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_transports.events import (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.exchange.pool import Lease, Pool, PoolLimits
+from nai_proto.exchange.connection_pool import Lease, Pool, PoolLimits
 
 HOSTS = ("a", "b", "c")
 

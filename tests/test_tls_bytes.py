@@ -10,7 +10,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_transports.tls import TlsClient
+from nai_transports.tls_connection import TlsClient
 
 AUTHORITY = trustme.CA()
 SERVER = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -178,6 +178,10 @@ def _login(email: str, password: Password) -> Steps[Never, AccessToken]:
 def login_with_spelling(email: str, password: Password | str) -> Flow[Never, tuple[AccessToken, str]]:
     """Log in as `login` does, and return the e-mail's spelling too.
 
+    Args:
+        email: as typed; it is tried in lower case too if the service refuses it.
+        password: of the account; it is not sent.
+
     Returns:
         The token, and the spelling of the e-mail that logged in. Derive the encryption key from this spelling.
     """
@@ -337,7 +341,16 @@ def register(
 ) -> Flow[Never, AccessToken]:
     """Create an account for an e-mail and a password. Only the key derived from the password is sent.
 
-    Args and Raises are those of `register_with_key`.
+    Args:
+        email: of the account, sent in clear and as its hash. Case matters at the login.
+        password: of the account; it is not sent, and nobody can restore it.
+        recaptcha: response of the website's captcha.
+        marketing: allow advertising e-mails.
+        gift_key: activates a subscription.
+        locale: language of the e-mails.
+
+    Raises:
+        InvalidRequestError: an argument is out of range; see `register_with_key`.
     """
     assert isinstance(password, Password)
     register_with = partial(

@@ -52,7 +52,13 @@ def access_key(email: str, password: Password | str, *, utf16: bool = False) -> 
 def encryption_key(email: str, password: Password | str, *, utf16: bool = False) -> EncryptionKey:
     """Return the key that opens the account's keystore.
 
-    Args and Raises are those of `access_key`.
+    Args:
+        email: as the account was registered; case matters.
+        password: of the account.
+        utf16: as for `access_key`.
+
+    Raises:
+        InvalidRequestError: e-mail or password holds a lone surrogate.
     """
     raw = _derive(email, password, _ENCRYPTION_DOMAIN, _ENCRYPTION_SIZE, utf16)
     text = base64.urlsafe_b64encode(raw).rstrip(b"=")  # what the website keeps as "encryption_key" in localStorage
@@ -61,6 +67,9 @@ def encryption_key(email: str, password: Password | str, *, utf16: bool = False)
 
 def email_hash(email: str) -> str:
     """Return the e-mail as a registration sends it: SHA-256 in 64 hexadecimal digits.
+
+    Args:
+        email: as the account is to be registered; case matters.
 
     Raises:
         InvalidRequestError: it holds a lone surrogate.

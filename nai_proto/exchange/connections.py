@@ -19,6 +19,7 @@ from ..limits import Limits
 from .actions import Send
 from .budget import Budget
 from .client import ClientExchange
+from .connection_pool import Lease, Pool, PoolLimits
 from .driving import IO, IoSteps, LimitReached
 from .observation import (
     ConnectionDiscarded,
@@ -28,7 +29,6 @@ from .observation import (
     RequestSent,
     ResponseReceived,
 )
-from .pool import Lease, Pool, PoolLimits
 
 __all__ = ["ByteStream", "RawExchange", "RawIO", "RawTransport"]
 

@@ -62,7 +62,11 @@ class JsonReader(Generic[A]):
 
 
 def raw_json(operation: Operation[Never, object]) -> Operation[Never, Any]:
-    """The operation, but its answer is the JSON document as it is: nothing is missing there, and nothing is promised."""
+    """Return the operation with the JSON document as its result, as it came: nothing is missing, and nothing is checked.
+
+    Args:
+        operation: one whose response is a JSON object, such as ``get_subscription()``.
+    """
     return Operation(
         operation.request, (("application/json", JsonBodyReader(object, _itself)),), operation.repeat, operation.options
     )

@@ -1,6 +1,7 @@
 """HTTP/1.1 without I/O: requests and heads as values (`messages`), and a connection as bytes in, events out (`wire`).
 
-`heads` writes and checks heads, `body` has the framings of bodies, `wire_states` the tables of the wire's transitions.
+`heads` writes and checks heads, `body_framing` has the framings of bodies, and `wire_states` has the tables of the wire's
+transitions.
 """
 
 from .messages import NO_HEADERS, Head, Headers, Host, Request

@@ -1,11 +1,11 @@
 """One HTTP/1.1 connection as bytes in, events out, in either role (RFC 9112).
 
-h11 reads the heads, and writes those of answers; a request's (`heads`) and all bodies (`body`) are ours, since handing
-them through h11 costs four and ten times as much.
-h11 knows no way to give a body away, so with its public names only: one ``h11.Connection`` lives for one exchange. It
-is fed until the final head is out; what it still holds then (``trailing_data``) begins the body, and it sees neither
-another byte nor the end of the data. What follows the body begins the next exchange. Framing and persistence are
-therefore our facts; h11 has refused before what makes them doubtful: several lengths, unknown codings.
+h11 reads the heads, and writes those of responses. A request's head (`heads`) and all bodies (`body_framing`) are ours,
+since handing them through h11 costs four and ten times as much. h11 has no way to give a body away, so its public names are
+used like this: one ``h11.Connection`` lives for one exchange. It is fed until the final head is out; what it still holds
+then (``trailing_data``) begins the body, and it sees neither another byte nor the end of the data. What follows the body
+begins the next exchange. Framing and persistence are therefore decided here; h11 has refused before what makes them
+doubtful: several lengths, unknown codings.
 
 Whatever bytes arrive, in whatever pieces, the wire gives events or raises a `NaiError`; cutting them differently never
 changes the events but for where `Data` is split. Time is linear in the bytes. An error's text names fields, never
@@ -22,7 +22,7 @@ import h11
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from ..limits import Limits
-from .body import BodyFraming, FixedReader, MutedWriter, Reader, Writer, grants
+from .body_framing import BodyFraming, FixedReader, MutedWriter, Reader, Writer, grants
 from .heads import ANY_REQUEST, request_head, response
 from .messages import Head, Headers, Request
 from .wire_states import NEED_DATA, OUR_TRANSITIONS, PAUSED, PEER_TRANSITIONS, Signal, WireInput, WireState

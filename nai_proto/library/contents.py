@@ -135,6 +135,10 @@ def link_stories(
     A card's ``remoteStoryId`` is the id of its content. If it cannot be read, or no content has that id, the meta that both
     share links them.
 
+    Args:
+        cards: the objects of type ``stories``.
+        contents: the objects of type ``storycontent``.
+
     Returns:
         The stories in the order of the cards, and the contents that belong to none.
 

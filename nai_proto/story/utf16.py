@@ -39,7 +39,11 @@ def decode_units(units: bytes) -> str:
 
 
 def count_units(text: str) -> int:
-    """Return the number of UTF-16 units of a text."""
+    """Return the number of UTF-16 units of a text.
+
+    Args:
+        text: of any length; a character beyond U+FFFF counts as two.
+    """
     TEXT.check(text, "text")
     return len(text) if text.isascii() else len(encode_units(text)) // 2
 

@@ -13,8 +13,8 @@ from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import Damaged
 from nai_proto.objects import StoredKeystore
 
-from .database import BackupDatabase
 from .files import make_file_name, sha256
+from .sqlite_connection import BackupDatabase
 
 __all__ = ["KEYSTORE_FILE", "BackupRecords", "BackupRun", "BackupSummary", "digests_of"]
 

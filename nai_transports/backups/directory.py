@@ -19,9 +19,9 @@ from nai_proto.objects import StoredKeystore
 from nai_proto.secret import Password
 
 from ..clients import Client
-from .database import DATABASE_NAME, BackupDatabase
 from .database_rows import BackupRecords, BackupRun, BackupSummary, digests_of
 from .files import BackupFiles, sha256
+from .sqlite_connection import DATABASE_NAME, BackupDatabase
 from .verify import VerificationReport, verify
 
 __all__ = ["BackupDirectory", "backup"]

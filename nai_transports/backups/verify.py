@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from .database import DATABASE_NAME, BackupDatabase
 from .database_rows import BackupRecords
 from .files import BackupFiles, sha256
+from .sqlite_connection import DATABASE_NAME, BackupDatabase
 
 __all__ = ["VerificationReport", "verify"]
 

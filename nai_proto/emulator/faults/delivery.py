@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ...exchange.reply import Cut, Finish, Output, RawWrite, Start, Wait, Write
 from ...http import Head
-from ...http.body import bodiless
+from ...http.body_framing import bodiless
 from ...http.wire import Wire
 from .fault import ActionFilter, Count, FaultContext, Seconds, SpoilingFault
 

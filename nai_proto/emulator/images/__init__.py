@@ -1,6 +1,6 @@
 """The emulator's image endpoints: generation and tools.
 
-A request is decoded (`request`), checked (`validation`) and priced (`billing`); its images are drawn (`render`), get their
+A request is decoded (`request`), checked (`refusals`) and priced (`billing`); its images are drawn (`render`), get their
 metadata (`metadata`) and are sent (`response`).
 
 See docs/protocol/image.md#12-notes-for-an-emulator.

@@ -19,8 +19,8 @@ from ...image.tools import DirectorTool
 from ...tier import Tier
 from ..accounts.account import Account
 from ..errors import Refused
+from .refusals import GenerationTask
 from .request import validation_error
-from .validation import GenerationTask
 
 __all__ = [
     "account_allowance",

@@ -24,10 +24,10 @@ from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..switches import Switches
 from .billing import account_allowance, charge, check_balance, price_generation
+from .refusals import GenerationTask, validate_request
 from .render import Sample, make_sample_rng
 from .request import collect_attachments, read_body
 from .response import RenderedPicture, count_messages, error_message, find_framing, noise_levels, send_pictures
-from .validation import GenerationTask, validate_request
 
 __all__ = ["ImageService"]
 

@@ -22,8 +22,8 @@ from ...image.families import Generation
 from ...image.model_hashes import HASHES
 from ...image.models import ImageModel
 from ..seeded_random import SeededRandom
+from .refusals import GenerationTask
 from .request import StructuredPrompt
-from .validation import GenerationTask
 
 __all__ = ["build_comment", "build_metadata", "encode_picture"]
 

@@ -23,8 +23,8 @@ from ..seeded_random import SeededRandom
 from .decode import decode_brightness, decode_pixels
 from .metadata import build_comment, encode_picture
 from .pixel_operations import CELL_SIDE, make_mask, merge, mix, resample, scale_up
+from .refusals import GenerationTask
 from .response import RenderedPicture
-from .validation import GenerationTask
 
 __all__ = ["Sample", "make_sample_rng", "render_substitute"]
 

@@ -23,8 +23,8 @@ from ...image.choices import ImageGenerationType
 from ..errors import Refused
 from ..http.request_context import RequestContext
 from ..http.responses import ALLOW_ANY_ORIGIN, compute, send_response
+from .refusals import GenerationTask
 from .request import validation_error
-from .validation import GenerationTask
 
 __all__ = [
     "FRAMINGS",

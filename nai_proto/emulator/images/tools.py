@@ -32,10 +32,10 @@ from .billing import account_allowance, charge, check_balance, price_director_to
 from .decode import SourceImage, decode_source, find_source
 from .effects import ANNOTATIONS, EFFECTS, MAX_DEFRY, ToolOptions
 from .pixel_operations import scale_up, to_grey
+from .refusals import find_model
 from .render import render_substitute
 from .request import DecodedBody, read_body, validation_error
 from .response import RenderedPicture, send_archive, send_file, send_pictures
-from .validation import find_model
 
 __all__ = ["ToolService"]
 
