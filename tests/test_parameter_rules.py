@@ -11,9 +11,9 @@ from __future__ import annotations
 import pytest
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.text.options import TextParameters
 from nai_proto.text.parameter_rules import RULES, check_parameters
 from nai_proto.text.phrases import BiasGroup
+from nai_proto.text.text_parameters import TextParameters
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
-from nai_proto.text.options import Phrase
 from nai_proto.text.phrases import BanList, BiasGroup, encode_phrase
+from nai_proto.text.text_parameters import Phrase
 from tests.test_request_parameters import Letters
 
 FORMS: list[tuple[Any, object]] = [

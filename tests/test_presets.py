@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.text.models import MODELS, Model, TextModelFacts
-from nai_proto.text.options import PhraseRepPen
 from nai_proto.text.parameter_rules import ParameterKind
 from nai_proto.text.preset import Preset
 from nai_proto.text.preset_fields import FIELDS, setting_kind
 from nai_proto.text.samplers import INTERNAL_MODELS, SAMPLERS, SamplerOrder
+from nai_proto.text.text_parameters import PhraseRepPen
 from tests.protocol_data import DATA as PROTOCOL_DATA
 
 DATA: Final[Any] = json.loads((PROTOCOL_DATA / "text_presets.json").read_bytes())["models"]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
-from ..text.options import list_inherited_options
+from ..text.text_parameters import list_inherited_options
 from .choices import QualityPreset, UCPreset
 from .features import Character, ControlNet, EncodedVibe, PreciseReference, Vibe
 

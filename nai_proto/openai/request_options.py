@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NotRequired, TypeAlias, TypedDict
 
-from ..text.options import list_inherited_options
+from ..text.text_parameters import list_inherited_options
 
 if TYPE_CHECKING:
     from ..text.models import Model

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from .global_settings import NO_LOGPROBS, GlobalSettings, build_adventure_bans
     from .legacy_endpoints import generate_prompt, get_hidden_states, get_next_words
     from .modules import MODULES, Module
-    from .options import LogitBias, Phrase, PhraseRepPen, TextOptions, TextParameters
+    from .options import TextOptions
     from .parameter_rules import check_parameters
     from .phrases import BanList, BiasGroup
     from .preambles import PREAMBLE, Preamble
     from .preset import Preset
     from .request import build_parameters
     from .samplers import SAMPLERS, Sampler, SamplerOrder
+    from .text_parameters import LogitBias, Phrase, PhraseRepPen, TextParameters
 else:
     from ..lazy import finder
 
@@ -42,13 +43,14 @@ else:
         "global_settings": "NO_LOGPROBS GlobalSettings build_adventure_bans",
         "legacy_endpoints": "generate_prompt get_hidden_states get_next_words",
         "modules": "MODULES Module",
-        "options": "LogitBias Phrase PhraseRepPen TextOptions TextParameters",
+        "options": "TextOptions",
         "parameter_rules": "check_parameters",
         "phrases": "BanList BiasGroup",
         "preambles": "PREAMBLE Preamble",
         "preset": "Preset",
         "request": "build_parameters",
         "samplers": "SAMPLERS Sampler SamplerOrder",
+        "text_parameters": "LogitBias Phrase PhraseRepPen TextParameters",
     }
 
     __getattr__ = finder(__name__, _HOMES)

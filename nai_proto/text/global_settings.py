@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, Self, TypedDict
 from ..arguments import FLAG, INTEGER, convert_fields, record, takes
 from ..errors import InvalidRequestError
 from .models import MODEL, Model
-from .options import LogitBias
 from .phrases import BanList, BiasGroup
+from .text_parameters import LogitBias
 from .wordlists import find_wordlist
 
 if TYPE_CHECKING:

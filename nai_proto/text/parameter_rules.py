@@ -18,8 +18,8 @@ from ..arguments import MAPPING, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import Host
 from .models import Model
-from .options import PhraseRepPen
 from .samplers import SAMPLERS, SamplerOrder
+from .text_parameters import PhraseRepPen
 
 __all__ = ["RULES", "ParameterKind", "ParameterRule", "check_parameters", "describe_value", "suggest_name"]
 

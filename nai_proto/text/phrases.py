@@ -16,8 +16,8 @@ from typing import Any, Final, Self, cast
 from ..arguments import FLAG, MAPPING, NUMBER, TOKENIZER, ArgumentType, describe_type, list_of, record, takes
 from ..errors import InvalidRequestError, InvalidTypeError, RemoteProtocolError
 from ..tokenizers.base import Tokenizer
-from .options import LogitBias, Phrase
 from .parameter_rules import ParameterKind, describe_value
+from .text_parameters import LogitBias, Phrase
 
 __all__ = ["BIAS_GROUP", "BanList", "BiasGroup", "encode_phrase", "simplify_phrase"]
 

@@ -16,10 +16,10 @@ from typing import Final, cast
 
 from ..arguments import TEXT
 from ..errors import InvalidRequestError, InvalidTypeError
-from .options import Phrase, PhraseRepPen
 from .parameter_rules import RULES, ParameterKind, describe_value, suggest_name
 from .phrases import simplify_phrase
 from .samplers import SAMPLERS, SamplerOrder
+from .text_parameters import Phrase, PhraseRepPen
 
 __all__ = [
     "DEFAULTS",

@@ -15,11 +15,11 @@ from ..tokenizers.registry import TOKENIZERS
 from .global_settings import ALWAYS_SENT, SETTINGS, GlobalSettings
 from .models import Model
 from .modules import TEXT_ADVENTURE, Module, find_prefix
-from .options import Phrase
 from .parameter_rules import ParameterKind, check_parameters
 from .phrases import BIAS_GROUP, BanList, BiasGroup, encode_phrase, simplify_phrase
 from .preset import Preset
 from .preset_fields import check_stop_sequences, flatten_ids
+from .text_parameters import Phrase
 from .wordlists import find_wordlist
 
 __all__ = ["DEFAULT_SETTINGS", "PRESET", "build_parameters"]

@@ -7,10 +7,10 @@ from typing import assert_type
 
 from nai_proto.text.global_settings import GlobalSettings
 from nai_proto.text.models import Model, TextModelFacts, Tier
-from nai_proto.text.options import PhraseRepPen, TextParameters
 from nai_proto.text.phrases import BanList, BiasGroup
 from nai_proto.text.preset import Preset
 from nai_proto.text.request import build_parameters
+from nai_proto.text.text_parameters import PhraseRepPen, TextParameters
 
 
 def settings_have_their_types(preset: Preset) -> None:
