@@ -6,6 +6,7 @@ import io
 import random
 import zipfile
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -82,8 +83,8 @@ def _webp(effort: Effort) -> bytes:
 
     width = height = max(64, round(1024 * effort.scale**0.5))
     noise, small = random.Random(1), 32
-    image = Image.frombytes("RGB", (small, small), noise.randbytes(3 * small * small)).resize((width, height))
-    drawn = with_stealth(Pixels(width, height, image.tobytes()), b'{"Comment": "{}"}')
+    image: Any = Image.frombytes("RGB", (small, small), noise.randbytes(3 * small * small))
+    drawn = with_stealth(Pixels(width, height, image.resize((width, height)).tobytes()), b'{"Comment": "{}"}')
     return write_webp(drawn)
 
 

@@ -249,7 +249,13 @@ def _reduce_to_8_bits(image: Image) -> Image:
     """Return an image of 16-bit grey by the upper half of each sample; any other as it is."""
     if not image.mode.startswith("I;16"):
         return image
-    return image.convert("I").point(lambda sample: sample * (1 / 256)).convert("L")
+
+    def upper_half(sample: Any) -> Any:
+        return sample * (1 / 256)
+
+    samples: Any = image.convert("I")  # Pillow's types are incomplete where numpy is not installed
+    grey: Image = samples.point(upper_half).convert("L")
+    return grey
 
 
 def _take_samples(image: Image) -> ImageData:
