@@ -24,7 +24,7 @@ from nai_proto.text.text_parameters import TextParameters
 PACKAGES: Final = (account, image, library, objects, openai, story, text, tokenizers, voice)
 OPTIONS: Final = {each.__name__: each for each in (TextOptions, ImageOptions, OpenAIOptions, CompletionOptions)}
 TYPED_DICTS: Final = (TextParameters, TextOptions, ImageParameters, ImageOptions, OpenAIOptions, CompletionOptions)
-ENTRY: Final = re.compile(r"^ {8}([a-z]\w*(?:, \w+)*): ", re.MULTILINE)
+ENTRY: Final = re.compile(r"^ {4}([a-z]\w*(?:, \w+)*): ", re.MULTILINE)
 
 
 def public_functions(package: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -41,8 +41,8 @@ def documented_names(doc: str, *sections: str) -> set[str]:
     """Return the names that the given sections of a docstring list."""
     found: set[str] = set()
     for section in sections:
-        _, _, rest = doc.expandtabs().partition(f"    {section}:\n")
-        body = re.split(r"\n {4}(?=\S)|\n\n", rest, maxsplit=1)[0]
+        _, _, rest = inspect.cleandoc(doc).partition(f"\n{section}:\n")  # 3.13 takes the indentation away itself
+        body = re.split(r"\n(?=\S)|\n\n", rest, maxsplit=1)[0]
         found |= {name for entry in ENTRY.findall(body) for name in entry.split(", ")}
     return found
 
@@ -102,7 +102,7 @@ def all_keys(options: type) -> frozenset[str]:
 
 def entries(doc: str) -> dict[str, str]:
     """Return the sentences that a docstring lists, by name."""
-    parts = re.split(r"^ {8}(\w+): ", doc, flags=re.MULTILINE)
+    parts = re.split(r"^ {4}(\w+): ", inspect.cleandoc(doc), flags=re.MULTILINE)
     return {name: " ".join(body.split("\n\n")[0].split()) for name, body in zip(parts[1::2], parts[2::2], strict=True)}
 
 

@@ -247,5 +247,6 @@ class TextParameters(TypedDict, total=False):
 def list_inherited_options(options: type, base: type) -> None:
     """Append the list of parameters in the docstring of ``base`` to that of ``options``, for ``help(options)``."""
     if options.__doc__ and base.__doc__:  # Python drops docstrings with -OO
-        inherited = base.__doc__[base.__doc__.index("Parameters:\n") :]
-        options.__doc__ = f"{options.__doc__.rstrip()}\n\n    {inherited}"
+        # With the line's indentation, if it has any: Python 3.13 takes it away.
+        line = base.__doc__.rindex("\n", 0, base.__doc__.index("Parameters:\n")) + 1
+        options.__doc__ = f"{options.__doc__.rstrip()}\n\n{base.__doc__[line:]}"
