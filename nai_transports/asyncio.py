@@ -284,10 +284,12 @@ class Client(RawAsyncClient):
 
     @staticmethod
     def _open_io() -> AsyncioIO:
-        if asyncio._get_running_loop() is None:
-            raise wrong_runtime("asyncio")
-        return AsyncioIO()
+        try:
+            return AsyncioIO()
+        except RuntimeError:  # no loop is running
+            raise wrong_runtime("asyncio") from None
 
     async def _settle(self) -> None:
-        if asyncio._get_running_loop() is not None:
+        with suppress(RuntimeError):  # no loop of asyncio is running: nothing was opened
+            asyncio.get_running_loop()
             await asyncio.sleep(0)  # a transport that was aborted closes its socket in the loop's next turn

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nai_proto.exchange.connection_setup import shake_hands
+from nai_proto.exchange.driving import run_steps
 from nai_transports.tls_connection import TlsClient
 
 AUTHORITY = trustme.CA()
@@ -125,3 +128,25 @@ def test_a_certificate_that_does_not_verify_is_an_error_and_the_peer_is_told() -
         client.do_handshake()
     with pytest.raises(ssl.SSLError):
         server.shake_hands(client.data_to_send())
+
+
+class TalkativeIO:
+    """A connection on which the peer answers while it is written to, and has nothing to say afterwards."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def write(self, stream: object, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
+        if answer := self.server.shake_hands(data):
+            assert received(answer) is False
+        return True
+
+    def read(self, stream: object, limit: float | None) -> bytes:
+        raise AssertionError("what the peer had to say has been said")
+
+
+def test_what_comes_while_the_handshake_is_written_is_not_lost() -> None:
+    client, server = TlsClient(CLIENT, "localhost"), Server()
+    io: Any = TalkativeIO(server)
+    run_steps(shake_hands(io, object(), client, lambda: None))
+    assert server.decrypt(client.encrypt(b"request")) == b"request"

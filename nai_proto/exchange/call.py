@@ -111,9 +111,8 @@ class Input(enum.Enum):
     ERROR = "error"
 
 
-_UNTYPED: Final = (
-    CallState.UNTYPED
-)  # Python 3.11 takes as long to find a member as for all else that a piece of data costs
+# Python 3.11 takes as long to find a member as for all else that a piece of data costs.
+_UNTYPED: Final = CallState.UNTYPED
 _DATA: Final = Input.DATA
 
 TRANSITIONS: Final[Mapping[tuple[CallState, Input], CallState]] = {
@@ -165,13 +164,13 @@ class Call(Generic[E, R]):
 
     Args:
         operation: what to do. It is a value and may be used by any number of calls. A flow is none: it may perform
-            several, and is driven by `Run`.
+            several, and `Run` drives it.
         session: signs the request, and has the limits; the operation's own options (`Operation.with_options`) come
             before it. Without one, `send` gives a relative request.
         limits: bounds for the response; those of operation and session, or the defaults, if None.
 
     Raises:
-        InvalidTypeError: ``operation`` is none, or ``session`` is none.
+        InvalidTypeError: ``operation`` is not an operation, or ``session`` is not a session.
     """
 
     def __init__(

@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from ..errors import NaiError, Phase, TransportError
-from ..http import Head, Request
-from ..http.wire import NEED_DATA, Signal, Tunnel, Wire
+from ..http import Head
+from ..http.wire import Signal, Tunnel, Wire
 from ..limits import Limits
 from .actions import Send
 from .budget import Budget
 from .client import ClientExchange
 from .connection_pool import Lease, Pool, PoolLimits
-from .driving import IO, IoSteps, LimitReached
+from .connection_setup import connection_refused, open_tunnel, shake_hands
+from .driving import IoSteps, LimitReached
 from .observation import (
     ConnectionDiscarded,
     ConnectionOpened,
@@ -29,86 +30,9 @@ from .observation import (
     RequestSent,
     ResponseReceived,
 )
+from .raw_io import ByteStream, PoolLock, RawIO, Tls, TunnelProxy
 
-__all__ = ["ByteStream", "RawExchange", "RawIO", "RawTransport"]
-
-
-class TunnelProxy(Protocol):
-    """What connections go through."""
-
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int: ...
-    def connect(self, host: str, port: int) -> Request:
-        """Return the request for a tunnel (RFC 9110 §9.3.6)."""
-        ...
-
-
-class PoolLock(Protocol):
-    """Guards the pool: a real lock where threads share a client."""
-
-    def __enter__(self) -> object: ...
-    def __exit__(self, kind: Any, error: Any, traceback: Any, /) -> object: ...
-
-
-class Tls(Protocol):
-    """The client's side of TLS, on bytes. Methods raise OSError where the peer breaks its rules."""
-
-    def data_to_send(self) -> bytes:
-        """Return, once, the bytes that wait for being sent."""
-        ...
-
-    def receive_data(self, data: bytes) -> None:
-        """Take bytes of the peer for the handshake; ``b""`` at the end of the connection."""
-
-    def do_handshake(self) -> bool:
-        """Go on with the handshake; return whether it is complete."""
-        ...
-
-    def encrypt(self, data: bytes) -> bytes:
-        """Return what is to be sent for these bytes."""
-        ...
-
-    def decrypt(self, data: bytes) -> list[bytes]:
-        """Take bytes of the peer and return what they say, ``b""`` at the end."""
-        ...
-
-
-class ByteStream(Protocol):
-    """One connection."""
-
-    def is_readable(self) -> bool:
-        """Ask the socket whether there is anything to read; of an idle connection that is goodbye, or worse."""
-        ...
-
-    def abort(self) -> None:
-        """Close at once, without waiting; may be called twice."""
-
-
-class RawIO(IO, Protocol):
-    """What one run needs of its runtime. Waits raise `LimitReached` after ``limit`` seconds, OSError if the system does."""
-
-    def key(self) -> Hashable:
-        """Connections of another key cannot be used here: those of another event loop."""
-        ...
-
-    def connect(self, host: str, port: int, limit: float | None) -> Any: ...
-    def write(self, stream: Any, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> Any:
-        """Write all of ``data``, or until ``received``, which gets what comes meanwhile, says that it is enough.
-
-        ``limit`` is for each piece that the peer takes. Returns whether all was written.
-        """
-
-    def read(self, stream: Any, limit: float | None) -> Any:
-        """Return some bytes; ``b""`` when the peer has closed."""
-
-    def wait_for(self, lease: Lease[Connection], limit: float | None) -> Any:
-        """Wait until the lease is granted."""
-
-    def wake(self) -> Callable[[], None]:
-        """Return what wakes `wait_for`, from any task or thread."""
-        ...
+__all__ = ["RawExchange", "RawTransport"]
 
 
 @dataclass(slots=True, eq=False)
@@ -257,12 +181,12 @@ class RawTransport:
             stream = yield partial(io.connect, *near, left())
             where = host, port
             if proxy is not None:
-                yield from _open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), left)
+                yield from open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), left)
             if send.request.scheme == "https" and self._make_tls is not None:
                 if stream.is_readable():  # what came unencrypted must not pass for what will come encrypted
-                    raise _not_connected(host, port, "it spoke before TLS, or closed")
+                    raise connection_refused(host, port, "it spoke before TLS, or closed")
                 tls = self._make_tls(host)
-                yield from _shake_hands(io, stream, tls, left)
+                yield from shake_hands(io, stream, tls, left)
             return Connection(host, port, stream, tls, Wire("client", Limits()))
         except BaseException as failure:
             if stream is not None:
@@ -343,14 +267,21 @@ class RawExchange:
         self._transport.release(self._lease, self._io)
         self._transport.tell_closed(connection, reason)
 
+    def _receive(self, connection: Connection, data: bytes) -> None:
+        """Take bytes of the peer."""
+        if connection.tls is None:
+            self._exchange.receive_data(data)
+        else:
+            for piece in connection.tls.decrypt(data):
+                self._exchange.receive_data(piece)
+
     def _write(self, connection: Connection) -> IoSteps[TransportError | None]:
         """Write the request. A write that fails is returned, not raised: the response may be here already."""
         io, budget, exchange, tls = self._io, self._budget, self._exchange, connection.tls
 
         def received(data: bytes) -> bool:
-            for piece in (data,) if tls is None else tls.decrypt(data):
-                exchange.receive_data(piece)
-            return exchange.is_refused
+            self._receive(connection, data)
+            return exchange.is_refused  # then the rest of the request need not be sent
 
         began = io.now() if budget.is_bounded else 0.0
         try:
@@ -374,19 +305,19 @@ class RawExchange:
         incoming = exchange.next_incoming()
         if not isinstance(incoming, Signal):
             return incoming
+
+        def received(data: bytes) -> bool:
+            self._receive(connection, data)
+            return False
+
         began = io.now()
         left = limit = budget.limit(phase, at_most)
         failure: TransportError | None = None
         try:
             while isinstance(incoming, Signal):
-                data = yield partial(io.read, connection.stream, left)
-                if tls is None:
-                    exchange.receive_data(data)
-                else:
-                    for piece in tls.decrypt(data):
-                        exchange.receive_data(piece)
-                    if reply := tls.data_to_send():  # new keys were asked for
-                        yield partial(io.write, connection.stream, reply, left, _not_enough)
+                self._receive(connection, (yield partial(io.read, connection.stream, left)))
+                if tls is not None and (reply := tls.data_to_send()):  # new keys were asked for
+                    yield partial(io.write, connection.stream, reply, left, received)
                 incoming = exchange.next_incoming()
                 if limit is not None and isinstance(incoming, Signal):
                     left = max(0.0, limit - (io.now() - began))
@@ -401,58 +332,6 @@ class RawExchange:
             if budget.is_bounded:
                 budget.spend(io.now() - began)
         raise failure or budget.timed_out(phase, sent=True, where=f"{connection.host}:{connection.port}")
-
-
-def _shake_hands(io: RawIO, stream: Any, tls: Tls, left: Callable[[], float | None]) -> IoSteps[None]:
-    """Perform the TLS handshake; a peer that fails it is told why before the connection is closed."""
-    failure: OSError | None = None
-    complete = False
-    while not complete:
-        try:
-            complete = tls.do_handshake()
-        except OSError as error:
-            failure = error
-        if data := tls.data_to_send():
-            try:
-                yield partial(io.write, stream, data, left(), _not_enough)
-            except OSError:
-                if failure is None:
-                    raise
-        if failure is not None:
-            raise failure
-        if not complete:
-            tls.receive_data((yield partial(io.read, stream, left())))
-
-
-def _open_tunnel(
-    io: RawIO, stream: Any, proxy: TunnelProxy, host: str, port: int, limits: Limits, left: Callable[[], float | None]
-) -> IoSteps[None]:
-    """Have a proxy open a tunnel; whatever it answers instead is a failure to connect."""
-    exchange = ClientExchange(Wire("client", limits), proxy.connect(host, port))
-    yield partial(io.write, stream, exchange.data_to_send, left(), _not_enough)
-    try:
-        while not isinstance(incoming := exchange.next_incoming(), Tunnel):
-            if incoming is NEED_DATA:
-                exchange.receive_data((yield partial(io.read, stream, left())))
-            elif isinstance(incoming, Head) and not 200 <= incoming.status <= 299:
-                hint = " (it wants credentials, or others)" if incoming.status == 407 else ""
-                raise _not_connected(host, port, f"the proxy refused with status {incoming.status}{hint}")
-    except TransportError as error:
-        if error.phase == "connect":
-            raise
-        raise _not_connected(host, port, "the proxy closed the connection without a response") from None
-    except NaiError as error:
-        raise _not_connected(host, port, f"the proxy's response: {error}") from None
-    if incoming.data or stream.is_readable():
-        raise _not_connected(host, port, "the proxy granted a tunnel, and spoke itself or closed it")
-
-
-def _not_enough(data: bytes) -> bool:  # noqa: ARG001 -- what `RawIO.write` asks
-    return False
-
-
-def _not_connected(host: str, port: int, why: str) -> TransportError:
-    return TransportError(f"connecting to {host}:{port}: {why}", sent=False, phase="connect")
 
 
 def _host_and_port(scheme: str, authority: str) -> tuple[str, int]:

@@ -51,7 +51,8 @@ class Run(Generic[E_co, R_co]):
         entropy: draws so many random bytes.
 
     Raises:
-        InvalidTypeError: ``flow`` is none of these, and the message says what to write instead; or ``session`` is none.
+        InvalidTypeError: ``flow`` is none of these, and the message says what to write instead. Or ``session`` is not a
+            session.
     """
 
     def __init__(
