@@ -53,7 +53,8 @@ FLOORS = (
     (
         "driver parts",
         "nai_transports nai_transports.clients nai_transports.streams nai_transports.transport_errors "
-        "nai_transports.httpx_messages nai_transports.events nai_transports.readiness nai_transports.proxy "
+        "nai_transports.httpx_messages nai_transports.httpx_sync nai_transports.httpx_async nai_transports.events "
+        "nai_transports.readiness nai_transports.proxy "
         "nai_transports.tls_connection nai_transports.files",
     ),
     (
@@ -173,7 +174,7 @@ def test_the_reader_of_imports_sees_them_all() -> None:
     assert ("nai_proto.secret", "hmac") in seen
     assert ("nai_proto.secret", "nai_proto.errors") in seen
     assert ("nai_proto.exchange.call", "nai_proto.errors") in seen  # from ..errors
-    assert ("nai_transports.httpx", "socket") in seen  # under TYPE_CHECKING
+    assert ("nai_transports.httpx_sync", "socket") in seen  # under TYPE_CHECKING
     assert ("nai_transports.memory", "nai_transports.clients") in seen  # from . import clients
     assert ("nai_transports.httpx", "httpx") in seen  # inside a function
 

@@ -1,0 +1,231 @@
+"""Requests over httpx's async client, on asyncio or trio: a task for each, which sends, reads ahead, and cleans up."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import anyio.to_thread
+
+from nai_proto.errors import Phase
+from nai_proto.exchange.actions import Send
+from nai_proto.exchange.budget import Budget
+from nai_proto.exchange.driving import IoSteps, LimitReached
+from nai_proto.http import Head, Request
+
+from .events import EventLog
+from .httpx_messages import (
+    AsyncClientLike,
+    AsyncResponseLike,
+    Timeout,
+    make_head,
+    make_request,
+    make_timeout,
+    tell_received,
+    tell_sent,
+    translate,
+)
+
+__all__ = ["AsyncHttpxTransport", "is_on_asyncio"]
+
+_READ_AHEAD_BYTES: Final = 262_144
+"""Read ahead of the flow before httpx has to wait."""
+
+
+class AsyncHttpxTransport:
+    """Send requests through httpx's async client. Arguments as for `HttpxTransport`."""
+
+    def __init__(self, http: AsyncClientLike[Any], observer: EventLog, *, owns: bool) -> None:
+        self._http = http
+        self._owns = owns
+        self._observer = observer
+        self._working: set[AsyncHttpxExchange] = set()
+
+    def open_io(self) -> AsyncHttpxIO:
+        return AsyncHttpxIO()
+
+    def send(self, send: Send, budget: Budget, io: AsyncHttpxIO) -> IoSteps[AsyncHttpxExchange]:
+        request = send.request
+        # Of each wait for bytes the exchange itself keeps the limit, of all of the head in one.
+        timeout: Timeout = {**make_timeout(budget), "read": None}
+        tell_sent(self._observer, request)
+        began = io.now()
+        exchange = AsyncHttpxExchange(self._http, request, timeout, budget, io)
+        exchange.start(self._working)
+        try:
+            yield from exchange.wait("read", None)
+            tell_received(self._observer, request, exchange.head, io.now() - began)
+        except BaseException:
+            exchange.abort()
+            raise
+        return exchange
+
+    async def close(self) -> None:
+        for exchange in [*self._working]:
+            exchange.abort()
+        while self._working:
+            await next(iter(self._working)).ended.wait()
+        if self._owns:
+            await self._http.aclose()
+
+
+class AsyncHttpxIO:
+    """One run."""
+
+    def __init__(self) -> None:
+        self._scope: anyio.CancelScope | None = None
+
+    now = staticmethod(anyio.current_time)
+    draw = staticmethod(random.uniform)
+
+    def cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    async def sleep(self, seconds: float) -> None:
+        with anyio.CancelScope() as self._scope:
+            await anyio.sleep(seconds)
+
+    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
+        with anyio.move_on_after(limit) as self._scope:
+            await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+            return
+        raise LimitReached
+
+    async def wait(self, event: anyio.Event, limit: float | None) -> None:
+        """Wait for an event of the exchange."""
+        with anyio.move_on_after(limit) as self._scope:
+            await event.wait()
+            return
+        raise LimitReached
+
+
+class AsyncHttpxExchange:
+    """One request and its response: a task that sends, reads ahead, and cleans up."""
+
+    def __init__(
+        self, http: AsyncClientLike[Any], request: Request, timeout: Timeout, budget: Budget, io: AsyncHttpxIO
+    ) -> None:
+        self._http = http
+        self._request = request
+        self._timeout = timeout
+        self._budget = budget
+        self._io = io
+        self._scope = anyio.CancelScope()
+        self._head: Head | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._failure: Exception | None = None
+        self._arrived = anyio.Event()
+        self._drained = anyio.Event()
+        self.ended = anyio.Event()
+
+    @property
+    def head(self) -> Head:
+        assert self._head is not None
+        return self._head
+
+    def start(self, working: set[AsyncHttpxExchange]) -> None:
+        """Start the task; it is in ``working`` until it ends."""
+        working.add(self)
+        if is_on_asyncio():
+            task = asyncio.ensure_future(self._work(working))
+            task.add_done_callback(lambda _: None)
+        else:
+            import trio
+
+            trio.lowlevel.spawn_system_task(self._work, working)
+
+    def receive(self, at_most: float | None) -> IoSteps[bytes]:
+        yield from self.wait("idle", at_most)
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._size = 0
+        self._drained.set()
+        return data
+
+    def abort(self) -> None:
+        if not self.ended.is_set():
+            self._scope.cancel()
+
+    def wait(self, phase: Phase, at_most: float | None) -> IoSteps[None]:
+        """Wait for the head, or for bytes; raises the task's failure when all that came before it was taken."""
+        budget, io = self._budget, self._io
+        began = io.now()
+        try:
+            while not (self._pieces or self.ended.is_set() or (phase == "read" and self._head is not None)):
+                self._arrived = anyio.Event()
+                limit = budget.limit(phase, at_most)
+                yield partial(io.wait, self._arrived, None if limit is None else limit - (io.now() - began))
+        except LimitReached:
+            pass
+        else:
+            if self._failure is not None and not self._pieces:
+                raise translate(self._failure, self._request, budget, phase) or self._failure
+            return
+        finally:
+            budget.spend(io.now() - began)
+        raise budget.timed_out(phase, sent=True, where=self._request.authority)
+
+    async def _work(self, working: set[AsyncHttpxExchange]) -> None:
+        try:
+            with self._scope:
+                await self._exchange()
+        except Exception as error:
+            self._failure = error
+        finally:
+            working.discard(self)
+            self.ended.set()
+            self._arrived.set()
+
+    async def _exchange(self) -> None:
+        request = make_request(self._http, self._request, self._timeout)
+        response = await self._http.send(request, stream=True, follow_redirects=False)
+        pieces: AsyncIterator[bytes] | None = None
+        try:
+            if self._scope.cancel_called:
+                return
+            self._head = make_head(response)
+            self._arrived.set()
+            pieces = response.aiter_raw()
+            async for piece in pieces:
+                self._pieces.append(piece)
+                self._size += len(piece)
+                self._arrived.set()
+                if self._size > _READ_AHEAD_BYTES:
+                    self._drained = anyio.Event()
+                    await self._drained.wait()
+            pieces = None  # at their end: there is nothing to unwind
+        finally:
+            with anyio.CancelScope(shield=True), suppress(Exception):
+                await _close(response, pieces)
+
+
+async def _close(response: AsyncResponseLike, pieces: AsyncIterator[bytes] | None) -> None:
+    """Close a response wherever its reading stands.
+
+    Closing alone would leave httpx's nested generators to the garbage collector; only an error from the innermost one
+    unwinds them. So reading goes on under a cancellation, which ends it at its next wait.
+    """
+    if pieces is not None:
+        with suppress(Exception), anyio.CancelScope() as scope:
+            scope.cancel()
+            async for _ in pieces:
+                pass
+    await response.aclose()
+
+
+def is_on_asyncio() -> bool:
+    """Is this a task of asyncio? If not, trio runs."""
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:
+        return False
