@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from nai_proto.account.info import Subscription
 from nai_proto.errors import InvalidRequestError
-from nai_proto.image.early_prices import TABLES
+from nai_proto.image.early_prices import TABLES, find_row
 from nai_proto.image.families import Generation
 from nai_proto.image.models import find_base_model, find_generation
 from nai_proto.image.price import (
@@ -143,8 +143,7 @@ def test_a_price_is_what_was_charged(price: Price, case: str) -> None:
 def test_the_tables_of_the_first_models_are_the_websites() -> None:
     for name, rows in WEBSITES.items():
         if name not in ("note", "select"):
-            ours = [[int(number) / 1000 for number in row.split(",")] for row in TABLES[name].split()]
-            assert ours == rows
+            assert [[*find_row(name, squares)] for squares in range(1, 769)] == rows
     assert len(TABLES) == 4
 
 

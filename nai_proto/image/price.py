@@ -330,12 +330,12 @@ def _early_price(width: int, height: int, steps: int, sampler: str, sm: bool, sm
     if pixels <= _SMALL and sampler in _BY_FORMULA:
         # The website counts no fewer than 65,536 pixels; with fewer, either way, an image costs the least there is.
         return (15.266497014243718 * exp(pixels / _SMALL * 0.6326248927474729) - 15.225164493059737) / 28 * steps
-    from .early_prices import TABLES
+    from .early_prices import find_row
 
     dyn, smea = (sm and sm_dyn) or sampler == "nai_smea_dyn", sm or sampler == "nai_smea"
-    table = TABLES["smea_dyn" if dyn else "smea" if smea else "ddim" if sampler == "ddim" else "default"]
-    each_step, _, fixed = table.split()[(width // 64) * (height // 64) - 1].partition(",")
-    return int(each_step) / 1000 * steps + int(fixed) / 1000
+    table = "smea_dyn" if dyn else "smea" if smea else "ddim" if sampler == "ddim" else "default"
+    each_step, fixed = find_row(table, (width // 64) * (height // 64))
+    return each_step * steps + fixed
 
 
 def _free_samples(generation: Generation, pixels: int, steps: int, allowance: Allowance) -> tuple[int, str]:
