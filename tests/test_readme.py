@@ -1,4 +1,4 @@
-"""The README is true: its programs run, its pictures are those of the code."""
+"""The README and the pages for users are true: their programs run, their pictures are those of the code."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_floors import FLOORS
 from tests.test_tokenizers import sentencepiece_file
 
-README = Path(__file__).parent.parent / "README.md"
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-PROGRAMS = [block for language, block in BLOCKS if language == "python"]
-DRIVER, DRIVEN = 4, 5
+ROOT = Path(__file__).parent.parent
+PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "nai_proto" / "docs").glob("*.md")))}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """Return the contents of a page's fenced blocks in a language."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+PROGRAMS = {(page, number): block for page in PAGES for number, block in enumerate(blocks(page, "python"))}
+DRIVER, DRIVEN = ("event-loops.md", 0), ("event-loops.md", 1)
 
 
 def states() -> str:
@@ -54,9 +62,26 @@ def tree() -> str:
     return "".join(line[4:] + "\n" for line in drawn.splitlines())
 
 
-def test_the_pictures_are_those_of_the_code() -> None:
-    pictures = [block for language, block in BLOCKS if language == "text"]
-    assert pictures == [floors(), states(), tree()]
+PICTURES = {"architecture.md": [floors, states], "errors.md": [tree]}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_pictures_are_those_of_the_code(page: str) -> None:
+    assert blocks(page, "text") == [draw() for draw in PICTURES.get(page, [])]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_of_a_language_that_is_tested_here(page: str) -> None:
+    tested = {"python", "text", "sh"} if page in {"README.md", "contributing.md"} else {"python", "text"}
+    fences = re.findall(r"^ *(?:```|~~~)(.*)$", PAGES[page].read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(fences[::2]) <= tested
+    assert set(fences[1::2]) <= {""}
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    text = PAGES["README.md"].read_text(encoding="utf-8")
+    assert [page for page in PAGES if page != "README.md" and f"(nai_proto/docs/{page})" not in text] == []
+    assert len(text.splitlines()) <= 200
 
 
 def environment(url: str, account: Account) -> Mapping[str, str]:
@@ -64,9 +89,12 @@ def environment(url: str, account: Account) -> Mapping[str, str]:
     return {"NAI_URL": url, "NAI_TOKEN": token, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}
 
 
-@pytest.mark.parametrize("number", range(len(PROGRAMS)))
-def test_every_program_runs_against_the_emulator(number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    program = PROGRAMS[DRIVER] + PROGRAMS[DRIVEN] if number == DRIVEN else PROGRAMS[number]
+@pytest.mark.parametrize(("page", "number"), PROGRAMS)
+def test_every_program_runs_against_the_emulator(
+    page: str, number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = page, number
+    program = PROGRAMS[DRIVER] + PROGRAMS[DRIVEN] if key == DRIVEN else PROGRAMS[key]
     emulator, account = an_emulator(tokenizers=load)
     (tmp_path / "nerdstash_v2.model").write_bytes(sentencepiece_file())
     monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
@@ -78,7 +106,7 @@ def test_every_program_runs_against_the_emulator(number: int, monkeypatch: pytes
         )
     assert done.returncode == 0, done.stderr
     assert not done.stderr
-    says_something = "print" in program and number != DRIVER
+    says_something = "print" in program and key != DRIVER
     assert bool(done.stdout.strip()) is says_something
 
 
@@ -91,8 +119,8 @@ def test_the_driver_for_a_foreign_loop_is_short_and_stands_alone() -> None:
     assert imported == {"os", "random", "socket", "time", "nai_proto"}
 
 
-def test_the_first_two_shell_blocks_are_one_line_each() -> None:
-    commands = [block for language, block in BLOCKS if language == "sh"]
+def test_the_readmes_shell_blocks_are_the_two_commands_and_one_line_each() -> None:
+    commands = blocks("README.md", "sh")
     assert len(commands) == 2
     assert all(len(command.strip().splitlines()) == 1 for command in commands)
     assert "nai demo" in commands[0]
