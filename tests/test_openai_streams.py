@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import re
 from itertools import pairwise
 from typing import Any, Final
 
@@ -256,9 +257,21 @@ def test_after_done_a_broken_connection_is_no_loss() -> None:
 
 
 def test_comments_pings_and_events_of_other_names_are_left_out() -> None:
-    body = b': ping\n\ndata:\n\nretry: 5\n\ndata:   \n\nevent: meter\ndata: {"x": 1}\n\nevent: meter\ndata: rubbish\n\n'
+    nothing = b": ping\n\ndata:\n\nretry: 5\n\ndata:   \n\ndata: null\n\ndata: {}\n\n"
+    body = nothing + b'event: meter\ndata: {"x": 1}\n\nevent: meter\ndata: rubbish\n\n'
     named = b"event: chunk\n" + event(delta_chunk("a"))
     assert [chunk.text for chunk in played(body + named + body + DONE).events] == ["a"]
+
+
+@pytest.mark.parametrize("ends", [".0", "e0", "00e-2"])
+def test_whole_numbers_may_be_written_as_floats_and_a_time_may_have_a_fraction(ends: str) -> None:
+    counts = {name: f"#{count}" for name, count in USAGE.items()}
+    body = event(delta_chunk("a", token_ids=["#5"], stop_reason="#7"), created="#9", usage=counts)
+    floats = re.sub(rb'"#([0-9]+)"', rb"\g<1>" + ends.encode(), body)
+    story = played(floats + event(delta_chunk("b", index=0), created=1.5) + DONE)
+    assert story.result == played(re.sub(rb'"#([0-9]+)"', rb"\g<1>", body) + event(delta_chunk("b")) + DONE).result
+    assert (story.result.created, story.events[1].created) == (9, 1)
+    assert all(type(each) is int for each in (story.result.created, *story.result.choices[0].token_ids))
 
 
 def test_a_document_in_the_place_of_a_stream_gives_the_result() -> None:
@@ -280,6 +293,8 @@ ERRORS: Final = {
     b"event: error\ndata: node lost\n\n": None,
     b'{"statusCode": 500, "message": "node lost"}\n': 500,
     b'{"error": "node lost"}': None,
+    b'data: {"detail": "node lost"}\n\n': None,
+    b'data: {"detail": [{"loc": ["body"], "msg": "node lost"}], "status": 503}\n\n': 503,
 }
 
 

@@ -26,6 +26,7 @@ import msgspec
 
 from ..arguments import BYTES, INTEGER, TEXT
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, StreamError, excerpt
+from .lone_surrogates import replace_lone_escapes
 from .type_mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "convert_document",
     "encode_json",
     "find_problem",
+    "parse_number",
     "parse_service_error",
     "read_error_message",
 ]
@@ -74,8 +76,27 @@ def encode_json(value: object) -> bytes:
     raise InvalidRequestError(f"this cannot be written as JSON: {problem}", parameter="value")
 
 
+def parse_number(text: str) -> int | float:
+    """Return a number that is written with a fraction or an exponent; an int if it is whole, as ``3.0`` is.
+
+    Raises:
+        ValueError: it is too large for a float.
+    """
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("a number is out of range")
+    return int(value) if value.is_integer() else value
+
+
+_READ_LENIENTLY: Final = msgspec.json.Decoder(object, float_hook=parse_number).decode
+
+
 class JsonDecoder(Generic[T]):
     """Reads JSON documents as values of one type; make it once and use it often.
+
+    Where the type wants an int, ``3.0`` is 3. A lone surrogate in a text becomes U+FFFD.
+
+    See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 
     Args:
         type: what a document is.
@@ -117,7 +138,12 @@ class JsonDecoder(Generic[T]):
         try:
             return self._decode(data)
         except (ValueError, RecursionError):
-            pass  # and explain below: the decoder's error may hold the document
+            pass  # and try again below: the decoder's error may hold the document
+        try:
+            document = _READ_LENIENTLY(replace_lone_escapes(bytes(data)))
+            return msgspec.convert(document if self._arrange is None else self._arrange(document), self._type)
+        except (ValueError, RecursionError):
+            pass  # and explain below
         problem = find_problem(data, self._type, self._arrange)
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
 
@@ -138,7 +164,7 @@ def find_problem(
         strict: as for `msgspec.json.decode`; if not, a text may stand for a number.
     """
     try:
-        text = data.decode()
+        text = replace_lone_escapes(bytes(data)).decode()
     except UnicodeDecodeError:
         return "not UTF-8"
     try:
@@ -166,7 +192,7 @@ def _find_syntax_problem(text: str) -> str:
         position = -1
     else:
         position = -1
-    if position < 0:  # a lone surrogate, or a number that is none to JSON: Python takes both
+    if position < 0:  # a number that is none to JSON: Python takes it
         return "not JSON"
     if position >= len(text.rstrip()) or _OPEN_TEXT.match(text, position):
         return "JSON is cut short"
@@ -186,22 +212,16 @@ def convert_document(document: object, type: type[T], *, where: str) -> T:  # no
     raise RemoteProtocolError(f"{where}: {find_mismatch(document, type)}")
 
 
-class _Answer(msgspec.Struct):
-    """The keys by which an answer says that it is an error."""
-
-    error: Any = None
-    statusCode: Any = None  # noqa: N815
-    message: Any = None
-
-
-_ANSWER: Final = msgspec.json.Decoder(_Answer)
+_DETAIL_KEYS: Final = frozenset(("detail", "status", "statusCode", "code", "type", "title", "instance"))
+"""All the keys that an error with a ``detail`` may have; with another key, it is an answer."""
 
 
 def parse_service_error(data: bytes) -> StreamError | None:
     """Return the error that an answer with a success status, or an event of a stream, may be.
 
-    It is one if it is an object with an ``error`` other than null, or with both ``statusCode`` and ``message``. The error
-    is to be raised by the caller, who knows what came before. Anything else, JSON or not, gives None.
+    It is one if it is an object with an ``error`` other than null, or with both ``statusCode`` and ``message``, or with a
+    ``detail`` and nothing that belongs to an answer. The error is to be raised by the caller, who knows what came before.
+    Anything else, JSON or not, gives None.
 
     Costs two searches, and a decoding only if one of them finds something.
 
@@ -210,17 +230,19 @@ def parse_service_error(data: bytes) -> StreamError | None:
         docs/protocol/openai.md#65-errors-inside-a-stream
     """
     data = BYTES.convert(data, "data")
-    if b'"error"' not in data and b'"statusCode"' not in data:
+    if b'"error"' not in data and b'"statusCode"' not in data and b'"detail"' not in data:
         return None
     try:
-        answer = _ANSWER.decode(data.decode("utf-8", "replace"))
+        answer = _to_object(msgspec.json.decode(replace_lone_escapes(data).decode("utf-8", "replace")))
     except (ValueError, RecursionError):
         return None
-    if answer.error is None and (answer.statusCode is None or answer.message is None):
+    has_message = answer.get("statusCode") is not None and answer.get("message") is not None
+    has_detail = answer.get("detail") is not None and answer.keys() <= _DETAIL_KEYS
+    if answer.get("error") is None and not has_message and not has_detail:
         return None
-    codes = (answer.statusCode, _to_object(answer.error).get("code"))
+    codes = (answer.get("statusCode"), _to_object(answer.get("error")).get("code"), answer.get("status"))
     status = next((code for code in codes if isinstance(code, int) and 100 <= code <= 599), None)
-    said = excerpt(_find_message({"error": answer.error, "message": answer.message}))
+    said = excerpt(_find_message(answer))
     return StreamError(said or "an error without a message", status=status)
 
 

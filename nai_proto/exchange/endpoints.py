@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from ..codecs.lone_surrogates import replace_lone_escapes
 from ..errors import InvalidRequestError
 from ..http import Headers, Host, Request
 
@@ -265,7 +266,7 @@ class _Model(msgspec.Struct):
 
 def _by_model(rows: list[Endpoint], body: bytes) -> Endpoint:
     try:
-        model = msgspec.json.decode(body, type=_Model).model
+        model = msgspec.json.decode(replace_lone_escapes(body), type=_Model).model
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         model = ""
     host = host_of_model(model)

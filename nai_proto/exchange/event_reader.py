@@ -5,13 +5,15 @@ See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import Any, ClassVar, Final, Generic, Never, TypeVar, cast
 
 import msgspec
 
 from ..codecs.json import parse_service_error, read_error_message
+from ..codecs.lone_surrogates import SplitCharacters, replace_lone_escapes
 from ..codecs.sse import SSESplitter
 from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated
 from ..limits import Limits
@@ -24,13 +26,20 @@ R = TypeVar("R")
 UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteProtocolError)
 """How the quick decoding fails on what needs a second look."""
 
+_NOTHING: Final = (b"", b"null", b"{}")
+"""What services send to keep a connection alive.
+
+See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
+"""
+
 
 class EventReader(ABC, Generic[E, R]):
     """Reads an event stream: each event is a value, the result is what they make together.
 
     Costs one splitting and one quick decoding per event. What does not decode is looked at again: it may be an error, a
     ping, the end, have keys that are not known yet, or be wrong, and then `general` says how. Events of other names are
-    values if they hold `MARK`, failures if they are called ``error``, and else left out.
+    values if they hold `MARK`, failures if they are called ``error``, and else left out. A character that is split over two
+    events, as two escapes of surrogates, comes with the second one.
 
     See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 
@@ -62,6 +71,7 @@ class EventReader(ABC, Generic[E, R]):
         self._where = where
         self._depth = limits.json_depth
         self._splitter = SSESplitter(limits)
+        self._split = SplitCharacters()
 
     @abstractmethod
     def general(self, data: bytes, where: str, depth: int) -> E:
@@ -70,6 +80,9 @@ class EventReader(ABC, Generic[E, R]):
         Raises:
             RemoteProtocolError: it has none; the message begins with ``where``.
         """
+
+    def join_texts(self, document: dict[str, Any], split: SplitCharacters) -> None:
+        """Joins the pieces of text in a document with those of earlier events, in place; nothing where it has none."""
 
     @abstractmethod
     def result(self) -> R:
@@ -90,7 +103,7 @@ class EventReader(ABC, Generic[E, R]):
         events: list[E] = []
         if self.complete:
             return events
-        usual, names, is_last = self._usual, self.NAMES, self._is_last
+        usual, names, is_last = _look_closer if self._split else self._usual, self.NAMES, self._is_last
         for name, block in self._splitter.receive_data(data):
             try:
                 event = usual(block) if name in names else None
@@ -104,6 +117,7 @@ class EventReader(ABC, Generic[E, R]):
                         raise
                     self.failure = error
                     break
+                usual = _look_closer if self._split else self._usual
                 if self.complete:
                     break
                 if event is None:
@@ -131,7 +145,7 @@ class EventReader(ABC, Generic[E, R]):
         said = block.strip()
         if said == self.END:
             self.complete = True
-        if not said or self.complete:
+        if said in _NOTHING or self.complete:
             return None
         if (error := parse_service_error(block)) is not None:
             raise error
@@ -142,4 +156,20 @@ class EventReader(ABC, Generic[E, R]):
         text = block.decode(
             "utf-8", "replace"
         ).encode()  # bad UTF-8 is U+FFFD in an event stream (docs/protocol/sse.md#11-bytes-to-text)
+        if self._split or replace_lone_escapes(text) != text:
+            text = self._join_split_characters(text)
         return self.general(text, f"{self._where}: event {number}", self._depth)
+
+    def _join_split_characters(self, text: bytes) -> bytes:
+        try:
+            document = json.loads(text)  # the standard library keeps lone surrogates; msgspec refuses them
+            if isinstance(document, dict):
+                self.join_texts(cast("dict[str, Any]", document), self._split)
+            return json.dumps(document).encode()
+        except (ValueError, RecursionError):
+            return text  # and `general` says what is wrong with it
+
+
+def _look_closer(_: bytes) -> Never:
+    """Decode no event quickly, because it may begin with the second half of a character."""
+    raise RemoteProtocolError("half a character is held back")

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Generic, Never, TypeVar, get_args
 
 import msgspec
 
-from ..codecs.json import JsonDecoder, convert_document
+from ..codecs.json import JsonDecoder, convert_document, parse_number
 from ..errors import RemoteProtocolError
 from ..http import Head
 from ..limits import Limits
@@ -76,13 +76,7 @@ def _itself(document: object) -> Any:
     return document
 
 
-def _number(text: str) -> int | float:
-    """``5.0`` as ``5``."""
-    value = float(text)
-    return int(value) if value.is_integer() else value
-
-
-_DOCUMENT: Final = JsonDecoder(dict[str, Any], read_float=_number)
+_DOCUMENT: Final = JsonDecoder(dict[str, Any], read_float=parse_number)
 
 
 def _with_extra(response: A, document: Mapping[str, Any]) -> A:

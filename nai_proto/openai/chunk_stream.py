@@ -8,8 +8,9 @@ See:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Generic, Never, TypeVar
+from typing import Any, Final, Generic, Never, TypeVar, cast
 
+from ..codecs.lone_surrogates import SplitCharacters
 from ..errors import NaiError
 from ..exchange.call import Reader, ReaderFactory
 from ..exchange.event_reader import EventReader
@@ -47,11 +48,42 @@ class ChunkReader(EventReader[C, R]):
     def general(self, data: bytes, where: str, depth: int) -> C:
         return self._general.decode(data, where=where, depth=depth)
 
+    def join_texts(self, document: dict[str, Any], split: SplitCharacters) -> None:
+        choices = document.get("choices")
+        for choice in cast("list[object]", choices) if isinstance(choices, list) else []:
+            if isinstance(choice, dict):
+                _join_choice(cast("dict[str, Any]", choice), split)
+
     def result(self) -> R:
         return self._accumulator(self._events).result
 
     def whole(self) -> bool:
         return self._accumulator(self._events).is_finished
+
+
+_TEXT_PLACES: Final = (
+    ("", "text"),
+    *((part, name) for part in ("delta", "message") for name in ("content", "reasoning_content", "reasoning")),
+)
+"""Where a choice may have text.
+
+See docs/protocol/openai.md#61-chat-chunk.
+"""
+
+
+def _join_choice(choice: dict[str, Any], split: SplitCharacters) -> None:
+    last = choice.get("finish_reason") is not None
+    for part, name in _TEXT_PLACES:
+        key = (str(choice.get("index", 0)), part, name)
+        if last and key in split and part and choice.get(part) is None:
+            choice[part] = {}
+        place = choice.get(part) if part else choice
+        if isinstance(place, dict):
+            texts = cast("dict[str, Any]", place)
+            if last and key in split and texts.get(name) is None:
+                texts[name] = ""
+            if isinstance(texts.get(name), str):
+                texts[name] = split.join(texts[name], key, last=last)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
 from ..codecs.json import JsonDecoder
+from ..codecs.lone_surrogates import SplitCharacters
 from ..codecs.token_packing import unpack
 from ..errors import RemoteProtocolError
 from ..exchange.event_reader import EventReader
@@ -146,6 +147,10 @@ class TokenReader(EventReader[E, R]):
         except RemoteProtocolError as problem:
             wrong = RemoteProtocolError(f"{where}: {problem}", excerpt=problem.excerpt)
         raise wrong
+
+    def join_texts(self, document: dict[str, Any], split: SplitCharacters) -> None:
+        if isinstance(piece := document.get("token", ""), str):
+            document["token"] = split.join(piece, None, last=document.get("final") is True)
 
     def result(self) -> R:
         return self._form.build_result(self._events, self._max_length if self.complete else None)

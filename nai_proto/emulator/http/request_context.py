@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from ...codecs.json import find_problem
+from ...codecs.lone_surrogates import replace_lone_escapes
 from ...exchange.endpoints import Endpoint, EndpointParameters
 from ...exchange.reply import Handler
 from ...http import Headers
@@ -53,7 +54,7 @@ class RequestContext:
         Raises:
             Refused: 400, the body does not have this type.
         """
-        body = self.parameters.body or b"{}"
+        body = replace_lone_escapes(self.parameters.body) or b"{}"
         try:
             return msgspec.json.decode(body, type=type, strict=not lax)
         except (ValueError, RecursionError):

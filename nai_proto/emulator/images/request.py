@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, cast
 import msgspec
 
 from ...codecs import accelerators
+from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.multipart import decode
 from ...codecs.type_mismatch import find_mismatch
 from ...errors import LimitExceeded, RemoteProtocolError
@@ -118,7 +119,7 @@ def read_body(context: RequestContext, *image_fields: str) -> DecodedBody:
         parts = {part.name: part.data for part in form}
         encoded = parts.pop(_REQUEST_PART, b"")
     try:
-        document: object = msgspec.json.decode(encoded)
+        document: object = msgspec.json.decode(replace_lone_escapes(encoded))
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):

@@ -19,6 +19,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from ...codecs.json import find_problem
+from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.type_mismatch import Mismatch
 from ..errors import Refused
 from ..text.generation_settings import GenerationSettings
@@ -195,7 +196,7 @@ def parse_request(body: bytes, type: type[_AnyRequest], *, ranges: bool) -> _Any
         Refused: 400, the body is invalid; the message says what is wrong and where. 500 where the service itself fails.
     """
     try:
-        request = msgspec.json.decode(body, type=type)
+        request = msgspec.json.decode(replace_lone_escapes(body), type=type)
     except (ValueError, RecursionError):
         problem = _format_as_go(find_problem(body, type))
     else:

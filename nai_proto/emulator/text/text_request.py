@@ -18,6 +18,7 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 import msgspec
 
 from ...codecs.json import find_problem
+from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.type_mismatch import Mismatch
 from ...http import Host
 from ...text.models import MODELS, Model
@@ -247,7 +248,7 @@ def _missing_parameter(name: str) -> Refused:
 
 def _decode(data: bytes, type: type[T], path: str) -> T:  # noqa: A002
     try:
-        return msgspec.json.decode(data, type=type)
+        return msgspec.json.decode(replace_lone_escapes(data), type=type)
     except (ValueError, RecursionError):
         problem = find_problem(data, type)
     raise Refused(400, f"Validation error: {problem.within(path) if isinstance(problem, Mismatch) else problem}")
