@@ -50,6 +50,7 @@ __all__ = [
     "member",
     "one_of",
     "record",
+    "suggest_name",
     "takes",
     "tuple_of",
     "type_error",
@@ -295,6 +296,22 @@ def with_article(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
+def suggest_name(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the known name that comes nearest, if one does.
+
+    Case, blanks and hyphens make no difference: ``"Euler Ancestral"`` is near ``"k_euler_ancestral"``.
+    """
+    from difflib import get_close_matches  # needed only when something is wrong
+
+    known = {_fold(each): each for each in names}
+    close = get_close_matches(_fold(str(name)[:_LONGEST_NAME]), known, n=1)
+    return f"; did you mean {str(known[close[0]])!r}?" if close else ""
+
+
+def _fold(name: str) -> str:
+    return name.casefold().replace(" ", "_").replace("-", "_")
+
+
 def _parameter(name: str) -> str:
     """Return the parameter that a name such as ``characters[0]`` belongs to."""
     return name.partition("[")[0]
@@ -319,6 +336,9 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
         pass
     raise invalid(name, f"{name} is one of {', '.join(each.name.capitalize() for each in Tier)}, or its number")
 
+
+_LONGEST_NAME: Final = 80
+"""Characters of an unknown name that are compared: of a whole text the beginning."""
 
 _TEXT_TYPES: Final[tuple[type, ...]] = (str, bytes, bytearray, memoryview)
 """What can be iterated over, and is no list."""

@@ -65,13 +65,13 @@ class Outcome:
 
 
 def an_emulator(**options: Any) -> tuple[Emulator, Account]:
-    """An emulator with one account, and chance that is the same each time."""
+    """An emulator with one account, and chance that is the same each time; its clock is the system's unless it is given."""
     drawn = iter(range(1 << 30))
 
     def entropy(size: int) -> bytes:
         return bytes((next(drawn) * 37 + 11) % 256 for _ in range(size))
 
-    emulator = Emulator(now=time.time, entropy=entropy, **options)
+    emulator = Emulator(**{"now": time.time, "entropy": entropy, **options})
     return emulator, emulator.add_account(EMAIL, Password(PASSWORD))
 
 

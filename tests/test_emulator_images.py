@@ -10,6 +10,7 @@ See:
 from __future__ import annotations
 
 import json
+import time
 from base64 import b64decode, b64encode
 from typing import Any
 
@@ -173,11 +174,27 @@ def test_only_v4_5_supports_references(model: str) -> None:
         ("nai-diffusion-5-curated", {"reference_image_multiple": [BASE64]}),
         ("nai-diffusion-5-full", {"sampler": "ddim"}),
         ("nai-diffusion-4-5-full", {"sampler": "k_dpm_fast"}),
-        ("nai-diffusion-3", {"sampler": "of my own"}),
     ],
 )
 def test_a_mistake_that_the_service_does_not_check_is_500(model: str, parameters: dict[str, Any]) -> None:
     assert get_refusal(body(model, **parameters)) == (500, "Internal Server Error")
+
+
+@pytest.mark.parametrize("model", ["nai-diffusion-5-full", "nai-diffusion-4-5-full", "nai-diffusion-4-full"])
+@pytest.mark.parametrize("sampler", [*image.ImageSampler, "native", "of my own"])
+def test_since_v4_every_sampler_is_taken_but_those_of_the_deny_list(model: str, sampler: str) -> None:
+    failing = ["plms", "ddim", "ddim_v3", "k_dpm_fast", "k_dpm_adaptive", "k_dpmpp_3m_sde", "nai_smea", "nai_smea_dyn"]
+    emulator, owner = an_emulator()
+    sent = body(model, sampler=sampler, width=64, height=64, steps=1)
+    head, _ = send_request(emulator, "POST", PATH, sent, owner=owner)
+    assert head.status == (500 if sampler in failing else 200)
+
+
+@pytest.mark.parametrize("sampler", [*image.ImageSampler, "of my own"])
+def test_v3_takes_every_sampler(sampler: str) -> None:
+    emulator, owner = an_emulator()
+    sent = body("nai-diffusion-3", sampler=sampler, width=64, height=64, steps=1)
+    assert len(generate(emulator, owner, sent)) == 1
 
 
 def test_an_image_for_more_than_140_anlas_is_refused() -> None:
@@ -193,7 +210,7 @@ def test_a_body_that_is_no_json_object_is_refused(sent: bytes) -> None:
 def test_the_checks_are_made_in_their_order() -> None:
     emulator, owner = an_emulator()
     owner.profile.anlas = 0
-    sent = body("x", "y", width=65, negative_prompt="x" * 60_000, image=BASE64, sampler="z")
+    sent = body("x", "y", width=65, negative_prompt="x" * 60_000, image=BASE64, sampler="ddim")
     sent["parameters"] |= {"reference_image": BASE64, "reference_image_multiple": [BASE64]}
 
     def message() -> str:
@@ -466,7 +483,7 @@ def test_a_generation_is_charged_its_price(case: dict[str, Any], anlas: int, mon
     emulator, owner = an_emulator()
     owner.profile.subscribe(Tier.OPUS if case["opus"] else Tier.SCROLL, 0)
     if case["usage_negative"]:
-        owner.profile.v5_percent = -0.1
+        owner.profile.spend_v5(100.1, time.time())
     same = {name: case[name] for name in ("width", "height", "steps", "n_samples", "sampler", "sm", "sm_dyn")}
     sent = body(case["model"], case["action"], **same, strength=case["strength"])
     sent["parameters"] |= {
@@ -497,21 +514,48 @@ def get_usage(emulator: Emulator, owner: Account) -> Any:
     return json.loads(answer)["usage"]
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def test_a_free_v5_image_lowers_the_allowance() -> None:
-    emulator, owner = an_emulator()
+    clock = Clock()
+    emulator, owner = an_emulator(now=clock)
     assert get_usage(emulator, owner) == {"percent": 100, "isNegative": False, "timeUntilNextPercent": 0}
     for _ in range(18):
         generate(emulator, owner, body("nai-diffusion-5-full"))
     generate(emulator, owner, body("nai-diffusion-4-5-full"))
     assert get_usage(emulator, owner)["percent"] == 99
-    assert owner.profile.v5_percent == pytest.approx(100 - 18 / 17.3)
-    owner.profile.v5_percent = 0.01
+    assert owner.profile.v5_percent(clock.now) == pytest.approx(100 - 18 / 17.3)
+    owner.profile.spend_v5(owner.profile.v5_percent(clock.now) - 0.01, clock.now)
     generate(emulator, owner, body("nai-diffusion-5-full"))
     assert owner.profile.anlas == 10_000
-    assert get_usage(emulator, owner) == {"percent": 0, "isNegative": True, "timeUntilNextPercent": 0}
-    left = owner.profile.v5_percent
+    assert get_usage(emulator, owner) == {"percent": 0, "isNegative": True, "timeUntilNextPercent": 7889}
+    left = owner.profile.v5_percent(clock.now)
     generate(emulator, owner, body("nai-diffusion-5-full"))
-    assert (owner.profile.anlas, owner.profile.v5_percent) == (9_998, left)
+    assert (owner.profile.anlas, owner.profile.v5_percent(clock.now)) == (9_998, left)
+
+
+def test_the_allowance_of_v5_refills_by_the_emulator_s_clock() -> None:
+    clock = Clock()
+    emulator, owner = an_emulator(now=clock)
+    owner.profile.spend_v5(103, clock.now)
+    assert get_usage(emulator, owner) == {"percent": 0, "isNegative": True, "timeUntilNextPercent": 7889}
+    clock.now += 3 * 7889
+    assert get_usage(emulator, owner)["isNegative"] is True
+    clock.now += 1
+    assert get_usage(emulator, owner) == {"percent": 1, "isNegative": False, "timeUntilNextPercent": 7889}
+    before = owner.profile.anlas
+    generate(emulator, owner, body("nai-diffusion-5-full"))  # free again, and it overdraws the allowance again
+    assert (owner.profile.anlas, get_usage(emulator, owner)["isNegative"]) == (before, True)
+    clock.now += 40 * 7889
+    assert get_usage(emulator, owner)["percent"] == 40
+    clock.now += 100 * 7889
+    assert get_usage(emulator, owner) == {"percent": 100, "isNegative": False, "timeUntilNextPercent": 0}
 
 
 # ---- repr

@@ -336,6 +336,12 @@ def test_a_picture_of_the_first_year_tells_less() -> None:
     assert nothing.missing == ("width", "height", "scale", "sampler", "steps", "seed", "prompt")
 
 
+def test_a_sampler_that_made_a_picture_makes_the_next_one_though_it_is_not_listed() -> None:
+    said = {**comment(build_image_request("a cat", model="V4.5 Full", seed=1)), "sampler": "native"}
+    recipe = Recipe.of(Metadata.from_comment(said, description=None, source="V 4BDE2A90"))
+    assert recipe.request().parameters["sampler"] == "native"
+
+
 def test_a_picture_made_from_an_image_may_not_tell_how_much_of_it() -> None:
     request = build_image_request("a cat", model="V4.5 Full", image=SOURCE, mask=MASK, seed=1)
     less = {**comment(request), "strength": None, "noise": None, "inpaintImg2ImgStrength": None}

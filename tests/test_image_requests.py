@@ -31,6 +31,7 @@ from nai_proto.image import (
     ImagePreset,
     ImageResolution,
     PreciseReference,
+    Sampler,
     Vibe,
     box_mask,
     build_image_request,
@@ -558,8 +559,16 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"size": (2048, 2048)}, "2048 × 2048 are 4194304 pixels, .* takes at most 3145728"),
         ({"n_samples": 5}, "n_samples is 5, and here nai-diffusion-4-5-full takes a number from 1 to 4"),
         ({"n_samples": 7, "size": (640, 640)}, "from 1 to 6"),
-        ({"sampler": "k_eular"}, "sampler is 'k_eular', and nai-diffusion-4-5-full takes one of k_euler_ancestral, "),
+        (
+            {"sampler": "k_eular"},
+            "sampler is 'k_eular', and nai-diffusion-4-5-full takes one of k_euler_ancestral, .*, k_heun, k_lms; "
+            r"did you mean 'k_euler'\? To send it all the same, give nai.image.Sampler\('k_eular'\)",
+        ),
+        ({"sampler": "Euler Ancestral"}, "did you mean 'k_euler_ancestral'"),
+        ({"sampler": "ddim"}, "sampler is 'ddim', and .* k_lms$"),
         ({"image_format": "jpeg"}, "image_format is 'jpeg', and .* takes one of png, webp"),
+        ({"noise_schedule": "Karass"}, "noise_schedule is 'Karass', and .*; did you mean 'karras'"),
+        ({"noise_schedule": Sampler("new")}, r"noise_schedule is Sampler\('new'\), and .* takes one of karras"),
         ({"sampler": "x" * 100}, "sampler is a str"),
         ({"step": 3}, "no parameter 'step'; did you mean 'steps'"),
         ({"strength": 0.5}, "strength does not go with generate, only with img2img and infill"),
@@ -612,6 +621,18 @@ def test_who_says_so_sends_what_is_not_known() -> None:
     assert sent_parameters("nai-diffusion-5-full", validate=False, vibes=[EncodedVibe(b"x")])[
         "reference_image_multiple"
     ]
+
+
+@pytest.mark.parametrize("name", ["of_my_own", "ddim", "k_euler"])
+def test_a_sampler_that_is_meant_is_sent_as_it_is(name: str) -> None:
+    for model in ("nai-diffusion-3", "nai-diffusion-5-full"):
+        operation = generate("a cat", model=model, sampler=Sampler(name))
+        assert body_of(operation.request)["parameters"]["sampler"] == name
+        assert pickle.loads(pickle.dumps(operation)) == operation
+    preset = ImagePreset("nai-diffusion-3", {"sampler": Sampler(name)})
+    assert build_image_request("a cat", preset=preset).parameters["sampler"] == name
+    assert ImagePreset.loads(preset.dumps()) == preset  # as text: a preset from a file means nothing by it
+    assert repr(Sampler(name)) == f"Sampler({name!r})"
 
 
 @pytest.mark.parametrize("name", RULES)

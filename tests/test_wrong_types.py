@@ -198,7 +198,7 @@ CALLS: Final[dict[str, Call]] = {
     "text.Module": Call(text.Module, {"id": "x"}),
     "text.Module.is_available_for": Call(text.MODULES["theme_noir"].is_available_for, {"model": KAYRA}),
     "text.Preamble": Call(text.Preamble, {"text": None, "tokens": ()}),
-    "text.Sampler": Call(text.Sampler, {"id": 0, "name": "x", "keys": ()}),
+    "text.TextSampler": Call(text.TextSampler, {"id": 0, "name": "x", "keys": ()}),
     "text.BanList": Call(text.BanList),
     "text.BanList.add": Call(text.BanList().add),
     "text.BanList.encode": Call(text.BanList("x").encode, {"tokenizer": BYTES}),
@@ -275,6 +275,7 @@ CALLS: Final[dict[str, Call]] = {
     "image.ControlNet": Call(image.ControlNet, {"condition": PNG, "model": "hed"}),
     "image.EncodedVibe": Call(image.EncodedVibe, {"encoding": b"x"}),
     "image.PreciseReference": Call(image.PreciseReference, {"image": PNG}),
+    "image.Sampler": Call(image.Sampler, {"name": "k_new"}),
     "image.Vibe": Call(image.Vibe, {"image": PNG}),
     "image.Family": Call(
         image.Family,

@@ -70,6 +70,7 @@ class Emulator:
         strict: bool = True,
         limits: Limits = Limits(),
     ) -> None:
+        self._now = now
         self._limits = limits
         self._strict = strict
         self._old = switches.old_routes
@@ -193,7 +194,9 @@ class Emulator:
         handler = self._handlers.get(endpoint.name)
         if handler is None:
             raise Refused(501, f"this emulator does not have {endpoint.method} {endpoint.path} yet")
-        yield from handler(RequestContext(endpoint, parameters, account, persistent, profile, request.headers))
+        yield from handler(
+            RequestContext(endpoint, parameters, account, self._now(), persistent, profile, request.headers)
+        )
 
     # ---- endpoints
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ImageSampler,
         NoiseSchedule,
         QualityPreset,
+        Sampler,
         UCPreset,
     )
     from .cost_limits import parameters_price, request_if_affordable
@@ -47,7 +48,7 @@ else:
     _HOMES = {
         "cached_images": "cache_key encode_form generate_cached",
         "choices": (
-            "ControlNetModel ImageGenerationType ImageResolution ImageSampler NoiseSchedule QualityPreset UCPreset"
+            "ControlNetModel ImageGenerationType ImageResolution ImageSampler NoiseSchedule QualityPreset Sampler UCPreset"
         ),
         "cost_limits": "parameters_price request_if_affordable",
         "emphasis": "Emphasis Prompt normalize_prompt parse_prompt",
@@ -114,6 +115,7 @@ __all__ = [
     "PromptTokenCount",
     "QualityPreset",
     "Recipe",
+    "Sampler",
     "Tag",
     "UCPreset",
     "Vibe",

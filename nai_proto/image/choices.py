@@ -9,7 +9,9 @@ See:
 from __future__ import annotations
 
 from enum import Enum, StrEnum
-from typing import Final
+from typing import Final, Self
+
+from ..arguments import TEXT
 
 __all__ = [
     "TAG_HINTS",
@@ -19,6 +21,7 @@ __all__ = [
     "ImageSampler",
     "NoiseSchedule",
     "QualityPreset",
+    "Sampler",
     "UCPreset",
 ]
 
@@ -52,6 +55,21 @@ class ImageSampler(StrEnum):
     DDIM_V3 = "ddim_v3"
     NAI_SMEA = "nai_smea"
     NAI_SMEA_DYN = "nai_smea_dyn"
+
+
+class Sampler(str):
+    """The name of a sampler that is not listed: ``Sampler("k_new")`` is sent as it is, where ``"k_new"`` is refused.
+
+    See docs/protocol/image.md#4-models-samplers-schedules-sizes.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Self:
+        return super().__new__(cls, TEXT.convert(name, "name"))
+
+    def __repr__(self) -> str:
+        return f"Sampler({str(self)!r})"
 
 
 class NoiseSchedule(StrEnum):

@@ -46,6 +46,11 @@ _OLD_MENU: Final = (
     *(_S.K_DPM_FAST, _S.K_DPM_ADAPTIVE, _S.K_DPMPP_2M, _S.K_DPMPP_2S_ANCESTRAL, _S.K_DPMPP_SDE),
     *(_S.NAI_SMEA, _S.NAI_SMEA_DYN),
 )
+_FAILING: Final = (
+    *(_S.PLMS, _S.DDIM, _S.DDIM_V3, _S.K_DPM_FAST, _S.K_DPM_ADAPTIVE, _S.K_DPMPP_3M_SDE),
+    *(_S.NAI_SMEA, _S.NAI_SMEA_DYN),
+)
+"""On V4 and later the service answers 500 to these."""
 
 WITHOUT_SCHEDULE: Final = frozenset(
     (_S.DDIM, _S.DDIM_V3, _S.PLMS, _S.K_LMS, _S.K_DPM_FAST, _S.NAI_SMEA, _S.NAI_SMEA_DYN)
@@ -60,8 +65,8 @@ class Family:
     generation: Generation
     samplers: tuple[ImageSampler, ...]
     "Those that the website offers, the recommended one first."
-    also: tuple[ImageSampler, ...] = ()
-    "Others that the service takes. See docs/protocol/image.md#4-models-samplers-schedules-sizes."
+    failing: tuple[ImageSampler, ...] = ()
+    "Those that the service fails on; it takes all others. See docs/protocol/image.md#4-models-samplers-schedules-sizes."
     schedules: tuple[NoiseSchedule, ...]
     schedule: NoiseSchedule | None
     "The usual one."
@@ -102,7 +107,7 @@ class Family:
 _FAMILY: Final = {
     "generation": member(Generation),
     "samplers": list_of(member(ImageSampler)),
-    "also": list_of(member(ImageSampler)),
+    "failing": list_of(member(ImageSampler)),
     "schedules": list_of(member(NoiseSchedule)),
     "schedule": member(NoiseSchedule) | None,
     "size": tuple_of("a width and a height in pixels", INTEGER, INTEGER),
@@ -119,6 +124,7 @@ _FAMILY: Final = {
 _V1: Final = Family(
     generation=Generation.V1,
     samplers=_OLD_MENU,
+    failing=tuple(sampler for sampler in _S if sampler not in _OLD_MENU),  # newer than these models
     schedules=(),
     schedule=None,
     size=(512, 768),
@@ -135,7 +141,6 @@ _V2: Final = replace(_V1, generation=Generation.V2, schedules=(_N.NATIVE,), sche
 _V3: Final = Family(
     generation=Generation.V3,
     samplers=(*_MENU, _S.DDIM_V3),
-    also=tuple(sampler for sampler in _S if sampler not in (*_MENU, _S.DDIM_V3, _S.DDIM)),  # every name that was tried
     schedules=tuple(_N),
     schedule=_N.KARRAS,
     scale=5,
@@ -149,7 +154,7 @@ _V3: Final = Family(
 _V4: Final = Family(
     generation=Generation.V4,
     samplers=_MENU,
-    also=(_S.K_DPM_2, _S.K_DPM_2_ANCESTRAL, _S.K_LMS),
+    failing=_FAILING,
     schedules=(_N.KARRAS, _N.EXPONENTIAL, _N.POLYEXPONENTIAL),
     schedule=_N.KARRAS,
     scale=5.5,

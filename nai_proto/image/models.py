@@ -174,13 +174,13 @@ class ImageModel:
 
     @property
     def samplers(self) -> tuple[ImageSampler, ...]:
-        """Return the samplers it takes, the recommended one first; without DDIM for an inpainting model.
+        """Return the known samplers that it takes, the website's first; without DDIM for an inpainting model.
 
         See docs/protocol/image.md#4-models-samplers-schedules-sizes.
         """
-        listed = (*self.family.samplers, *self.family.also)
-        none = (ImageSampler.DDIM, ImageSampler.DDIM_V3) if self.facts.base else ()
-        return tuple(sampler for sampler in listed if sampler not in none)
+        without_ddim = (ImageSampler.DDIM, ImageSampler.DDIM_V3) if self.facts.base else ()
+        left_out = {*self.family.failing, *without_ddim}
+        return tuple(each for each in dict.fromkeys((*self.family.samplers, *ImageSampler)) if each not in left_out)
 
     @property
     def noise_schedules(self) -> tuple[NoiseSchedule, ...]:

@@ -36,7 +36,8 @@ class ImageParameters(TypedDict, total=False):
         width: Width in pixels, a multiple of 64 from 64 on; with ``height`` at most 3,145,728 pixels.
         height: Height in pixels, a multiple of 64 from 64 on.
         scale: Guidance: how closely the image follows the prompt, 0 to 10, for V1 and V2 to 25.
-        sampler: An `ImageSampler` or its word; `ImageModel.samplers` lists those of a model.
+        sampler: An `ImageSampler` or its word; `ImageModel.samplers` lists those of a model. ``Sampler("…")`` is sent
+            although it is not listed.
         steps: Number of sampling steps, 1 to 50; more take longer and cost more.
         n_samples: Number of images, 1 to 8; large sizes allow 6 or 4.
         seed: Seed of the first image, 0 to 4,294,967,295; each further image has one more. Drawn from ``entropy`` if
@@ -81,7 +82,8 @@ class ImageParameters(TypedDict, total=False):
     scale: float | None
     "Guidance: how closely the image follows the prompt, 0 to 10, for V1 and V2 to 25."
     sampler: ImageSampler | str | None
-    "An `ImageSampler` or its word; `ImageModel.samplers` lists those of a model."
+    """An `ImageSampler` or its word; `ImageModel.samplers` lists those of a model. ``Sampler("…")`` is sent although it is
+    not listed."""
     steps: int | None
     "Number of sampling steps, 1 to 50; more take longer and cost more."
     n_samples: int | None

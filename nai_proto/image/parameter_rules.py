@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from ..arguments import MAPPING, member, takes
+from ..arguments import MAPPING, member, suggest_name, takes
 from ..errors import InvalidRequestError, InvalidTypeError
-from ..text.parameter_rules import ParameterKind, describe_value, suggest_name
-from .choices import ImageGenerationType
+from ..text.parameter_rules import ParameterKind, describe_value
+from .choices import ImageGenerationType, ImageSampler, Sampler
 from .families import Generation
 from .models import IMAGE_MODEL, ImageModel
 
@@ -36,6 +36,9 @@ MAX_PROMPT_CHARACTERS: Final = 51_200
 
 See docs/protocol/image.md#211-errors.
 """
+
+_LONGEST_WORD: Final = 40
+"""Characters of a word that a message shows: what is longer could be a whole text."""
 
 _G: Final = Generation
 _ALL: Final = frozenset(_G)
@@ -146,22 +149,39 @@ def _check_type(name: str, value: object, rule: ImageParameterRule, model: Image
         fits, takes = rule.kind.accepts(value), str(rule.kind)
     else:
         fits, takes = isinstance(value, bytes) and value != b"", "the bytes of an image"
-    if rule.words or name in ("sampler", "noise_schedule"):
-        words = rule.words or tuple(model.samplers if name == "sampler" else model.noise_schedules)
-        if words and not (fits and value in words):
-            kind = InvalidRequestError if isinstance(value, str) else InvalidTypeError
-            raise kind(
-                f"{name} is {_describe_word(value)}, and {model.id} takes one of {', '.join(words)}", parameter=name
-            )
-    elif not fits:
+    words = _known_words(name, rule, model)
+    if name == "sampler" and isinstance(value, Sampler):
+        return
+    if words and not (fits and value in words):
+        kind = InvalidRequestError if isinstance(value, str) else InvalidTypeError
+        problem = f"{name} is {_describe_word(value)}, and {model.id} takes one of {', '.join(words)}"
+        raise kind(f"{problem}{_suggest_word(name, value, words)}", parameter=name)
+    if not fits:
         kind = rule.kind.error_class(value) if isinstance(rule.kind, ParameterKind) else InvalidTypeError
         raise kind(f"{name} is {describe_value(value)}, and {model.id} takes {takes}", parameter=name)
+
+
+def _known_words(name: str, rule: ImageParameterRule, model: ImageModel) -> tuple[str, ...]:
+    """Return the words that a parameter chooses from; none where any text goes."""
+    if name == "sampler":
+        return model.samplers
+    return model.noise_schedules if name == "noise_schedule" else rule.words
+
+
+def _suggest_word(name: str, value: object, words: tuple[str, ...]) -> str:
+    """Return the end of a message: the word that comes nearest, and for an unknown sampler how to send it all the same."""
+    if not isinstance(value, str) or len(value) > _LONGEST_WORD or value in frozenset(ImageSampler):
+        return ""
+    suggestion = suggest_name(value, words)
+    if name != "sampler":
+        return suggestion
+    return f"{suggestion or '.'} To send it all the same, give nai.image.Sampler({str(value)!r})"
 
 
 def _describe_word(value: object) -> str:
     """Return a word for a message; of what could be a whole text only the type."""
     plain = value.value if isinstance(value, Enum) else value
-    return repr(plain) if isinstance(plain, str) and len(plain) <= 40 else describe_value(plain)
+    return repr(plain) if isinstance(plain, str) and len(plain) <= _LONGEST_WORD else describe_value(plain)
 
 
 def _check_model_and_action(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
-from ..arguments import BYTES, MAPPING, TEXT, takes
+from ..arguments import BYTES, MAPPING, TEXT, suggest_name, takes
 from ..codecs.json import JsonDecoder, encode_json
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
-from ..text.parameter_rules import suggest_name
+from .choices import Sampler
 from .families import Generation
 from .models import IMAGE_MODEL, ImageModel
 from .parameter_rules import RULES
@@ -110,7 +110,8 @@ class ImagePreset(Mapping[str, object]):
 
     def dumps(self) -> bytes:
         """Return the text of a file with this preset."""
-        return encode_json({"model": self.model.id, "parameters": self._settings})
+        settings = {name: str(value) if isinstance(value, Sampler) else value for name, value in self._settings.items()}
+        return encode_json({"model": self.model.id, "parameters": settings})
 
 
 def default_parameters(model: ImageModel) -> dict[str, object]:

@@ -23,7 +23,7 @@ from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits
 from ..text.parameter_rules import ParameterKind
 from .argument_types import OPTION_TYPES
-from .choices import TAG_HINTS, ImageGenerationType
+from .choices import TAG_HINTS, ImageGenerationType, Sampler
 from .families import Generation
 from .features import Character, EncodedVibe, Vibe
 from .model_hashes import find_model
@@ -137,7 +137,9 @@ class Recipe:
         missing = list(_SOURCES.get(action, ()))
         essential = _ESSENTIAL_INPAINTING if action is ImageGenerationType.INPAINTING else _ESSENTIAL
         for name, value in _parameters(comment, drawer.generation, action):
-            if value is not None:
+            if name == "sampler" and isinstance(value, str) and value not in drawer.samplers:
+                options[name] = Sampler(value)  # it made a picture, so the service takes it
+            elif value is not None:
                 options[name] = value
             elif name in essential:
                 missing.append(name)

@@ -22,6 +22,7 @@ from .choices import (
     ImageSampler,
     NoiseSchedule,
     QualityPreset,
+    Sampler,
     UCPreset,
 )
 from .compatibility import check_compatibility
@@ -135,6 +136,8 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
     if features.auto_text:
         text = _add_auto_text(model, features.characters, text, values)
     negative = with_uc_preset(features.negative_prompt, model, uc, text)
+    if isinstance(sampler := values["sampler"], Sampler):
+        values["sampler"] = str(sampler)
     parameters = {WIRE_NAMES.get(name, name): value for name, value in values.items()}
     parameters |= {
         "controlnet_strength": 1,
@@ -220,10 +223,9 @@ def _values(
     if action is ImageGenerationType.INPAINTING:
         values["add_original_image"] = False
     sampler = options.get("sampler", values["sampler"])
-    if sampler == ImageSampler.DDIM and model.generation is Generation.V3:
-        sampler = (
-            ImageSampler.DDIM_V3.value
-        )  # its name there (docs/protocol/image.md#4-models-samplers-schedules-sizes)
+    if sampler == ImageSampler.DDIM and model.generation is Generation.V3 and not isinstance(sampler, Sampler):
+        # Its name there (docs/protocol/image.md#4-models-samplers-schedules-sizes).
+        sampler = ImageSampler.DDIM_V3.value
         options = {**options, "sampler": sampler}
     if sampler in WITHOUT_SCHEDULE:
         values.pop("noise_schedule", None)

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from ..arguments import MAPPING, ArgumentType, list_of, takes
+from ..arguments import MAPPING, ArgumentType, list_of, suggest_name, takes
 from ..errors import InvalidRequestError, InvalidTypeError
-from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value, suggest_name
+from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value
 from .request_options import Messages, Prompt
 from .response_objects import Message
 

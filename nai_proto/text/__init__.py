@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .preambles import PREAMBLE, Preamble
     from .preset import Preset
     from .request import build_parameters
-    from .samplers import SAMPLERS, Sampler, SamplerOrder
+    from .samplers import SAMPLERS, SamplerOrder, TextSampler
     from .text_parameters import LogitBias, Phrase, PhraseRepPen, TextParameters
 else:
     from ..lazy import finder
@@ -49,7 +49,7 @@ else:
         "preambles": "PREAMBLE Preamble",
         "preset": "Preset",
         "request": "build_parameters",
-        "samplers": "SAMPLERS Sampler SamplerOrder",
+        "samplers": "SAMPLERS SamplerOrder TextSampler",
         "text_parameters": "LogitBias Phrase PhraseRepPen TextParameters",
     }
 
@@ -79,11 +79,11 @@ __all__ = [
     "PhraseRepPen",
     "Preamble",
     "Preset",
-    "Sampler",
     "SamplerOrder",
     "TextModelFacts",
     "TextOptions",
     "TextParameters",
+    "TextSampler",
     "Tier",
     "Token",
     "TokenCandidate",

@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ..arguments import TEXT, ArgumentType, convert_fields, list_of
+from ..arguments import TEXT, ArgumentType, convert_fields, list_of, suggest_name
 from ..errors import InvalidRequestError
 from .models import Model
-from .parameter_rules import suggest_name
 
 __all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "find_prefix"]
 

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
 
-from ..arguments import MAPPING, takes
+from ..arguments import MAPPING, suggest_name, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import Host
 from .models import Model
 from .samplers import SAMPLERS, SamplerOrder
 from .text_parameters import PhraseRepPen
 
-__all__ = ["RULES", "ParameterKind", "ParameterRule", "check_parameters", "describe_value", "suggest_name"]
+__all__ = ["RULES", "ParameterKind", "ParameterRule", "check_parameters", "describe_value"]
 
 
 class ParameterKind(StrEnum):
@@ -209,14 +209,6 @@ def _check_order(order: Sequence[int], model: Model) -> None:
 def describe_value(value: object) -> str:
     """Return a value for a message: a number as it is, of anything else the type, since texts are private."""
     return repr(value) if isinstance(value, int | float) else f"a {type(value).__name__}"
-
-
-def suggest_name(name: str, names: Mapping[str, object] | Sequence[str]) -> str:
-    """Return the end of a message about an unknown name: the known name that comes nearest, if one does."""
-    from difflib import get_close_matches  # needed only when something is wrong
-
-    close = get_close_matches(str(name), list(names), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 # ---- types

@@ -10,12 +10,11 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, takes
+from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, suggest_name, takes
 from ..codecs.json import encode_json
 from ..errors import InvalidFile, InvalidRequestError
 from .models import MODEL, Model
 from .official_presets import find_default_name, find_presets
-from .parameter_rules import suggest_name
 from .preset_fields import DEFAULTS, FIELDS, PresetFields, SamplerSlot, build_slots, check_name, copy_setting
 from .preset_file_parser import dump_slots, parse_document, read_settings, read_slots, require_parameters, require_text
 from .samplers import SAMPLERS, SamplerOrder

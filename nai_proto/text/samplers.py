@@ -11,7 +11,7 @@ from typing import Final
 
 from ..arguments import TEXT, ArgumentType, convert_fields, invalid, list_of
 
-__all__ = ["INTERNAL_MODELS", "ORDER", "SAMPLERS", "Sampler", "SamplerOrder"]
+__all__ = ["INTERNAL_MODELS", "ORDER", "SAMPLERS", "SamplerOrder", "TextSampler"]
 
 
 class SamplerOrder(IntEnum):
@@ -31,7 +31,7 @@ class SamplerOrder(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sampler:
+class TextSampler:
     """One row of the table of samplers."""
 
     id: SamplerOrder
@@ -54,7 +54,7 @@ def _to_order(value: int, name: str) -> SamplerOrder:
     raise invalid(name, f"{name} is {value}, and the ids of samplers are 0 to {len(SamplerOrder) - 1}")
 
 
-ORDER: Final = ArgumentType("an Order or its number", int, convert=_to_order)
+ORDER: Final = ArgumentType("a SamplerOrder or its number", int, convert=_to_order)
 """The type of a parameter that is a sampler."""
 
 
@@ -63,16 +63,16 @@ INTERNAL_MODELS: Final = ("blue", "red", "green", "purple", "pink", "yellow", "w
 _SINCE_ERATO: Final = frozenset(("kayra-v1", "llama-3-erato-v1", *INTERNAL_MODELS))
 
 SAMPLERS: Final = (
-    Sampler(SamplerOrder.TEMPERATURE, "temperature", ("temperature",)),
-    Sampler(SamplerOrder.TOP_K, "top_k", ("top_k",)),
-    Sampler(SamplerOrder.TOP_P, "top_p", ("top_p",)),
-    Sampler(SamplerOrder.TFS, "tfs", ("tail_free_sampling",)),
-    Sampler(SamplerOrder.TOP_A, "top_a", ("top_a",)),
-    Sampler(SamplerOrder.TYPICAL_P, "typical_p", ("typical_p",)),
-    Sampler(SamplerOrder.CFG, "cfg", ("cfg_scale", "cfg_uc")),
-    Sampler(SamplerOrder.TOP_G, "top_g", ("top_g",), frozenset(("clio-v1", "kayra-v1", *INTERNAL_MODELS))),
-    Sampler(SamplerOrder.MIROSTAT, "mirostat", ("mirostat_tau", "mirostat_lr"), _SINCE_ERATO | {"clio-v1"}),
-    Sampler(SamplerOrder.UNIFIED, "math1", ("math1_temp", "math1_quad", "math1_quad_entropy_scale"), _SINCE_ERATO),
-    Sampler(SamplerOrder.MIN_P, "min_p", ("min_p",), _SINCE_ERATO),
+    TextSampler(SamplerOrder.TEMPERATURE, "temperature", ("temperature",)),
+    TextSampler(SamplerOrder.TOP_K, "top_k", ("top_k",)),
+    TextSampler(SamplerOrder.TOP_P, "top_p", ("top_p",)),
+    TextSampler(SamplerOrder.TFS, "tfs", ("tail_free_sampling",)),
+    TextSampler(SamplerOrder.TOP_A, "top_a", ("top_a",)),
+    TextSampler(SamplerOrder.TYPICAL_P, "typical_p", ("typical_p",)),
+    TextSampler(SamplerOrder.CFG, "cfg", ("cfg_scale", "cfg_uc")),
+    TextSampler(SamplerOrder.TOP_G, "top_g", ("top_g",), frozenset(("clio-v1", "kayra-v1", *INTERNAL_MODELS))),
+    TextSampler(SamplerOrder.MIROSTAT, "mirostat", ("mirostat_tau", "mirostat_lr"), _SINCE_ERATO | {"clio-v1"}),
+    TextSampler(SamplerOrder.UNIFIED, "math1", ("math1_temp", "math1_quad", "math1_quad_entropy_scale"), _SINCE_ERATO),
+    TextSampler(SamplerOrder.MIN_P, "min_p", ("min_p",), _SINCE_ERATO),
 )
-"""By id: ``SAMPLERS[Order.TFS]``."""
+"""By id: ``SAMPLERS[SamplerOrder.TFS]``."""

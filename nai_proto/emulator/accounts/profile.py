@@ -21,12 +21,17 @@ from typing import Final
 
 from ...tier import Tier
 
-__all__ = ["MONTH", "Profile"]
+__all__ = ["MONTH", "SECONDS_PER_PERCENT", "Profile"]
 
 Document = Mapping[str, object]
 
 MONTH: Final = 2_592_000
 """Seconds of a subscription's month: 30 days."""
+SECONDS_PER_PERCENT: Final = 7889
+"""How long one percent of the allowance of V5 takes to come back.
+
+See docs/protocol/image.md#210-account-data-that-image-clients-need.
+"""
 _MONTHLY_ANLAS: Final = {Tier.PAPER: 0, Tier.TABLET: 1000, Tier.SCROLL: 1000, Tier.OPUS: 10_000}
 _CONTEXT_TOKENS: Final = {Tier.PAPER: 8192, Tier.TABLET: 4096, Tier.SCROLL: 8192, Tier.OPUS: 8192}
 _PRIORITY: Final = {Tier.PAPER: 0, Tier.TABLET: 10, Tier.SCROLL: 10, Tier.OPUS: 10}
@@ -52,8 +57,8 @@ class Profile:
     anlas: int = 0
     "What is left of the subscription's Anlas."
     bought_anlas: int = 0
-    v5_percent: float = 100.0
-    """What is left of Opus' free images of V5, in percent; below 0 when it is used up.
+    v5_full_at: float = 0.0
+    """When Opus' allowance of free images of V5 is, or was, full again: each image that is drawn puts it off.
 
     See docs/protocol/image.md#210-account-data-that-image-clients-need.
     """
@@ -84,12 +89,22 @@ class Profile:
         """Begin a month of a tier."""
         self.tier, self.active = tier, tier is not Tier.PAPER
         self.expires_at = int(now) + MONTH
-        self.anlas, self.v5_percent = _MONTHLY_ANLAS[tier], 100.0
+        self.anlas, self.v5_full_at = _MONTHLY_ANLAS[tier], now
 
     @property
     def plan(self) -> Tier:
         """The tier that is paid for now; `Tier.PAPER` if the subscription is not active."""
         return self.tier if self.active else Tier.PAPER
+
+    # ---- the allowance of V5
+
+    def v5_percent(self, now: float) -> float:
+        """Return what is left of Opus' free images of V5, in percent of a full allowance; negative when it is overdrawn."""
+        return 100 - max(0.0, self.v5_full_at - now) / SECONDS_PER_PERCENT
+
+    def spend_v5(self, percent: float, now: float) -> None:
+        """Take so many percent from the allowance."""
+        self.v5_full_at = max(self.v5_full_at, now) + percent * SECONDS_PER_PERCENT
 
     # ---- documents
 
@@ -117,7 +132,7 @@ class Profile:
             "taskPriority": _PRIORITY[self.tier],
         }
 
-    def subscription(self, *, persistent: bool) -> Document:
+    def subscription(self, now: float, *, persistent: bool) -> Document:
         """Return the subscription; a part of it is withheld from persistent tokens.
 
         See:
@@ -145,21 +160,22 @@ class Profile:
         if self.active:
             document.update(isPaypal=False, paymentProcessor="chargebee")
         if self.plan is Tier.OPUS:
-            document["usage"] = self.usage()
+            document["usage"] = self.usage(now)
         return document if persistent else {**document, "paymentProcessorData": None}
 
-    def usage(self) -> Document:
-        """Return the usage of the free images of V5. It is not refilled before the next month, as no source says how.
+    def usage(self, now: float) -> Document:
+        """Return the usage of the free images of V5.
 
         See docs/protocol/image.md#210-account-data-that-image-clients-need.
         """
+        percent = self.v5_percent(now)
         return {
-            "percent": max(0, ceil(self.v5_percent)),
-            "isNegative": self.v5_percent <= 0,
-            "timeUntilNextPercent": 0,
+            "percent": max(0, ceil(percent)),
+            "isNegative": percent <= 0,
+            "timeUntilNextPercent": SECONDS_PER_PERCENT if percent < 100 else 0,
         }
 
-    def data(self, keystore: Document, *, persistent: bool) -> Document:
+    def data(self, keystore: Document, now: float, *, persistent: bool) -> Document:
         """Return all data of the account; a part of it is withheld from persistent tokens.
 
         See:
@@ -169,7 +185,7 @@ class Profile:
         settings = None if self.settings is None else self.settings.decode("utf-8", "replace")
         return {
             "priority": self.priority(),
-            "subscription": self.subscription(persistent=persistent),
+            "subscription": self.subscription(now, persistent=persistent),
             "keystore": {} if persistent else keystore,
             "settings": None if persistent else settings,
             "information": self.information(),

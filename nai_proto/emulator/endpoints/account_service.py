@@ -278,11 +278,15 @@ class AccountService:
         yield from _send_document(context, {"externalOsanoId": urlsafe_b64encode(digest).rstrip(b"=").decode()})
 
     def _get_subscription(self, context: RequestContext) -> Handler:
-        yield from _send_document(context, context.owner.profile.subscription(persistent=context.persistent))
+        yield from _send_document(
+            context, context.owner.profile.subscription(context.now, persistent=context.persistent)
+        )
 
     def _get_user_data(self, context: RequestContext) -> Handler:
         keystore = {"keystore": context.owner.storage.keystore}
-        yield from _send_document(context, context.owner.profile.data(keystore, persistent=context.persistent))
+        yield from _send_document(
+            context, context.owner.profile.data(keystore, context.now, persistent=context.persistent)
+        )
 
     def _get_settings(self, context: RequestContext) -> Handler:
         yield from send_response(

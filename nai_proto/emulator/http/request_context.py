@@ -29,6 +29,8 @@ class RequestContext:
     endpoint: Endpoint
     parameters: EndpointParameters
     account: Account | None
+    now: float
+    "When it came, in seconds since 1970."
     persistent: bool = False
     "Did it carry a persistent token?"
     host_profile: HostProfile = ALL_HOSTS

@@ -46,10 +46,10 @@ _OLD_UPSCALE_FREE_PIXELS: Final = 409_600
 """Opus accounts upscaled up to this size for free on the old host."""
 
 
-def account_allowance(account: Account) -> Allowance:
-    """Return what is free for the account now."""
+def account_allowance(account: Account, now: float) -> Allowance:
+    """Return what is free for the account at this time, in seconds since 1970."""
     opus = account.tier is Tier.OPUS
-    return Allowance(opus=opus, v5=opus and account.profile.v5_percent > 0)
+    return Allowance(opus=opus, v5=opus and account.profile.v5_percent(now) > 0)
 
 
 def check_balance(account: Account, price: Price) -> None:
@@ -62,7 +62,7 @@ def check_balance(account: Account, price: Price) -> None:
         raise Refused(402, "Not enough Anlas")
 
 
-def charge(account: Account, price: Price, *, v5: bool = False) -> None:
+def charge(account: Account, price: Price, now: float, *, v5: bool = False) -> None:
     """Charge the price to the account. Call this when nothing else can fail.
 
     See docs/protocol/image.md#210-account-data-that-image-clients-need.
@@ -70,6 +70,7 @@ def charge(account: Account, price: Price, *, v5: bool = False) -> None:
     Args:
         account: The account that pays.
         price: The price of all images.
+        now: UNIX time in seconds.
         v5: Whether the images are V5's, whose free samples are counted.
 
     Raises:
@@ -78,7 +79,7 @@ def charge(account: Account, price: Price, *, v5: bool = False) -> None:
     account.charge(price.anlas)
     free = sum(item.free for item in price.items)
     if v5 and free:
-        account.profile.v5_percent -= free / _SAMPLES_PER_PERCENT
+        account.profile.spend_v5(free / _SAMPLES_PER_PERCENT, now)
 
 
 def price_generation(task: GenerationTask, allowance: Allowance) -> Price:
@@ -145,7 +146,7 @@ def price_old_upscale(width: int, height: int, account: Account) -> Price:
     pixels = width * height
     _check_area(pixels, _OLD_UPSCALE_PRICES[-1][0])
     anlas = next(anlas for max_pixels, anlas in _OLD_UPSCALE_PRICES if pixels <= max_pixels)
-    is_free = account_allowance(account).opus and pixels <= _OLD_UPSCALE_FREE_PIXELS
+    is_free = account.tier is Tier.OPUS and pixels <= _OLD_UPSCALE_FREE_PIXELS
     return Price((PriceItem("upscale", 1, anlas, int(is_free)),))
 
 

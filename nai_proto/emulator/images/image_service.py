@@ -68,7 +68,7 @@ class ImageService:
 
         def generate() -> Handler:
             task = validate_request(body, attachments, self._draw_seed())
-            price = price_generation(task, account_allowance(context.owner))
+            price = price_generation(task, account_allowance(context.owner, context.now))
             check_balance(context.owner, price)
             yield from send(context, task, price)
 
@@ -117,7 +117,7 @@ class ImageService:
             yield Wait(self._pace * steps)
 
     def _charge(self, context: RequestContext, task: GenerationTask, price: Price) -> None:
-        charge(context.owner, price, v5=task.model.generation is Generation.V5)
+        charge(context.owner, price, context.now, v5=task.model.generation is Generation.V5)
 
     def _draw_seed(self) -> int:
         """Return a seed for a request without one."""

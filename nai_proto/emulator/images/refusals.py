@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from ...image.choices import ImageGenerationType, ImageSampler
-from ...image.families import Generation
+from ...image.choices import ImageGenerationType
 from ...image.models import ImageModel
 from ...image.parameter_rules import MAX_PIXELS, MAX_PROMPT_CHARACTERS, MAX_SEED
 from ..errors import Refused
@@ -153,5 +152,4 @@ def _is_server_failure(parameters: ImageRequestBody, attachments: Attachments, m
         return True
     if (attachments.vibes or attachments.vibe is not None) and not family.vibes:
         return True
-    accepted = tuple(ImageSampler) if family.generation is Generation.V3 else (*family.samplers, *family.also)
-    return parameters.sampler not in accepted
+    return parameters.sampler in family.failing

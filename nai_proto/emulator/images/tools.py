@@ -72,10 +72,12 @@ class ToolService:
             tool = _find_director_tool(body.document.get("req_type"))
             source = find_source(body, body.document.get("image"), "image")
             options = _parse_options(tool, body.document)
-            price = price_director_tool(tool, source.width, source.height, account_allowance(context.owner))
+            price = price_director_tool(
+                tool, source.width, source.height, account_allowance(context.owner, context.now)
+            )
             check_balance(context.owner, price)
             pictures = yield from compute(lambda: _apply_director_tool(tool, source, options))
-            charge(context.owner, price)
+            charge(context.owner, price, context.now)
             yield from send_archive(pictures, self._switches.image_status, deflated=False)
 
         yield from self._lock.hold(context.owner, augment)
@@ -96,7 +98,7 @@ class ToolService:
             price = price_upscale(source.width, source.height)
         check_balance(context.owner, price)
         picture = yield from compute(lambda: _upscale_picture(source, times))
-        charge(context.owner, price)
+        charge(context.owner, price, context.now)
         yield from send_pictures(context, [picture])
 
     def _encode_vibe(self, context: RequestContext) -> Handler:
@@ -104,7 +106,7 @@ class ToolService:
         body = read_body(context, "image", "mask")
         model = _find_vibe_model(body.document.get("model"))
         digest = _digest_vibe_request(body, model)
-        charge(context.owner, encoding_price())
+        charge(context.owner, encoding_price(), context.now)
         name = "".join(_NAME_LETTERS[byte % len(_NAME_LETTERS)] for byte in sha256(digest).digest()[:8])
         data = shake_256(digest).digest(_VIBE_BYTES)
         yield from send_file(data, f"{name}.vibe40", "application/binary", self._switches.image_status)
