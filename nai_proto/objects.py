@@ -189,7 +189,7 @@ def create_object(type: str, meta: str, data: str) -> Operation[Never, StoredObj
     """Store a new object (``PUT /user/objects/{type}``).
 
     Save its key in the account's keystore *before*. The request is not repeated after a lost response, which could
-    create the object twice; `nai_proto.library.save_objects` finds out whether it was created.
+    create the object twice; `nai_proto.library.Library.save_objects` finds out whether it was created.
 
     See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 

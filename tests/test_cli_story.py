@@ -14,7 +14,8 @@ from typer.testing import CliRunner, Result
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.emulator import Account
 from nai_proto.exchange.session import Session
-from nai_proto.library import create_story, open_library
+from nai_proto.library import open_library
+from nai_proto.library.stories import create_story
 from nai_proto.story import Lorebook, Origin, Story
 from nai_proto.story.files import Scenario, build_story_file, read_file, read_story_file
 from nai_proto.testing import run_in_memory
@@ -49,7 +50,7 @@ def make_story(title: str = "Swans", legacy: bool = False) -> Story:
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     """The owner of an account that has that story among others."""
     emulator, owner = an_emulator(tokenizers=load_byte_tokenizer)
-    run_in_memory(logged_in(create_story(*make_story().to_data(now=NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(make_story(), KEY)), emulator)
     for module in ("continue_", "context"):
         monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", load_word_tokenizer)
     with serve_in_thread(emulator) as url:

@@ -27,11 +27,9 @@ from nai_proto.library import (
     OpenedStory,
     SavedObject,
     SaveOutcome,
-    continue_story,
-    create_story,
     open_library,
-    save_objects,
 )
+from nai_proto.library.stories import create_story
 from nai_proto.openai import render_chat
 from nai_proto.secret import Password
 from nai_proto.story import ChatContinuation, Origin, Story, build_continuation
@@ -67,8 +65,7 @@ def create_stored_story(legacy: bool = False, **options: Any) -> tuple[Emulator,
     """An emulator that has that story, and nothing else."""
     emulator, owner = an_emulator(tokenizers=load_byte_tokenizer, **options)
     owner.storage.clear(("stories", "storycontent"))
-    card, content = build_story(legacy).to_data(now=1000 * NOW)
-    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(build_story(legacy), KEY)), emulator)
     return emulator, owner, load_library(emulator)
 
 
@@ -78,8 +75,7 @@ def load_library(app: App) -> Library:
 
 def run_continue_story(app: App, library: Library, **options: Any) -> FlowTrace[Any, ContinuedStory]:
     options = {"tokenizer": load_word_tokenizer, "max_length": 12, **options}
-    flow = continue_story(library.stories[0], library.keystore, **options)
-    return run_in_memory(logged_in(flow), app, clock=Clock(NOW + 60))
+    return run_in_memory(library.continue_story(library.stories[0], **options), app, clock=Clock(NOW + 60))
 
 
 def read_generation_body(played: FlowTrace[Any, Any]) -> dict[str, Any]:
@@ -100,15 +96,16 @@ def test_continued_story_is_stored_with_the_answer(legacy: bool) -> None:
     (story,) = load_library(emulator).stories
     assert story.content is not None
     again = Story.from_data(story.card.json(), story.content.json())
-    assert again.text == "The lake was frozen.\nSo" + done.completion.text == done.edited.text
+    assert again.text == "The lake was frozen.\nSo" + done.completion.text == done.story.text
     assert again.history[again.current or 0].origin is Origin.AI
     assert again.has_document is not legacy
     again.undo()
     assert again.text == "The lake was frozen.\nSo"
     assert story.card.json()["lastUpdatedAt"] == 1000 * (NOW + 60)
-    assert story.card.json()["textPreview"] == done.edited.text
-    assert story.card.stored == done.story.card.stored
-    assert story.content.stored == done.story.content.stored if done.story.content else False
+    assert story.card.json()["textPreview"] == done.story.text
+    assert story.card.stored == done.story.opened.card.stored
+    assert done.story.opened.content is not None
+    assert story.content.stored == done.story.opened.content.stored
 
 
 def test_events_are_the_context_the_text_and_the_stored_story() -> None:
@@ -131,8 +128,7 @@ def test_request_has_the_settings_of_the_story() -> None:
     story.fields["bannedSequenceGroups"] = [{"sequences": ["{swan}"], "enabled": True}]
     story.fields["phraseBiasGroups"] = [{"phrases": ["{duck}"], "bias": 0.5, "enabled": True}]
     story.fields["eosSequences"] = ["THE END"]
-    card, content = story.to_data(now=1000 * NOW)
-    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
+    run_in_memory(logged_in(create_story(story, KEY)), emulator)
     library = load_library(emulator)
     library = replace(library, stories=library.stories[-1:])
     body = read_generation_body(run_continue_story(emulator, library))
@@ -173,10 +169,10 @@ def test_another_model_can_continue_a_story() -> None:
 def test_without_storing_only_the_generation_is_sent() -> None:
     emulator, _, library = create_stored_story()
     played = run_continue_story(emulator, library, store=False)
-    assert [request.method for request in played.requests] == ["POST", "GET", "POST"]  # login, tier, generation
+    assert [request.method for request in played.requests] == ["GET", "POST"]  # tier, generation
     assert played.result.saved == ()
     assert not played.result.ok
-    assert played.result.edited.text.startswith("The lake was frozen.\nSo")
+    assert played.result.story.text.startswith("The lake was frozen.\nSo")
 
 
 def change_during_generation(emulator: Emulator) -> App:
@@ -187,7 +183,7 @@ def change_during_generation(emulator: Emulator) -> App:
             library = load_library(emulator)
             item = library.stories[0].content
             assert item is not None
-            theirs = save_objects([ObjectChange(item, {**item.json(), "theirs": True})], library.keystore)
+            theirs = library.save_objects([ObjectChange(item, {**item.json(), "theirs": True})])
             assert run_in_memory(logged_in(theirs), emulator).result[0].outcome.ok
         return emulator(request)
 
@@ -204,10 +200,9 @@ def test_concurrent_change_is_kept_and_the_answer_is_not_lost() -> None:
     assert story.content.json()["theirs"] is True
     assert story.text == "The lake was frozen.\nSo"
     assert story.card.json()["textPreview"] == "The lake was frozen.\nSo"
-    assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
-    card, content = done.edited.to_data(now=1000 * NOW)  # to be stored as a story of its own
-    run_in_memory(logged_in(create_story(card, content, KEY)), emulator)
-    assert {each.text for each in load_library(emulator).stories} == {story.text, done.edited.text}
+    assert done.story.text == "The lake was frozen.\nSo" + done.completion.text
+    run_in_memory(library.create(done.story), emulator)  # as a story of its own
+    assert {each.text for each in load_library(emulator).stories} == {story.text, done.story.text}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -216,11 +211,11 @@ def test_fault_while_storing_loses_neither_text(fault: str, number: int) -> None
     emulator, _, library = create_stored_story()
     played = run_continue_story(inject_fault(emulator, FAULTS[fault], number, method="PATCH"), library)
     done = played.result
-    assert done.edited.text == "The lake was frozen.\nSo" + done.completion.text
+    assert done.story.text == "The lake was frozen.\nSo" + done.completion.text
     (story,) = load_library(emulator).stories
-    assert story.text in ("The lake was frozen.\nSo", done.edited.text)
+    assert story.text in ("The lake was frozen.\nSo", done.story.text)
     if done.saved[0].outcome.ok:
-        assert story.text == done.edited.text
+        assert story.text == done.story.text
 
 
 def test_failed_generation_stores_nothing_and_has_a_partial_result() -> None:
@@ -239,7 +234,7 @@ def test_failed_generation_stores_nothing_and_has_a_partial_result() -> None:
 def test_story_that_did_not_open_cannot_be_continued() -> None:
     _, _, library = create_stored_story()
     with pytest.raises(InvalidRequestError, match="did not open, so it cannot be continued"):
-        continue_story(OpenedStory(library.stories[0].card, None), library.keystore, tokenizer=load_word_tokenizer)
+        library.continue_story(OpenedStory(library.stories[0].card, None), tokenizer=load_word_tokenizer)
 
 
 @pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no known text model")])
@@ -269,7 +264,7 @@ def build_chat_story(**settings: Any) -> Story:
 def test_story_with_a_chat_model_is_continued_as_a_chat() -> None:
     emulator, owner = an_emulator(tokenizers=load_byte_tokenizer)
     owner.storage.clear(("stories", "storycontent"))
-    run_in_memory(logged_in(create_story(*build_chat_story().to_data(now=1000 * NOW), KEY)), emulator)
+    run_in_memory(logged_in(create_story(build_chat_story(), KEY)), emulator)
     played = run_continue_story(emulator, load_library(emulator), max_length=None)
     done = played.result
     assert done.ok

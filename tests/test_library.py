@@ -373,7 +373,7 @@ def test_a_token_and_a_key_open_the_same_library() -> None:
     emulator, _ = an_emulator()
     result = run_in_memory(logged_in(read_library(KEY)), emulator).result
     assert result == opened(emulator).result
-    assert (result.access, result.token) == (None, None)
+    assert (result.key, result.token) == (KEY, None)
 
 
 def test_a_keystore_that_another_program_damaged_is_read_and_reported_as_repaired() -> None:

@@ -17,28 +17,25 @@ from hypothesis import strategies as st
 
 from nai_proto import objects
 from nai_proto.codecs.key_derivation import encryption_key
-from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
+from nai_proto.codecs.keystore import Keystore, seal_keystore
 from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, ConflictError, InvalidRequestError, NaiError
+from nai_proto.errors import AuthenticationError, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     Library,
-    OpenedStory,
     RestoreAction,
     RestoredObject,
     RestoreStep,
     SaveOutcome,
-    create_story,
-    delete_story,
     link_stories,
     open_library,
     plan_restore,
-    restore,
 )
+from nai_proto.library.restore import restore
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
-from tests.faults import FAULTS, inject_fault, lose_request, refuse_with
+from tests.faults import FAULTS, inject_fault, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -328,63 +325,6 @@ def test_a_plan_can_be_made_whatever_the_objects_contain(
     assert len(plan_restore(library, left)) >= len(left)
 
 
-# ---- whole stories
-
-CARD = {"storyMetadataVersion": 1, "title": "A new one", "textPreview": "Once"}
-CONTENT = {"storyContentVersion": 4, "story": {"fragments": [{"data": "Once", "origin": "user"}]}}
-
-
-def test_the_key_of_a_new_story_is_saved_first() -> None:
-    emulator, owner = an_emulator()
-    played = run(create_story(CARD, CONTENT, KEY), emulator)
-    story = played.result
-    writes = [(request.method, request.path) for request in played.requests if request.method in ("PUT", "PATCH")]
-    assert writes == [
-        ("PUT", "/user/keystore"),
-        ("PUT", "/user/objects/storycontent"),
-        ("PUT", "/user/objects/stories"),
-        ("PATCH", f"/user/objects/stories/{story.card.stored.id}"),
-    ]
-    now = opened(emulator).stories[-1]
-    assert now == story
-    assert (now.title, now.text, now.ok, now.is_consistent) == ("A new one", "Once", True, True)
-    card = now.card.json()
-    assert now.content is not None
-    assert card["id"] == now.card.stored.meta
-    assert (card["remoteId"], card["remoteStoryId"]) == (now.card.stored.id, now.content.stored.id)
-    assert len(open_keystore(owner.storage.keystore, KEY)) == 4
-
-
-@pytest.mark.parametrize("number", range(8))
-def test_an_interrupted_creation_leaves_no_object_without_a_key(number: int) -> None:
-    emulator, _ = an_emulator()
-    played = run(
-        create_story(CARD, CONTENT, KEY), inject_fault(emulator, lose_request, *range(number, 99), path="/user/")
-    )
-    now = opened(emulator)
-    assert now.failed == ()
-    assert played.error is not None
-    assert (now.orphans == ()) == (not getattr(played.error, "__notes__", ()) or len(now.stories) == 4)
-
-
-def test_a_story_is_deleted_content_first_and_its_key_stays() -> None:
-    emulator, owner = an_emulator()
-    story = opened(emulator).stories[1]
-    assert story.content is not None
-    removed = run(delete_story(story), emulator).result
-    assert removed == (story.content.stored, story.card.stored)
-    assert len(opened(emulator).stories) == 2
-    assert len(open_keystore(owner.storage.keystore, KEY)) == 3
-    assert run(delete_story(story), emulator).result == ()
-    assert run(delete_story(OpenedStory(story.card, None)), emulator).result == ()
-
-
-def test_an_invalid_content_is_an_error_before_anything_is_sent() -> None:
-    for card, content in (({"a": {1}}, CONTENT), (CARD, {"a": float("inf")})):
-        with pytest.raises(InvalidRequestError):
-            create_story(card, content, KEY)
-
-
 def test_objects_are_deleted_singly_or_by_type() -> None:
     emulator, owner = an_emulator()
     first = owner.storage.objects["stories"][0]
@@ -393,13 +333,3 @@ def test_objects_are_deleted_singly_or_by_type() -> None:
     assert [*opened(emulator).items] == []
     with pytest.raises(InvalidRequestError, match="at least one"):
         objects.delete_objects([])
-
-
-@pytest.mark.parametrize("status", [409, 401, 404, 500])
-@pytest.mark.parametrize("method", ["PUT", "PATCH"])
-def test_a_story_that_was_not_stored_completely_is_an_error(status: int, method: str) -> None:
-    app = inject_fault(an_emulator()[0], refuse_with(status), *range(99), method=method, path="/user/objects")
-    played = run(create_story(CARD, CONTENT, KEY), app)
-    assert played.error is not None
-    if status == 409:
-        assert isinstance(played.error, ConflictError)

@@ -39,7 +39,8 @@ from nai_proto.errors import (
 )
 from nai_proto.exchange.reply import App, Handler, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
-from nai_proto.library import Library, ObjectChange, SavedObject, SaveOutcome, open_library, save_objects, write_object
+from nai_proto.library import Library, ObjectChange, SavedObject, SaveOutcome, open_library, write_object
+from nai_proto.library.save_objects import save_objects
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, inject_fault, interleave, lose_request, lose_response, refuse_with

@@ -1,7 +1,8 @@
 """Work on everything that an account stores: load and check it, change, export and restore it.
 
-These are flows and values; nothing here reads or writes a file. Loading never fails because of one bad object. Saving reads
-what is stored before it writes, and overwrites or deletes only what it was told to.
+`open_library` loads a `Library`, and its methods change what the account stores. These are flows and values; nothing here
+reads or writes a file. Loading never fails because of one bad object. Saving reads what is stored before it writes, and
+overwrites or deletes only what it was told to.
 
 See:
     docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
@@ -13,20 +14,22 @@ See:
 from __future__ import annotations
 
 from ..story.files.story_file import build_story_file, read_story_file
-from .contents import Library, OpenedStory, Suspicion, link_stories
-from .continue_story import ContinuedStory, continue_story
+from .contents import Library, Suspicion
+from .continue_story import ContinuedStory
 from .export import ExportedFile, export_files
 from .load import KeystoreOpened, LoadEvent, ObjectsOpened, open_library, read_library
 from .login import Access, log_in
-from .restore import RestoreAction, RestoredObject, RestoreStep, plan_restore, restore
+from .opened_story import EditedStory, OpenedStory, link_stories
+from .restore import RestoreAction, RestoredObject, RestoreStep
+from .restore_plan import plan_restore
 from .sanity_check import Finding, FindingKind, ObjectName, SanityReport, Severity, TypeCount, check
 from .save_keystore import KeystoreReplacement, SavedKeystore, save_keys
-from .save_objects import ObjectChange, SavedObject, SaveOutcome, WriteResult, save_objects, write_object
-from .stories import create_story, delete_story, save_story
+from .save_objects import ObjectChange, SavedObject, SaveOutcome, WriteResult, write_object
 
 __all__ = [
     "Access",
     "ContinuedStory",
+    "EditedStory",
     "ExportedFile",
     "Finding",
     "FindingKind",
@@ -51,9 +54,6 @@ __all__ = [
     "WriteResult",
     "build_story_file",
     "check",
-    "continue_story",
-    "create_story",
-    "delete_story",
     "export_files",
     "link_stories",
     "log_in",
@@ -61,10 +61,7 @@ __all__ = [
     "plan_restore",
     "read_library",
     "read_story_file",
-    "restore",
     "save_keys",
-    "save_objects",
-    "save_story",
     "write_object",
 ]
 

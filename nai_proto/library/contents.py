@@ -1,27 +1,46 @@
 """An account's contents, opened: the result of `open_library`.
 
+A library is a value, with all that further requests need: the token, the keystore and the account's key. Its methods return
+flows, so nothing is sent until a client runs them; an error of theirs means that what it names was not stored.
+
 See:
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
     docs/protocol/content.md#3-objects
-    docs/protocol/content.md#41-stories
-    docs/protocol/native.md#75-story-linkage-and-templates
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from ..arguments import check_type
 from ..codecs.keystore import Keystore
-from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, OpenedState
-from ..errors import NaiError
+from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, OpenedState, StoredObject
+from ..errors import InvalidRequestError, NaiError
+from ..exchange.flow import Flow
 from ..objects import StoredKeystore
-from ..secret import AccessToken
+from ..secret import AccessToken, EncryptionKey
+from ..story.context.parts import DEFAULT_RULES, ContextRules
 from ..story.story import Story
-from .login import Access
+from .continue_story import ContinuedStory, continue_story
+from .opened_story import EditedStory, OpenedStory, find_story
+from .restore import RestoredObject, RestoreStep, restore
+from .save_keystore import KeystoreReplacement
+from .save_objects import ObjectChange, SavedObject, save_objects
+from .stories import create_story, delete_story, save_story
 
-__all__ = ["Library", "ListedObject", "OpenedStory", "Suspicion", "iter_failures", "iter_objects", "link_stories"]
+if TYPE_CHECKING:
+    from ..story.context.report import Context
+    from ..text.completion import Token
+    from ..text.models import Model
+    from ..tokenizers import Tokenizer
+
+__all__ = ["Library", "ListedObject", "Suspicion", "iter_failures", "iter_objects"]
+
+E = TypeVar("E")
+R = TypeVar("R")
 
 
 class Suspicion(enum.Enum):
@@ -34,53 +53,8 @@ class Suspicion(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedStory:
-    """A story's card (title, dates, link to the content) and its content (text, settings, lorebook), both opened."""
-
-    card: OpenedObject
-    content: OpenedObject | None
-    "None if the account has no content for it."
-
-    @property
-    def ok(self) -> bool:
-        """Return whether card and content are both there and did open."""
-        return self.card.ok and self.content is not None and self.content.ok
-
-    @property
-    def is_consistent(self) -> bool:
-        """Return whether card and content have the same meta, and so the same key, as they should.
-
-        See docs/protocol/content.md#33-details-that-matter.
-        """
-        return self.content is not None and self.content.stored.meta == self.card.stored.meta
-
-    @property
-    def title(self) -> str:
-        """Return the card's title; empty if it did not open or has none."""
-        title = self.card.json().get("title") if self.card.ok else None
-        return title if isinstance(title, str) else ""
-
-    @property
-    def text(self) -> str | None:
-        """Return the story's present text, from either story format; None if it cannot be read.
-
-        See:
-            docs/protocol/content.md#5-old-story-format-story
-            docs/protocol/content.md#7-the-document-field
-        """
-        if self.content is None or not self.content.ok:
-            return None
-        story = Story.from_data({}, self.content.json())
-        try:
-            text = story.text
-        except NaiError:
-            return None
-        return text if text or not story.problems else None
-
-
-@dataclass(frozen=True, slots=True)
 class Library:
-    """All contents of an account."""
+    """All contents of an account, as they were when it was read. Its repr shows no secret."""
 
     keystore: Keystore
     stories: tuple[OpenedStory, ...]
@@ -93,13 +67,26 @@ class Library:
     "Types that could not be listed, and why. Stories and their contents are never among them."
     stored_keystore: StoredKeystore = StoredKeystore(None)
     "The keystore as it was stored when this library was read."
-    access: Access | None = field(default=None, compare=False)
-    "The login that the library was opened with, for further requests; None if it was read with a key only."
+    key: EncryptionKey | None = field(default=None, compare=False)
+    "Opens and seals the keystore; None in a library that was not read from an account."
+    token: AccessToken | None = field(default=None, compare=False)
+    "Signs what the methods send; None to use the client's token."
 
-    @property
-    def token(self) -> AccessToken | None:
-        """Return the token of `access`, for ``flow.with_options(token=…)``."""
-        return None if self.access is None else self.access.token
+    # ---- looking into it
+
+    def find(self, name: str) -> OpenedStory:
+        """Return the story that a name means: an id, a title, or the beginning of one that no other story has.
+
+        The first of these that some story fulfils decides: it has this id or meta; it has this title; its title differs in
+        case only; its title or its id begins with the name.
+
+        Args:
+            name: what a person types.
+
+        Raises:
+            InvalidRequestError: no story fits, or several do; the message lists those that may be meant.
+        """
+        return find_story(self.stories, name)
 
     @property
     def items(self) -> Iterator[OpenedObject]:
@@ -126,33 +113,162 @@ class Library:
         opened = any(other.ok and other.stored.type not in PLAIN_TYPES for other in self.items)
         return Suspicion.DAMAGED if opened else Suspicion.WRONG_KEY
 
+    # ---- changing the account
 
-def link_stories(
-    cards: Sequence[OpenedObject], contents: Sequence[OpenedObject]
-) -> tuple[tuple[OpenedStory, ...], tuple[OpenedObject, ...]]:
-    """Link cards to their contents.
+    def create(self, story: Story) -> Flow[KeystoreReplacement | SavedObject, OpenedStory]:
+        """Store a new story: its key, then its content, then the card that links to the content.
 
-    A card's ``remoteStoryId`` is the id of its content. If it cannot be read, or no content has that id, the meta that both
-    share links them.
+        An interruption leaves at most a key without an object, or a content without a card; an error's note says which.
 
-    Args:
-        cards: the objects of type ``stories``.
-        contents: the objects of type ``storycontent``.
+        Args:
+            story: from `Story.new`, from a scenario, or from a file. It gets ids of its own, so that a story of an account
+                is copied.
 
-    Returns:
-        The stories in the order of the cards, and the contents that belong to none.
+        Returns:
+            The story as it is stored.
 
-    See docs/protocol/content.md#41-stories.
-    """
-    by_id = {content.stored.id: content for content in contents}
-    by_meta = {content.stored.meta: content for content in reversed(contents) if content.stored.meta}
-    stories: list[OpenedStory] = []
-    for card in cards:
-        content_id = card.json().get("remoteStoryId") if card.ok else None
-        content = by_id.get(content_id) if isinstance(content_id, str) and content_id else None
-        stories.append(OpenedStory(card, content or by_meta.get(card.stored.meta or "")))
-    claimed = {id(story.content) for story in stories}
-    return tuple(stories), tuple(content for content in contents if id(content) not in claimed)
+        Raises (when run):
+            InvalidRequestError: it cannot be written as JSON, or is larger than its limits; nothing was sent.
+            ConflictError: another program changed an object that was just stored.
+            NaiError: a step failed, as for `save_keys` and `save_objects`.
+        """
+        check_type(story, Story, "story", "a Story")
+        return self._sign(create_story(story, self._require_key()))
+
+    def save(self, story: EditedStory) -> Flow[SavedObject, OpenedStory]:
+        """Store the edits of a story: its content, then its card, each with the change index that it was read with.
+
+        What is as it was stored is not sent. The card is not sent if the content was not stored: it would describe a text
+        that the account does not have.
+
+        Args:
+            story: from `OpenedStory.edit`.
+
+        Returns:
+            The story as it is stored now.
+
+        Raises (when run):
+            ConflictError: another program changed the story since it was read. Its version stays, and ``story`` keeps the
+                edits.
+            NotFoundError: it was deleted.
+            InvalidRequestError: the edits do not replay to the story's text; nothing was sent.
+        """
+        check_type(story, EditedStory, "story", "a story from OpenedStory.edit (Library.create stores a new one)")
+        return self._sign(save_story(story, self.keystore, self.key))
+
+    def delete(self, story: OpenedStory) -> Flow[StoredObject, tuple[StoredObject, ...]]:
+        """Delete a story: its content, then its card, so that a half-deleted story is still listed and can be deleted again.
+
+        Its key stays in the keystore, where it takes a hundred bytes: it opens copies of the story. Each deleted object is
+        an event.
+
+        Args:
+            story: of this library.
+
+        Returns:
+            The deleted objects as they were stored: the last copies.
+
+        Raises (when run):
+            ConflictError: another program changed the story since it was read; nothing was deleted.
+            NaiError: a step failed. An object that is missing already is no error.
+        """
+        check_type(story, OpenedStory, "story", "an OpenedStory")
+        return self._sign(delete_story(story))
+
+    def continue_story(
+        self,
+        story: OpenedStory,
+        *,
+        tokenizer: Callable[[Model], Tokenizer],
+        store: bool = True,
+        model: Model | str | None = None,
+        max_length: int | None = None,
+        placeholders: Mapping[str, str] | None = None,
+        chance: Callable[[], float] | None = None,
+        rules: ContextRules = DEFAULT_RULES,
+        size: int | None = None,
+        **overrides: Any,
+    ) -> Flow[Context | Token | SavedObject, ContinuedStory]:
+        """Generate the continuation of a story, append it to the story's text, and save the story.
+
+        Events are the context, then the tokens with their text, then the results of saving content and card. Nothing is
+        saved before all text is generated. If another program changed the story meanwhile, its version stays:
+        `ContinuedStory.saved` says so, and `ContinuedStory.story` has the new text. The account's subscription is read
+        first: its tier limits the size of the context.
+
+        Args:
+            story: of this library.
+            tokenizer: returns the tokenizer of a model.
+            store: save the story; otherwise the text is only in the result.
+            model: continue with this model; None for the story's own.
+            max_length: number of tokens to generate; None for that of the story's preset.
+            placeholders: replacements of placeholders, by key.
+            chance: random numbers from 0 to 1 for conditions of lorebook entries, as for `nai_proto.story.build_context`.
+            rules: rules for building the context.
+            size: tokens of the context, if fewer than the tier allows.
+            overrides: parameters of the request (`nai_proto.text.TextParameters`, or those of a chat); they take precedence
+                over the story's settings.
+
+        Raises:
+            InvalidRequestError: the story's card or content is missing or did not open.
+
+        Raises (when run):
+            NaiError: as for `build_continuation`, or the generation failed; ``partial`` of the error has the received text.
+                Nothing was saved.
+        """
+        check_type(story, OpenedStory, "story", "an OpenedStory")
+        if not story.ok:
+            raise InvalidRequestError(
+                "the story's card or content is missing or did not open, so it cannot be continued", parameter="story"
+            )
+        options = {
+            "model": model,
+            "max_length": max_length,
+            "placeholders": placeholders,
+            "chance": chance,
+            "rules": rules,
+            "size": size,
+            **overrides,
+        }
+        return self._sign(continue_story(story, self.keystore, self.key, tokenizer, store, options))
+
+    def save_objects(self, changes: Sequence[ObjectChange]) -> Flow[SavedObject, tuple[SavedObject, ...]]:
+        """Save objects of any type, one after the other. One that fails does not stop the others; each has an event.
+
+        An object that has its content already is not written. An object that did not open can only be created again, with
+        its sealed data. Save the key of a new object first (`save_keys`), or it could never be opened.
+
+        Args:
+            changes: the objects with their new contents, in the order in which they are written.
+
+        Returns:
+            The results, in the same order.
+        """
+        return self._sign(save_objects(changes, self.keystore))
+
+    def restore(
+        self, steps: Sequence[RestoreStep]
+    ) -> Flow[KeystoreReplacement | RestoredObject, tuple[RestoredObject, ...]]:
+        """Carry out a plan. A step that fails does not stop the others. An object that was changed since the plan is kept.
+
+        Args:
+            steps: from `plan_restore`, in its order.
+
+        Returns:
+            The results, in the order of the steps.
+
+        Raises (when run):
+            NaiError: the keystore could not be read or written. Then no object was written.
+        """
+        return self._sign(restore(steps, self._require_key()))
+
+    def _require_key(self) -> EncryptionKey:
+        if self.key is None:
+            raise InvalidRequestError("this library has no key to seal the keystore with: open it with open_library")
+        return self.key
+
+    def _sign(self, flow: Flow[E, R]) -> Flow[E, R]:
+        return flow if self.token is None else flow.with_options(token=self.token)
 
 
 # ---- iteration

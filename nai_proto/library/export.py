@@ -18,8 +18,9 @@ from ..codecs.sealed_objects import OpenedObject
 from ..codecs.secret_box import write_json
 from ..story.files.story_file import build_story_file, extract_field
 from ..story.utf16 import replace_lone_surrogates
-from .contents import Library, OpenedStory, Suspicion, iter_failures, iter_objects
+from .contents import Library, Suspicion, iter_failures, iter_objects
 from .file_names import choose_file_names
+from .opened_story import OpenedStory
 
 __all__ = ["ExportedFile", "encodable_text", "export_files"]
 

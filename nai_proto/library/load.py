@@ -23,8 +23,9 @@ from ..exchange.flow import flow
 from ..limits import Limits
 from ..objects import TYPES, StoredKeystore, get_keystore, list_objects
 from ..secret import EncryptionKey, Password
-from .contents import Library, link_stories
+from .contents import Library
 from .login import log_in
+from .opened_story import link_stories
 
 __all__ = ["KeystoreOpened", "LoadEvent", "ObjectsOpened", "open_library", "read_library"]
 
@@ -70,7 +71,7 @@ def open_library(email: str, password: Password | str, *, types: Sequence[str] =
     """
     access = yield from log_in(email, password)
     library = yield from read_library(access.key, types=types).with_options(token=access.token)
-    return replace(library, access=access)
+    return replace(library, token=access.token)
 
 
 @flow
@@ -106,7 +107,8 @@ def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[L
             opened[each] = yield from _open_all(each, items, keys, limits)
     cards, contents = (opened.pop(each, []) for each in _ESSENTIAL_TYPES)
     stories, orphans = yield from compute(partial(link_stories, cards, contents))
-    return Library(keys, stories, orphans, {each: tuple(items) for each, items in opened.items()}, unread, stored)
+    others = {each: tuple(items) for each, items in opened.items()}
+    return Library(keys, stories, orphans, others, unread, stored, key)
 
 
 def _open_all(

@@ -251,7 +251,9 @@ def _list_or_nothing(type: str) -> Steps[Never, tuple[StoredObject, ...]]:  # no
 
 
 def _conflict_error(stored: StoredObject) -> ConflictError:
-    return ConflictError(409, f"another program changed {stored.type} {stored.id} since it was read: read it again")
+    return ConflictError(
+        409, f"{stored.type} {stored.id} was changed since it was read, so it was not overwritten: read it again"
+    )
 
 
 def _mismatch_error() -> RemoteProtocolError:

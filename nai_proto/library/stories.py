@@ -1,5 +1,7 @@
 """Create, save and delete whole stories, in an order in which an interruption at any point loses nothing.
 
+`Library` has these flows as methods; here keystore and key are arguments.
+
 See:
     docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
     docs/protocol/content.md#41-stories
@@ -11,57 +13,37 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Never
 
-from ..codecs.keystore import Keystore
+from ..codecs.keystore import Keystore, open_keystore
 from ..codecs.sealed_objects import OpenedObject, StoredObject, new_object
-from ..errors import InvalidRequestError, NaiError, NotFoundError
-from ..exchange.actions import Steps, compute, get_context
-from ..exchange.flow import Flow, flow
-from ..objects import delete_object
+from ..errors import ConflictError, NaiError, NotFoundError
+from ..exchange.actions import Emit, Steps, compute, get_context
+from ..exchange.flow import flow
+from ..objects import delete_object, get_keystore, get_object
 from ..secret import EncryptionKey
 from ..story.story import Story
-from .contents import OpenedStory
+from .opened_story import EditedStory, OpenedStory
 from .save_keystore import KeystoreReplacement, save_keys
 from .save_objects import ObjectChange, SavedObject, save_objects
 
-__all__ = ["create_story", "delete_story", "save_story"]
-
-
-def create_story(
-    card: Mapping[str, object], content: Mapping[str, object], key: EncryptionKey
-) -> Flow[KeystoreReplacement | SavedObject, OpenedStory]:
-    """Create a story: save its key, then its content, then the card that links to the content.
-
-    An interruption leaves at most a key without an object, or a content without a card; an error's note says which.
-
-    Args:
-        card: fields of docs/protocol/content.md#41-stories, above all title and dates. ``id``, ``remoteId`` and
-            ``remoteStoryId`` are set here.
-        content: fields of docs/protocol/content.md#42-storycontent.
-        key: the account's encryption key.
-
-    Raises:
-        InvalidRequestError: card or content cannot be written as JSON.
-
-    Raises (when run):
-        ConflictError: another program changed an object that was just stored.
-        NaiError: a step failed, as for `save_keys` and `save_objects`.
-    """
-    meta, keys = Keystore().create_key()
-    for type_, value in (("storycontent", content), ("stories", card)):  # raise now rather than after the first write
-        new_object(type_, meta, value, keys)
-    return _create_story(dict(card), dict(content), key)
+__all__ = ["create_story", "delete_story", "save_story", "try_save_story"]
 
 
 @flow
-def _create_story(
-    card: Mapping[str, object], content: Mapping[str, object], key: EncryptionKey
-) -> Steps[KeystoreReplacement | SavedObject, OpenedStory]:
-    meta, new = Keystore().create_key((yield from get_context()).entropy)
+def create_story(story: Story, key: EncryptionKey) -> Steps[KeystoreReplacement | SavedObject, OpenedStory]:
+    """Store a new story; see `Library.create`.
+
+    Args:
+        story: its card and content get new ids.
+        key: the account's encryption key.
+    """
+    context = yield from get_context()
+    card, content = yield from compute(partial(story.to_data, now=int(1000 * context.now())))
+    meta, new = Keystore().create_key(context.entropy)
+    new_content = new_object("storycontent", meta, content, new, compressed=True)
+    new_object("stories", meta, card, new)  # raise now rather than after the first write
     yield from save_keys(new, key)
-    stored_content = yield from _save_one(
-        ObjectChange(new_object("storycontent", meta, content, new, compressed=True)), new
-    )
-    linked = {**card, "id": meta, "remoteStoryId": stored_content.stored.id}
+    stored_content = yield from _save_one(ObjectChange(new_content), new)
+    linked = {**card, "id": meta, "remoteId": "", "remoteStoryId": stored_content.stored.id}
     try:
         first_card = yield from _save_one(ObjectChange(new_object("stories", meta, linked, new)), new)
         stored_card = yield from _save_one(ObjectChange(first_card, {**linked, "remoteId": first_card.stored.id}), new)
@@ -75,71 +57,111 @@ def _create_story(
 
 def _save_one(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[SavedObject, OpenedObject]:
     (saved,) = yield from save_objects([change], keystore)
-    if saved.outcome.ok:
-        return saved.item
-    assert saved.error is not None
-    raise saved.error
+    _check_saved(saved)
+    return saved.item
 
 
+def _check_saved(saved: SavedObject) -> None:
+    """Raise the error of an object that was not stored."""
+    if not saved.outcome.ok:
+        assert saved.error is not None
+        raise saved.error
+
+
+@flow
 def save_story(
-    story: OpenedStory, edited: Story, keystore: Mapping[str, bytes]
-) -> Flow[SavedObject, tuple[tuple[SavedObject, ...], OpenedStory]]:
-    """Save an edited story: its content, then its card, each with the change index that it was read with.
+    story: EditedStory, keystore: Mapping[str, bytes], key: EncryptionKey | None
+) -> Steps[SavedObject, OpenedStory]:
+    """Store the edits of a story, and raise the error if that fails; see `Library.save`.
+
+    Args:
+        story, keystore, key: as for `try_save_story`.
+    """
+    saved = yield from try_save_story(story, keystore, key)
+    try:
+        for each in saved:
+            _check_saved(each)
+    except NaiError as error:
+        if saved[0].outcome.ok:
+            error.add_note("The story's text and settings are stored; its card (title, dates) is as it was.")
+        raise
+    return story.opened
+
+
+@flow
+def try_save_story(
+    story: EditedStory, keystore: Mapping[str, bytes], key: EncryptionKey | None
+) -> Steps[SavedObject, tuple[SavedObject, ...]]:
+    """Store the edits of a story: its content, then its card, each with the change index that it was read with.
 
     The card is not sent if the content was not stored: it would describe a text that the account does not have.
 
     Args:
-        story: as it was read.
-        edited: the story made of its card and content, with edits.
-        keystore: the account's present keys, by meta.
+        story: afterwards, what was stored is what its further edits are compared with.
+        keystore: the account's keys, by meta.
+        key: opens the account's present keystore, if the story is newer than ``keystore``.
 
     Returns:
-        The results of saving content and card, and the story as it is stored now.
-
-    Raises:
-        InvalidRequestError: the story has no content.
+        The results of saving content and card; of the content only, if that was not stored.
 
     Raises (when run):
         NaiError: the edits do not replay to the story's text; nothing was sent.
     """
-    if story.content is None:
-        raise InvalidRequestError("the story has no content to be stored", parameter="story")
-    return _save_story(story.card, story.content, edited, keystore)
-
-
-@flow
-def _save_story(
-    card: OpenedObject, content: OpenedObject, edited: Story, keystore: Mapping[str, bytes]
-) -> Steps[SavedObject, tuple[tuple[SavedObject, ...], OpenedStory]]:
     now = int(1000 * (yield from get_context()).now())
-    new_card, new_content = yield from compute(partial(edited.to_data, now=now))
-    (saved_content,) = yield from save_objects([ObjectChange(content, new_content)], keystore)
+    opened, (old_card, _) = story.opened, story.original
+    assert opened.content is not None  # an EditedStory has one
+    card, content = yield from compute(partial(story.to_data, now=now))
+    if key is not None and not {opened.card.stored.meta, opened.content.stored.meta} <= {*keystore}:
+        keystore = yield from _read_keystore(key)
+    (saved_content,) = yield from save_objects([ObjectChange(opened.content, content)], keystore)
     if not saved_content.outcome.ok:
-        return (saved_content,), OpenedStory(card, content)
-    (saved_card,) = yield from save_objects([ObjectChange(card, new_card)], keystore)
-    return (saved_content, saved_card), OpenedStory(saved_card.item, saved_content.item)
+        return (saved_content,)
+    (saved_card,) = yield from save_objects([ObjectChange(opened.card, card)], keystore)
+    now_stored = OpenedStory(saved_card.item, saved_content.item)
+    story.mark_saved(now_stored, card if saved_card.outcome.ok else old_card, content)
+    return saved_content, saved_card
+
+
+def _read_keystore(key: EncryptionKey) -> Steps[Never, Keystore]:
+    limits = (yield from get_context()).limits
+    stored = yield from get_keystore()
+    return (yield from compute(partial(open_keystore, stored.keystore, key, repair=True, limits=limits)))
 
 
 @flow
-def delete_story(story: OpenedStory) -> Steps[Never, tuple[StoredObject, ...]]:
-    """Delete a story: its content, then its card, so that a half-deleted story is still listed and can be deleted again.
-
-    Its key stays in the keystore, where it takes a hundred bytes: it opens copies of the story.
+def delete_story(story: OpenedStory) -> Steps[StoredObject, tuple[StoredObject, ...]]:
+    """Delete a story: its content, then its card; see `Library.delete`.
 
     Args:
         story: of a library.
-
-    Returns:
-        The deleted objects as they were stored: the last copies.
-
-    Raises (when run):
-        NaiError: a step failed. An object that is missing already is no error.
     """
-    deleted: list[StoredObject] = []
+    present: list[StoredObject] = []
     for item in (story.content, story.card):
-        if item is not None:
-            try:
-                deleted.append((yield from delete_object(item.stored.type, item.stored.id)))
-            except NotFoundError:
-                pass
+        stored = None if item is None else (yield from _read_again(item.stored))
+        if stored is not None:
+            present.append(stored)
+    deleted: list[StoredObject] = []
+    for stored in present:
+        try:
+            deleted.append((yield from delete_object(stored.type, stored.id)))
+        except NotFoundError:
+            continue
+        yield Emit([deleted[-1]])
     return tuple(deleted)
+
+
+def _read_again(stored: StoredObject) -> Steps[Never, StoredObject | None]:
+    """Return an object as it is stored now, None if it is gone; the service deletes without asking for the change index.
+
+    Raises:
+        ConflictError: another program changed it since it was read.
+    """
+    try:
+        present = yield from get_object(stored.type, stored.id)
+    except NotFoundError:
+        return None
+    if (present.data, present.meta) != (stored.data, stored.meta):
+        raise ConflictError(
+            409, f"another program changed {stored.type} {stored.id} since it was read: nothing was deleted"
+        )
+    return present

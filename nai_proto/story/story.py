@@ -40,6 +40,8 @@ __all__ = ["Story"]
 
 _PREVIEW_CHARACTERS: Final = 250
 """The characters of the text that the card shows."""
+_DERIVED_FIELDS: Final = ("textPreview", "lastUpdatedAt")
+"""What `Story.to_data` writes on the card."""
 _DOCUMENT: Final = "document"
 _LEGACY: Final = "story"
 _KINDS: Final = {SectionKind.STORY: 0, SectionKind.INSTRUCTION: 10}
@@ -56,8 +58,8 @@ class Story:
         MAPPING.check(content, "content")
         LIMITS.check(limits, "limits")
         FUNCTION.check(entropy, "entropy")
-        self.original: Final = card, content
-        "The card and the content as they were given."
+        self.original: tuple[Mapping[str, Any], Mapping[str, Any]] = card, content
+        "The card and the content as they were given; once they were stored, as they are stored."
         self._limits, self._entropy = limits, entropy
         self._loaded_text: StoryText | None = None
         self._history: History | None = None
@@ -73,9 +75,8 @@ class Story:
         state = "not opened" if self._loaded_text is None else f"step {self._loaded_text.step}"
         return f"<Story {'document' if self.has_document else 'legacy'}, {state}>"
 
-    @classmethod
+    @staticmethod
     def from_data(
-        cls,
         card: Mapping[str, Any],
         content: Mapping[str, Any],
         *,
@@ -89,11 +90,10 @@ class Story:
             limits: for opening and for packing a document.
             entropy: for the ids of new sections and nodes.
         """
-        return cls(card, content, limits, entropy)
+        return Story(card, content, limits, entropy)
 
-    @classmethod
+    @staticmethod
     def new(
-        cls,
         title: str = "New Story",
         *,
         now: int,
@@ -102,7 +102,7 @@ class Story:
         limits: Limits = Limits(),
         entropy: Entropy = system_entropy,
     ) -> Story:
-        """Return an empty story, as the website creates one; `nai_proto.library.create_story` gives it its ids.
+        """Return an empty story, as the website creates one; `nai_proto.library.Library.create` gives it its ids.
 
         Args:
             title: of the card.
@@ -119,7 +119,9 @@ class Story:
         text: tuple[str, object] = (
             (_LEGACY, build_legacy_story()) if legacy else (_DOCUMENT, build_document(entropy, now))
         )
-        return cls(build_card(title, now, not legacy), build_content(text, model, 4 if legacy else 6), limits, entropy)
+        return Story(
+            build_card(title, now, not legacy), build_content(text, model, 4 if legacy else 6), limits, entropy
+        )
 
     @property
     def has_document(self) -> bool:
@@ -131,6 +133,11 @@ class Story:
         """The title on the card; empty if there is none."""
         title = self.card.get("title")
         return title if isinstance(title, str) else ""
+
+    @title.setter
+    def title(self, title: str) -> None:
+        TEXT.check(title, "title")
+        self.card["title"] = title
 
     # ---- the text
 
@@ -446,3 +453,8 @@ class Story:
         if write_json((changed, new_card)) != write_json((content, card)):
             new_card["lastUpdatedAt"] = now
         return new_card, copy_json(changed)
+
+    def set_original(self, card: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        """Take what `to_data` returned as the original card and content, because they are stored now."""
+        self.original = card, content
+        self.card.update({name: card[name] for name in _DERIVED_FIELDS if name in card})

@@ -18,7 +18,7 @@ from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, escape_lines, format_date
 from ..common.output import print_facts as show_facts
-from .library_loader import STORY_TYPES, find_story, load_library
+from .library_loader import STORY_TYPES, load_library
 from .story_summary import StorySummary, describe_story, summarize_story
 
 __all__ = ["library"]
@@ -57,7 +57,7 @@ def show(
 ) -> None:
     """Show a story: its card, memory, and the beginning of its text."""
     with exit_on_error("library show"):
-        selected = find_story(load_library(url, email, unsafe_password, types=STORY_TYPES).stories, story)
+        selected = load_library(url, email, unsafe_password, types=STORY_TYPES).find(story)
         details = describe_story(selected)
         if text and "text" not in details:
             raise InvalidRequestError(f"the story's text cannot be read (state: {summarize_story(selected).state})")

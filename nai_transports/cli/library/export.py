@@ -16,7 +16,7 @@ from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import show_progress
-from .library_loader import STORY_TYPES, find_story, load_library
+from .library_loader import STORY_TYPES, load_library
 
 __all__ = ["export"]
 
@@ -45,7 +45,7 @@ def export(
     """
     with exit_on_error("library export"):
         account_library = load_library(url, email, unsafe_password, types=STORY_TYPES if only else TYPES)
-        stories = None if not only else [find_story(account_library.stories, name) for name in only]
+        stories = None if not only else [account_library.find(name) for name in only]
         paths_by_outcome = _write_files(directory, export_files(account_library, stories), overwrite)
     for type_, error in account_library.unread.items():
         typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)

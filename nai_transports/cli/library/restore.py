@@ -14,7 +14,6 @@ from rich.text import Text
 from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import (
-    Access,
     KeystoreOpened,
     Library,
     LoadEvent,
@@ -25,7 +24,6 @@ from nai_proto.library import (
     open_library,
     plan_restore,
 )
-from nai_proto.library import restore as carry_out
 
 from ...backups import BackupDirectory
 from ...sync import Client
@@ -165,12 +163,10 @@ def _back_up_current(backups: BackupDirectory, events: Iterable[LoadEvent], libr
 def _execute_plan(
     client: Client, backups: BackupDirectory, library: Library, steps: Sequence[RestoreStep]
 ) -> tuple[RestoredObject, ...]:
-    access = library.access
-    assert isinstance(access, Access)  # the library was loaded with a password
     restored = 0
     with (
         show_progress("restoring") as progress,
-        client.stream(carry_out(steps, access.key).with_options(token=access.token)) as stream,
+        client.stream(library.restore(steps)) as stream,
     ):
         for event in stream:
             if isinstance(event, RestoredObject):

@@ -9,7 +9,7 @@ import typer
 
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
-from nai_proto.library import ContinuedStory, SaveOutcome, continue_story
+from nai_proto.library import ContinuedStory, SaveOutcome
 from nai_proto.text import Token
 
 from ...tokenizer_files import load
@@ -38,16 +38,13 @@ def continue_(
     """
     with exit_on_error("story continue"):
         selected = select_story(story, url, email, unsafe_password)
-        if selected.stored is None or selected.library is None or selected.library.token is None:
+        if selected.stored is None or selected.library is None:
             raise InvalidRequestError(
                 "only a story of the account can be continued; for a text, use nai generate --file"
             )
         options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": parse_answers(answer)}
-        flow = continue_story(selected.stored, selected.library.keystore, tokenizer=load, store=store, **options)
-        with (
-            open_client(build_session(url)) as client,
-            client.stream(flow.with_options(token=selected.library.token)) as stream,
-        ):
+        flow = selected.library.continue_story(selected.stored, tokenizer=load, store=store, **options)
+        with open_client(build_session(url)) as client, client.stream(flow) as stream:
             for event in stream:
                 if isinstance(event, Token) and not as_json:
                     typer.echo(event.text, nl=False)

@@ -16,7 +16,7 @@ from nai_proto.story.files import FileKind, Scenario, read_file, read_story_file
 from nai_proto.tier import Tier
 
 from ... import files
-from ..library.library_loader import STORY_TYPES, find_story, load_library
+from ..library.library_loader import STORY_TYPES, load_library
 
 __all__ = [
     "AnswerOption",
@@ -63,10 +63,10 @@ def select_story(name: str, url: str | None, email: str | None, unsafe_password:
     if path.is_file() or path.suffix.lower() in _FILE_SUFFIXES:
         return SelectedStory(_read_story_file(path))
     library = load_library(url, email, unsafe_password, types=STORY_TYPES)
-    stored = find_story(library.stories, name)
-    if stored.content is None or not stored.ok:
+    stored = library.find(name)
+    if not stored.ok:
         raise InvalidRequestError("the story's card or content did not open; nai library list shows the reason")
-    return SelectedStory(Story.from_data(stored.card.json(), stored.content.json()), stored, library)
+    return SelectedStory(stored.edit(), stored, library)
 
 
 def current_time_ms() -> int:

@@ -1,0 +1,208 @@
+"""A story of an account: its two objects as they were opened, the story while it is edited, and how one is found.
+
+See:
+    docs/protocol/content.md#41-stories
+    docs/protocol/native.md#75-story-linkage-and-templates
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from ..arguments import TEXT
+from ..codecs.sealed_objects import OpenedObject
+from ..codecs.secret_box import Entropy, system_entropy
+from ..errors import InvalidRequestError, NaiError
+from ..limits import Limits
+from ..story.story import Story
+
+__all__ = ["EditedStory", "OpenedStory", "find_story", "link_stories"]
+
+_SHOWN_CANDIDATES: Final = 5
+"""How many stories an error message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedStory:
+    """A story's card (title, dates, link to the content) and its content (text, settings, lorebook), both opened."""
+
+    card: OpenedObject
+    content: OpenedObject | None
+    "None if the account has no content for it."
+
+    @property
+    def ok(self) -> bool:
+        """Return whether card and content are both there and did open."""
+        return self.card.ok and self.content is not None and self.content.ok
+
+    @property
+    def is_consistent(self) -> bool:
+        """Return whether card and content have the same meta, and so the same key, as they should.
+
+        See docs/protocol/content.md#33-details-that-matter.
+        """
+        return self.content is not None and self.content.stored.meta == self.card.stored.meta
+
+    @property
+    def title(self) -> str:
+        """Return the card's title; empty if it did not open or has none."""
+        title = self.card.json().get("title") if self.card.ok else None
+        return title if isinstance(title, str) else ""
+
+    @property
+    def text(self) -> str | None:
+        """Return the story's present text, from either story format; None if it cannot be read.
+
+        See:
+            docs/protocol/content.md#5-old-story-format-story
+            docs/protocol/content.md#7-the-document-field
+        """
+        if self.content is None or not self.content.ok:
+            return None
+        story = Story.from_data({}, self.content.json())
+        try:
+            text = story.text
+        except NaiError:
+            return None
+        return text if text or not story.problems else None
+
+    def edit(self, *, limits: Limits = Limits(), entropy: Entropy = system_entropy) -> EditedStory:
+        """Return the story to read and edit: its text, history, memory and settings. `Library.save` stores it.
+
+        Args:
+            limits: for opening and for packing a document.
+            entropy: for the ids of new sections and nodes.
+
+        Raises:
+            InvalidRequestError: its card or content is missing or did not open.
+        """
+        return EditedStory(self, limits, entropy)
+
+
+class EditedStory(Story):
+    """A story of an account while it is edited; `OpenedStory.edit` makes one, and `Library.save` stores it.
+
+    What was saved is what further edits are compared with, so a story may be edited and saved any number of times.
+    """
+
+    def __init__(self, opened: OpenedStory, limits: Limits, entropy: Entropy) -> None:
+        if opened.content is None or not opened.ok:
+            raise InvalidRequestError(
+                "the story's card or content is missing or did not open, so it cannot be edited", parameter="story"
+            )
+        super().__init__(opened.card.json(), opened.content.json(), limits, entropy)
+        self.opened = opened
+        "The story as the account has it, as far as is known: as it was read, or as it was last saved."
+
+    def mark_saved(self, opened: OpenedStory, card: Mapping[str, Any], content: Mapping[str, Any]) -> None:
+        """Take what the account has now as what the story was before the edits that are still to come.
+
+        Args:
+            opened: card and content as they are stored.
+            card, content: their JSON.
+        """
+        self.opened = opened
+        self.set_original(card, content)
+
+
+# ---- card and content
+
+
+def link_stories(
+    cards: Sequence[OpenedObject], contents: Sequence[OpenedObject]
+) -> tuple[tuple[OpenedStory, ...], tuple[OpenedObject, ...]]:
+    """Link cards to their contents.
+
+    A card's ``remoteStoryId`` is the id of its content. If it cannot be read, or no content has that id, the meta that both
+    share links them.
+
+    Args:
+        cards: the objects of type ``stories``.
+        contents: the objects of type ``storycontent``.
+
+    Returns:
+        The stories in the order of the cards, and the contents that belong to none.
+
+    See docs/protocol/content.md#41-stories.
+    """
+    by_id = {content.stored.id: content for content in contents}
+    by_meta = {content.stored.meta: content for content in reversed(contents) if content.stored.meta}
+    stories: list[OpenedStory] = []
+    for card in cards:
+        content_id = card.json().get("remoteStoryId") if card.ok else None
+        content = by_id.get(content_id) if isinstance(content_id, str) and content_id else None
+        stories.append(OpenedStory(card, content or by_meta.get(card.stored.meta or "")))
+    claimed = {id(story.content) for story in stories}
+    return tuple(stories), tuple(content for content in contents if id(content) not in claimed)
+
+
+# ---- finding one
+
+
+def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
+    """Return the story that a name means: an id, a title, or the beginning of one that no other story has.
+
+    The first of these that some story fulfils decides: it has this id or meta; it has this title; its title differs in case
+    only; its title or its id begins with the name.
+
+    Args:
+        stories: of a library.
+        name: what a person types.
+
+    Raises:
+        InvalidRequestError: no story fits, or several do; the message lists those that may be meant.
+    """
+    TEXT.check(name, "name")
+    candidates = list(stories)
+    for fits in _WAYS_TO_FIT:
+        matching = [story for story in candidates if name.strip() and fits(story, name)]
+        if len(matching) == 1:
+            return matching[0]
+        if matching:
+            raise InvalidRequestError(
+                f"{len(matching)} stories fit {name!r}: {_list_names(matching)}; give one of the ids", parameter="name"
+            )
+    raise InvalidRequestError(f"no story has the title or id {name!r}{_suggest(candidates, name)}", parameter="name")
+
+
+def _iter_ids(story: OpenedStory) -> Iterator[str]:
+    stored = (story.card.stored, *(() if story.content is None else (story.content.stored,)))
+    return (id_ for each in stored for id_ in (each.id, each.meta) if id_)
+
+
+def _fold(text: str) -> str:
+    """Return the text in a form that is the same for titles that people write alike."""
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+_WAYS_TO_FIT: Final[tuple[Callable[[OpenedStory, str], bool], ...]] = (
+    lambda story, name: name in _iter_ids(story),
+    lambda story, name: story.title == name,
+    lambda story, name: _fold(story.title) == _fold(name),
+    lambda story, name: (
+        _fold(story.title).startswith(_fold(name)) or any(id_.startswith(name) for id_ in _iter_ids(story))
+    ),
+)
+
+
+def _suggest(stories: Sequence[OpenedStory], name: str) -> str:
+    """Return the end of a message: the stories whose titles resemble the name, else the first ones."""
+    if not stories:
+        return ": there are no stories"
+    folded = [_fold(story.title) for story in stories]
+    close = {*get_close_matches(_fold(name), folded, _SHOWN_CANDIDATES)}
+    similar = [
+        story for story, title in zip(stories, folded, strict=True) if title in close or (name and _fold(name) in title)
+    ]
+    return f"; similar: {_list_names(similar)}" if similar else f"; there are {_list_names(stories)}"
+
+
+def _list_names(stories: Sequence[OpenedStory]) -> str:
+    """Return titles and ids, on one line whatever the titles contain."""
+    names = [f"{story.title!r} ({story.card.stored.id})" for story in stories[:_SHOWN_CANDIDATES]]
+    left = len(stories) - len(names)
+    return ", ".join(names) + (f" and {left} more" if left else "")

@@ -1,0 +1,167 @@
+"""Plan how objects of a backup get back into the account that they come from, as a list that people can read.
+
+A plan compares the backup with what the account stores now; `Library.restore` carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject
+from ..codecs.secret_box import KEY_SIZE, write_json
+from ..errors import InvalidRequestError
+from .contents import Library
+from .restore import (
+    CARDS,
+    CONTENT_ID_FIELD,
+    CONTENTS,
+    OWN_ID_FIELD,
+    RestoreAction,
+    RestoreStep,
+    content_id_of,
+    link_keys,
+)
+
+__all__ = ["plan_restore"]
+
+
+def plan_restore(library: Library, items: Iterable[OpenedObject]) -> tuple[RestoreStep, ...]:
+    """Return a plan after which the account has these objects again. This sends no request.
+
+    The account's objects are found by their id; those that an earlier restore created, by their meta or their content.
+
+    Args:
+        library: the account's present library, with all types.
+        items: the backup's objects, one version of each.
+
+    Returns:
+        The steps in the order in which they are carried out: contents, other objects, cards.
+
+    Raises:
+        InvalidRequestError: two items have the same type and id.
+    """
+    chosen = [*items]
+    ids = [(item.stored.type, item.stored.id) for item in chosen]
+    if len({*ids}) < len(ids):
+        raise InvalidRequestError("two items are the same object: choose one version of it")
+    account = _AccountIndex(library, chosen)
+    steps = [account.plan_step(item) for item in chosen]
+    touched = {step.present.stored.id for step in steps if step.present is not None}
+    steps += [
+        account.plan_relink(card, card) for card in account.misdirected_cards(chosen) if card.stored.id not in touched
+    ]
+    return tuple(sorted(steps, key=lambda step: _ORDER.get(step.type, 1)))
+
+
+_ORDER: Final = {CONTENTS: 0, CARDS: 2}
+
+
+class _AccountIndex:
+    """The account's present objects, by everything that identifies an object."""
+
+    def __init__(self, library: Library, chosen: Iterable[OpenedObject]) -> None:
+        self._keystore = library.keystore
+        self._listed = {CARDS, CONTENTS, *library.others}
+        self._cards = [story.card for story in library.stories if story.card.ok]
+        self._by_id: dict[tuple[str, str], OpenedObject] = {}
+        self._by_meta: dict[tuple[str, str], OpenedObject] = {}
+        self._by_content: dict[tuple[str, bytes], OpenedObject] = {}
+        for item in library.items:
+            type_, meta = item.stored.type, item.stored.meta
+            self._by_id.setdefault((type_, item.stored.id), item)
+            if meta:
+                self._by_meta.setdefault((type_, meta), item)
+            if item.ok and type_ in PLAIN_TYPES:
+                self._by_content.setdefault((type_, _json_without_ids(item)), item)
+        contents = [item for item in chosen if item.stored.type == CONTENTS]
+        self._to_create = {key for item in contents if self._find(item) is None for key in link_keys(item)}
+
+    def misdirected_cards(self, chosen: Iterable[OpenedObject]) -> list[OpenedObject]:
+        """Return the cards that link to one of the chosen contents by an id that is no longer valid."""
+        keys = {key for item in chosen if item.stored.type == CONTENTS for key in link_keys(item)}
+        return [
+            card
+            for card in self._cards
+            if self._is_misdirected(card) and {content_id_of(card), card.stored.meta} & keys
+        ]
+
+    def plan_step(self, item: OpenedObject) -> RestoreStep:
+        """Return the step for an object of the backup."""
+        present, type_ = self._find(item), item.stored.type
+        if type_ not in self._listed:
+            why = f"the account's objects of type {type_} could not be listed"
+            return RestoreStep(RestoreAction.KEEP, item, None, why)
+        if present is None:
+            return self._create(item)
+        # The same sealed data that opens only in the backup: the account has lost its key.
+        same_data = present.stored.data == item.stored.data and (present.ok or not item.ok)
+        if same_data or (present.ok and item.ok and _json_without_ids(present) == _json_without_ids(item)):
+            return self.plan_relink(item, present)
+        if not item.ok:
+            return RestoreStep(RestoreAction.KEEP, item, present, f"the backup's copy does not open ({item.category})")
+        why = "the account has another version" if present.ok else "the account's copy does not open"
+        return self._write(RestoreAction.UPDATE, item, present, why)
+
+    def plan_relink(self, item: OpenedObject, present: OpenedObject) -> RestoreStep:
+        """Return the step for an object that differs from the account's at most in the ids in it."""
+        wrong_own_id = present.ok and _has_own_id(item) and present.json().get(OWN_ID_FIELD) != present.stored.id
+        if not wrong_own_id and not (present.ok and self._is_misdirected(present)):
+            return RestoreStep(RestoreAction.NOTHING, item, present, "the account has the same version")
+        why = "an id in it names an object that is missing"
+        return RestoreStep(
+            RestoreAction.RELINK, present, present, why, False, self._find_content_id(present), _has_own_id(item)
+        )
+
+    def _find(self, item: OpenedObject) -> OpenedObject | None:
+        type_, meta = item.stored.type, item.stored.meta
+        present = self._by_id.get((type_, item.stored.id)) or self._by_meta.get((type_, meta or ""))
+        if present is None and item.ok and type_ in PLAIN_TYPES:
+            present = self._by_content.get((type_, _json_without_ids(item)))
+        return present
+
+    def _create(self, item: OpenedObject) -> RestoreStep:
+        if item.ok:
+            return self._write(RestoreAction.CREATE, item, None, "the account does not have it")
+        if item.stored.data is None:
+            return RestoreStep(RestoreAction.KEEP, item, None, "the backup has no data of it")
+        why = f"the account does not have it; the backup's copy does not open ({item.category})"
+        return RestoreStep(RestoreAction.CREATE_SEALED, item, None, why)
+
+    def _write(self, action: RestoreAction, item: OpenedObject, present: OpenedObject | None, why: str) -> RestoreStep:
+        meta = item.stored.meta or ""
+        new_key = item.stored.type not in PLAIN_TYPES and meta not in self._keystore
+        if item.stored.type not in PLAIN_TYPES and len(self._keystore.get(meta, bytes(KEY_SIZE))) != KEY_SIZE:
+            return RestoreStep(RestoreAction.KEEP, item, present, "the account's key for it is unusable")
+        why = f"{why}, nor a key for it" if new_key else why
+        return RestoreStep(action, item, present, why, new_key, self._find_content_id(item), _has_own_id(item))
+
+    def _is_misdirected(self, card: OpenedObject) -> bool:
+        """Return whether a card links to a missing content, while another one of it exists or will be created."""
+        content_id = content_id_of(card)
+        if card.stored.type != CARDS or (CONTENTS, content_id) in self._by_id:
+            return False
+        return bool(self._find_content_id(card)) or bool({content_id, card.stored.meta} & self._to_create)
+
+    def _find_content_id(self, item: OpenedObject) -> str:
+        """Return the id of a card's content, if the account has it."""
+        if item.stored.type != CARDS:
+            return ""
+        content = self._by_id.get((CONTENTS, content_id_of(item))) or self._by_meta.get(
+            (CONTENTS, item.stored.meta or "")
+        )
+        return "" if content is None else content.stored.id
+
+
+def _has_own_id(item: OpenedObject) -> bool:
+    return item.ok and item.json().get(OWN_ID_FIELD) == item.stored.id
+
+
+def _json_without_ids(item: OpenedObject) -> bytes:
+    """Return the object's JSON without the ids that the service assigned."""
+    try:
+        return write_json(
+            {name: value for name, value in item.json().items() if name not in (OWN_ID_FIELD, CONTENT_ID_FIELD)}
+        )
+    except InvalidRequestError:  # a number larger than any float can be read, but not written
+        return item.plaintext
