@@ -1,15 +1,15 @@
-"""Everything that can go wrong, as one tree::
+"""All errors of this library, as one tree::
 
     NaiError
-    ├─ LocalProtocolError                 a machine was driven out of order
+    ├─ LocalProtocolError                 a step that the state does not allow
     ├─ ClosedError                        the client or the stream was closed or cancelled
     ├─ InvalidRequestError                refused before it is sent: a value out of range; also a ValueError
     │  ├─ InvalidTypeError                a value of the wrong type; also a TypeError
     │  └─ RejectedRequestError            400 413 422: refused by the service; also a StatusError
     ├─ FileError                          a local file cannot be read or written; also an OSError
-    ├─ InvalidFile                        a local file is not what it should be; also a ValueError
+    ├─ InvalidFile                        a local file has wrong contents; also a ValueError
     ├─ MissingExtra                       an optional dependency is not installed; also an ImportError
-    ├─ RemoteProtocolError                the server's bytes are not what the protocol says
+    ├─ RemoteProtocolError                the server sent what the protocol does not allow
     │  ├─ LimitExceeded                   more than `Limits` allows
     │  └─ Truncated                       the data ended before the message did
     ├─ StatusError                        a response whose status is not 2xx
@@ -25,14 +25,14 @@
     │  └─ ServerError                     5xx
     ├─ StreamError                        an error inside a 2xx response
     ├─ CryptoError
-    │  ├─ DecryptionFailed                the box does not open
-    │  ├─ Damaged                         not of the right shape
-    │  └─ KeyConflict                     one object, two keys
-    └─ TransportError                     the bytes did not get through
+    │  ├─ DecryptionFailed                a wrong key, or changed ciphertext
+    │  ├─ Damaged                         encrypted data of a wrong form
+    │  └─ KeyConflict                     two different keys for one object
+    └─ TransportError                     the request or the response was not transmitted
        └─ TimedOut                        also a builtin TimeoutError
 
-Errors hold values, never live objects; they pickle and keep their fields. Texts that came from outside enter an error's
-message only through `excerpt`: short, printable, without anything that looks like a token.
+Errors hold values, never live objects; they pickle with their fields. Received text enters an error's message only through
+`excerpt`: short, printable, and without anything that looks like a token.
 """
 
 from __future__ import annotations
@@ -76,17 +76,17 @@ __all__ = [
 ]
 
 Phase: TypeAlias = Literal["pool", "connect", "write", "read", "idle", "total"]
-"""Where a transport was: waiting for a connection to become free, connecting, writing the request, waiting for the
-response's head, waiting for more of its body; ``total`` is the budget of the whole run."""
+"""What a transport was doing: waiting for a free connection, connecting, writing the request, waiting for the response's
+head, waiting for more of its body; ``total`` is the budget of the whole run."""
 
-# A persistent token, a JWT, or whatever follows "Bearer", each perhaps cut off: none belongs in a text that people paste.
+# A persistent token, a JWT, or the text after "Bearer", perhaps cut off: people paste error messages in public places.
 _TOKENS: Final = re.compile(r"(?i:pst-[\w-]+|(?<=\bBearer )\S+)|eyJ[\w-]{5,}(?:\.[\w-]*)*")
-# Blanks and controls, line ends of any kind, what turns the writing direction, lone surrogates.
+# Blanks, control characters, line ends of any kind, marks of writing direction, lone surrogates.
 _UNPRINTABLE: Final = re.compile("[\x00-\x20\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 def excerpt(text: str | bytes, most: int = 200) -> str:
-    """A piece of a foreign text that may stand in a message: one line, at most ``most`` characters, tokens masked."""
+    """Return the start of a received text for an error message: one line, at most ``most`` characters, tokens masked."""
     if isinstance(text, bytes):
         text = text[: 4 * most].decode("utf-8", "replace")
     text = _TOKENS.sub("[token]", _UNPRINTABLE.sub(" ", text[: 4 * most])).strip()
@@ -97,7 +97,7 @@ class NaiError(Exception):
     """Base of all errors of this library.
 
     Attributes:
-        partial: what the answer had given before it failed (for a stream of text: its result so far), else None.
+        partial: the result so far, when a response fails half-way (for a stream of text: the text so far), else None.
     """
 
     partial: object = None
@@ -110,7 +110,7 @@ class NaiError(Exception):
 
 
 def _restore(kind: type[NaiError], args: tuple[object, ...], fields: Mapping[str, object]) -> NaiError:
-    """An error from its pickle; ``__init__`` is left out, since its keywords are the fields."""
+    """Rebuild an error from its pickle, without ``__init__``, whose keyword arguments are the fields."""
     error = kind.__new__(kind)
     error.args = args
     error.__dict__.update(fields)
@@ -118,18 +118,18 @@ def _restore(kind: type[NaiError], args: tuple[object, ...], fields: Mapping[str
 
 
 class LocalProtocolError(NaiError):
-    """A machine was driven out of order: a step that its state does not allow. Nothing was sent."""
+    """A state machine was asked for a step that its state does not allow. Nothing was sent."""
 
 
 class ClosedError(NaiError):
-    """The client or the stream was closed or cancelled, here and not by the server; `partial` holds what had come."""
+    """The client or the stream was closed or cancelled on this side; `partial` has the result so far."""
 
 
 class InvalidRequestError(NaiError, ValueError):
-    """A request that is not acceptable: refused here before anything is sent, or by the service (`RejectedRequestError`).
+    """The request is not valid. Raised before anything is sent; `RejectedRequestError` is the service's own refusal.
 
     Attributes:
-        parameter: the name of the parameter that is wrong, or None.
+        parameter: the name of the wrong parameter, or None.
     """
 
     parameter: str | None = None
@@ -140,11 +140,11 @@ class InvalidRequestError(NaiError, ValueError):
 
 
 class InvalidTypeError(InvalidRequestError, TypeError):
-    """A parameter has a value of a type that it does not take. The message names the parameter and what it takes."""
+    """A parameter has a value of a wrong type. The message names the parameter and the types that it takes."""
 
 
 class FileError(NaiError, OSError):
-    """A local file cannot be read or written, as the operating system says.
+    """The operating system cannot read or write a local file.
 
     Attributes:
         path: of the file, or ``""``.
@@ -159,10 +159,10 @@ class FileError(NaiError, OSError):
 
 
 class InvalidFile(NaiError, ValueError):
-    """A local file is not what it should be: of another format, damaged, or of another account or model.
+    """A local file has another format, is damaged, or belongs to another account or model.
 
     Attributes:
-        path: of the file, or ``""`` where only its content is known.
+        path: of the file, or ``""`` if only its content is known.
     """
 
     def __init__(self, message: str, *, path: str = "") -> None:
@@ -171,17 +171,17 @@ class InvalidFile(NaiError, ValueError):
 
 
 class MissingExtra(NaiError, ImportError):
-    """A library that this needs is not installed; the message names the extra that brings it."""
+    """A required library is not installed; the message names the extra that installs it."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class RemoteProtocolError(NaiError):
-    """The server's bytes are not what the protocol says. The message names where and what was expected.
+    """The server sent something that the protocol does not allow. The message names the place and what was expected.
 
     Attributes:
-        excerpt: the beginning of what came instead; kept out of the message.
+        excerpt: the beginning of what was received instead; not part of the message.
     """
 
     def __init__(self, message: str, *, excerpt: str = "") -> None:
@@ -190,12 +190,12 @@ class RemoteProtocolError(NaiError):
 
 
 class LimitExceeded(RemoteProtocolError):
-    """The answer grew beyond one of the `Limits`.
+    """The response is larger than one of the `Limits`.
 
     Attributes:
-        what: what grew, for example ``"event"``.
-        limit: how much of it is allowed.
-        value: how much there was when reading stopped; at least ``limit + 1``.
+        what: what is too large, for example ``"event"``.
+        limit: the size that is allowed.
+        value: the size when reading stopped; at least ``limit + 1``.
     """
 
     def __init__(self, what: str, *, limit: int, value: int) -> None:
@@ -206,7 +206,7 @@ class LimitExceeded(RemoteProtocolError):
 
 
 class Truncated(RemoteProtocolError):
-    """The data ended before the message did; `partial` holds what came."""
+    """The data ended before the message was complete; `partial` has the result so far."""
 
 
 class StatusError(NaiError):
@@ -216,12 +216,12 @@ class StatusError(NaiError):
 
     Attributes:
         status: the HTTP status.
-        message: what the service said, as `excerpt` shows it.
+        message: the service's message, shortened by `excerpt`.
         method: of the request.
         url: of the request, without query.
-        request_id: the answer's identity for a support request, or None.
-        retry_after: seconds to wait as the answer asked, or None.
-        body: the beginning of the answer's body as it came.
+        request_id: an id to quote when you ask for support, or None.
+        retry_after: seconds to wait, if the response says so, or None.
+        body: the beginning of the response's body, as received.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class StatusError(NaiError):
 
     @staticmethod
     def kind(status: int, message: str = "") -> type[StatusError]:
-        """The class for a status; the message tells the generation lock from other rate limits.
+        """Return the class for a status; the message distinguishes the generation lock from other rate limits.
 
         See docs/protocol/native.md#41-error-body.
         """
@@ -256,14 +256,14 @@ class StatusError(NaiError):
 
 
 class RejectedRequestError(InvalidRequestError, StatusError):
-    """400, 413 or 422: the service finds the request not valid."""
+    """400, 413 or 422: the service refused the request as not valid."""
 
     def __init__(self, status: int, message: str, **fields: Any) -> None:
         StatusError.__init__(self, status, message, **fields)
 
 
 class AuthenticationError(StatusError):
-    """401: the token, or the access key of a login, is wrong, or this kind of token is not allowed here."""
+    """401: the token, or the access key of a login, is wrong, or the endpoint does not take this kind of token."""
 
 
 class PaymentRequiredError(StatusError):
@@ -271,7 +271,7 @@ class PaymentRequiredError(StatusError):
 
 
 class PermissionDeniedError(StatusError):
-    """403: not in this plan, or refused by the gateway."""
+    """403: not included in the account's tier, or refused by the gateway."""
 
 
 class NotFoundError(StatusError):
@@ -283,7 +283,7 @@ class RequestTimeoutError(StatusError):
 
 
 class ConflictError(StatusError):
-    """409: the object changed meanwhile, or exists already."""
+    """409: the object was changed by someone else, or exists already."""
 
 
 class RateLimitError(StatusError):
@@ -291,14 +291,14 @@ class RateLimitError(StatusError):
 
 
 class ConcurrentGenerationError(RateLimitError):
-    """429: the account's one generation at a time is under way; it ends by itself.
+    """429: another generation is running on the account, which allows one at a time. Wait until it ends.
 
     See docs/protocol/native.md#43-concurrency-timeouts-retry.
     """
 
 
 class ServerError(StatusError):
-    """5xx: the service or the gateway before it failed."""
+    """5xx: the service, or the gateway in front of it, failed."""
 
 
 _KINDS: Final[Mapping[int, type[StatusError]]] = {
@@ -316,15 +316,15 @@ _KINDS: Final[Mapping[int, type[StatusError]]] = {
 
 
 class StreamError(NaiError):
-    """The service reported an error inside a 2xx answer; `partial` holds what came before.
+    """The service reported an error inside a 2xx response; `partial` has the result so far.
 
     See:
         docs/protocol/native.md#41-error-body
         docs/protocol/openai.md#65-errors-inside-a-stream
 
     Attributes:
-        message: what the service said, as `excerpt` shows it.
-        status: the ``statusCode`` it gave, or None.
+        message: the service's message, shortened by `excerpt`.
+        status: its ``statusCode``, or None.
     """
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
@@ -334,10 +334,10 @@ class StreamError(NaiError):
 
 
 class CryptoError(NaiError):
-    """Something sealed could not be read.
+    """Encrypted data could not be read.
 
     Attributes:
-        category: which check failed, such as ``"bad base64"``; all of them are in docs/protocol/content.md#21-bytes and
+        category: the check that failed, such as ``"bad base64"``; listed in docs/protocol/content.md#21-bytes and
             docs/protocol/content.md#34-errors-a-reader-has-to-tell-apart.
     """
 
@@ -347,18 +347,18 @@ class CryptoError(NaiError):
 
 
 class DecryptionFailed(CryptoError):
-    """The box does not open: a wrong key or altered bytes; the cipher cannot tell which."""
+    """The key is wrong or the ciphertext was changed; the cipher cannot tell which."""
 
 
 class Damaged(CryptoError):
-    """Not of the right shape: base64, length, deflate, UTF-8 or JSON."""
+    """Encrypted data has a wrong form: base64, length, deflate, UTF-8 or JSON."""
 
 
 class KeyConflict(CryptoError):
-    """Two keystores have different keys for one object. Only one of the two opens it, so neither may go.
+    """Two keystores have different keys for one object. Only one of them opens it, so both are kept.
 
     Attributes:
-        metas: of the objects.
+        metas: the ids of the objects' keys in the keystore.
     """
 
     def __init__(self, message: str, *, metas: tuple[str, ...], category: str = "two keys") -> None:
@@ -367,11 +367,11 @@ class KeyConflict(CryptoError):
 
 
 class TransportError(NaiError):
-    """The bytes did not get through.
+    """The request or the response was not transmitted.
 
     Attributes:
-        sent: may the service have acted on the request? False only when it certainly has not.
-        phase: where the transport was.
+        sent: may the service have acted on the request? False only if it certainly has not.
+        phase: what the transport was doing.
     """
 
     def __init__(self, message: str, *, sent: bool, phase: Phase) -> None:
@@ -381,4 +381,4 @@ class TransportError(NaiError):
 
 
 class TimedOut(TransportError, TimeoutError):
-    """A limit of `Timeouts` ran out; ``phase`` says which."""
+    """One of the `Timeouts` was reached: ``phase`` names it."""

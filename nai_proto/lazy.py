@@ -1,4 +1,4 @@
-"""Names that are found when they are first used, so that importing a package loads nothing that may not be needed."""
+"""Load the modules of a package when one of their names is first used, so that importing the package is fast."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["finder"]
 
 
 def finder(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package (PEP 562).
+    """Return a ``__getattr__`` for a package (PEP 562).
 
     Args:
         package: its name.
-        homes: the names that each module in it has, with blanks between them; under ``""`` the modules themselves.
+        homes: for each of its modules, the names to find there, separated by blanks; under ``""``, names of modules.
     """
     home = {name: module for module, names in homes.items() for name in names.split()}
 

@@ -1,4 +1,4 @@
-"""How much, and how long: bounds on everything that the network can make grow or wait."""
+"""Bounds for the sizes of what is received, and for the time to wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Limits", "Timeouts", "repr_changed"]
 
 
 def repr_changed(self: object) -> str:
-    """Return the repr of a dataclass without the fields that have their defaults: as a default value it stays short."""
+    """Return the repr of a dataclass without the fields that have their default values."""
     values = ((each.name, getattr(self, each.name), each.default) for each in fields(self))  # type: ignore[arg-type]
     changed = ", ".join(f"{name}={value!r}" for name, value, default in values if value != default)
     return f"{type(self).__name__}({changed})"
@@ -18,64 +18,64 @@ def repr_changed(self: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Upper bounds in bytes, unless said otherwise. A partial tail counts, so nothing grows unseen."""
+    """Upper bounds, in bytes unless another unit is named. Incomplete data counts too, so that nothing grows unnoticed."""
 
     head: int = 65_536
-    "Status line and header fields together, or a trailer section. Servers in use stop between 8 and 64 KiB."
+    "Status line and header fields together, or all trailer fields. Common servers allow 8 to 64 KiB."
     chunk_line: int = 16_384
-    "A chunk's size line with its extensions. A size needs 16 characters; the rest is room for what proxies add."
+    "A chunk's size line with its extensions. A size needs 16 characters; the rest is for extensions that proxies add."
     line: int = 1_048_576
     """One line of an event stream. An event with 30 logprobs before and after has about 4 kB.
 
     See docs/protocol/sse.md#3-hazards.
     """
     event: int = 4_194_304
-    "All data lines of one event together. An image in an event is the largest thing seen, at about 2 MB."
+    "All data lines of one event together. The largest event seen is an image, of about 2 MB."
     frame: int = 16_777_216
-    """One frame of an image stream. A picture of 3 MP in which nothing compresses has 12.6 MB.
+    """One frame of an image stream. An image of 3 MP that does not compress has 12.6 MB.
 
     See docs/protocol/image.md#71-msgpack-stream-msgpack.
     """
     body: int = 268_435_456
-    "A body that is kept whole. A library of thousands of stories comes as one list and passes 100 MB."
+    "A body that is kept whole. The list of a library with thousands of stories has more than 100 MB."
     error_body: int = 16_384
-    "How much of a refusal's body is kept; more is cut, not an error, or a verbose gateway would hide its status."
+    "How much is kept of the body of an error response. The rest is dropped without an error: the status counts."
     unpacked: int = 67_108_864
-    "One stored object after inflating. A novel of a million words has 6 MB; the rest is room for its history."
+    "One stored object after inflating. A novel of a million words has 6 MB; the rest is for its history."
     unpacked_ratio: int = 200
-    "Bytes inflated per byte stored, beyond the first MiB. Prose gives 3, lists of numbers 20, a bomb up to 1032."
+    "Bytes inflated per stored byte, beyond the first MiB. Prose has 3, lists of numbers 20, a bomb up to 1032."
     archive: int = 268_435_456
-    "All members of a ZIP after inflating. Eight pictures of 3 MP in which nothing compresses have 101 MB."
+    "All members of a ZIP after inflating. Eight images of 3 MP that do not compress have 101 MB."
     archive_members: int = 64
-    """Members of a ZIP. The service sends at most eight pictures in one answer.
+    """Members of a ZIP. The service sends at most eight images in one response.
 
     See docs/protocol/image.md#12-notes-for-an-emulator.
     """
     pixels: int = 16_777_216
-    """Pixels of one picture. The largest that the service makes is one of 3 MP at twice its size: 12.6 MP.
+    """Pixels of one image. The service's largest image is one of 3 MP at twice its size: 12.6 MP.
 
     See docs/protocol/image.md#24-post-aiupscale.
     """
     picture_text: int = 16_777_216
-    """All text in one picture after inflating. Vibes stand in it: 65 kB each, or whole pictures before V4.
+    """All text in one image after inflating. It may contain vibes: 65 kB each, or whole images before V4.
 
     See docs/protocol/image.md#81-png-text.
     """
     json_depth: int = 128
-    "Levels of nesting in JSON. The service's own answers stay under 20; stories made by people under 64."
+    "Levels of nesting in JSON. The service's own responses stay below 20, people's stories below 64."
     document_depth: int = 64
-    """Levels of nesting in a story document, wrappers counted. Those seen have 16.
+    """Levels of nesting in a story document, including wrappers. Known documents have 16.
 
     See docs/protocol/content.md#7-the-document-field.
     """
     document_values: int = 4_000_000
-    "Values in a story document, the nested ones too. A novel of a million words with its history has about a million."
+    "Values in a story document, including nested ones. A novel of a million words with its history has about a million."
     regex: int = 8_192
-    "Characters of a lorebook's key, or of a regular expression. Most have under a hundred; lists of names, thousands."
+    "Characters of a lorebook key or a regular expression. Most have less than 100, lists of names have thousands."
     regex_depth: int = 64
-    "Levels of groups in it. People stop at five."
+    "Levels of groups in a regular expression. People write up to five."
     regex_steps: int = 500_000
-    "Steps of one search, each about 0.3 µs. A usual key takes a few for every place where it may begin."
+    "Steps of one search with a regular expression, about 0.3 µs each. A usual key takes a few for each character."
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -90,27 +90,27 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Seconds to wait, per phase; None waits for ever.
+    """Seconds to wait, per phase; None waits without a limit.
 
-    Each wait for the network has one limit: that of its phase, or what is left of ``total`` if that is less.
+    Each wait has the limit of its phase, or the rest of ``total`` if that is less.
     """
 
     pool: float | None = 30.0
-    "Until one of the client's connections is free, when as many are open as its pool allows."
+    "For a free connection, while as many are open as the client's pool allows."
     connect: float | None = 10.0
-    "Until the connection stands, name look-up and TLS included."
+    "To connect, including name look-up, proxy and TLS."
     write: float | None = 30.0
-    "For each piece of the request to be taken."
+    "To send each piece of the request."
     read: float | None = 180.0
-    """From the request's end until the response's head is complete, however slowly it drips: a generation that is not
-    streamed is silent until it is done."""
+    """From the end of the request to the end of the response's head, however slowly that arrives. A generation that is not
+    streamed sends nothing until it is complete."""
     idle: float | None = 60.0
-    """Between two pieces of the body. Streams sometimes stop without closing.
+    """Between two pieces of the body. Streams sometimes stop without being closed.
 
     See docs/protocol/native.md#43-concurrency-timeouts-retry.
     """
     total: float | None = None
-    "For all waiting of one run or stream together; the caller's own work between events is not charged."
+    "For all waits of one run or stream together; the caller's own work between events does not count."
 
     __repr__ = repr_changed
 

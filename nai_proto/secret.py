@@ -1,7 +1,7 @@
-"""Secrets as types: each carries its value and shows nothing of it.
+"""Secrets as types whose repr shows nothing of their value.
 
-Redaction by type needs no list of header names that forgets one. A secret compares in constant time, and pickles
-*with* its value: a worker process could not log in without it.
+Redaction by type needs no list of header names, which could forget one. Secrets compare in constant time, and pickle
+*with* their value, which a worker process needs to log in.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _TOKEN_TEXT: Final = re.compile(r"[!-~]+")
 
 
 class _Secret:
-    """What all secrets share; ``_bytes`` is the value in the form that is compared."""
+    """The base of all secrets; ``_bytes`` is the value as it is compared."""
 
     __slots__ = ()
 
     @property
     def _bytes(self) -> bytes:
-        raise AssertionError("each secret says what its bytes are")
+        raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Secret) or type(other) is not type(self):
             return NotImplemented
-        from hmac import compare_digest  # loads all of OpenSSL, which an import of this module shall not
+        from hmac import compare_digest  # loads all of OpenSSL: not at import
 
         return compare_digest(self._bytes, other._bytes)
 
@@ -68,10 +68,10 @@ class _Text(_Secret):
 
     @classmethod
     def _check(cls, value: str) -> None:
-        """Raise InvalidRequestError when ``value`` cannot be such a secret; never quote it."""
+        """Raise InvalidRequestError if ``value`` cannot be such a secret; never quote it."""
 
     def reveal(self) -> str:
-        """The text itself. Whoever calls this answers for where it goes."""
+        """Return the text itself. The caller must not show, log or store it."""
         return self._value
 
     @property
@@ -83,7 +83,7 @@ class _Text(_Secret):
 
 
 class Password(_Text):
-    """An account's password: any text. It never travels; the keys derived from it do."""
+    """An account's password: any text. It is never sent; keys derived from it are."""
 
     __slots__ = ()
 
@@ -94,7 +94,7 @@ class Password(_Text):
 
 
 class AccessKey(_Text):
-    """What logs in instead of the password: 64 characters of URL-safe base64.
+    """The key that logs in instead of the password: 64 characters of URL-safe base64.
 
     See docs/protocol/native.md#3-key-derivation.
     """
@@ -113,7 +113,7 @@ class AccessKey(_Text):
 
 
 class TokenBase(_Text):
-    """A bearer token: printable ASCII without blanks, as a header field takes it."""
+    """A bearer token: printable ASCII without blanks."""
 
     __slots__ = ()
 
@@ -127,7 +127,7 @@ class TokenBase(_Text):
 
 
 class AccessToken(TokenBase):
-    """The JWT of a login: 30 days, every endpoint.
+    """The JWT that a login returns: valid for 30 days, on every endpoint.
 
     See docs/protocol/native.md#21-tokens.
     """
@@ -136,7 +136,7 @@ class AccessToken(TokenBase):
 
 
 class PersistentToken(TokenBase):
-    """A ``pst-`` token from the website: lives until overwritten; some endpoints refuse it.
+    """A ``pst-`` token from the website: valid until it is replaced; some endpoints refuse it.
 
     See docs/protocol/native.md#21-tokens.
     """
@@ -160,11 +160,11 @@ def parse_token(token: Token | str) -> Token:
     """Return a token from its text: a `PersistentToken` if it begins with ``pst-``, else an `AccessToken`.
 
     Args:
-        token: the text, as the website shows it or a login gives it. A token is returned unchanged.
+        token: the text, as the website shows it or a login returns it. A token is returned unchanged.
 
     Raises:
-        InvalidTypeError: ``token`` is neither.
-        InvalidRequestError: the text is empty, or holds blanks, controls or characters beyond ASCII. It is never quoted.
+        InvalidTypeError: ``token`` is neither a token nor a str.
+        InvalidRequestError: the text is empty, or has blanks, control or non-ASCII characters. It is never quoted.
     """
     if isinstance(token, TokenBase):
         return token
@@ -191,7 +191,7 @@ class EncryptionKey(_Secret):
 
         Raises:
             InvalidTypeError: ``value`` is not bytes.
-            InvalidRequestError: it has not 32 of them.
+            InvalidRequestError: ``value`` does not have 32 bytes.
         """
         if not isinstance(cast("object", value), bytes | bytearray | memoryview):
             raise type_error(value, "EncryptionKey", "bytes", parameter="value")
@@ -201,7 +201,7 @@ class EncryptionKey(_Secret):
         self._value = key
 
     def reveal(self) -> bytes:
-        """The bytes themselves. Whoever calls this answers for where they go."""
+        """Return the bytes themselves. The caller must not show, log or store them."""
         return self._value
 
     @property

@@ -21,8 +21,8 @@ from nai_proto.http.body_framing import (
     Reader,
     UntilCloseReader,
     UntilCloseWriter,
-    bodiless,
-    grants,
+    has_no_body,
+    opens_tunnel,
 )
 from nai_proto.limits import Limits
 
@@ -255,8 +255,8 @@ def test_the_head_says_how_the_body_of_an_answer_goes(
     assert type(framing.writer(method, status, chunks=True)) is writer
     old = UntilCloseWriter if writer is ChunkedWriter else writer
     assert type(framing.writer(method, status, chunks=False)) is old
-    assert framing.reader(LIMITS, method, status).done == (reader is FixedReader and bodiless(method, status))
-    assert grants(method, status) == (method == "CONNECT" and status < 300)
+    assert framing.reader(LIMITS, method, status).done == (reader is FixedReader and has_no_body(method, status))
+    assert opens_tunnel(method, status) == (method == "CONNECT" and status < 300)
 
 
 def test_the_head_says_how_the_body_of_a_request_goes() -> None:

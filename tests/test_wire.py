@@ -23,7 +23,7 @@ from nai_proto.errors import (
     excerpt,
 )
 from nai_proto.http import Head, Headers, Request
-from nai_proto.http.heads import request_head
+from nai_proto.http.heads import format_request_head
 from nai_proto.http.wire import (
     CONNECTION_CLOSED,
     END_OF_MESSAGE,
@@ -403,7 +403,7 @@ def test_a_connect_with_a_body_is_not_sent_and_not_granted_before_the_body_is_re
     server = Wire("server")
     server.receive_data(b"CONNECT h:1 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\n")
     server.next_event()
-    with pytest.raises(LocalProtocolError, match="before it is granted"):
+    with pytest.raises(LocalProtocolError, match="before granting it"):
         server.send_response(Head(200))
     assert take(server, [b"x"]) == [Data(b"x"), END_OF_MESSAGE]
     server.send_response(Head(200))
@@ -570,7 +570,7 @@ def test_a_connection_is_reused_only_when_nothing_speaks_against_it(
     if reusable:
         assert client.send_request(GET)
     else:
-        with pytest.raises(LocalProtocolError, match="no request can go here"):
+        with pytest.raises(LocalProtocolError, match="no request can be sent now"):
             client.send_request(GET)
 
 
@@ -751,7 +751,7 @@ def test_a_request_s_head_is_written_as_h11_writes_it_or_refused(
 ) -> None:
     fields = [("Host", "h"), *more]
     try:
-        head, close = request_head(method, f"/{rest}", fields, 0)
+        head, close = format_request_head(method, f"/{rest}", fields, 0)
     except InvalidRequestError:
         return
     event = h11.Request(

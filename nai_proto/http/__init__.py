@@ -1,7 +1,6 @@
 """HTTP/1.1 without I/O: requests and heads as values (`messages`), and a connection as bytes in, events out (`wire`).
 
-`heads` writes and checks heads, `body_framing` has the framings of bodies, and `wire_states` has the tables of the wire's
-transitions.
+`heads` checks and formats heads, `body_framing` frames bodies, `wire_states` has the tables of the wire's transitions.
 """
 
 from .messages import NO_HEADERS, Head, Headers, Host, Request

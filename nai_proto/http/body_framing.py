@@ -1,14 +1,13 @@
-"""Message bodies (RFC 9112 §6-7): which framing a head asks for, and each framing with a reader and a writer.
+"""Message bodies (RFC 9112 §6-7): the framing that a head selects, and a reader and a writer for each framing.
 
-A reader takes one read and gives back the body bytes in it, in one piece, so that a thousand chunks in a read are one
-event. Between two chunks stands ``CRLF size [extensions] CRLF``: one pattern matches that at once, and the first size
-line gets the CRLF it lacks put before it, so there is no state "after the data, before its CRLF" to forget. What is
-left of a read, a part of such a line or of the trailers, is kept aside and bounded. Every byte is looked at a constant
-number of times, however the reads are cut: a piece without a line feed cannot end a line, and only the new part of
-the trailers is searched for the blank line.
+A reader returns the body bytes of one read in one piece, so that a thousand chunks in one read are one event. One pattern
+matches all that is between two chunks, ``CRLF size [extensions] CRLF``. A CRLF is put before the first size line, so that
+no state "after the data, before its CRLF" is needed. An incomplete size line or trailer is kept for the next read, up to
+a limit. Time is linear in the bytes, however the reads are cut: a piece without a line feed cannot end a line, and
+only the new part of the trailers is searched for the blank line.
 
-Strict where lenience would let two readers disagree about where a message ends: ``int`` would take ``+5``, ``0x5``,
-``1_0`` and blanks for a size, the pattern does not.
+Sizes are read strictly, since two lenient readers could disagree about where a message ends: ``int`` would accept ``+5``,
+``0x5``, ``1_0`` and blanks.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ __all__ = [
     "UntilCloseReader",
     "UntilCloseWriter",
     "Writer",
-    "bodiless",
-    "grants",
+    "has_no_body",
+    "opens_tunnel",
 ]
 
 _CRLF: Final = b"\r\n"
-# 20 digits as h11 has them. Blanks before CRLF are what some servers send; one branch alone may match them, or a line
-# of blanks would be tried in as many ways as it is long.
+# 20 digits, as in h11. Some servers send blanks before CRLF. Only one branch may match them: otherwise matching a line of
+# blanks would take quadratic time.
 _BETWEEN: Final = re.compile(rb"\r\n([0-9A-Fa-f]{1,20})(?:[ \t]*|;[^\n]*?)\r\n")
 _SHORT: Final = 32
 _MOST_KNOWN: Final = 256
@@ -50,8 +49,8 @@ class FixedReader:
     """A body of a known length (RFC 9112 §6.2).
 
     Attributes:
-        done: the body is complete; no more may be given.
-        rest: the part of the last read that is not the body's.
+        done: the body is complete, and takes no more data.
+        rest: the part of the last read that is behind the body.
     """
 
     __slots__ = ("_left", "done", "rest")
@@ -62,7 +61,7 @@ class FixedReader:
         self.rest = b""
 
     def receive_data(self, data: bytes) -> bytes:
-        """The body bytes in one read."""
+        """Return the body bytes of one read."""
         left = self._left = self._left - len(data)
         if left > 0:
             return data
@@ -73,10 +72,10 @@ class FixedReader:
         return data[:left]
 
     def receive_eof(self) -> None:
-        """The peer closed.
+        """Note that the peer has closed.
 
         Raises:
-            Truncated: it did so before the end of the body.
+            Truncated: always, since the body is not complete.
         """
         raise Truncated(f"the connection closed {self._left} bytes before the end of the body")
 
@@ -92,39 +91,39 @@ class UntilCloseReader:
         self.done = False
 
     def receive_data(self, data: bytes) -> bytes:
-        """The body bytes in one read: all."""
+        """Return the body bytes of one read: all of it."""
         return data
 
     def receive_eof(self) -> None:
-        """The peer closed, as it should."""
+        """Note that the peer has closed, which ends the body."""
         self.done = True
 
 
 class ChunkedReader:
-    """A body in chunks (RFC 9112 §7.1); extensions and trailer fields are checked for their form and dropped.
+    """A body in chunks (RFC 9112 §7.1). Extensions and trailer fields are checked and dropped.
 
     Attributes:
-        done: the body is complete; no more may be given.
-        rest: the part of the last read that is not the body's, or, while it is not done, that has to be given again.
+        done: the body is complete, and takes no more data.
+        rest: the part of the last read that is behind the body; while not ``done``, the part to pass in again.
     """
 
     __slots__ = ("_ending", "_known", "_left", "_limits", "_tail", "done", "rest")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._left: int = 0  # bytes of the open chunk still to come
-        self._tail = bytearray(_CRLF)  # a part of a size line, from the CRLF before it; or of the trailers
-        self._known: dict[bytes, int] = {}  # what size lines said before: a stream's events have few different sizes
-        self._ending = False  # the last chunk is in: the tail is the trailers, from the line feed before them
+        self._left: int = 0  # bytes that the current chunk still lacks
+        self._tail = bytearray(_CRLF)  # an incomplete size line, with the CRLF before it; or trailers
+        self._known: dict[bytes, int] = {}  # sizes by their lines: a stream's events have few different sizes
+        self._ending = False  # after the last chunk: the tail has the trailers, with the line feed before them
         self.done = False
         self.rest = b""
 
     def receive_data(self, data: bytes) -> bytes:
-        """The body bytes in one read.
+        """Return the body bytes of one read.
 
         Raises:
             LimitExceeded: a size line or the trailers are longer than `Limits` allows.
-            RemoteProtocolError: something else stands where a size line or a trailer field is due.
+            RemoteProtocolError: a size line or a trailer field is malformed.
         """
         left, size = self._left, len(data)
         if left >= size:
@@ -148,7 +147,7 @@ class ChunkedReader:
                 start = end + width  # most lines are as long as the one before
                 length = get(data[end:start])
                 if not length or start > size:
-                    start = find(b"\n", end + 2) + 1  # behind the line feed of the CRLF that comes first
+                    start = find(b"\n", end + 2) + 1  # after the line feed of the CRLF that ends the line
                     if not start:
                         self._keep(data[end:])
                         break
@@ -166,21 +165,21 @@ class ChunkedReader:
         except RemoteProtocolError:
             if not pieces:
                 raise
-            # What stands before the mistake is good. The rest comes again and will fail alone.
+            # Return what is before the error. The rest is passed in again, and fails then.
             self.rest, self._ending = data[end:], False
             self._tail.clear()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def receive_eof(self) -> None:
-        """The peer closed.
+        """Note that the peer has closed.
 
         Raises:
-            Truncated: always, since a chunked body says itself where it ends.
+            Truncated: always, since the last chunk is missing.
         """
         raise Truncated("the connection closed inside a chunked body")
 
     def _read_line(self, data: bytes, at: int, end: int) -> int:
-        """What a size line says."""
+        """Return the size in a size line."""
         line = _BETWEEN.fullmatch(data, at, end)
         if line is None:
             raise _malformed(data[at : at + 200])
@@ -192,7 +191,7 @@ class ChunkedReader:
         return length
 
     def _keep(self, data: bytes) -> None:
-        """Put aside a part of a size line that has not ended, if it may still become one."""
+        """Keep an incomplete size line, if more data can complete it."""
         self._tail += data
         if not _CRLF.startswith(self._tail[:2]):
             raise _malformed(self._tail[:200])
@@ -212,35 +211,35 @@ class ChunkedReader:
             raise LimitExceeded("trailers", limit=limit, value=end - 1)
         if blank:
             if blank.start():
-                _judge(tail[1:end])
+                _check_trailers(tail[1:end])
             self.done, self.rest = True, bytes(tail[end:])
 
 
-def _malformed(found: bytes | bytearray) -> RemoteProtocolError:
+def _malformed(data: bytes | bytearray) -> RemoteProtocolError:
     return RemoteProtocolError(
-        "malformed chunk: CRLF, its hexadecimal size and CRLF are due here (RFC 9112 §7.1)",
-        excerpt=excerpt(bytes(found)),
+        "malformed chunk: CRLF, a hexadecimal size and CRLF are expected (RFC 9112 §7.1)",
+        excerpt=excerpt(bytes(data)),
     )
 
 
-def _judge(trailers: bytearray) -> None:
-    """Trailer fields obey the rules of header fields: h11 judges them as those of an answer that nobody sent."""
-    judge = h11.Connection(h11.CLIENT)
-    judge.receive_data(b"HTTP/1.1 200 \r\n" + trailers)
+def _check_trailers(trailers: bytearray) -> None:
+    """Check trailer fields by the rules of header fields: h11 reads them as those of a made-up response."""
+    parser = h11.Connection(h11.CLIENT)
+    parser.receive_data(b"HTTP/1.1 200 \r\n" + trailers)
     try:
-        judge.next_event()
+        parser.next_event()
         return
-    except h11.RemoteProtocolError as error:  # holds and quotes all of it
+    except h11.RemoteProtocolError as error:  # it quotes the fields
         quote = excerpt(str(error))
     raise RemoteProtocolError("malformed trailer field (RFC 9112 §7.1.2)", excerpt=quote)
 
 
 Reader: TypeAlias = FixedReader | ChunkedReader | UntilCloseReader
-"""Reads one body: ``receive_data`` until ``done``, ``receive_eof`` when the peer closed before that."""
+"""Reads one body: call ``receive_data`` until ``done``, and ``receive_eof`` if the peer closes before that."""
 
 
 class FixedWriter:
-    """A body of the length that its head has promised (RFC 9112 §6.2)."""
+    """A body of the Content-Length that its head has (RFC 9112 §6.2)."""
 
     __slots__ = ("_left",)
 
@@ -248,10 +247,10 @@ class FixedWriter:
         self._left = length
 
     def send_data(self, data: bytes) -> bytes:
-        """A piece of the body as it goes on the wire.
+        """Return a piece of the body as it is sent.
 
         Raises:
-            LocalProtocolError: this is more than was promised.
+            LocalProtocolError: the body is longer than its Content-Length.
         """
         if len(data) > self._left:
             raise LocalProtocolError(f"{len(data)} bytes of body where Content-Length leaves {self._left}")
@@ -259,10 +258,10 @@ class FixedWriter:
         return data
 
     def send_end(self) -> bytes:
-        """The end of the body as it goes on the wire.
+        """Return the end of the body as it is sent.
 
         Raises:
-            LocalProtocolError: this is less than was promised.
+            LocalProtocolError: the body is shorter than its Content-Length.
         """
         if self._left:
             raise LocalProtocolError(f"the body ends {self._left} bytes before its Content-Length")
@@ -275,56 +274,56 @@ class ChunkedWriter:
     __slots__ = ()
 
     def send_data(self, data: bytes) -> bytes:
-        """A piece of the body as it goes on the wire; an empty one is left out, since it would mean the end."""
+        """Return a piece of the body as it is sent; nothing for an empty piece, which would mean the end."""
         return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
     def send_end(self) -> bytes:
-        """The end of the body as it goes on the wire."""
+        """Return the end of the body as it is sent."""
         return b"0\r\n\r\n"
 
 
 class UntilCloseWriter:
-    """A body that ends with the connection: all that HTTP/1.0 understands when the length is unknown."""
+    """A body that ends with the connection: the only framing for an unknown length in HTTP/1.0."""
 
     __slots__ = ()
 
     def send_data(self, data: bytes) -> bytes:
-        """A piece of the body as it goes on the wire: itself."""
+        """Return a piece of the body as it is sent: unchanged."""
         return data
 
     def send_end(self) -> bytes:
-        """Nothing: closing is the end."""
+        """Return nothing: closing the connection ends the body."""
         return b""
 
 
 class MutedWriter:
-    """The body of an answer that has none on the wire (`bodiless`): what a handler gives is dropped."""
+    """The body of a response that is sent without one (`has_no_body`): a handler's data is dropped."""
 
     __slots__ = ()
 
-    def send_data(self, data: bytes) -> bytes:  # noqa: ARG002  the pieces are what it mutes
-        """Nothing."""
+    def send_data(self, data: bytes) -> bytes:  # noqa: ARG002  drops its argument
+        """Return nothing."""
         return b""
 
     def send_end(self) -> bytes:
-        """Nothing."""
+        """Return nothing."""
         return b""
 
 
 Writer: TypeAlias = FixedWriter | ChunkedWriter | UntilCloseWriter | MutedWriter
-"""Writes one body: ``send_data`` for each piece, ``send_end`` once."""
+"""Writes one body: call ``send_data`` for each piece, and ``send_end`` once."""
 
 
 class BodyFraming:
-    """What the header fields of a message say about its body and its connection (RFC 9112 §6.3, §9.3).
+    """How the header fields of a message frame its body, and whether its connection persists (RFC 9112 §6.3, §9.3).
 
     Args:
-        fields: names in lower case, values as h11 has accepted them: one length at most, no coding but chunked.
+        fields: as h11 accepts them: names in lower case, at most one length, no coding except chunked.
 
     Attributes:
-        chunked: the body goes in chunks.
-        length: the Content-Length, or None. Beside ``chunked`` it means nothing good.
-        close: the sender will close the connection after this exchange.
+        chunked: the body is sent in chunks.
+        length: the Content-Length, or None. It is suspicious beside ``chunked``.
+        close: the sender closes the connection after this exchange.
     """
 
     __slots__ = ("chunked", "close", "length")
@@ -341,8 +340,8 @@ class BodyFraming:
                 self.length = int(value)
 
     def reader(self, limits: Limits, method: str, status: int | None) -> Reader:
-        """What reads the body of a request (``status`` is None), or of the answer to a request with this method."""
-        if status is not None and bodiless(method, status):
+        """Return a reader for the body of a request (if ``status`` is None), or of the response to this method."""
+        if status is not None and has_no_body(method, status):
             return FixedReader(0)
         if self.chunked:
             return ChunkedReader(limits)
@@ -351,19 +350,19 @@ class BodyFraming:
         return FixedReader(self.length or 0)
 
     def writer(self, method: str, status: int, *, chunks: bool) -> Writer:
-        """What writes the body of an answer; ``chunks``: the client knows them, it speaks HTTP/1.1."""
-        if bodiless(method, status):
+        """Return a writer for the body of a response; ``chunks``: does the client speak HTTP/1.1?"""
+        if has_no_body(method, status):
             return MutedWriter()
         if self.length is not None and not self.chunked:
             return FixedWriter(self.length)
         return ChunkedWriter() if chunks else UntilCloseWriter()
 
 
-def grants(method: str, status: int) -> bool:
-    """Does this answer to this request open a tunnel (RFC 9110 §9.3.6)?"""
+def opens_tunnel(method: str, status: int) -> bool:
+    """Return whether a response with this status opens a tunnel (RFC 9110 §9.3.6)."""
     return method == "CONNECT" and 200 <= status <= 299
 
 
-def bodiless(method: str, status: int) -> bool:
-    """Does this answer to this request end with its head, whatever its fields say (RFC 9112 §6.3)?"""
-    return method == "HEAD" or status in (204, 304) or grants(method, status)
+def has_no_body(method: str, status: int) -> bool:
+    """Return whether a response has no body, whatever its header fields are (RFC 9112 §6.3)."""
+    return method == "HEAD" or status in (204, 304) or opens_tunnel(method, status)

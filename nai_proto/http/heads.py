@@ -1,7 +1,7 @@
-"""Heads as they are written (RFC 9112 §3-5): a request's here, an answer's by h11; and what is wrong with one.
+"""Format heads (RFC 9112 §3-5): a request's here, a response's with h11.
 
-h11 takes four times as long for a request's head. What it refuses is refused here as well, and what goes out are the
-same bytes. No error holds a value, in its text or as its context: it may be a secret.
+For a request's head, h11 takes four times as long; this module refuses what h11 refuses, and formats the same bytes. No
+error has a field's value in its text or context: it may be a secret.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ import h11
 
 from ..errors import InvalidRequestError, excerpt
 
-__all__ = ["ANY_REQUEST", "Pairs", "request_head", "response"]
+__all__ = ["ANY_REQUEST", "Pairs", "build_response", "format_request_head"]
 
 Pairs: TypeAlias = Sequence[tuple[str, str]]
 """Header fields."""
 
 ANY_REQUEST: Final = h11.Request(method="GET", target="/", headers=[("Host", "h")])
-"""What h11 is told of a request, to have it read the answer's head: that there is one."""
+"""h11 reads a response's head only after a request, whichever it was: this one."""
 
 _TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _VALUE: Final = re.compile(r"(?:[!-~\x80-\xff]+(?:[ \t]+[!-~\x80-\xff]+)*)?")
 
 
-def request_head(method: str, target: str, fields: Pairs, length: int) -> tuple[bytes, bool]:
-    """A request's head, and whether it says that the connection closes.
+def format_request_head(method: str, target: str, fields: Pairs, length: int) -> tuple[bytes, bool]:
+    """Return a request's head, and whether it asks to close the connection.
 
     Args:
         method: a token.
         target: printable ASCII.
-        fields: all of them, Host once among them. A Content-Length may stand there twice, and goes out once.
+        fields: all fields, with one Host. A second Content-Length is dropped.
         length: of the body that follows.
 
     Raises:
-        InvalidRequestError: one of these is not what it has to be; the text names which.
+        InvalidRequestError: one of the arguments is not valid; the message names it, or the field.
     """
     if not _TOKEN.fullmatch(method):
         raise InvalidRequestError("method: not a token (RFC 9110 §5.6.2)")
@@ -50,45 +50,45 @@ def request_head(method: str, target: str, fields: Pairs, length: int) -> tuple[
     close = False
     for name, value in fields:
         if not (_TOKEN.fullmatch(name) and _VALUE.fullmatch(value)):
-            raise _fault(fields)
+            raise _field_error(fields)
         known = name.lower()
         if known == "content-length":
             if value != str(length):
-                raise InvalidRequestError("header field Content-Length: not the length of the body")
+                raise InvalidRequestError("header field Content-Length: differs from the length of the body")
             if known in seen:
                 continue
         elif known == "transfer-encoding":
-            raise InvalidRequestError("header field Transfer-Encoding: not how the body is sent")
+            raise InvalidRequestError("header field Transfer-Encoding: a request's body is sent with Content-Length")
         elif known == "connection":
             close = close or "close" in [token.strip() for token in value.lower().split(",")]
         seen.append(known)
         lines.append(f"{name}: {value}")
     if seen.count("host") != 1:
-        raise InvalidRequestError("header fields: Host is due once")
+        raise InvalidRequestError("header fields: there must be one Host")
     return "\r\n".join((*lines, "", "")).encode("latin-1"), close
 
 
-def response(status: int, fields: Pairs) -> h11.Response:
-    """An answer's head as h11 takes it.
+def build_response(status: int, fields: Pairs) -> h11.Response:
+    """Return a response's head for h11.
 
     Raises:
-        InvalidRequestError: the status or a field cannot be sent; the text names which.
+        InvalidRequestError: the status or a field cannot be sent; the message names it.
     """
-    with suppress(h11.LocalProtocolError, UnicodeEncodeError):  # both hold what may be a secret
+    with suppress(h11.LocalProtocolError, UnicodeEncodeError):  # their texts may have secrets
         return h11.Response(
             status_code=status,
             headers=[(name.encode("ascii"), value.encode("latin-1")) for name, value in fields],
             reason=_phrase(status),
         )
     if not 200 <= status <= 999:
-        raise InvalidRequestError(f"status {status}: a final one is 200 to 999")
-    raise _fault(fields)
+        raise InvalidRequestError(f"status {status}: the status of a response is 200 to 999")
+    raise _field_error(fields)
 
 
 @cache
 def _phrase(status: int) -> bytes:
-    """What HTTP calls a status; nobody has to, but some programs show it to people."""
-    from http import HTTPStatus  # a server's: a client does without
+    """Return the reason phrase of a status, which some programs show to people."""
+    from http import HTTPStatus  # for servers only: a client imports faster without it
 
     try:
         return HTTPStatus(status).phrase.encode("ascii")
@@ -96,11 +96,11 @@ def _phrase(status: int) -> bytes:
         return b""
 
 
-def _fault(fields: Pairs) -> InvalidRequestError:
-    """Names the field that cannot be sent."""
+def _field_error(fields: Pairs) -> InvalidRequestError:
+    """Return an error that names the field that cannot be sent."""
     for number, (name, value) in enumerate(fields, 1):
         if not _TOKEN.fullmatch(name):
             return InvalidRequestError(f"header field {number}: its name is not a token (RFC 9110 §5.6.2)")
         if not _VALUE.fullmatch(value):
-            return InvalidRequestError(f"header field {excerpt(name)}: its value is not a legal one")
-    return InvalidRequestError("header fields: at most one Content-Length or Transfer-Encoding is due, and a legal one")
+            return InvalidRequestError(f"header field {excerpt(name)}: its value is not valid (RFC 9110 §5.5)")
+    return InvalidRequestError("header fields: there may be one valid Content-Length or Transfer-Encoding")

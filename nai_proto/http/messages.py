@@ -1,7 +1,7 @@
 """One request and the head of its response, as values.
 
-Requests are relative and unsigned until a session signs them (`exchange.session`): what an operation holds has no host
-and no token, so it can be logged, pickled and compared.
+Requests are relative and unsigned until a session signs them (`exchange.session`): an operation's request has no host and no
+token, so that it can be logged, pickled and compared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["NO_HEADERS", "Head", "Headers", "Host", "Request"]
 
 
 class Host(enum.Enum):
-    """The four roles of the service's three hosts; a session says where each of them is.
+    """The four roles of the service's three hosts; a session has an address for each role.
 
     See docs/protocol/native.md#11-host-migration-important.
     """
@@ -31,21 +31,21 @@ class Host(enum.Enum):
 
 
 class Headers(tuple[tuple[str, str], ...]):
-    """Header fields in the order they came; names in any case. Values stay out of the repr: they may be secret."""
+    """Header fields in their order; names in any case. The repr has no values, which may be secret."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, **fields: str) -> Headers:
-        """``Headers.of(content_type="text/plain")`` is the field ``content-type``."""
+        """Return fields from keyword arguments: ``content_type="text/plain"`` is the field ``content-type``."""
         return cls((name.replace("_", "-"), value) for name, value in fields.items())
 
     @classmethod
     def parse(cls, fields: Mapping[str, str] | Iterable[tuple[str, str]]) -> Headers:
-        """Return the fields of a mapping, or of pairs of name and value.
+        """Return the fields of a mapping or of (name, value) pairs.
 
         Raises:
-            InvalidTypeError: it is neither, or a name or a value is no text.
+            InvalidTypeError: ``fields`` is neither, or a name or a value is not a str.
         """
         items: object = cast("Mapping[str, str]", fields).items() if isinstance(fields, Mapping) else fields
         if not isinstance(items, str | bytes) and hasattr(items, "__iter__"):
@@ -68,12 +68,12 @@ class Headers(tuple[tuple[str, str], ...]):
         return None
 
     def without(self, *names: str) -> Headers:
-        """Return these fields but for the named ones."""
+        """Return these fields without the named ones."""
         gone = {name.lower() for name in names}
         return Headers(pair for pair in self if pair[0].lower() not in gone)
 
     def adding(self, fields: Iterable[tuple[str, str]]) -> Headers:
-        """Return these fields and those of ``fields`` whose names they do not have yet."""
+        """Return these fields, and those of ``fields`` whose names are new."""
         mine = {name.lower() for name, _ in self}
         new = [field for field in fields if field[0].lower() not in mine]
         return Headers([*self, *new]) if new else self
@@ -96,16 +96,16 @@ class Request:
 
     method: str
     target: str = field(repr=False)
-    "Path and query, percent-encoded. Kept out of the repr: some endpoints take a prompt in the query."
+    "Path and query, percent-encoded. Not in the repr: some endpoints take a prompt in the query."
     headers: Headers = NO_HEADERS
     body: bytes = field(default=b"", repr=False)
     host: Host | None = None
-    "Which role answers it. On the server's side whose address got it; None at one that is for all of them."
+    "The role that the request is for. On a server: the role whose address received it; None if all roles share it."
     token: AccessToken | PersistentToken | None = None
     base: str = ""
     "``scheme://authority``; empty until signed."
     login_only: bool = False
-    """Does its endpoint refuse persistent tokens? A session then does not sign it with one.
+    """Does the endpoint refuse persistent tokens? Then a session does not sign the request with one.
 
     See docs/protocol/native.md#21-tokens.
     """
@@ -115,7 +115,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The target without its query, safe to show."""
+        """The target without its query, which is safe to show."""
         return self.target.partition("?")[0]
 
     @property
@@ -134,7 +134,7 @@ class Request:
         return self.base + self.target
 
     def check_target(self) -> None:
-        """Raise InvalidRequestError unless the target is a path and a query, so that it cannot lead to another host."""
+        """Raise InvalidRequestError unless the target is a path and query, so that it cannot name another host."""
         if not _TARGET.fullmatch(self.target):
             raise InvalidRequestError(
                 "a request's target begins with '/', and is printable ASCII without blanks: percent-encode the rest",
@@ -142,9 +142,9 @@ class Request:
             )
 
     def fields(self) -> list[tuple[str, str]]:
-        """Return all header fields but for the body's length, with the token revealed: for the wire, and only there.
+        """Return all header fields except Content-Length, with the token revealed: only to be sent.
 
-        A field Authorization replaces the token.
+        An Authorization field replaces the token.
         """
         fields: list[tuple[str, str]] = [("Host", self.authority)] if self.base else []
         if self.token is not None and self.headers.get("authorization") is None:
@@ -152,7 +152,7 @@ class Request:
         return [*fields, *self.headers]
 
     def adding(self, fields: Iterable[tuple[str, str]]) -> Request:
-        """This request with those fields that it does not have yet: what it says itself wins."""
+        """Return this request, and those of ``fields`` whose names are new in it."""
         return replace(self, headers=self.headers.adding(fields))
 
 
@@ -168,5 +168,5 @@ class Head:
 
     @property
     def content_type(self) -> str:
-        """The media type in lower case without parameters; empty when the field is missing."""
+        """The media type, in lower case and without parameters; empty if the field is missing."""
         return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()

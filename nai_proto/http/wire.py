@@ -1,15 +1,14 @@
 """One HTTP/1.1 connection as bytes in, events out, in either role (RFC 9112).
 
-h11 reads the heads, and writes those of responses. A request's head (`heads`) and all bodies (`body_framing`) are ours,
-since handing them through h11 costs four and ten times as much. h11 has no way to give a body away, so its public names are
-used like this: one ``h11.Connection`` lives for one exchange. It is fed until the final head is out; what it still holds
-then (``trailing_data``) begins the body, and it sees neither another byte nor the end of the data. What follows the body
-begins the next exchange. Framing and persistence are therefore decided here; h11 has refused before what makes them
-doubtful: several lengths, unknown codings.
+h11 reads all heads and formats those of responses. A request's head (`heads`) and all bodies (`body_framing`) are handled
+here, since h11 takes four and ten times as long for them. h11 cannot be used for heads only, so each exchange has an
+``h11.Connection`` of its own, which receives data until the final head is complete. The rest of that data
+(``trailing_data``) begins the body; what follows the body begins the next exchange. Framing and persistence are
+therefore decided here; h11 has already refused what would make them doubtful: several lengths, unknown codings.
 
-Whatever bytes arrive, in whatever pieces, the wire gives events or raises a `NaiError`; cutting them differently never
-changes the events but for where `Data` is split. Time is linear in the bytes. An error's text names fields, never
-their values: they may be secrets. After a `RemoteProtocolError` nothing more is read; a server may still answer.
+Whatever bytes arrive, in whatever pieces, the wire returns events or raises a `NaiError`. Cutting the bytes differently
+changes only where `Data` is split. Time is linear in the bytes. An error's message names fields, never their values,
+which may be secrets. After a `RemoteProtocolError` nothing more is read; a server may still send a response.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ import h11
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from ..limits import Limits
-from .body_framing import BodyFraming, FixedReader, MutedWriter, Reader, Writer, grants
-from .heads import ANY_REQUEST, request_head, response
+from .body_framing import BodyFraming, FixedReader, MutedWriter, Reader, Writer, opens_tunnel
+from .heads import ANY_REQUEST, build_response, format_request_head
 from .messages import Head, Headers, Request
 from .wire_states import NEED_DATA, OUR_TRANSITIONS, PAUSED, PEER_TRANSITIONS, Signal, WireInput, WireState
 
@@ -44,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A piece of the body: all that one read held of it."""
+    """A piece of the body: all of it that one read had."""
 
     data: bytes = field(repr=False)
 
@@ -56,19 +55,19 @@ class EndOfMessage:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed:
-    """The peer closed between two messages; nothing is missing. A client's request in flight has had no answer."""
+    """The peer closed between two messages, so that no message is incomplete. A client's open request has no response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """A CONNECT was granted (RFC 9110 §9.3.6): from here on the bytes are not HTTP, and the wire is done."""
+    """A CONNECT was granted (RFC 9110 §9.3.6): from now on the bytes are not HTTP, and the wire is not used any more."""
 
     data: bytes = field(repr=False)
-    "What had come already behind the heads."
+    "The bytes that were received after the heads."
 
 
 Event: TypeAlias = Request | Head | Data | EndOfMessage | ConnectionClosed | Tunnel
-"""What `Wire.next_event` gives: ``Request`` in the server's role, ``Head`` in the client's."""
+"""What `Wire.next_event` returns: ``Request`` in the server's role, ``Head`` in the client's."""
 
 END_OF_MESSAGE: Final = EndOfMessage()
 CONNECTION_CLOSED: Final = ConnectionClosed()
@@ -77,40 +76,39 @@ CONNECTION_CLOSED: Final = ConnectionClosed()
 _HEAD, _BODY, _DONE, _TUNNEL, _RELEASED, _FAILED = WireState  # Python 3.11 takes long to find a member of an enum
 
 
-# asyncio reads no more at once. Larger pieces are cut, so that what an exchange copies of later ones is bounded.
+# asyncio reads at most this much at once. Larger reads are cut, which bounds what is copied of pipelined messages.
 _PIECE: Final = 262_144
-_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: length 0 has to be said, too
+_WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: they send a length of 0 too
 
 
 class Wire:
     """One connection: bytes in, events out; messages in, bytes out.
 
-    Give every read to `receive_data`, then take `next_event` until it is `NEED_DATA` or `PAUSED`. What a ``send_`` method
-    returns has to go to the peer at once and in order; when it raises, nothing of the message was sent and the
-    state is what it was.
+    Pass every read to `receive_data`, then call `next_event` until it returns `NEED_DATA` or `PAUSED`. Send what the
+    ``send_`` methods return, at once and in order. When one raises, nothing was sent and the state is unchanged.
 
     Args:
         role: ``"client"`` or ``"server"``.
-        limits: ``head``, ``chunk_line`` and ``body`` are used; see `receive_data` for the last.
+        limits: of which ``head``, ``chunk_line`` and ``body`` are used (``body`` by `receive_data`).
     """
 
     def __init__(self, role: Literal["client", "server"], limits: Limits = Limits()) -> None:
         self._role = role
         self._limits = limits
-        self._inbox: deque[bytes] = deque()  # reads, or what is left of them, that nobody has looked at
+        self._inbox: deque[bytes] = deque()  # unread reads, or parts of them
         self._held = 0  # bytes in the inbox
         self._eof = False
         self._begin()
-        if role == "client":  # as if an exchange were over: the first request begins the first one
+        if role == "client":  # as after an exchange: the first request begins one
             self._our_state = self._peer_state = _DONE
 
     def _begin(self) -> None:
-        """A new exchange; the inbox goes on."""
+        """Begin an exchange, and keep the inbox."""
         self._h11 = h11.Connection(
             h11.CLIENT if self._role == "client" else h11.SERVER,
-            max_incomplete_event_size=self._limits.head + _PIECE,  # never reached: `_read_head` has the limit
+            max_incomplete_event_size=self._limits.head + _PIECE,  # never reached: `_read_head` has a lower limit
         )
-        self._fed = 0  # bytes that h11 was given
+        self._fed = 0  # bytes that h11 has received
         self._our_state = self._peer_state = _HEAD
         self._method = ""
         self._expects = False
@@ -121,15 +119,15 @@ class Wire:
     # Reading
 
     def receive_data(self, data: bytes) -> None:
-        """Take one read from the peer; ``b""`` says that it closed.
+        """Receive one read from the peer; ``b""`` means that it closed.
 
         Raises:
-            LimitExceeded: more than `Limits.head` and `Limits.body` together lie here unread. It does not happen to
-                a driver that reads only at `NEED_DATA`.
-            LocalProtocolError: the bytes belong to a tunnel, or the peer had closed before.
+            LimitExceeded: more than `Limits.head` and `Limits.body` together are unread. A driver that reads only at
+                `NEED_DATA` never meets this.
+            LocalProtocolError: the connection is a tunnel, or the peer had closed before.
         """
         if self._peer_state is _RELEASED:
-            raise LocalProtocolError("the bytes of a tunnel do not go through the wire")
+            raise LocalProtocolError("the connection is a tunnel: its bytes are not HTTP")
         if not data:
             self._eof = True
             return
@@ -148,13 +146,13 @@ class Wire:
             inbox.extend(data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
 
     def next_event(self) -> Event | Signal:
-        """Return the next event; or `NEED_DATA`: read more; or `PAUSED` (server): our own response has to end first.
+        """Return the next event; or `NEED_DATA`: read more; or `PAUSED` (server): end our response first.
 
         Raises:
-            LimitExceeded: ``head``, ``chunk_line`` or ``trailers`` are larger than allowed. Interim answers count in
-                the head, with theirs.
-            LocalProtocolError: the wire has become a tunnel, or has failed before.
-            RemoteProtocolError: this is not HTTP/1.1; or an answer without a request; or a switch of protocols.
+            LimitExceeded: ``head`` (with those of interim responses), ``chunk_line`` or ``trailers`` are larger than
+                allowed.
+            LocalProtocolError: the connection is a tunnel, or has failed before.
+            RemoteProtocolError: this is not HTTP/1.1, is a response without a request, or switches protocols.
             Truncated: the peer closed inside a message.
         """
         try:
@@ -193,14 +191,14 @@ class Wire:
             piece = self._take()
             self._fed += len(piece)
             self._h11.receive_data(piece)
-            while type(event := self._ask()) is h11.InformationalResponse:  # isinstance of an ABC is a call of Python
+            while type(event := self._next_h11_event()) is h11.InformationalResponse:  # isinstance is slow for an ABC
                 if event.status_code == 101:
-                    raise RemoteProtocolError("status 101 where no other protocol was asked for")
+                    raise RemoteProtocolError("status 101, although the request asked for no other protocol")
             if type(event) is h11.Response or type(event) is h11.Request:
                 rest, _ = self._h11.trailing_data
                 if rest:
                     self._put_back(rest)
-                head = self._open(event)
+                head = self._convert_head(event)
                 self._check_size(self._fed - len(rest))
                 return head
             self._check_size(self._fed)
@@ -215,26 +213,26 @@ class Wire:
             return CONNECTION_CLOSED if self._eof else NEED_DATA
         if self._role == "server":
             return PAUSED
-        raise RemoteProtocolError("bytes that no request has asked for", excerpt=excerpt(self._inbox[0]))
+        raise RemoteProtocolError("bytes without a request", excerpt=excerpt(self._inbox[0]))
 
-    def _ask(self) -> object:
-        """h11's next event. Its error texts quote the peer, and its errors hold them: neither is passed on."""
+    def _next_h11_event(self) -> object:
+        """Return h11's next event. Drop h11's errors, whose texts quote the peer."""
         try:
             return self._h11.next_event()
         except h11.RemoteProtocolError as error:
             quote = excerpt(str(error))
-        raise RemoteProtocolError("malformed head of a message (RFC 9112 §2-5)", excerpt=quote)
+        raise RemoteProtocolError("malformed head (RFC 9112 §2-5)", excerpt=quote)
 
     def _check_size(self, size: int) -> None:
         if size > self._limits.head:
             raise LimitExceeded("head", limit=self._limits.head, value=size)
 
-    def _open(self, event: h11.Request | h11.Response) -> Event:
-        """What their head says: the event, how the body is framed, whether the connection lives on."""
+    def _convert_head(self, event: h11.Request | h11.Response) -> Event:
+        """Read the peer's head: return its event, and set the body's framing and whether the connection persists."""
         fields = list(event.headers)
         framing = BodyFraming(fields)
         headers = Headers([(name.decode("ascii"), value.decode("latin-1")) for name, value in fields])
-        # Both framings at once are legal to read, but smell of smuggling (RFC 9112 §6.1).
+        # Both framings at once may be read, but may be an attempt at request smuggling (RFC 9112 §6.1).
         doubtful = framing.chunked and framing.length is not None
         self._keep = self._keep and event.http_version >= b"1.1" and not (framing.close or doubtful)
         if isinstance(event, h11.Request):
@@ -245,7 +243,7 @@ class Wire:
             return Request(self._method, event.target.decode("ascii"), headers)
         status = event.status_code
         self._body = framing.reader(self._limits, self._method, status)
-        self._step_peer(WireInput.GRANTED if grants(self._method, status) else WireInput.HEAD)
+        self._step_peer(WireInput.GRANTED if opens_tunnel(self._method, status) else WireInput.HEAD)
         return Head(status, headers)
 
     def _take(self) -> bytes:
@@ -260,21 +258,24 @@ class Wire:
     # Writing
 
     def send_request(self, request: Request, limits: Limits | None = None) -> bytes:
-        """Return a request's bytes, head and body; it begins the next exchange, with other limits if they are given.
+        """Begin the next exchange, and return the request's bytes, head and body.
 
-        Content-Length is added where there is a body, and for POST, PUT and PATCH. The target of a CONNECT is the
-        authority to be reached.
+        Content-Length is added if there is a body, and for POST, PUT and PATCH.
+
+        Args:
+            request: for a CONNECT, the target is the authority to connect to.
+            limits: new limits, from this exchange on.
 
         Raises:
-            LocalProtocolError: an exchange is under way, or the connection is closed or a server's.
-            InvalidRequestError: something cannot be sent: the text names the method, the target or the header field.
+            LocalProtocolError: an exchange is not complete, or the connection is closed or a server's.
+            InvalidRequestError: the method, the target or a header field cannot be sent; the message names it.
         """
         if not self.can_send_request:
-            raise LocalProtocolError("no request can go here now: the connection is busy, closed or a server's")
+            raise LocalProtocolError("no request can be sent now: the connection is busy, closed or a server's")
         fields = request.fields()
         if request.body or request.method in _WITH_LENGTH:
             fields.append(("Content-Length", str(len(request.body))))
-        head, close = request_head(request.method, request.target, fields, len(request.body))
+        head, close = format_request_head(request.method, request.target, fields, len(request.body))
         if request.body and request.method == "CONNECT":
             raise LocalProtocolError("a CONNECT has no body")
         if limits is not None:
@@ -288,15 +289,15 @@ class Wire:
         return head + request.body
 
     def send_informational(self, status: int = 100) -> bytes:
-        """An interim answer without fields (RFC 9110 §15.2); a client of HTTP/1.0 is spared it.
+        """Return an interim response without fields (RFC 9110 §15.2); nothing for a client of HTTP/1.0.
 
         Raises:
-            LocalProtocolError: no request is open, its answer has begun, or the status is not 100 or 102 to 199.
+            LocalProtocolError: no request is open, its response has begun, or the status is not 100 or 102 to 199.
         """
         if self._our_state is not _HEAD or self._peer_state not in (_BODY, _DONE):
-            raise LocalProtocolError("an interim answer stands between a request and its answer")
+            raise LocalProtocolError("an interim response is sent after a request and before its response")
         if status == 101 or not 100 <= status <= 199:
-            raise LocalProtocolError(f"status {status}: an interim one is 100 or 102 to 199")
+            raise LocalProtocolError(f"status {status}: the status of an interim response is 100 or 102 to 199")
         if status == 100:
             self._expects = False
         if not self._chunks:
@@ -304,28 +305,28 @@ class Wire:
         return self._h11.send(h11.InformationalResponse(status_code=status, headers=[]))
 
     def send_response(self, head: Head) -> bytes:
-        """The head of an answer.
+        """Return the head of a response.
 
-        The body goes by Content-Length if the head has one, else in chunks, or until the connection closes when the
-        client speaks HTTP/1.0; Transfer-Encoding and ``Connection: close`` are added as needed. It closes also when
-        the request was not understood, has not come yet, or still waits for 100: its body may follow or not. A CONNECT
-        that is granted ends here, and `next_event` gives `Tunnel`.
+        The body is framed by Content-Length if the head has one, else by chunks, or by closing the connection if the
+        client speaks HTTP/1.0; Transfer-Encoding and ``Connection: close`` are added as needed. The connection also
+        closes if the request was malformed, was not received, or waits for 100: its body may follow or not. After
+        the head that grants a CONNECT, `next_event` returns `Tunnel`.
 
         Raises:
-            LocalProtocolError: an answer has begun already, or something in the head cannot be sent: the text names
-                the status or the header field. Or a CONNECT would be granted before its body is read.
+            LocalProtocolError: a response has begun already, or a CONNECT would be granted before its body is read.
+            InvalidRequestError: the status or a header field cannot be sent; the message names it.
         """
         if self._our_state is not _HEAD:
-            raise LocalProtocolError("one request has one answer, and a client has none to give")
-        granted = grants(self._method, head.status)
+            raise LocalProtocolError("a response has begun already, or this is a client")
+        granted = opens_tunnel(self._method, head.status)
         understood = self._peer_state in (_BODY, _DONE)
         if granted and not (understood and self._body.done):
-            raise LocalProtocolError("the body of a CONNECT has to be read before it is granted")
+            raise LocalProtocolError("read the body of a CONNECT before granting it")
         headers = head.headers
-        if granted or head.status == 204:  # must have neither (RFC 9112 §6.1, RFC 9110 §8.6)
+        if granted or head.status == 204:  # may have neither (RFC 9112 §6.1, RFC 9110 §8.6)
             headers = headers.without("content-length", "transfer-encoding")
         keep = self._keep and understood and not self.expects_continue
-        event = response(head.status, headers if keep else [*headers, ("Connection", "close")])
+        event = build_response(head.status, headers if keep else [*headers, ("Connection", "close")])
         framing = BodyFraming(event.headers)
         self._keep = not framing.close
         self._writer = framing.writer(self._method, head.status, chunks=self._chunks)
@@ -337,19 +338,19 @@ class Wire:
         return self._h11.send(event)
 
     def send_data(self, data: bytes) -> bytes:
-        """A piece of the answer's body; nothing if it is one to HEAD, or 204 or 304.
+        """Return a piece of the response's body; nothing if the request was HEAD, or the status is 204 or 304.
 
         Raises:
-            LocalProtocolError: no answer is open, or this is more than its Content-Length.
+            LocalProtocolError: no response is open, or its body is longer than its Content-Length.
         """
         self._check_open()
         return self._writer.send_data(data)
 
     def send_end(self) -> bytes:
-        """The end of the answer.
+        """Return the end of the response.
 
         Raises:
-            LocalProtocolError: no answer is open, or the body is shorter than its Content-Length.
+            LocalProtocolError: no response is open, or its body is shorter than its Content-Length.
         """
         self._check_open()
         end = self._writer.send_end()
@@ -358,16 +359,16 @@ class Wire:
 
     def _check_open(self) -> None:
         if self._our_state is not _BODY:
-            raise LocalProtocolError("no answer is open")
+            raise LocalProtocolError("no response is open")
 
     def start_next_cycle(self) -> None:
-        """Server: go on to the next request, with what the peer has pipelined.
+        """Begin the next exchange of a server, with what the peer has pipelined.
 
         Raises:
-            LocalProtocolError: the exchange is not `can_start_next_cycle`.
+            LocalProtocolError: `can_start_next_cycle` is false.
         """
         if not self.can_start_next_cycle:
-            raise LocalProtocolError("the exchange is not complete, or the connection has to close")
+            raise LocalProtocolError("the exchange is not complete, or the connection must close")
         self._begin()
 
     # State
@@ -383,7 +384,7 @@ class Wire:
 
     @property
     def _chunks(self) -> bool:
-        """The client knows chunks; asked of h11, which frames the answer's head by the same answer."""
+        """Does the client speak HTTP/1.1? By h11's answer, which also frames the response's head."""
         return (self._h11.their_http_version or b"1.0") >= b"1.1"
 
     @property
@@ -392,17 +393,17 @@ class Wire:
 
     @property
     def can_send_request(self) -> bool:
-        """Client: the next request may go here. Nothing is under way, and there are neither stray bytes nor an end."""
+        """Client: may the next request be sent? No exchange is open, the peer has not closed, and no bytes are unread."""
         return self._complete and self._role == "client" and not self._eof and not self._inbox
 
     @property
     def can_start_next_cycle(self) -> bool:
-        """Server: both messages are complete and the connection lives on: `start_next_cycle` may be called."""
+        """Server: may `start_next_cycle` be called? Both messages are complete, and the connection persists."""
         return self._complete and self._role == "server"
 
     @property
     def expects_continue(self) -> bool:
-        """Server: the client waits for 100 before it sends the body (RFC 9110 §10.1.1): nothing of it has come, nor has
-        an answer begun."""
+        """Server: does the client wait for 100 before it sends the body (RFC 9110 §10.1.1)? False once the body or the
+        response has begun."""
         waits = self._expects and self._our_state is _HEAD and self._peer_state is _BODY
         return waits and not (self._inbox or self._body.done)

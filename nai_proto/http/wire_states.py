@@ -10,12 +10,12 @@ __all__ = ["NEED_DATA", "OUR_TRANSITIONS", "PAUSED", "PEER_TRANSITIONS", "Signal
 
 
 class Signal(enum.Enum):
-    """Why `Wire.next_event` has no event. Two different things, and each wants another step of the driver."""
+    """Why `Wire.next_event` has no event, which tells the driver what to do next."""
 
     NEED_DATA = "need data"
-    "Read from the peer, and give it to `Wire.receive_data`."
+    "Read from the peer, and pass the bytes to `Wire.receive_data`."
     PAUSED = "paused"
-    "The peer's message is complete; nothing more is read before ours is, and the next exchange begins."
+    "The peer's message is complete; nothing more is read until our message ends and the next exchange begins."
 
 
 NEED_DATA: Final = Signal.NEED_DATA
@@ -23,26 +23,26 @@ PAUSED: Final = Signal.PAUSED
 
 
 class WireState(enum.Enum):
-    """Where one direction of an exchange stands."""
+    """The state of one direction of an exchange."""
 
     __hash__ = object.__hash__  # Enum's own is written in Python
 
     HEAD = "head"
-    "the head is due"
+    "the head is expected"
     BODY = "body"
-    "the head is over, the body is due"
+    "the head is complete, the body is expected"
     DONE = "done"
     "the message is complete"
     TUNNEL = "tunnel"
-    "a CONNECT was granted; what came already is due"
+    "a CONNECT was granted; received bytes are to be handed over"
     RELEASED = "released"
-    "the bytes belong to someone else"
+    "the connection is a tunnel"
     FAILED = "failed"
-    "not HTTP, or too much of it"
+    "the peer sent something malformed or too large"
 
 
 class WireInput(enum.Enum):
-    """What can happen to one direction."""
+    """The inputs of one direction."""
 
     __hash__ = object.__hash__
 
@@ -66,7 +66,7 @@ PEER_TRANSITIONS: Final[Mapping[tuple[WireState, WireInput], WireState]] = {
     (WireState.TUNNEL, WireInput.RELEASED): WireState.RELEASED,
     (WireState.TUNNEL, WireInput.ERROR): WireState.FAILED,
 }
-"""What the peer's direction does. A server grants a CONNECT when the request is complete, a client reads that it is."""
+"""Of the peer's direction. A server grants a CONNECT after the request is complete; a client reads the granting head."""
 
 OUR_TRANSITIONS: Final[Mapping[tuple[WireState, WireInput], WireState]] = {
     (WireState.HEAD, WireInput.HEAD): WireState.BODY,
@@ -74,4 +74,4 @@ OUR_TRANSITIONS: Final[Mapping[tuple[WireState, WireInput], WireState]] = {
     (WireState.BODY, WireInput.END): WireState.DONE,
     (WireState.DONE, WireInput.NEXT): WireState.HEAD,
 }
-"""What our direction does. A client's request goes out whole: its head and its end at once."""
+"""Of our direction. A client sends its request whole: the head and the end at once."""

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ...exchange.reply import Cut, Finish, Output, RawWrite, Start, Wait, Write
 from ...http import Head
-from ...http.body_framing import bodiless
+from ...http.body_framing import has_no_body
 from ...http.wire import Wire
 from .fault import ActionFilter, Count, FaultContext, Seconds, SpoilingFault
 
@@ -58,7 +58,7 @@ class WrongLength(SpoilingFault, frozen=True, tag="length"):
                     length = ("Content-Length", str(max(0, len(body) + self.by)))
                     fields = head.headers.without("content-length", "transfer-encoding").adding([length])
                     yield Start(Head(head.status, fields))
-                    if not bodiless(context.request.method, head.status):
+                    if not has_no_body(context.request.method, head.status):
                         yield RawWrite(bytes(body))
                     yield Cut()
                 case _:
