@@ -177,8 +177,8 @@ def test_a_refusal_names_its_status_and_nothing_that_the_proxy_says(transport: s
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "malformed"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "malformed"),
         (b"\x15\x03\x01\x00\x02\x02\x28\r\n\r\n", "malformed"),
-        (GRANTED + b"<html>", "spoke itself"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "spoke itself"),
+        (GRANTED + b"<html>", "bytes of its own"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "bytes of its own"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2000 + b"\r\n\r\n", "head"),
     ],
 )

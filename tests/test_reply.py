@@ -92,7 +92,7 @@ def test_every_state_takes_the_actions_of_the_table_and_no_other(state: ReplySta
         assert reply.next_action() == Cut()
         assert reply.state is ReplyState.DONE
     elif following is None:
-        with pytest.raises(LocalProtocolError, match=f"{kind.__name__} while its answer is {state.value}"):
+        with pytest.raises(LocalProtocolError, match=f"{kind.__name__} while its response is {state.value}"):
             reply.next_action()
         assert reply.state is state
         assert handler.closed

@@ -1,7 +1,7 @@
-"""The exchange: what drivers of your own are made of. `run` and `stream` of a client need none of it.
+"""The parts of a driver of your own. A program that uses a client needs none of them.
 
-A driver turns a `Run`, sends requests with a `ClientExchange` over a `Wire`, and counts a `Budget`. `Reply` and
-`server_connection` are the same for servers; `map_actions` and `map_batches` are flows around flows.
+A driver performs the actions of a `Run`, sends requests with a `ClientExchange` over a `Wire`, and takes limits from a
+`Budget`. `Reply` and `server_connection` are for servers; `map_actions` and `map_batches` change flows.
 """
 
 from __future__ import annotations

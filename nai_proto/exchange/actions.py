@@ -1,6 +1,6 @@
-"""The actions of a flow: all that a driver has to know.
+"""The actions of a flow: all that a driver has to perform.
 
-A flow is a generator. It yields *actions* and is sent what came of them:
+A flow is a generator. It yields *actions*, and the driver sends in their results:
 
 ==========  ==========================================================  ===================================
 action      the driver                                                  and sends in
@@ -13,7 +13,7 @@ Compute     calls ``perform``, off the event loop if there is one       None
 GetContext  (`Run` answers it)                                          the `FlowContext` in force
 ==========  ==========================================================  ===================================
 
-An error of the transport is *thrown into* the flow at the action that met it, so the flow decides what happens next.
+The driver throws a transport's error into the flow, at the action that failed, so that the flow decides what to do.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class HasPartial(Protocol):
-    """What reads a response, as an onlooker sees it."""
+    """Has a partial result."""
 
     @property
     def partial(self) -> object:
@@ -63,14 +63,14 @@ class HasPartial(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send ``request``; the next `Receive` belongs to its response. An earlier response that is unfinished is given up."""
+    """Send ``request``. The next `Receive` receives its response; an earlier response that is not complete is given up."""
 
     request: Request
     "Signed: it has a base URL."
     call: HasPartial | None = field(default=None, compare=False, repr=False)
-    "What reads the response: whoever drives the flow may look at its ``partial`` when it stops half-way."
+    "Reads the response; its ``partial`` is the result so far, should the flow stop half-way."
     timeouts: Timeouts | None = field(default=None, compare=False, repr=False)
-    "For this exchange; its ``total`` bounds the exchange, beside that of the run. None: those of the session."
+    "For this exchange, in addition to the ``total`` of the run. None: those of the session."
     limits: Limits | None = field(default=None, compare=False, repr=False)
     "Bounds for what the server sends; None: those of the session."
 
@@ -80,7 +80,7 @@ class Receive:
     """Wait for more of the response's body."""
 
     at_most: float | None = None
-    "Seconds worth waiting when nothing more is needed but the end, which lets the connection be used again."
+    "Seconds to wait, if only the end of the body is missing, after which the connection can be reused."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +90,25 @@ class Sleep:
     at_least: float
     at_most: float
     reason: NaiError | None = field(default=None, compare=False, repr=False)
-    "The error after which a request is repeated, for whoever watches."
+    "The error after which a request is repeated, for observers."
 
 
 @dataclass(frozen=True, slots=True)
 class Emit(Generic[E_co]):
-    """Events for the caller: all that one read completed, so that the cost per event is nearly none."""
+    """Give the caller all events that one read completed, which costs little per event."""
 
     events: Sequence[E_co] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class GetContext:
-    """Ask for the context in force: session, timeouts, limits, retry policy, clock, entropy."""
+    """Get the context in force: session, timeouts, limits, retry policy, clock, entropy."""
 
 
 class Compute(Generic[T]):
-    """Heavy work, as a cell: the driver calls `perform`, the flow reads `result`.
+    """Heavy work: the driver calls `perform`, the flow reads `result`.
 
-    An abandoned computation may run on in its thread, so the function owns all that it touches.
+    After a cancellation, the function may still run in its thread, so it must share no mutable data.
     """
 
     __slots__ = ("_error", "_function", "_value")
@@ -118,7 +118,7 @@ class Compute(Generic[T]):
         self._error: Exception | None = None
 
     def perform(self) -> None:
-        """Run the function and keep what it returned or raised."""
+        """Call the function, and keep what it returns or raises."""
         try:
             self._value = self._function()
         except Exception as error:
@@ -126,7 +126,7 @@ class Compute(Generic[T]):
 
     @property
     def result(self) -> T:
-        """What the function returned; raises what it raised."""
+        """The function's result; raises the function's error."""
         if self._error is not None:
             raise self._error
         return self._value
@@ -138,18 +138,18 @@ GET_CONTEXT: Final = GetContext()
 Action: TypeAlias = Send | Receive | Sleep | Emit[E_co] | Compute[Any] | GetContext
 Incoming: TypeAlias = Head | bytes | FlowContext | None
 Steps: TypeAlias = Generator[Action[E], Incoming, R]
-"""A started flow: what a function decorated with `nai.flow` is annotated with. Emits events of type ``E`` and returns a
-result of type ``R``."""
+"""A running flow, which emits events of type ``E`` and returns a result of type ``R``: the return annotation of a function
+that is decorated with `nai.flow`."""
 
 
 class Runnable(Protocol[E_co, R_co]):
-    """What a client runs and ``yield from`` takes: a flow, an operation, a call, a generator that has not started."""
+    """What a client or ``yield from`` can run: a flow, an operation, a call, or a generator that has not started."""
 
     def __iter__(self) -> Generator[Action[E_co], Incoming, R_co]: ...
 
 
 def compute(function: Callable[[], T]) -> Steps[Never, T]:
-    """Return what ``function`` returns, without stalling an event loop meanwhile."""
+    """Return the result of ``function``, called without blocking an event loop."""
     job = Compute(function)
     yield job
     return job.result

@@ -1,4 +1,4 @@
-"""What is left of the timeouts: a driver asks before each wait, and says afterwards what the wait took."""
+"""The rest of the timeouts: a driver gets a limit for each wait, and charges the time that the wait took."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["Budget"]
 class Budget:
     """The timeouts of a run, or of one exchange within a run.
 
-    Each wait has one limit: that of its phase, or what is left of a ``total`` if that is less. A ``total`` is a budget of
-    seconds spent in waits, pauses and computations; the caller's own work between events is not charged.
+    Each wait has the limit of its phase, or the rest of a ``total`` if that is less. Waits, pauses and computations are
+    charged to a ``total``; the caller's own work between events is not.
 
     Args:
         timeouts: of the run or the exchange.
-        run: the budget of the whole run, where this is the one of an exchange.
+        run: for the budget of an exchange, the budget of the whole run.
     """
 
     __slots__ = ("_left", "_run", "is_bounded", "timeouts")
@@ -28,11 +28,11 @@ class Budget:
         self._left = timeouts.total
         self._run = run
         self.is_bounded: bool = timeouts.total is not None or (run is not None and run.is_bounded)
-        "Is there a total at all? If not, nobody needs to look at the clock."
+        "Is there a total? If not, waits need not be measured."
 
     @property
     def remaining(self) -> float | None:
-        """Seconds left of the smallest total; None is without limit."""
+        """Seconds left of the smallest total; None means no limit."""
         if not self.is_bounded:
             return None
         if self._run is None or (outer := self._run.remaining) is None:
@@ -40,11 +40,11 @@ class Budget:
         return outer if self._left is None else min(self._left, outer)
 
     def limit(self, phase: Phase, at_most: float | None = None) -> float | None:
-        """Return the seconds for one wait in this phase; None is without limit.
+        """Return the limit of one wait in this phase, in seconds; None means no limit.
 
         Args:
-            phase: what is waited for; ``total`` has no limit of its own.
-            at_most: a further limit.
+            phase: of the wait; ``total`` has no limit of its own.
+            at_most: a further limit, in seconds.
         """
         limit: float | None = None if phase == "total" else getattr(self.timeouts, phase)
         if at_most is not None and (limit is None or at_most < limit):
@@ -53,7 +53,7 @@ class Budget:
         return left if limit is None or (left is not None and left < limit) else limit
 
     def spend(self, seconds: float) -> None:
-        """Charge what a wait took."""
+        """Charge the seconds that a wait took."""
         if not self.is_bounded:
             return
         if self._left is not None:
@@ -62,11 +62,11 @@ class Budget:
             self._run.spend(seconds)
 
     def failed(self, phase: Phase, error: OSError, *, sent: bool, where: str = "") -> TransportError:
-        """Return the error for a wait that failed, as a driver of blocking sockets meets it; charge the wait first.
+        """Return the error for a wait on a blocking socket that failed. Call `spend` first.
 
         Args:
-            phase: what was waited for.
-            error: what the system raised; TimeoutError means that the limit of the wait was reached.
+            phase: of the wait.
+            error: the system's error; TimeoutError means that the limit of the wait was reached.
             sent: may the service have acted on the request?
             where: host and port, for the message.
         """
@@ -76,10 +76,10 @@ class Budget:
         return TransportError(f"{_WAITS[phase]}{f' ({where})' if where else ''}: {reason}", sent=sent, phase=phase)
 
     def timed_out(self, phase: Phase, *, sent: bool, where: str = "") -> TimedOut:
-        """Return the error for a wait that reached its limit; charge the wait first, with `spend`.
+        """Return the error for a wait that reached its limit. Call `spend` first.
 
         Args:
-            phase: what was waited for.
+            phase: of the wait.
             sent: may the service have acted on the request?
             where: host and port, for the message.
         """
@@ -95,7 +95,7 @@ class Budget:
 
 
 _TICK: Final = 0.001
-"""Timers may be early by their resolution."""
+"""Seconds by which a timer may be early."""
 
 _WAITS: Final[dict[Phase, str]] = {
     "pool": "waiting for a connection to become free",

@@ -1,11 +1,10 @@
 """One use of an operation, as a state machine.
 
-`Call` is the message face: with an HTTP library of your own, send what `send()` gives and feed what comes back into
-`receive_head`, `receive_data` and `receive_eof`. Everything that decides what a response means happens here: which reader
-gets it (by its content type, with the tolerance of docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top),
-whether it is a refusal, whether its end is an end.
+To use an HTTP library of your own, send the request that `send` returns, and pass the response to `receive_head`,
+`receive_data` and `receive_eof`. A call decides which reader reads the response (by its content type, as tolerantly as
+docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top), whether it is an error, and whether it is complete.
 
-All transitions stand in one table; an input that is not in it raises LocalProtocolError.
+All transitions are in one table; any other input raises LocalProtocolError.
 """
 
 from __future__ import annotations
@@ -40,50 +39,50 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class Reader(Protocol[E_co, R_co]):
-    """Turns the body of an accepted answer into events and a result."""
+    """Turns the body of an accepted response into events and a result."""
 
     @property
     def complete(self) -> bool:
-        """Has the message said that it is over? What follows is ignored, and a missing end is no loss."""
+        """Is the message complete? Then what follows is ignored, and the body's end may be missing."""
         ...
 
     @property
     def partial(self) -> R_co | None:
-        """The result so far, or None while there is nothing to show."""
+        """The result so far, or None."""
         ...
 
     @property
     def failure(self) -> NaiError | None:
-        """An error behind events that were given out: the next call raises it, whatever it brings."""
+        """An error that followed the events returned last: the next call raises it, whatever its argument is."""
         ...
 
     def receive_data(self, data: bytes) -> Sequence[E_co]:
-        """A piece of the body; the events that it completes.
+        """Receive a piece of the body, and return the events that it completes.
 
-        An error behind events waits as `failure`, so that cutting the body differently changes nothing.
+        An error that follows events is kept as `failure`, so that cutting the body differently changes nothing.
         """
         ...
 
     def receive_eof(self) -> R_co:
-        """The body's end; the result."""
+        """Receive the end of the body, and return the result."""
         ...
 
 
 class ReaderFactory(Protocol[E_co, R_co]):
-    """Makes the reader for one answer: a value (a class, a frozen dataclass), so that operations pickle and compare."""
+    """Makes the reader for one response. A class or a frozen dataclass, so that operations pickle and compare."""
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> Reader[E_co, R_co]: ...
 
 
 class CallState(enum.Enum):
-    """Where a call is."""
+    """The state of a call."""
 
-    __hash__ = object.__hash__  # Enum's own is written in Python, and a step of the table takes two
+    __hash__ = object.__hash__  # that of Enum is slow, and each step of the table takes two
 
     IDLE = "idle"
     "nothing sent yet"
     HEAD = "head"
-    "sent; the answer's head is next"
+    "sent; the response's head is next"
     UNTYPED = "untyped"
     "accepted without a usable content type; the body's first byte decides who reads it"
     BODY = "body"
@@ -91,13 +90,13 @@ class CallState(enum.Enum):
     REFUSED = "refused"
     "not accepted; body bytes explain why"
     DONE = "done"
-    "the result is there"
+    "the result was returned"
     FAILED = "failed"
     "an error was raised"
 
 
 class Input(enum.Enum):
-    """What can happen to a call."""
+    """The inputs of a call."""
 
     __hash__ = object.__hash__
 
@@ -111,7 +110,7 @@ class Input(enum.Enum):
     ERROR = "error"
 
 
-# Python 3.11 takes as long to find a member as for all else that a piece of data costs.
+# Python 3.11 takes as long to look up a member as for all other work on a piece of data.
 _UNTYPED: Final = CallState.UNTYPED
 _DATA: Final = Input.DATA
 
@@ -136,20 +135,20 @@ ANY_TYPE: Final = "*/*"
 JSON: Final = "application/json"
 EVENT_STREAM: Final = "text/event-stream"
 
-# After the end of the message only the end of the body is of interest: it lets the connection be used again.
+# After the end of the message, wait only for the end of the body, after which the connection can be reused.
 _REST: Final = Receive(at_most=0.25)
 _REST_SIZE: Final = 65_536
 _LONG: Final = 1_048_576
-"""Bytes of an answer that take some milliseconds to read when they were kept to the end."""
+"""Reading a response of so many bytes at its end takes some milliseconds."""
 _BLANKS: Final = b" \t\r\n"
 _LOOK: Final = 1024
-"""How far a first byte is looked for."""
+"""Bytes in which the first byte that is no blank is searched."""
 _NO_HEAD: Final = Head(0)
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 class OperationFacts(Protocol[E_co, R_co]):
-    """What a call needs of an `Operation`."""
+    """The part of an `Operation` that a call uses."""
 
     @property
     def request(self) -> Request: ...
@@ -163,10 +162,9 @@ class Call(Generic[E, R]):
     """One attempt at an operation.
 
     Args:
-        operation: what to do. It is a value and may be used by any number of calls. A flow is none: it may perform
-            several, and `Run` drives it.
-        session: signs the request, and has the limits; the operation's own options (`Operation.with_options`) come
-            before it. Without one, `send` gives a relative request.
+        operation: any number of calls may use it. Not a flow, which may perform several operations: use `Run`.
+        session: signs the request, and has the limits; the operation's own options (`Operation.with_options`) override
+            it. Without a session, `send` returns a relative request.
         limits: bounds for the response; those of operation and session, or the defaults, if None.
 
     Raises:
@@ -186,7 +184,7 @@ class Call(Generic[E, R]):
         self.operation = operation
         self.state = CallState.IDLE
         self.started = False
-        "Has an event been given out?"
+        "Has an event been returned?"
         self._session = session
         self._limits = limits or options.limits or (Limits() if session is None else session.limits)
         self._request = operation.request
@@ -199,17 +197,17 @@ class Call(Generic[E, R]):
 
     @property
     def where(self) -> str:
-        """Method and path, for messages."""
+        """Method and path, for error messages."""
         return f"{self.operation.request.method} {self.operation.request.path}"
 
     @property
     def complete(self) -> bool:
-        """Has the message ended, whatever the body still brings?"""
+        """Is the message complete, even if the body goes on?"""
         return self._reader is not None and self._reader.complete
 
     @property
     def partial(self) -> R | None:
-        """The result so far, at any moment; None while there is nothing to show."""
+        """The result so far, or None; may be read at any moment."""
         return None if self._reader is None else self._reader.partial
 
     # ---- inputs
@@ -218,8 +216,8 @@ class Call(Generic[E, R]):
         """Return the request to send: signed, if the call has a session.
 
         Raises:
-            InvalidRequestError: the session's token is of a kind that the endpoint refuses. Or the operation has a token
-                of its own, and there is no session that could sign with it.
+            InvalidRequestError: the endpoint refuses the session's kind of token; or the operation has a token of its
+                own, but there is no session to sign with it.
         """
         if self._session is not None and self.state is CallState.IDLE:
             self._request = self._session.sign(self._request)
@@ -231,10 +229,10 @@ class Call(Generic[E, R]):
         return self._request
 
     def receive_head(self, head: Head) -> None:
-        """The answer's status and header fields.
+        """Receive the response's status and header fields.
 
         Raises:
-            RemoteProtocolError: a content type, or a content coding, that this operation does not take.
+            RemoteProtocolError: the operation does not take this content type or content coding.
         """
         accepted = 200 <= head.status < 300
         content_type = head.content_type
@@ -246,7 +244,9 @@ class Call(Generic[E, R]):
         try:
             coding = (head.headers.get("content-encoding") or "identity").lower()
             if coding != "identity":
-                raise RemoteProtocolError(f"{self.where}: content coding {excerpt(coding, 40)!r} was not asked for")
+                raise RemoteProtocolError(
+                    f"{self.where}: content coding {excerpt(coding, 40)!r}; the request asks for identity"
+                )
             if factory is not None:
                 self._reader = factory(self.where, head, self._limits)
             elif content_type not in ("", "text/plain", "application/octet-stream"):
@@ -255,12 +255,12 @@ class Call(Generic[E, R]):
             raise self._failed(error)  # noqa: B904 -- the same error
 
     def receive_data(self, data: bytes) -> Sequence[E]:
-        """A piece of the body; the events that it completes.
+        """Receive a piece of the body, and return the events that it completes.
 
         Raises:
-            StatusError: the answer is a refusal and enough of its body is known.
-            StreamError, RemoteProtocolError: what the answer says, or how. If events came before it in the same piece,
-                these are returned, and the next input raises; ``b""`` will do.
+            StatusError: the status is not 2xx, and enough of the body is received.
+            StreamError, RemoteProtocolError: the response has an error, or is malformed. If events precede it in the same
+                piece, they are returned, and the next input raises; pass ``b""`` to raise it now.
         """
         if self.state is _UNTYPED:
             self._step(_DATA)
@@ -282,11 +282,11 @@ class Call(Generic[E, R]):
         return events
 
     def receive_eof(self) -> R:
-        """The end of the body; the result.
+        """Receive the end of the body, and return the result.
 
         Raises:
-            StatusError: the answer was a refusal.
-            Truncated: the body ended before the message did.
+            StatusError: the status is not 2xx.
+            Truncated: the body ended before the message was complete.
             StreamError, RemoteProtocolError: as for `receive_data`.
         """
         if self.state is CallState.REFUSED:
@@ -308,16 +308,15 @@ class Call(Generic[E, R]):
         return result
 
     def receive_error(self, error: NaiError) -> R:
-        """The transport failed: raises what that means here, or gives the result if nothing is missing.
+        """Receive a transport's error, and raise it, or return the result if the message is complete.
 
-        A refusal stays a refusal when its explanation is cut short; a message that has said its last word is complete,
-        whatever happens to the connection afterwards.
+        If the status is not 2xx, its StatusError is raised instead, with what was received of the body.
         """
         if (self.state, Input.ERROR) not in TRANSITIONS:
             raise self._out_of_order(Input.ERROR)
         lost = isinstance(error, TransportError | RemoteProtocolError)
         if lost and self.state is CallState.BODY:
-            self.receive_data(b"")  # an error behind events comes first
+            self.receive_data(b"")  # raises an error that followed events
             if self.complete:
                 return self.receive_eof()
         if lost and self.state is CallState.REFUSED:
@@ -325,7 +324,7 @@ class Call(Generic[E, R]):
         raise self._failed(error)
 
     def __iter__(self) -> Steps[E, R]:
-        """The call as a flow: one attempt, without retries. A long answer that was kept whole is read off the event loop."""
+        """Perform the call, without retries. A long response that is read at its end is read off the event loop."""
         if self._session is None:
             context = yield from get_context()
             self._session = context.with_options(self.operation.options).session
@@ -334,14 +333,14 @@ class Call(Generic[E, R]):
         try:
             head = yield Send(self.send(), self, self._session.timeouts, self._limits)
             if not isinstance(head, Head):
-                raise LocalProtocolError(f"Send is answered with a Head, not with {type(head).__name__}")
+                raise LocalProtocolError(f"the result of Send is a Head, not {type(head).__name__}")
             self.receive_head(head)
             while not self.complete and (data := _body((yield RECEIVE))):
                 size += len(data)
                 if events := self.receive_data(data):
                     yield Emit(events)
                     if self._reader is not None and self._reader.failure is not None:
-                        self.receive_data(b"")  # which raises it now, and not at the next read
+                        self.receive_data(b"")  # raises it now, not at the next read
             while self.complete and rest <= _REST_SIZE and (data := _body((yield _REST))):
                 rest += len(data)
         except NaiError as error:
@@ -380,7 +379,7 @@ class Call(Generic[E, R]):
         return None
 
     def _decide(self, data: bytes, *, at_eof: bool = False) -> bool:
-        """Chooses the reader by the body's first byte; False while there is none.
+        """Choose the reader by the body's first byte; return False if there is none yet.
 
         See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
         """
@@ -410,12 +409,12 @@ class Call(Generic[E, R]):
 
 def _body(incoming: Incoming) -> bytes:
     if not isinstance(incoming, bytes):
-        raise LocalProtocolError(f"Receive is answered with bytes, not with {type(incoming).__name__}")
+        raise LocalProtocolError(f"the result of Receive is bytes, not {type(incoming).__name__}")
     return incoming
 
 
 def _advice(operation: object) -> str:
-    """What to write instead of something that is not an operation."""
+    """Return the message for something that is not an operation: what to write instead."""
     kind = type(operation).__name__
     if callable(operation):
         name = getattr(operation, "__qualname__", kind)

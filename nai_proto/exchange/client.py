@@ -1,8 +1,8 @@
-"""The client's half of one exchange, as bytes in and bytes out: the byte face, for whoever moves bytes.
+"""The client's side of one exchange, as bytes in and bytes out, for drivers that move bytes.
 
-A driver writes `data_to_send`, and then asks `next_incoming` until it gives what the flow waits for. Whatever came before
-the request was written, or instead of the end of a write, is a response all the same: a service that refuses a large
-upload answers at once, and may close before it has read the rest.
+A driver writes `data_to_send`, and then calls `next_incoming` until it returns what the flow waits for. A response may
+arrive before the request is written, or make a write fail: a service that refuses a large upload responds at once, and may
+close the connection before it has read the rest.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class ClientExchange:
             exchange.receive_data(socket.recv(65536))
 
     Args:
-        wire: of a connection on which no exchange is under way.
+        wire: of a connection without an open exchange.
         request: signed; or a CONNECT.
         limits: bounds for the response; those of the wire if None.
 
     Raises:
         InvalidRequestError: the request cannot be sent.
-        LocalProtocolError: an exchange is under way on the wire, or it is closed.
+        LocalProtocolError: the wire has an open exchange, or is closed.
     """
 
     __slots__ = ("_answered", "_head", "_wire", "_written", "data_to_send")
@@ -48,36 +48,36 @@ class ClientExchange:
 
     @property
     def can_reuse_connection(self) -> bool:
-        """Is the exchange cleanly over, so that the next one may use the connection?"""
+        """Is the exchange complete, so that the next one may use the connection?"""
         return self._written and self._wire.can_send_request
 
     @property
     def is_refused(self) -> bool:
-        """Has a response come that is an error? Then the rest of the request need not be written."""
+        """Is there an error response already? Then the rest of the request need not be written."""
         if self._head is None and not self._answered:
             try:
                 head = self._read()
             except NaiError:
-                return True  # `next_incoming` raises it again: nothing that is written now helps
+                return True  # `next_incoming` raises it again
             if isinstance(head, Head):
                 self._head = head
         return self._head is not None and self._head.status >= 400
 
     def request_written(self) -> None:
-        """Say that all of the request went out; without it the connection is not used again."""
+        """Note that the whole request is written. Without this, the connection is not reused."""
         self._written = True
 
     def receive_data(self, data: bytes) -> None:
-        """Take what was read; ``b""`` when the server has closed the connection."""
+        """Receive what was read; ``b""`` means that the server has closed the connection."""
         self._wire.receive_data(data)
 
     def next_incoming(self) -> Head | bytes | Tunnel | Signal:
-        """Return the head, a piece of the body, or ``b""`` at its end; `NEED_DATA` when more has to be read first.
+        """Return the head, a piece of the body, or ``b""`` at its end; `NEED_DATA` if more must be read first.
 
-        A CONNECT that is granted gives its head and a `Tunnel`; the connection belongs to the caller then.
+        For a CONNECT that is granted, return its head, then a `Tunnel`; then the connection belongs to the caller.
 
         Raises:
-            TransportError: the connection closed before there was a response. The service may have acted all the same.
+            TransportError: the connection closed without a response. The service may nevertheless have acted.
             Truncated: it closed within the body.
             RemoteProtocolError: the bytes are not HTTP.
         """
@@ -107,4 +107,4 @@ class ClientExchange:
             case ConnectionClosed():
                 raise TransportError("the server closed the connection without a response", sent=True, phase="read")
             case Request():
-                raise RemoteProtocolError("the server answered with something that is no response")
+                raise RemoteProtocolError("the server sent a request instead of a response")

@@ -1,8 +1,8 @@
-"""Which connection an exchange may use: a pure pool, which every driver of raw connections asks.
+"""The pool of connections, which chooses the connection for an exchange, without I/O.
 
-It keeps idle connections and counts those in use; it opens and closes nothing. A driver asks for a `Lease`, opens a
-connection where the lease has none, and gives it back with the connection if that may be used again. Where too many are
-open a lease waits for its turn; the driver is woken when it comes.
+It keeps idle connections, and counts those in use. A driver acquires a `Lease`, opens a connection if the lease has none,
+and releases the lease with the connection if that can be reused. While too many connections are open, a lease waits
+for its turn, and wakes the driver.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class PoolLimits:
     """
 
     connections: int | None = 1000
-    "In all, idle ones included; None is without limit. File descriptors are often limited to 1024."
+    "In all, including idle ones; None means no limit. File descriptors are often limited to 1024."
     per_host: int | None = 250
-    "For one scheme, host and port; None is without limit."
+    "For one scheme, host and port; None means no limit."
     idle: int = 16
-    "Idle ones that are kept for one scheme, host and port."
+    "Idle connections to keep for one scheme, host and port."
     keep_alive: float = 30.0
-    "Seconds for which an idle one is kept. Servers in use close theirs after 5 to 75."
+    "Seconds to keep an idle connection. Common servers close idle connections after 5 to 75."
 
     __repr__ = repr_changed
 
@@ -57,9 +57,9 @@ class Lease(Generic[C]):
         self.address = address
         self.wake = wake
         self.is_granted = False
-        "Is it its turn?"
+        "May the connection be used or opened?"
         self.connection: C | None = None
-        "An idle connection to use, once granted; None: open one."
+        "An idle connection to use, once granted; None: open a new one."
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class _Host(Generic[C]):
     """The connections to one address."""
 
     idle: list[tuple[float, C]] = field(default_factory=list[tuple[float, C]])
-    "With the time since when; the newest last."
+    "With the time since which they are idle; the newest last."
     used: int = 0
 
 
@@ -75,8 +75,8 @@ class Pool(Generic[C]):
     """The connections of one client. Not thread-safe: a driver for threads holds a lock around each call.
 
     Args:
-        limits: how many, and for how long.
-        close: closes a connection that is no longer wanted.
+        limits: how many connections to keep, and for how long.
+        close: closes a connection that the pool drops.
     """
 
     def __init__(self, limits: PoolLimits, close: Callable[[C], None]) -> None:
@@ -87,19 +87,19 @@ class Pool(Generic[C]):
 
     @property
     def idle(self) -> int:
-        """How many connections wait to be used."""
+        """The number of idle connections."""
         return sum(len(host.idle) for host in self._hosts.values())
 
     @property
     def used(self) -> int:
-        """How many connections are in use, or are being opened."""
+        """The number of connections that are in use or being opened."""
         return sum(host.used for host in self._hosts.values())
 
     def acquire(self, address: Hashable, now: float, wake: Callable[[], None]) -> Lease[C]:
-        """Return a lease, granted if one of the connections is free or may be opened.
+        """Return a lease, which is granted if a connection is idle or may be opened.
 
         Args:
-            address: what the connection leads to.
+            address: of the connection.
             now: seconds of a clock that only goes forward.
             wake: called when the lease is granted later.
         """
@@ -113,9 +113,9 @@ class Pool(Generic[C]):
         """End a lease, granted or not.
 
         Args:
-            lease: what `acquire` gave.
+            lease: from `acquire`.
             now: as for `acquire`.
-            connection: may be used again; None if it is closed, or never was.
+            connection: one that can be reused; None if it is closed, or was never opened.
         """
         if not lease.is_granted:
             if lease in self._waiting:
@@ -167,14 +167,14 @@ class Pool(Generic[C]):
             return False
         if connections is None or self.used + self.idle < connections:
             return True
-        for other in self._hosts.values():  # an idle connection to another host makes room
+        for other in self._hosts.values():  # close an idle connection to another host
             if other.idle:
                 self._close(other.idle.pop(0)[1])
                 return True
         return False
 
     def _forget(self, address: Hashable) -> None:
-        """Keep nothing of an address that is not used any more."""
+        """Forget an address without connections."""
         host = self._hosts.get(address)
         if host is not None and not host.used and not host.idle:
             del self._hosts[address]

@@ -1,6 +1,6 @@
-"""What comes between a byte stream and HTTP on it: a proxy's tunnel, and TLS.
+"""Set up a connection before HTTP: open a proxy's tunnel, and perform the TLS handshake.
 
-Both take what the peer sends while something is written; nothing of it is lost.
+Both receive what the peer sends while they write, and lose nothing of it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["connection_refused", "open_tunnel", "shake_hands"]
 def open_tunnel(
     io: RawIO, stream: Any, proxy: TunnelProxy, host: str, port: int, limits: Limits, left: Callable[[], float | None]
 ) -> IoSteps[None]:
-    """Have a proxy open a tunnel; whatever it answers instead is a failure to connect."""
+    """Ask a proxy to open a tunnel. Any other response raises TransportError, phase ``connect``."""
     exchange = ClientExchange(Wire("client", limits), proxy.connect(host, port))
 
     def received(data: bytes) -> bool:
@@ -36,7 +36,7 @@ def open_tunnel(
             if incoming is NEED_DATA:
                 exchange.receive_data((yield partial(io.read, stream, left())))
             elif isinstance(incoming, Head) and not 200 <= incoming.status <= 299:
-                hint = " (it wants credentials, or others)" if incoming.status == 407 else ""
+                hint = " (it needs other credentials)" if incoming.status == 407 else ""
                 raise connection_refused(host, port, f"the proxy refused with status {incoming.status}{hint}")
     except TransportError as error:
         if error.phase == "connect":
@@ -45,21 +45,21 @@ def open_tunnel(
     except NaiError as error:
         raise connection_refused(host, port, f"the proxy's response: {error}") from None
     if incoming.data or stream.is_readable():
-        raise connection_refused(host, port, "the proxy granted a tunnel, and spoke itself or closed it")
+        raise connection_refused(host, port, "the proxy granted a tunnel, but closed it or sent bytes of its own")
 
 
 def shake_hands(io: RawIO, stream: Any, tls: Tls, left: Callable[[], float | None]) -> IoSteps[None]:
-    """Perform the TLS handshake; a peer that fails it is told why before the connection is closed.
+    """Perform the TLS handshake. If it fails, send the peer the reason before closing.
 
     Args:
         io: of the run.
-        stream: where nothing has been sent yet.
-        tls: at its beginning.
-        left: returns the seconds that are left for connecting.
+        stream: on which nothing was sent yet.
+        tls: of a new connection.
+        left: returns the seconds left for connecting.
 
     Raises:
         OSError: the handshake failed, or the connection did.
-        LimitReached: it took too long.
+        LimitReached: the handshake took too long.
     """
     failure: OSError | None = None
     has_received = False
@@ -91,5 +91,5 @@ def shake_hands(io: RawIO, stream: Any, tls: Tls, left: Callable[[], float | Non
 
 
 def connection_refused(host: str, port: int, why: str) -> TransportError:
-    """Return the error for a connection that does not come about, for a reason that is not the system's."""
+    """Return the error for a connection that fails for a reason other than the system's."""
     return TransportError(f"connecting to {host}:{port}: {why}", sent=False, phase="connect")

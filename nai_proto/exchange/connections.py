@@ -1,8 +1,8 @@
-"""Requests over raw connections, written once for all drivers of sockets: which connection, how it is opened, and how a
-request and its response go over it.
+"""Send requests over raw connections: choose or open a connection, write the request, read the response. Written once, for
+all drivers of sockets.
 
-An exchange owns its connection until its response is cleanly over; only then does the connection go back to the pool. So
-the pool has nothing to repair when an exchange is given up: the connection is closed, synchronously, and forgotten.
+An exchange owns its connection until its response is complete; only then does the connection return to the pool. When an
+exchange is given up, its connection is simply closed, synchronously, and the pool needs no repair.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = ["RawExchange", "RawTransport"]
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """A byte stream, TLS if its address wants that, and the HTTP on it."""
+    """A byte stream, with TLS for https, and the HTTP wire on it."""
 
     host: str
     port: int
@@ -54,13 +54,13 @@ class RawTransport:
     """A `Transport` over raw connections, which are kept alive between exchanges.
 
     Args:
-        open_io: makes what a run needs of the runtime.
-        settle: lets what was aborted go; its result is what `close` returns.
-        pool: how many connections, and for how long.
-        make_tls: begins TLS with a host, for https; None where bytes need no protection.
-        proxy: what every connection goes through, if anything.
-        observer: is told what happens.
-        describe: makes an error of the system ours, given the phase, host, port, and whether the request was sent.
+        open_io: makes the `RawIO` of a run.
+        settle: waits until aborted connections are closed; `close` returns its result.
+        pool: how many connections to keep, and for how long.
+        make_tls: begins TLS with a host, for https; None if connections are in memory.
+        proxy: through which every connection is opened, if any.
+        observer: receives events.
+        describe: converts an error of the system, from phase, error, host, port, and whether the request was sent.
         lock: guards the pool.
     """
 
@@ -104,23 +104,23 @@ class RawTransport:
         return self._settle()
 
     def release(self, lease: Lease[Connection], io: RawIO, connection: Connection | None = None) -> None:
-        """Give a connection back, or say that there is none."""
+        """Release a lease, with its connection if that can be reused."""
         with self._lock:
             self.pool.release(lease, io.now(), connection)
         self._close_connections("idle for too long, or one too many")
 
     def tell_closed(self, connection: Connection, reason: str) -> None:
-        """Tell the observer."""
+        """Tell the observer that a connection was closed."""
         if self._observer.is_watching:
             self._observer.tell(ConnectionDiscarded(connection.host, connection.port, reason))
 
     @property
     def observer(self) -> Observer:
-        """Who is told what happens."""
+        """Receives the events of the transport."""
         return self._observer
 
     def _take(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[tuple[Lease[Connection], Connection]]:
-        """A connection to an address: an idle one that has nothing to say, or a new one."""
+        """Return a connection to an address: an idle one with nothing to read, or a new one."""
         request = send.request
         host, port = _host_and_port(request.scheme, request.authority)
         while True:
@@ -145,7 +145,7 @@ class RawTransport:
                 raise
             connection.stream.abort()
             self.release(lease, io)
-            self.tell_closed(connection, "the server closed it, or spoke on it, while it was idle")
+            self.tell_closed(connection, "the server closed it, or sent bytes, while it was idle")
 
     def _acquire(self, address: Address, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Lease[Connection]]:
         began = io.now()
@@ -166,7 +166,7 @@ class RawTransport:
         raise budget.timed_out("pool", sent=False, where=f"{host}:{port}")
 
     def _connect(self, send: Send, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
-        """A connection ready for HTTP: name look-up, tunnel and TLS included, within one limit for all of it."""
+        """Return a connection that is ready for HTTP. Name look-up, tunnel and TLS have one limit together."""
         began, limit = io.now(), budget.limit("connect")
         error: TransportError | None = None
         proxy, stream, tls = self._proxy, None, None
@@ -183,8 +183,8 @@ class RawTransport:
             if proxy is not None:
                 yield from open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), left)
             if send.request.scheme == "https" and self._make_tls is not None:
-                if stream.is_readable():  # what came unencrypted must not pass for what will come encrypted
-                    raise connection_refused(host, port, "it spoke before TLS, or closed")
+                if stream.is_readable():  # unencrypted bytes must not be taken for decrypted ones
+                    raise connection_refused(host, port, "it closed the connection, or sent bytes, before TLS")
                 tls = self._make_tls(host)
                 yield from shake_hands(io, stream, tls, left)
             return Connection(host, port, stream, tls, Wire("client", Limits()))
@@ -200,7 +200,7 @@ class RawTransport:
         raise error or budget.timed_out("connect", sent=False, where=f"{where[0]}:{where[1]}")
 
     def _close_connections(self, reason: str) -> None:
-        """Close what the pool does not want any more, outside its lock."""
+        """Close the connections that the pool has dropped, outside its lock."""
         while self._closed:
             connection = self._closed.pop()
             connection.stream.abort()
@@ -268,7 +268,7 @@ class RawExchange:
         self._transport.tell_closed(connection, reason)
 
     def _receive(self, connection: Connection, data: bytes) -> None:
-        """Take bytes of the peer."""
+        """Pass the peer's bytes to the exchange."""
         if connection.tls is None:
             self._exchange.receive_data(data)
         else:
@@ -276,7 +276,7 @@ class RawExchange:
                 self._exchange.receive_data(piece)
 
     def _write(self, connection: Connection) -> IoSteps[TransportError | None]:
-        """Write the request. A write that fails is returned, not raised: the response may be here already."""
+        """Write the request. Return an error instead of raising it, since there may be a response already."""
         io, budget, exchange, tls = self._io, self._budget, self._exchange, connection.tls
 
         def received(data: bytes) -> bool:
@@ -300,7 +300,7 @@ class RawExchange:
         raise budget.timed_out("write", sent=True, where=f"{connection.host}:{connection.port}")
 
     def _next(self, connection: Connection, phase: Phase, at_most: float | None) -> IoSteps[Head | bytes | Tunnel]:
-        """The next that is due. All its reads have one deadline: a peer that drips gains nothing."""
+        """Return the head, or the next piece of the body. All reads for it have one deadline, however slow the peer is."""
         exchange, io, budget, tls = self._exchange, self._io, self._budget, connection.tls
         incoming = exchange.next_incoming()
         if not isinstance(incoming, Signal):
@@ -316,7 +316,7 @@ class RawExchange:
         try:
             while isinstance(incoming, Signal):
                 self._receive(connection, (yield partial(io.read, connection.stream, left)))
-                if tls is not None and (reply := tls.data_to_send()):  # new keys were asked for
+                if tls is not None and (reply := tls.data_to_send()):  # the peer asked for new keys
                     yield partial(io.write, connection.stream, reply, left, received)
                 incoming = exchange.next_incoming()
                 if limit is not None and isinstance(incoming, Signal):

@@ -1,4 +1,4 @@
-"""What is in force while a flow runs, as one value: given by the driver, narrowed by `with_options`."""
+"""The context in which a flow runs, as one value: made by the driver, changed by `with_options`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["FlowContext"]
 
 @dataclass(frozen=True, slots=True)
 class FlowContext:
-    """What is in force at one point of a flow."""
+    """The context in force at one point of a flow."""
 
     session: Session
     "Base URLs, token, header fields, limits, timeouts and retry policy."
     now: Callable[[], float]
     "The time of day: seconds since 1970."
     entropy: Callable[[int], bytes]
-    "Draws so many random bytes."
+    "Returns so many random bytes."
     remaining: float | None = None
-    "Seconds left of the run's ``total``; None is without limit."
+    "Seconds left of the run's ``total``; None means no limit."
 
     @property
     def limits(self) -> Limits:
@@ -38,11 +38,11 @@ class FlowContext:
 
     @property
     def retry(self) -> RetryPolicy:
-        """How often, and how long, a request is repeated."""
+        """How often a request is repeated, and how long to wait."""
         return self.session.retry
 
     def with_options(self, options: FlowOptions) -> FlowContext:
-        """This context with those options that are set."""
+        """Return this context with the options that are set."""
         if options.is_empty:
             return self
         return replace(self, session=self.session.with_options(options))

@@ -1,12 +1,11 @@
-"""How a flow is driven, written once for all drivers.
+"""Drive a flow. Written once, for all drivers.
 
-A driver's code is a generator of *calls*: functions without arguments that do one piece of I/O. A synchronous client
-performs them, an asynchronous one awaits what they return, and sends in the answer or throws in the error. So everything
-but the I/O itself, from timeouts to the reuse of connections, is the same code under each runtime, and it is pure: what it
-needs of a runtime is an `IO`, which it is given.
+This code yields *calls*: functions without arguments that each do one piece of I/O. A synchronous driver calls them, an
+asynchronous driver awaits their results; both send in the result, or throw in the error. So all except the I/O itself,
+from timeouts to the reuse of connections, is the same code under each runtime, and pure: a runtime passes in its `IO`.
 
-Errors of a transport are thrown into the flow. Cancellation, KeyboardInterrupt and the caller's own exceptions pass
-through unchanged, after the connection has been closed.
+A transport's errors are thrown into the flow. Cancellation, KeyboardInterrupt and the caller's own exceptions pass through
+unchanged, after the connection is closed.
 """
 
 from __future__ import annotations
@@ -31,17 +30,17 @@ E_co = TypeVar("E_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 IoCall: TypeAlias = Callable[[], Any]
-"""One piece of I/O: returns its answer to a synchronous driver, an awaitable of it to an asynchronous one."""
+"""One piece of I/O: returns its result in a synchronous driver, an awaitable of it in an asynchronous one."""
 IoSteps: TypeAlias = Generator[IoCall, Any, T]
-"""Code of a driver: yields calls, is sent their answers, and returns a value."""
+"""Yields calls, is sent their results, and returns a value."""
 
 
 class LimitReached(Exception):
-    """A wait took as long as it may. Not TimeoutError, which the operating system raises as well."""
+    """A wait reached its limit. Not TimeoutError, which the operating system also raises."""
 
 
 def run_steps(steps: IoSteps[T]) -> T:
-    """Perform the calls of a driver's code, outside of any flow."""
+    """Perform the calls of some steps, and return their value."""
     try:
         call = next(steps)
         while True:
@@ -57,7 +56,7 @@ def run_steps(steps: IoSteps[T]) -> T:
 
 
 class Exchange(Protocol):
-    """One request and its response. `abort` is synchronous, so that nothing can interrupt it."""
+    """One request and its response. `abort` is synchronous, so that it cannot be interrupted."""
 
     @property
     def head(self) -> Head: ...
@@ -66,7 +65,7 @@ class Exchange(Protocol):
 
 
 class IO(Protocol):
-    """What one run needs of its runtime. Limits are seconds; reaching one raises `LimitReached`."""
+    """The I/O of one run. Limits are in seconds; reaching one raises `LimitReached`."""
 
     @property
     def now(self) -> Callable[[], float]:
@@ -75,18 +74,18 @@ class IO(Protocol):
 
     @property
     def draw(self) -> Callable[[float, float], float]:
-        """Draws the length of a pause."""
+        """Draws the length of a pause, in seconds, between two bounds."""
         ...
 
     @property
     def sleep(self) -> Callable[[float], Any]: ...
     def compute(self, function: Callable[[], None], limit: float | None) -> Any: ...
     def cancel(self) -> None:
-        """End the wait under way, from any task or thread."""
+        """End the current wait, from any task or thread."""
         ...
 
     def close(self) -> None:
-        """The run is over."""
+        """Release the resources of the run, which has ended."""
         ...
 
 
@@ -99,7 +98,7 @@ class Transport(Protocol):
 
 
 def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) -> Generator[IoCall | Emit[E], Any, None]:
-    """Perform the actions of a flow. What is yielded is a call, or the flow's events."""
+    """Perform the actions of a flow, and yield calls, and the flow's events."""
     exchange: Exchange | None = None
     try:
         action = run.start()
@@ -124,7 +123,7 @@ def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) ->
                     case Compute():
                         yield from _compute(action, run.budget, io, sent=exchange is not None)
                     case _:
-                        raise AssertionError("GetContext is answered by the run")
+                        raise AssertionError("`Run` handles GetContext")
             except NaiError as error:
                 action = run.throw(error)
             else:
@@ -161,10 +160,10 @@ def _compute(job: Compute[Any], budget: Budget, io: IO, *, sent: bool) -> IoStep
 
 
 class Execution(Generic[E_co, R_co]):
-    """One run of a flow over a transport, for a stream: its next step, and how it stands.
+    """One run of a flow over a transport, step by step, for a stream.
 
-    An end that came too early is never taken for the end of the flow: after an error each step raises it again, and after
-    a cancellation or `close` each raises ClosedError.
+    A flow that was stopped never seems to have ended: after an error, each step raises it again, and after a cancellation
+    or `close`, each step raises ClosedError.
     """
 
     def __init__(self, run: Run[E_co, R_co], transport: Transport, observer: Observer) -> None:
@@ -177,7 +176,7 @@ class Execution(Generic[E_co, R_co]):
         self._failure: NaiError | None = None
 
     def start(self) -> IoCall | None:
-        """Go on after a batch of events, or begin; return as `send`."""
+        """Begin, or continue after a batch of events; return as `send` does."""
         if self._failure is not None:
             raise self._failure
         if self.has_ended:
@@ -188,7 +187,7 @@ class Execution(Generic[E_co, R_co]):
         return self.send(None)
 
     def send(self, answer: Any) -> IoCall | None:
-        """Send in what a call gave; return the next call, or None where `batch` has what is next."""
+        """Send in a call's result; return the next call, or None if `batch` has events, or the flow has ended."""
         if self.is_closed:
             raise self._was_closed()
         try:
@@ -198,7 +197,7 @@ class Execution(Generic[E_co, R_co]):
         return None
 
     def throw(self, error: BaseException) -> IoCall | None:
-        """Throw in what a call raised; return as `send`."""
+        """Throw in a call's error; return as `send` does."""
         if self.is_closed:
             raise self._was_closed()
         try:
@@ -208,12 +207,12 @@ class Execution(Generic[E_co, R_co]):
         return None
 
     def cancel(self) -> None:
-        """End the run at its next step, or the wait under way; from another thread if the runtime's waits allow that."""
+        """End the current wait, or the run at its next step; from another thread if the runtime allows that."""
         self._is_cancelled = True
         self.io.cancel()
 
     def close(self) -> None:
-        """Stop the flow, and give up its connection; harmless when it has ended."""
+        """Stop the flow, and give up its connection; do nothing if it has ended."""
         self._steps.close()
         self._end()
 
@@ -232,7 +231,7 @@ class Execution(Generic[E_co, R_co]):
         return error
 
     def _stopped(self, error: BaseException) -> None:
-        """Note the end of the flow, or raise what ended it."""
+        """Note the end of the flow, or raise the error that ended it."""
         if isinstance(error, StopIteration):
             if self._is_cancelled:
                 self._end()

@@ -1,7 +1,7 @@
-"""Every endpoint, once: the client builds requests from this table, the emulator finds its way with it.
+"""The table of all endpoints, from which the client builds requests and by which the emulator routes them.
 
-`build` and `match` are inverses. A path's parameters are percent-encoded whole, so any text but ``""``, ``"."`` and
-``".."`` comes back as it went in; a literal segment wins over a parameter, and `build` refuses what would collide.
+`match` is the inverse of `build`: parameters in a path are percent-encoded, so that any text except ``""``, ``"."`` and
+``".."`` is restored. A literal segment wins over a parameter, and `build` refuses a value that is another endpoint's name.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class Endpoint:
     method: str
     host: Host
     path: str
-    "With parameters in braces: ``/user/objects/{type}``."
+    "With parameters in braces, such as ``/user/objects/{type}``."
     status: int
-    """What the service answers when all went well; a client accepts every 2xx.
+    """The service's status for success; a client accepts every 2xx.
 
     See docs/protocol/native.md#42-status-codes.
     """
     answers: str
-    "The content type of that answer; empty when it has no body."
+    "The content type of a successful response; empty if it has no body."
     auth: bool = True
-    "Must the request carry a token?"
+    "Does it need a token?"
     login_only: bool = False
-    "Are persistent tokens refused here? See docs/protocol/native.md#21-tokens."
+    "Does it refuse persistent tokens? See docs/protocol/native.md#21-tokens."
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class EndpointParameters:
-    """What a request adds to its endpoint."""
+    """A request's parameters of its endpoint."""
 
     path: Mapping[str, str] = field(default_factory=dict[str, str])
     query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -111,8 +111,8 @@ _ROWS: Final = (
     Endpoint("delete_object", "DELETE", _ACCOUNT, "/user/objects/{type}/{id}", 200, _JSON, login_only=True),
     Endpoint("delete_objects", "DELETE", _ACCOUNT, "/user/objects/batch", 200, "", login_only=True),
     # Text: docs/protocol/native.md#8-ai-endpoints-text-side, docs/protocol/native.md#9-aigenerate-request,
-    # docs/protocol/native.md#10-streaming-aigenerate-stream. The same two paths on two hosts: newer models on the text
-    # host, older ones on the api host.
+    # docs/protocol/native.md#10-streaming-aigenerate-stream. Two hosts have these paths: the text host for newer models, the
+    # api host for older ones.
     Endpoint("generate", "POST", _TEXTS, "/ai/generate", 200, _JSON),
     Endpoint("generate_stream", "POST", _TEXTS, "/ai/generate-stream", 200, _STREAM),
     Endpoint("api_generate", "POST", _API, "/ai/generate", 201, _JSON),
@@ -149,10 +149,10 @@ ENDPOINTS: Final[Mapping[str, Endpoint]] = {row.name: row for row in _ROWS}
 
 
 def endpoint(name: str) -> Endpoint:
-    """The row with this name.
+    """Return the row with this name.
 
     Raises:
-        InvalidRequestError: there is none.
+        InvalidRequestError: there is no such row.
     """
     try:
         return ENDPOINTS[name]
@@ -160,14 +160,15 @@ def endpoint(name: str) -> Endpoint:
         raise InvalidRequestError(f"no endpoint is called {name!r}") from None
 
 
-# docs/protocol/native.md#12-which-host-per-text-model: these, and the colours of the staging models, live on the text host.
+# docs/protocol/native.md#12-which-host-per-text-model: the text host has these, and the staging models, which are named
+# by colours.
 _TEXT_HOST_MODELS: Final = frozenset(
     ("kayra-v1", "llama-3-erato-v1", "blue", "red", "green", "purple", "pink", "yellow", "white", "black")
 )
 
 
 def host_of_model(model: str) -> Host:
-    """Which host serves a native text model; an unknown one is taken for an older one.
+    """Return the host that serves a native text model; the api host for an unknown model.
 
     See docs/protocol/native.md#12-which-host-per-text-model.
     """
@@ -177,10 +178,11 @@ def host_of_model(model: str) -> Host:
 def build(
     row: Endpoint, parameters: EndpointParameters = EndpointParameters(), headers: Headers = Headers()
 ) -> Request:
-    """The request for an endpoint, relative and unsigned.
+    """Return the request for an endpoint, relative and unsigned.
 
     Raises:
-        InvalidRequestError: a path parameter is missing, not known, empty, or a segment that means something else.
+        InvalidRequestError: a path parameter is missing, unknown, empty, ``.``, ``..``, or another endpoint's name; or a
+            parameter is not Unicode text.
     """
     if set(parameters.path) != set(row.names):
         raise InvalidRequestError(f"{row.name} takes {', '.join(row.names) or 'no path parameters'}")
@@ -211,15 +213,15 @@ def _segment(row: Endpoint, part: str, values: Mapping[str, str]) -> str:
 
 
 def _percent_encode(text: str) -> str:
-    """Percent-encoded whole, but for what may stand anywhere (RFC 3986 §2.3)."""
-    return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], text.encode()).decode("ascii")
+    """Percent-encode all characters except the unreserved ones (RFC 3986 §2.3)."""
+    return _ESCAPED.sub(lambda byte: b"%%%02X" % byte[0][0], text.encode()).decode("ascii")
 
 
 _ESCAPED: Final = re.compile(rb"[^A-Za-z0-9._~-]")
 
 
 def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tuple[Endpoint, EndpointParameters] | None:
-    """The endpoint that a request means, and what it adds; None when there is none.
+    """Return the endpoint of a request, and its parameters; None if there is no such endpoint.
 
     See:
         docs/protocol/native.md#171-general-behaviour
@@ -227,12 +229,12 @@ def match(method: str, host: Host | None, target: str, body: bytes = b"") -> tup
 
     Args:
         method: HTTP method.
-        host: the role of the address that got the request; None at an address that serves all roles. Then a path that
-            two hosts have goes by the model that the body names.
-        target: path and query as they came. A slash at the end is ignored.
-        body: decides between hosts, and is handed on in the parameters.
+        host: the role whose address received the request; None if the address serves all roles. Then the model in the
+            body decides between two hosts that have the same path.
+        target: path and query as received. A slash at the end is ignored.
+        body: becomes part of the parameters.
     """
-    from urllib.parse import parse_qsl, unquote  # a server's: a client does without, and imports faster
+    from urllib.parse import parse_qsl, unquote  # for servers only: a client imports faster without it
 
     path, _, query = target.partition("?")
     if not path.startswith("/"):
@@ -284,10 +286,10 @@ for _row in _ROWS:
 
 @cache
 def _collisions(row: Endpoint) -> frozenset[str]:
-    """Values of the row's parameters that would turn it into another row of the same method."""
-    found: set[str] = set()
+    """Return the parameter values that would make the path another row's, of the same method."""
+    collisions: set[str] = set()
     for other in _BY_METHOD[row.method, len(row.segments)]:
         pairs = [*zip(row.segments, other.segments, strict=True)]
         if other is not row and all(mine == theirs or "{" in (mine[:1], theirs[:1]) for mine, theirs in pairs):
-            found.update(theirs for mine, theirs in pairs if mine[:1] == "{" != theirs[:1])
-    return frozenset(found)
+            collisions.update(theirs for mine, theirs in pairs if mine[:1] == "{" != theirs[:1])
+    return frozenset(collisions)

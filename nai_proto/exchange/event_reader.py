@@ -1,4 +1,4 @@
-"""Event streams as typed events: what all their readers have in common.
+"""The base of all readers of event streams with typed events.
 
 See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 """
@@ -24,7 +24,7 @@ E = TypeVar("E")
 R = TypeVar("R")
 
 UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteProtocolError)
-"""How the quick decoding fails on what needs a second look."""
+"""How the quick decoding fails for an event that is not an everyday one."""
 
 _NOTHING: Final = (b"", b"null", b"{}")
 """What services send to keep a connection alive.
@@ -34,30 +34,28 @@ See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 
 
 class EventReader(ABC, Generic[E, R]):
-    """Reads an event stream: each event is a value, the result is what they make together.
+    """Reads an event stream: each event is a value, and together they make the result.
 
-    Costs one splitting and one quick decoding per event. What does not decode is looked at again: it may be an error, a
-    ping, the end, have keys that are not known yet, or be wrong, and then `general` says how. Events of other names are
-    values if they hold `MARK`, failures if they are called ``error``, and else left out. A character that is split over two
-    events, as two escapes of surrogates, comes with the second one.
-
-    See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
+    Each event is split off and decoded quickly. If that fails, it may be an error, a ping, the end, or have new keys or be
+    malformed: then `general` decodes it, or raises. An event of another name is a value if it has `MARK`, an error if its
+    name is ``error``, and is ignored otherwise. A character that is split over two events, as two escapes of surrogates, is
+    part of the second event.
 
     Args:
-        usual: decodes an everyday event; fails with one of `UNUSUAL` on any other.
-        where: what is read, to begin messages with.
+        usual: decodes an everyday event; raises one of `UNUSUAL` for any other.
+        where: the beginning of error messages.
         limits: bounds for lines, events and their depth.
-        is_last: does an event say that it is the last one? None if none ever does.
+        is_last: returns whether an event is the last one; None if events do not show it.
     """
 
     NAMES: ClassVar[tuple[bytes, ...]]
     "The names of everyday events."
     MARK: ClassVar[bytes]
-    "What stands in every event that is a value, whatever its name."
+    "Bytes that every event with a value has, whatever its name."
     END: ClassVar[bytes | None] = None
-    "The event that says that the stream is over, where there is one of its own."
+    "The event that ends the stream, if there is one."
     PARTS: ClassVar[str] = "events"
-    "What the events are, for the message about a stream that is cut short; and what is missing then."
+    "For the error message about a truncated stream: what the events are, and what is missing."
     MISSING: ClassVar[str] = "its end"
 
     def __init__(
@@ -75,26 +73,26 @@ class EventReader(ABC, Generic[E, R]):
 
     @abstractmethod
     def general(self, data: bytes, where: str, depth: int) -> E:
-        """Decodes an event in any form.
+        """Decode an event in any form.
 
         Raises:
-            RemoteProtocolError: it has none; the message begins with ``where``.
+            RemoteProtocolError: the event is malformed; the message begins with ``where``.
         """
 
     def join_texts(self, document: dict[str, Any], split: SplitCharacters) -> None:
-        """Joins the pieces of text in a document with those of earlier events, in place; nothing where it has none."""
+        """Join the texts in a document with the split characters of earlier events, in place. Default: it has no texts."""
 
     @abstractmethod
     def result(self) -> R:
-        """What the events make together, or make so far."""
+        """Return the result of the events so far."""
 
     def whole(self) -> bool:
-        """Is nothing missing, although nobody has said that it is the end?"""
+        """Return whether the result is complete, although no event has ended the stream."""
         return False
 
     @property
     def partial(self) -> R | None:
-        """What has come so far."""
+        """The result so far, or None."""
         return self.result() if self._events else None
 
     def receive_data(self, data: bytes) -> Sequence[E]:
@@ -141,11 +139,11 @@ class EventReader(ABC, Generic[E, R]):
         return self.result()
 
     def _unusual(self, name: bytes, block: bytes, number: int) -> E | None:
-        """The value of an event; None if it has none: a ping, the end, or something that is not known yet."""
-        said = block.strip()
-        if said == self.END:
+        """Return the value of an event; None for a ping, the end, or an unknown event."""
+        text = block.strip()
+        if text == self.END:
             self.complete = True
-        if said in _NOTHING or self.complete:
+        if text in _NOTHING or self.complete:
             return None
         if (error := parse_service_error(block)) is not None:
             raise error
@@ -153,12 +151,11 @@ class EventReader(ABC, Generic[E, R]):
             raise StreamError(read_error_message(block, "") or "an error without a message")
         if name not in (*self.NAMES, b"", b"message") and self.MARK not in block:
             return None
-        text = block.decode(
-            "utf-8", "replace"
-        ).encode()  # bad UTF-8 is U+FFFD in an event stream (docs/protocol/sse.md#11-bytes-to-text)
-        if self._split or replace_lone_escapes(text) != text:
-            text = self._join_split_characters(text)
-        return self.general(text, f"{self._where}: event {number}", self._depth)
+        # bad UTF-8 is U+FFFD in an event stream (docs/protocol/sse.md#11-bytes-to-text)
+        utf8 = block.decode("utf-8", "replace").encode()
+        if self._split or replace_lone_escapes(utf8) != utf8:
+            utf8 = self._join_split_characters(utf8)
+        return self.general(utf8, f"{self._where}: event {number}", self._depth)
 
     def _join_split_characters(self, text: bytes) -> bytes:
         try:
@@ -167,9 +164,9 @@ class EventReader(ABC, Generic[E, R]):
                 self.join_texts(cast("dict[str, Any]", document), self._split)
             return json.dumps(document).encode()
         except (ValueError, RecursionError):
-            return text  # and `general` says what is wrong with it
+            return text  # `general` raises the error
 
 
 def _look_closer(_: bytes) -> Never:
-    """Decode no event quickly, because it may begin with the second half of a character."""
+    """Refuse to decode an event quickly, because it may begin with the second half of a character."""
     raise RemoteProtocolError("half a character is held back")

@@ -1,4 +1,4 @@
-"""Flows: programs over requests, written once, run any number of times by any driver.
+"""Flows: programs that perform requests, written once, and run any number of times by any driver.
 
 `flow` turns a generator function into one that returns a `Flow`: a value that holds the function, its arguments and the
 options. Inside, ``yield from`` composes flows and operations as ``await`` composes coroutines, with exact types, in
@@ -37,16 +37,16 @@ E_co = TypeVar("E_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 Q_co = TypeVar("Q_co", covariant=True)
 
-_CO_GENERATOR: Final = 0x20  # inspect has it, and takes longer to import than all of this
+_CO_GENERATOR: Final = 0x20  # importing inspect takes longer than this whole package
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flow(Generic[E_co, R_co]):
     """A flow as a value: a decorated generator function, its arguments and options.
 
-    It runs any number of times. It pickles when its arguments do and its function is found by its name in its module. Two
-    flows are equal when functions, arguments (however they were passed) and options are. Arguments stay out of the repr:
-    they may be secret.
+    It can run any number of times. It pickles if its arguments do, and its function can be imported by name. Two flows are
+    equal if their functions, arguments (by position or name) and options are. No argument is in the repr: it may
+    be secret.
     """
 
     function: Callable[..., Flow[E_co, R_co]]
@@ -68,26 +68,26 @@ class Flow(Generic[E_co, R_co]):
         limits: Limits | None = None,
         retry: RetryPolicy | None = None,
     ) -> Flow[E_co, R_co]:
-        """Return this flow with other options; what is not given stays. Inside it, what is nearer to a request wins.
+        """Return this flow with other options; None keeps an option. Inside a flow, the options nearest to a request win.
 
         Args:
-            token: for each request that has none.
-            timeouts: seconds to wait, by phase. If this is the flow that is run, ``total`` bounds the run, else each
+            token: for each request that has none of its own.
+            timeouts: seconds to wait, by phase. ``total`` bounds the run if a client runs this flow itself, else each
                 exchange.
             limits: bounds for what the server sends.
-            retry: how often, and how long, a request is repeated.
+            retry: how often a request is repeated, and how long to wait.
         """
         return replace(self, options=self.options.updated(FlowOptions.of(token, timeouts, limits, retry)))
 
     def map_events(self, function: Callable[[E_co], F]) -> Flow[F, R_co]:
-        """Return this flow with each event passed through ``function``. An error of ``function`` ends the flow."""
+        """Return this flow with each event passed through ``function``, whose errors end the flow."""
         return _map_events(self, function)
 
     def with_partial(self, function: Callable[[object], Q]) -> PartialFlow[E_co, R_co, Q]:
-        """Return this flow with its partial result made by ``function`` from that of the operation under way.
+        """Return this flow with a partial result that ``function`` makes from that of the current operation.
 
         Args:
-            function: gets the partial result of whichever operation runs, None included; called at any moment.
+            function: receives the partial result of the operation, of whichever type, or None; called at any moment.
         """
         return PartialFlow(*_flow_fields(_with_partial(self, function)))
 
@@ -104,7 +104,7 @@ class Flow(Generic[E_co, R_co]):
         return hash((self.function, self.options.token))
 
     def _bound(self) -> dict[str, object]:
-        """The arguments by the names of their parameters."""
+        """Return the arguments by the names of their parameters."""
         from inspect import signature
 
         bound = signature(vars(self.function)["__wrapped__"]).bind(*self.arguments, **dict(self.keywords))
@@ -113,7 +113,7 @@ class Flow(Generic[E_co, R_co]):
 
 
 class PartialFlow(Flow[E_co, R_co], Generic[E_co, R_co, Q_co]):
-    """A flow that says how its partial result is made, so that ``stream.partial`` has a type."""
+    """A flow whose partial result has a type, so that ``stream.partial`` has it too."""
 
     __slots__ = ()
 
@@ -121,10 +121,10 @@ class PartialFlow(Flow[E_co, R_co], Generic[E_co, R_co, Q_co]):
 def flow(function: Callable[P, Steps[E, R]]) -> Callable[P, Flow[E, R]]:
     """Turn a generator function into one that returns a `Flow`.
 
-    Wrong arguments are refused at the call, as those of any function are; nothing is started.
+    A call with wrong arguments raises TypeError at once, as for any function.
 
     Raises:
-        InvalidTypeError: ``function`` is no generator function. At the call: an argument is an iterator, which would be
+        InvalidTypeError: ``function`` is not a generator function. At a call: an argument is an iterator, which would be
             empty when the flow runs again.
     """
     code = getattr(function, "__code__", None)
@@ -137,7 +137,7 @@ def flow(function: Callable[P, Steps[E, R]]) -> Callable[P, Flow[E, R]]:
 
     @functools.wraps(function)
     def make_flow(*args: P.args, **kwargs: P.kwargs) -> Flow[E, R]:
-        function(*args, **kwargs).close()  # starts nothing, and refuses wrong arguments
+        function(*args, **kwargs).close()  # raises for wrong arguments, and starts nothing
         for value in (*args, *kwargs.values()):
             if hasattr(value, "__next__"):
                 raise InvalidTypeError(
@@ -154,9 +154,9 @@ def map_actions(
     action: Callable[[Action[E]], Action[F]],
     answer: Callable[[Action[E], Incoming], Incoming] | None = None,
 ) -> Steps[F, R]:
-    """Run ``flow`` with each action passed through ``action``, and what comes of it through ``answer``.
+    """Run ``flow`` with each action passed through ``action``, and its result through ``answer``.
 
-    An error that one of the two raises ends the flow; it is never thrown into the flow below.
+    An error of either function ends the run; it is not thrown into ``flow``.
     """
     steps = iter(flow)
     try:
@@ -181,12 +181,12 @@ def map_batches(
     events: Callable[[Sequence[E]], Sequence[F]],
     partial: Callable[[object], object],
 ) -> Steps[F, R]:
-    """Run ``flow`` with other events in place of its own, and other partial results, of its calls and of its errors.
+    """Run ``flow`` with other events and other partial results, also those of its errors.
 
     Args:
-        flow: what runs.
-        events: makes the events of a batch from those of one read; errors of it end the flow.
-        partial: the same for a partial result, of whatever type, None included.
+        flow: to run.
+        events: returns other events for the events of one read; its errors end the flow.
+        partial: returns another partial result for one of any type, or None.
     """
 
     def change(action: Action[E]) -> Action[F]:

@@ -1,4 +1,4 @@
-"""What a client does, as values, for whoever watches. None holds a token, a header field, a query or a body."""
+"""What a client does, as values for observers. They have no tokens, header fields, queries or bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ConnectionOpened:
-    """A connection stands, TLS included."""
+    """A connection was opened, including TLS."""
 
     host: str
     port: int
@@ -28,7 +28,7 @@ class ConnectionOpened:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReused:
-    """An idle connection carries the next request."""
+    """An idle connection is used for a request."""
 
     host: str
     port: int
@@ -36,7 +36,7 @@ class ConnectionReused:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionDiscarded:
-    """A connection is closed."""
+    """A connection was closed."""
 
     host: str
     port: int
@@ -46,7 +46,7 @@ class ConnectionDiscarded:
 
 @dataclass(frozen=True, slots=True)
 class RequestSent:
-    """A request begins to be written."""
+    """The client begins to write a request."""
 
     method: str
     url: str
@@ -55,14 +55,14 @@ class RequestSent:
 
 @dataclass(frozen=True, slots=True)
 class ResponseReceived:
-    """The head of a response is here."""
+    """The head of a response was received."""
 
     method: str
     url: str
     "Without its query."
     status: int
     seconds: float
-    "Since the request began to be written."
+    "Since the client began to write the request."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ Event: TypeAlias = ConnectionOpened | ConnectionReused | ConnectionDiscarded | R
 
 
 class ObserverFailed(BaseException):
-    """Carries what an observer raised past the flow, which would take it for an error of the transport."""
+    """Carries an observer's error past the flow, which would take it for an error of the transport."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -86,13 +86,13 @@ class ObserverFailed(BaseException):
 
 
 class Observer(Protocol):
-    """Who is told. It raises `ObserverFailed` to end the run."""
+    """Receives events. It raises `ObserverFailed` to end the run."""
 
     @property
     def is_watching(self) -> bool:
-        """Does anybody look? If not, no event need be made."""
+        """Are events used? If not, none need be made."""
         ...
 
     def tell(self, event: Event) -> None:
-        """Take one event."""
+        """Receive one event."""
         ...

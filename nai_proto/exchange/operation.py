@@ -1,4 +1,4 @@
-"""Operations: what can be asked of the service, as values."""
+"""Operations: requests to the service, with their readers, as values."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[E_co, R_co]):
-    """One request and how to read its response: events of type ``E``, a result of type ``R``.
+    """One request, and how to read its response: events of type ``E``, a result of type ``R``.
 
-    A frozen value: it pickles, compares, and may be run any number of times, by any client, at the same time.
+    A frozen value: it pickles, compares, and can run any number of times, also at the same time.
     """
 
     request: Request
     readers: tuple[tuple[str, ReaderFactory[E_co, R_co]], ...] = field(repr=False)
-    "What reads which content type; ``*/*`` takes any. `Call` chooses."
+    "A reader for each content type; ``*/*`` means any. `Call` chooses."
     repeat: Repeat = Repeat.IF_NOT_ACTED
-    "When it may be sent again: a fact that no retry policy loosens."
+    "When it may be sent again, whatever the retry policy is."
     options: FlowOptions = NO_OPTIONS
 
     def with_options(
@@ -51,7 +51,7 @@ class Operation(Generic[E_co, R_co]):
         limits: Limits | None = None,
         retry: RetryPolicy | None = None,
     ) -> Operation[E_co, R_co]:
-        """Return this operation with other options, as `Flow.with_options`."""
+        """Return this operation with other options; arguments as for `Flow.with_options`."""
         return replace(self, options=self.options.updated(FlowOptions.of(token, timeouts, limits, retry)))
 
     def map_events(self, function: Callable[[E_co], F]) -> PartialFlow[F, R_co, R_co | None]:
@@ -60,7 +60,7 @@ class Operation(Generic[E_co, R_co]):
         return PartialFlow(mapped.function, mapped.arguments, mapped.keywords, mapped.options)
 
     def __iter__(self) -> Steps[E_co, R_co]:
-        """The operation as a flow: calls, as many as its policy allows, until one succeeds."""
+        """Perform calls, as many as the retry policy allows, until one succeeds."""
         context = (yield from get_context()).with_options(self.options)
         session = context.session
         attempt, waited = 1, 0.0

@@ -1,4 +1,4 @@
-"""What `with_options` changes for one operation or flow."""
+"""The options of one operation or flow, which `with_options` sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["NO_OPTIONS", "FlowOptions"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowOptions:
-    """What `with_options` changes; None changes nothing."""
+    """The options of one operation or flow; None is not set."""
 
     token: Token | None = None
     timeouts: Timeouts | None = None
@@ -47,11 +47,11 @@ class FlowOptions:
 
     @property
     def is_empty(self) -> bool:
-        """Do they change nothing?"""
+        """Is no option set?"""
         return self.token is None and self.timeouts is None and self.limits is None and self.retry is None
 
     def updated(self, later: FlowOptions) -> FlowOptions:
-        """These options with those that ``later`` has."""
+        """Return these options, overridden by those that ``later`` has."""
         return FlowOptions(
             token=later.token or self.token,
             timeouts=later.timeouts or self.timeouts,

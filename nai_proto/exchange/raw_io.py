@@ -1,4 +1,4 @@
-"""What the drivers of sockets give, and what connections are made of: byte streams, TLS, a proxy, a lock."""
+"""The interfaces that drivers of sockets implement: byte streams, TLS, a proxy, a lock."""
 
 from __future__ import annotations
 
@@ -16,63 +16,64 @@ class ByteStream(Protocol):
     """One connection."""
 
     def is_readable(self) -> bool:
-        """Ask the socket whether there is anything to read; of an idle connection that is goodbye, or worse."""
+        """Return whether there is something to read, or an end. An idle connection must then be closed."""
         ...
 
     def abort(self) -> None:
-        """Close at once, without waiting; may be called twice."""
+        """Close at once, without waiting. May be called again."""
 
 
 class RawIO(IO, Protocol):
-    """What one run needs of its runtime. Waits raise `LimitReached` after ``limit`` seconds, OSError if the system does."""
+    """The I/O of one run. Waits raise `LimitReached` after ``limit`` seconds, and the system's OSError."""
 
     def key(self) -> Hashable:
-        """Connections of another key cannot be used here: those of another event loop."""
+        """Return the key of connections that this run can use, which differs between event loops."""
         ...
 
     def connect(self, host: str, port: int, limit: float | None) -> Any: ...
     def write(self, stream: Any, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> Any:
-        """Write all of ``data``, or until ``received``, which gets what comes meanwhile, says that it is enough.
+        """Write ``data``, and return whether all of it was written.
 
-        ``limit`` is for each piece that the peer takes. Returns whether all was written.
+        ``received`` is called with bytes that are received meanwhile, and returns True to stop writing. ``limit`` is for
+        each piece that is sent.
         """
 
     def read(self, stream: Any, limit: float | None) -> Any:
-        """Return some bytes; ``b""`` when the peer has closed."""
+        """Return some bytes; ``b""`` if the peer has closed."""
 
     def wait_for(self, lease: Lease[Any], limit: float | None) -> Any:
         """Wait until the lease is granted."""
 
     def wake(self) -> Callable[[], None]:
-        """Return what wakes `wait_for`, from any task or thread."""
+        """Return a function that wakes `wait_for`, from any task or thread."""
         ...
 
 
 class Tls(Protocol):
-    """The client's side of TLS, on bytes. Methods raise OSError where the peer breaks its rules."""
+    """The client's side of TLS, on bytes. Methods raise OSError if the peer violates the protocol."""
 
     def data_to_send(self) -> bytes:
-        """Return, once, the bytes that wait for being sent."""
+        """Return the bytes to send, and forget them."""
         ...
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes of the peer for the handshake; ``b""`` at the end of the connection."""
+        """Receive bytes of the peer for the handshake; ``b""`` at the end of the connection."""
 
     def do_handshake(self) -> bool:
-        """Go on with the handshake; return whether it is complete."""
+        """Continue the handshake; return whether it is complete."""
         ...
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return what is to be sent for these bytes."""
+        """Return the encrypted bytes to send."""
         ...
 
     def decrypt(self, data: bytes) -> list[bytes]:
-        """Take bytes of the peer and return what they say, ``b""`` at the end."""
+        """Return the decrypted pieces of the peer's bytes; ``b""`` at the end."""
         ...
 
 
 class TunnelProxy(Protocol):
-    """What connections go through."""
+    """A proxy through which connections are opened."""
 
     @property
     def host(self) -> str: ...

@@ -1,4 +1,4 @@
-"""Readers that any endpoint can use. Their factories are frozen values, so the operations that hold them pickle."""
+"""Readers for any endpoint. Their factories are frozen values, so that operations pickle."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class BodyReader(Generic[T]):
-    """Keeps a body whole, within `Limits.body`, and makes one value of it at the end.
+    """Keeps a whole body, within `Limits.body`, and makes a value of it at the end.
 
-    A body in one piece is that piece. One in many grows in place, at most an eighth beyond its size, and is cut to that
-    without a copy; pieces that are joined at the end would be there twice.
+    A body in one piece is not copied. A body in many pieces grows in place, and takes at most an eighth more memory than
+    its size; joining the pieces at the end would take twice the memory.
     """
 
     failure: NaiError | None = None
-    "Never: there are no events."
+    "Always None: there are no events."
 
     def __init__(self, finish: Callable[[bytes], T], limits: Limits) -> None:
         self._finish = finish
@@ -40,12 +40,12 @@ class BodyReader(Generic[T]):
 
     @property
     def complete(self) -> bool:
-        """Never before the body's end."""
+        """Always False: only the end of the body completes it."""
         return False
 
     @property
     def partial(self) -> T | None:
-        """Nothing: half a document is no document."""
+        """Always None."""
         return None
 
     def receive_data(self, data: bytes) -> tuple[Never, ...]:
@@ -65,16 +65,16 @@ class BodyReader(Generic[T]):
 
     def receive_eof(self) -> T:
         body, self._first = self._first if self._kept is None else self._kept.getvalue(), b""
-        self._kept = None  # and with it the body, as soon as ``finish`` is done with it
+        self._kept = None  # so that the body is freed when ``finish`` has used it
         return self._finish(body)
 
 
 @dataclass(frozen=True, slots=True)
 class JsonBodyReader(Generic[T, R]):
-    """Reads one JSON document as ``type`` and gives ``to(document)``; an error inside it is raised.
+    """Reads one JSON document as ``type``, and returns ``to(document)``; raises an error that the document reports.
 
-    Where a document of a usual form can be had without decoding it in one go, ``usual`` is tried first, with the body and
-    the depth it may have: it gives the same, or None.
+    ``usual``, if any, is tried first, with the body and the limit of its depth. It reads documents of the usual form
+    faster, or in less memory, and returns the result, or None.
 
     See docs/protocol/native.md#41-error-body.
     """
@@ -90,7 +90,7 @@ class JsonBodyReader(Generic[T, R]):
 
 @cache
 def _decoder(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
-    """Making one takes longer than reading a small document."""
+    """Return a cached decoder: making one takes longer than reading a small document."""
     return JsonDecoder(type)
 
 
@@ -101,12 +101,12 @@ def read_json(
     limits: Limits,
     usual: Callable[[bytes, int], R | None] | None = None,
 ) -> BodyReader[R]:
-    """Return what reads one JSON document, as `JsonBodyReader` says."""
+    """Return a reader of one JSON document; arguments as for `JsonBodyReader`."""
 
     def finish(body: bytes) -> R:
-        body = body.removeprefix(b"\xef\xbb\xbf")  # which JSON may have, but no decoder takes (RFC 8259 §8.1)
-        if usual is not None and (found := usual(body, limits.json_depth)) is not None:
-            return found
+        body = body.removeprefix(b"\xef\xbb\xbf")  # allowed, but decoders refuse it (RFC 8259 §8.1)
+        if usual is not None and (result := usual(body, limits.json_depth)) is not None:
+            return result
         if (error := parse_service_error(body)) is not None:
             raise error
         return to(decoder.decode(body, where=where, depth=limits.json_depth))
@@ -116,14 +116,14 @@ def read_json(
 
 @dataclass(frozen=True, slots=True)
 class TextReader:
-    """Reads a body as text in UTF-8, and looks at nothing in it."""
+    """Reads a body as text in UTF-8, without looking for errors in it."""
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[str]:  # noqa: ARG002 -- a ReaderFactory
         def finish(body: bytes) -> str:
             try:
                 return body.decode()
             except UnicodeDecodeError:
-                pass  # and raise below: the codec's error holds the body
+                pass  # raise below, since the codec's error has the body
             raise RemoteProtocolError(f"{where}: not UTF-8")
 
         return BodyReader(finish, limits)
@@ -131,7 +131,7 @@ class TextReader:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """For answers that only their status tells about; whatever body there is is ignored.
+    """For responses of which only the status counts; a body is ignored.
 
     See docs/protocol/native.md#6-account-endpoints-user.
     """
@@ -141,7 +141,7 @@ class Nothing:
 
 
 def _ignore(body: bytes) -> None:
-    """Whatever it is."""
+    """Ignore the body."""
 
 
 NOTHING: Final[tuple[tuple[str, Nothing], ...]] = ((ANY_TYPE, Nothing()),)

@@ -1,23 +1,22 @@
-"""The server's side of a call: a handler says what to answer, a `Reply` sees to it that it is an answer.
+"""The server's counterpart of a call: a handler decides the response, and a `Reply` checks its order.
 
-A handler is a generator, the mirror of a flow, and yields *actions*:
+A handler is a generator, the counterpart of a flow, and yields *actions*:
 
-========  ============================================================  =====================================
-action    the driver                                                    and sends in
-========  ============================================================  =====================================
-Read      waits for more of the request's body                          the bytes; ``b""`` at their end
-Start     sends the head of the answer                                  None
-Write     sends a piece of its body                                     None
-Wait      waits, and stops the handler if the client goes away          None
-Compute   calls ``perform``, off the event loop if there is one         None
-Store     makes a change durable, before anything is acknowledged       None
-Raw       sends bytes that no correct server sends                      None
-Cut       closes the connection at once                                 None
-========  ============================================================  =====================================
+==========  ===========================================================  ===============================
+action      the driver                                                   and sends in
+==========  ===========================================================  ===============================
+Read        waits for more of the request's body                         the bytes; ``b""`` at their end
+Start       sends the head of the response                               None
+Write       sends a piece of its body                                    None
+Wait        waits, and stops the handler if the client disconnects       None
+Compute     calls ``perform``, off the event loop if there is one        None
+StoreState  makes a change durable before the next action                None
+RawWrite    sends bytes that no correct server sends                     None
+Cut         closes the connection at once                                None
+==========  ===========================================================  ===============================
 
-`Reply` is the message face: it runs one handler for whoever has an HTTP server of their own. Its states and transitions
-stand in one table, as those of `Call` do. A handler that is stopped half-way is closed, so its ``finally`` runs whatever
-happened: that is where it gives back what it holds.
+`Reply` runs one handler, also in an HTTP server of your own. Its transitions are in one table, as those of `Call` are. A
+handler that is stopped half-way is closed, so that its ``finally`` runs, where it releases what it holds.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Do nothing for a while; None: until the client goes away."""
+    """Wait; None means until the client closes the connection."""
 
     seconds: float | None
 
@@ -85,8 +84,8 @@ class StoreState:
 
 @dataclass(frozen=True, slots=True)
 class RawWrite:
-    """Send bytes past every rule: a wrong length, a torn head. Nothing but more of them can be sent afterwards, and in the
-    end the connection is cut."""
+    """Send bytes that violate HTTP: a wrong length, a broken head. Only more of them can follow, and in the end the
+    connection is cut."""
 
     data: bytes = field(repr=False)
 
@@ -98,25 +97,25 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The answer is complete. Handlers do not yield this: they return."""
+    """The response is complete. Handlers do not yield this; they return."""
 
 
 ServerAction: TypeAlias = Read | Start | Write | Wait | Compute[Any] | StoreState | RawWrite | Cut
 Output: TypeAlias = ServerAction | Finish
 Handler: TypeAlias = Generator[ServerAction, bytes | None, None]
 App: TypeAlias = Callable[[Request], Handler]
-"""A server's logic: makes the handler for a request, whose body the handler reads."""
+"""A server's logic: returns the handler for a request, whose body the handler reads."""
 
 
 class ReplyState(enum.Enum):
-    """Where an answer is."""
+    """The state of a response."""
 
     OPEN = "open"
     "no head yet"
     STARTED = "started"
-    "head sent; the body goes on"
+    "the head is sent; the body is next"
     BROKEN = "broken"
-    "raw bytes went out; only more of them can follow"
+    "raw bytes were sent; only more of them can follow"
     DONE = "done"
     "complete, or cut"
 
@@ -149,8 +148,8 @@ REPLY_TRANSITIONS: Final[Mapping[tuple[ReplyState, type[Output]], ReplyState]] =
 class Reply:
     """One use of a handler.
 
-    Feed the request's body with `receive_data` and `receive_eof`, and do what `next_action` says until it says `Finish`
-    or `Cut`. When the client goes away, `close`.
+    Pass in the request's body with `receive_data` and `receive_eof`, and perform the actions of `next_action` until it
+    returns `Finish` or `Cut`. When the client closes the connection, call `close`.
     """
 
     def __init__(self, handler: Handler) -> None:
@@ -161,18 +160,18 @@ class Reply:
         self._reading = False
 
     def receive_data(self, data: bytes) -> None:
-        """A piece of the request's body."""
+        """Receive a piece of the request's body."""
         if self._ended:
             raise LocalProtocolError("the request's body has ended")
         if data:
             self._body.append(data)
 
     def receive_eof(self) -> None:
-        """The end of the request's body."""
+        """Receive the end of the request's body."""
         self._ended = True
 
     def next_action(self) -> Output:
-        """What to do next. `Read` means: feed something, then ask again."""
+        """Return the next action. After `Read`, pass in more of the body before the next call."""
         while True:
             incoming: bytes | None = None
             if self._reading:
@@ -186,7 +185,7 @@ class Reply:
             if following is None:
                 self.close()
                 raise LocalProtocolError(
-                    f"a handler cannot {type(action).__name__} while its answer is {self.state.value}"
+                    f"a handler cannot {type(action).__name__} while its response is {self.state.value}"
                 )
             self.state = following
             if not isinstance(action, Read):
@@ -200,7 +199,7 @@ class Reply:
             return _CUT if self.state is ReplyState.BROKEN else _FINISH
 
     def close(self) -> None:
-        """Stops the handler wherever it is; its ``finally`` runs."""
+        """Stop the handler; its ``finally`` runs."""
         self._handler.close()
 
 

@@ -1,7 +1,7 @@
-"""JSON responses as typed values that forget nothing.
+"""JSON responses as typed values that lose nothing.
 
-A `Response` names the keys that we know; whatever else the service sends is in its ``extra``, at every level. What is
-missing or of another type is an error that says where. `raw_json` gives the document as it came instead.
+A `Response` has fields for the known keys; all other keys are in its ``extra``, at every level. A missing key or a value of
+another type raises an error that names its place. `raw_json` returns the document itself instead.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ __all__ = ["JsonReader", "Response", "raw_json"]
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What answers share. The wire's ``camelCase`` is ``snake_case`` here."""
+    """The base of all responses. The ``camelCase`` of JSON is ``snake_case`` here."""
 
     private: ClassVar[frozenset[str]] = frozenset()
-    """Fields whose values stay out of the repr."""
+    """Fields whose values are not in the repr."""
     extra: Mapping[str, Any] = msgspec.field(name="*", default_factory=dict[str, Any])
-    "The keys that this class does not know, as they came."
+    "The keys without a field, as received."
 
     def __repr__(self) -> str:
         shown = (
@@ -46,7 +46,7 @@ A = TypeVar("A", bound=Response)
 
 @dataclass(frozen=True, slots=True)
 class JsonReader(Generic[A]):
-    """Reads one JSON object as an `Response`. A number without a fraction is an int, however it was written."""
+    """Reads one JSON object as a `Response`. A number without a fraction becomes an int: ``5.0`` too."""
 
     type: type[A]
 
@@ -62,7 +62,7 @@ class JsonReader(Generic[A]):
 
 
 def raw_json(operation: Operation[Never, object]) -> Operation[Never, Any]:
-    """Return the operation with the JSON document as its result, as it came: nothing is missing, and nothing is checked.
+    """Return the operation with the JSON document itself, complete and unchecked, as its result.
 
     Args:
         operation: one whose response is a JSON object, such as ``get_subscription()``.
@@ -80,7 +80,7 @@ _DOCUMENT: Final = JsonDecoder(dict[str, Any], read_float=parse_number)
 
 
 def _with_extra(response: A, document: Mapping[str, Any]) -> A:
-    """Return the response with whatever of the document has no field, at every level."""
+    """Return the response with the document's keys that have no field, at every level."""
     names, nested = _layout(type(response))
     changed: dict[str, Any] = {}
     for key, name in nested:
@@ -94,9 +94,9 @@ def _with_extra(response: A, document: Mapping[str, Any]) -> A:
 
 @cache
 def _layout(kind: type[Response]) -> tuple[frozenset[str], tuple[tuple[str, str], ...]]:
-    """What a class's fields are called on the wire; and both names of those that hold responses.
+    """Return the JSON names of a class's fields, and both names of the fields that hold responses.
 
-    Looked up once, since that evaluates all annotations.
+    Cached, since this evaluates all annotations.
     """
     fields = msgspec.structs.fields(kind)
     nested = [(field.encode_name, field.name) for field in fields if _holds_response(field.type)]
@@ -104,5 +104,5 @@ def _layout(kind: type[Response]) -> tuple[frozenset[str], tuple[tuple[str, str]
 
 
 def _holds_response(annotation: Any) -> bool:
-    """Is this the type of a response, or of one that may be missing?"""
+    """Return whether a type is a response's, or an optional response's."""
     return any(isinstance(kind, type) and issubclass(kind, Response) for kind in (annotation, *get_args(annotation)))

@@ -1,8 +1,8 @@
-"""Whether a request is repeated, and when: a pure decision, made from the error alone.
+"""Decide whether and when a request is repeated, from the error alone, without I/O.
 
-Two facts stand above all settings. A request whose events the caller has seen is never repeated. And what may be repeated
-at all is a fact of the operation (`Repeat`): a generation costs money and may be under way, so it is sent again only when
-the service has certainly not acted on it. A policy only says how often and how long.
+Two rules override all settings. A request is never repeated after its first event. And an operation has a rule of its own
+(`Repeat`): a generation costs money and may already run, so it is sent again only if the service has certainly not acted on
+it. A policy sets only how often requests are repeated, and how long to wait.
 
 See:
     docs/protocol/native.md#43-concurrency-timeouts-retry
@@ -36,18 +36,18 @@ class Repeat(enum.Enum):
     """When an operation may be sent again."""
 
     NEVER = "never"
-    "Not at all: what becomes of a second one cannot be told from the first."
+    "Never: the effects of a second request cannot be distinguished from those of the first."
     IF_NOT_ACTED = "if not acted"
-    "When the service has certainly not acted on it: for whatever costs or changes something."
+    "If the service has certainly not acted on it: for requests that cost or change something."
     ALWAYS = "always"
-    "Also when it may have: for reading, and for what does no harm twice."
+    "Even if the service may have acted on it: for reading, and for what is harmless when done twice."
 
 
 def may_have_acted(error: NaiError) -> bool:
-    """Say whether the service may have acted on the request that failed with ``error``.
+    """Return whether the service may have acted on the request that failed with ``error``.
 
-    429 and 503 are refusals: the service turns a request away before it looks at it. Any other 5xx may come from a gateway
-    that lost the answer, and so may a 408. An answer that broke off was an answer. Of a transport error ``sent`` tells.
+    With 429 and 503, the service refuses a request before it reads it. A 408, or another 5xx, may come from a gateway that
+    lost the response. After a truncated response, the service has acted. A transport error has ``sent``.
     """
     match error:
         case RateLimitError() | ServerError(status=503):
@@ -64,22 +64,22 @@ def may_have_acted(error: NaiError) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often, and how long, a request is repeated. Seconds throughout.
+    """How often a request is repeated, and how long to wait. All times are in seconds.
 
     Raises:
         InvalidRequestError: a number is negative, or ``attempts`` is less than 1.
     """
 
     attempts: int = 3
-    "Tries in all, the first included; at least 1. Tries that met the generation lock do not count."
+    "Tries in all, including the first; at least 1. Tries that met the generation lock do not count."
     base_delay: float = 0.5
-    "The first wait; each further one is twice as long, shortened by up to a quarter by chance."
+    "The first wait; each further wait is twice as long. A wait is shortened at random by up to a quarter."
     max_delay: float = 8.0
-    "No such wait is longer."
+    "The longest of these waits."
     lock_wait: float = 60.0
-    "How long to wait in all while another generation runs on the account; a generation takes 10 to 60 seconds."
+    "Limit of all waits for another generation on the account; a generation takes 10 to 60 seconds."
     max_retry_after: float = 120.0
-    "A ``Retry-After`` beyond this is not waited for: the error is final."
+    "The longest ``Retry-After`` to wait for; a longer one raises the error."
 
     __repr__ = repr_changed
 
@@ -103,16 +103,16 @@ class RetryPolicy:
         waited: float = 0.0,
         remaining: float | None = None,
     ) -> tuple[float, float] | None:
-        """Return the least and the most seconds to wait before the next try, or None when ``error`` is final.
+        """Return the least and the most seconds to wait before the next try, or None if ``error`` is final.
 
         Args:
-            attempt: which try failed, from 1; those that met the generation lock left out.
-            error: what it failed with.
+            attempt: the number of the try that failed, from 1, without those that met the generation lock.
+            error: of the try.
             repeat: when the operation may be sent again.
-            started: has the caller seen events of it?
-            waited: seconds that were waited for the generation lock so far.
-            remaining: seconds left of the run's ``total``. A wait that does not fit is not begun, so that the caller gets
-                the refusal, and not a timeout in its place.
+            started: has the caller received events?
+            waited: seconds waited for the generation lock so far.
+            remaining: seconds left of the run's ``total``. A longer wait is not begun, so that ``error`` is raised
+                instead of a timeout.
         """
         if started or not _is_repeatable(error, repeat):
             return None
@@ -127,7 +127,7 @@ class RetryPolicy:
         return wait if remaining is None else (wait[0], min(wait[1], remaining))
 
     def _lock_delay(self, error: ConcurrentGenerationError, waited: float) -> tuple[float, float] | None:
-        """Wait a second at first, and longer with each refusal, until `lock_wait` is used up."""
+        """Wait a second first, then longer each time, until `lock_wait` is used up."""
         left = self.lock_wait - waited
         least = error.retry_after or min(max(1.0, waited / 2), 8.0)
         return None if left <= 0 or least > left else (least, min(least * 1.1, left))
@@ -149,4 +149,4 @@ def _is_repeatable(error: NaiError, repeat: Repeat) -> bool:
 
 
 NO_RETRY: Final = RetryPolicy(attempts=1, lock_wait=0.0)
-"""One try."""
+"""A policy with one try."""

@@ -1,7 +1,7 @@
-"""One run of a flow, as every driver turns it.
+"""One run of a flow, for drivers.
 
-`Run` checks what it is given and what the flow yields, answers `GetContext`, counts the budget, and knows the partial
-result. A driver asks for the next action, performs it, and sends in what came of it.
+`Run` checks the flow and its actions, handles `GetContext`, and has the budget and the partial result. A driver gets an
+action, performs it, and sends in the result.
 """
 
 from __future__ import annotations
@@ -46,13 +46,12 @@ class Run(Generic[E_co, R_co]):
 
     Args:
         flow: an operation, a flow, a call, or a generator that has not started.
-        session: who asks, and where.
-        now: the time of day, in seconds since 1970.
-        entropy: draws so many random bytes.
+        session: token, base URLs, limits, timeouts, retry policy.
+        now: returns the time of day, in seconds since 1970.
+        entropy: returns so many random bytes.
 
     Raises:
-        InvalidTypeError: ``flow`` is none of these, and the message says what to write instead. Or ``session`` is not a
-            session.
+        InvalidTypeError: ``flow`` cannot be run (the message says what to write instead), or ``session`` is not a session.
     """
 
     def __init__(
@@ -68,23 +67,23 @@ class Run(Generic[E_co, R_co]):
         options = getattr(flow, "options", None)
         timeouts = (options.timeouts if isinstance(options, FlowOptions) else None) or session.timeouts
         self.budget = Budget(timeouts)
-        "What is left of the run's ``total``."
+        "The rest of the run's timeouts."
         self._context = FlowContext(session, now, entropy)
         self._call: HasPartial | None = None
         self._result: R_co
 
     @property
     def result(self) -> R_co:
-        """What the flow returned.
+        """The result of the flow.
 
         Raises:
-            LocalProtocolError: it has not come to its end.
+            LocalProtocolError: the flow has not ended.
         """
         try:
             return self._result
         except AttributeError:
             pass
-        raise LocalProtocolError("the stream has not come to its end: there is no result yet (see .partial)")
+        raise LocalProtocolError("there is no result yet: the stream has not come to its end (see .partial)")
 
     @property
     def has_result(self) -> bool:
@@ -93,7 +92,7 @@ class Run(Generic[E_co, R_co]):
 
     @property
     def partial(self) -> object:
-        """The result so far of the operation under way, at any moment: also after an error or a cancellation."""
+        """The result so far of the current operation, also after an error or a cancellation."""
         return None if self._call is None else self._call.partial
 
     def start(self) -> Action[E_co] | None:
@@ -101,7 +100,7 @@ class Run(Generic[E_co, R_co]):
         return self.send(None)
 
     def send(self, incoming: Incoming) -> Action[E_co] | None:
-        """Send in what came of the last action; return the next one, or None if the flow has returned.
+        """Send in the result of the last action; return the next action, or None if the flow has returned.
 
         Raises:
             InvalidTypeError: the flow yielded something that is not an action.
@@ -116,7 +115,7 @@ class Run(Generic[E_co, R_co]):
         return action
 
     def throw(self, error: NaiError) -> Action[E_co] | None:
-        """Throw an error of the transport into the flow; return the next action, or None if the flow has returned."""
+        """Throw a transport's error into the flow; return the next action, or None if the flow has returned."""
         try:
             return self._examine(self._steps.throw(error))
         except StopIteration as stop:
@@ -128,11 +127,11 @@ class Run(Generic[E_co, R_co]):
         return Budget(send.timeouts, self.budget) if send.timeouts is not None else self.budget
 
     def close(self) -> None:
-        """Stop the flow where it is; harmless when it has ended."""
+        """Stop the flow; do nothing if it has ended."""
         self._steps.close()
 
     def _examine(self, action: Action[E_co]) -> Action[E_co]:
-        """Answer `GetContext`, note who reads a response, and refuse what is not an action."""
+        """Handle `GetContext`, note the call of a `Send`, and raise if this is not an action."""
         while isinstance(action, GetContext):
             context = self._context
             if self.budget.is_bounded:
@@ -157,22 +156,22 @@ _ANSWERED_HERE: Final = frozenset({Send, GetContext})
 
 
 def start(flow: Runnable[E, R]) -> Steps[E, R]:
-    """Return the steps of a flow that is to be run.
+    """Return the steps of a flow.
 
     Raises:
-        InvalidTypeError: this cannot be run; the message says what to write instead.
+        InvalidTypeError: ``flow`` cannot be run; the message says what to write instead.
     """
-    given: object = flow
-    if isinstance(given, GeneratorType):
-        name = given.__name__
-        if given.gi_frame is None:
+    candidate: object = flow
+    if isinstance(candidate, GeneratorType):
+        name = candidate.__name__
+        if candidate.gi_frame is None:
             raise InvalidTypeError(
                 f"this generator ({name}) has ended: decorate its function with @nai.flow, and it runs any number of times",
                 parameter="flow",
             )
-        if given.gi_running or given.gi_suspended:
+        if candidate.gi_running or candidate.gi_suspended:
             raise InvalidTypeError(f"this generator ({name}) has started already", parameter="flow")
-    elif not _is_runnable(given):
+    elif not _is_runnable(candidate):
         raise InvalidTypeError(_advice(flow), parameter="flow")
     steps = iter(flow)
     if not hasattr(steps, "gi_frame"):
@@ -181,7 +180,7 @@ def start(flow: Runnable[E, R]) -> Steps[E, R]:
 
 
 def _is_runnable(value: object) -> bool:
-    """May it be a flow? A stream of a client may not, although it can be iterated over."""
+    """Return whether a value may be a flow. A client's stream is not, although it can be iterated."""
     return hasattr(type(value), "__iter__") and not hasattr(value, "next_batch")
 
 
@@ -209,7 +208,7 @@ def _advice(flow: object) -> str:
 
 
 def _place(steps: object) -> str:
-    """Where a suspended flow stands, in the innermost of its generators."""
+    """Return where a suspended flow stands: function and line of its innermost generator."""
     innermost: Any = steps
     while hasattr(innermost.gi_yieldfrom, "gi_frame"):
         innermost = innermost.gi_yieldfrom

@@ -1,8 +1,7 @@
 """One connection of a server, without I/O: an `App` over a `Wire`.
 
-All that a driver has to know are five steps: `NeedData` (read from the client, for at most so many seconds), `Write`,
-`Compute`, `StoreState` and `Cut`. Waiting is reading with a limit, or a vanished client would go unnoticed and keep what it
-holds.
+A driver performs five steps: `NeedData` (read from the client, at most for some seconds), `Write`, `Compute`, `StoreState`
+and `Cut`. A wait is a read with a limit, so that a client that disconnects is noticed, and its handler is stopped.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ __all__ = ["NeedData", "ServerStep", "server_connection"]
 
 @dataclass(frozen=True, slots=True)
 class NeedData:
-    """Read from the client; send in the bytes, ``b""`` when it has gone, None when ``seconds`` are over."""
+    """Read from the client; send in the bytes, ``b""`` if it has closed, or None after ``seconds``."""
 
     seconds: float | None = None
 
@@ -34,15 +33,15 @@ _Steps: TypeAlias = Generator[ServerStep, bytes | None, None]
 _NEED: Final = NeedData()
 _CUT: Final = Cut()
 _AHEAD: Final = 1_048_576
-"Bytes that a client may pipeline behind an unanswered request."
+"Bytes that a client may pipeline after a request without a response."
 
 
 def server_connection(app: App, now: Callable[[], float], limits: Limits = Limits()) -> _Steps:
-    """Answers requests on one connection until either side ends it.
+    """Serve requests on one connection until either side closes it.
 
     Args:
-        app: makes a handler for each request.
-        now: seconds of any clock that only goes forward.
+        app: returns the handler for a request.
+        now: returns the seconds of a clock that only goes forward.
         limits: bounds for what the client sends.
     """
     wire = Wire("server", limits)
@@ -69,11 +68,11 @@ def server_connection(app: App, now: Callable[[], float], limits: Limits = Limit
 
 
 def _in_origin_form(request: Request) -> Request:
-    """An address in full is for proxies, and every server takes it all the same (RFC 9112 §3.2.2)."""
-    found = _ABSOLUTE.match(request.target)
-    if found is None:
+    """Return the request with path and query as its target: a server accepts absolute URLs too (RFC 9112 §3.2.2)."""
+    origin = _ABSOLUTE.match(request.target)
+    if origin is None:
         return request
-    target = request.target[found.end() :]
+    target = request.target[origin.end() :]
     return replace(request, target=target if target.startswith("/") else "/" + target)
 
 
@@ -81,14 +80,14 @@ _ABSOLUTE: Final = re.compile(r"https?://[^/?]*", re.IGNORECASE)
 
 
 class _GoneError(Exception):
-    """The connection is of no more use: the client left or broke the rules, or the handler cut it."""
+    """The connection must be closed: the client closed it or violated HTTP, or the handler cut it."""
 
 
 def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
     ended = unasked = False
 
     def read() -> Generator[ServerStep, bytes | None, bool]:
-        """Hands the next piece of the body to the reply; True at its end."""
+        """Pass the next piece of the body to the reply; return True at its end."""
         try:
             event = yield from _event(wire)
         except RemoteProtocolError:
@@ -124,9 +123,9 @@ def _answer(wire: Wire, reply: Reply, now: Callable[[], float]) -> _Steps:
             case Finish():
                 if out := wire.send_end():
                     yield Write(out)
-    if unasked:  # answered without asking for the body: it may never come
+    if unasked:  # the response was sent without 100: the body may never come
         raise _GoneError
-    while not ended:  # the handler had no use for the rest of the body
+    while not ended:  # drop the rest of the body
         ended = yield from read()
 
 
@@ -137,7 +136,7 @@ def _event(wire: Wire) -> Generator[ServerStep, bytes | None, Event | Connection
 
 
 def _wait(wire: Wire, seconds: float | None, now: Callable[[], float]) -> _Steps:
-    """Time passes; the client may pipeline meanwhile, or leave."""
+    """Wait; the client may pipeline meanwhile, or close the connection."""
     until = None if seconds is None else now() + seconds
     ahead = 0
     while (left := None if until is None else until - now()) is None or left > 0:

@@ -1,4 +1,4 @@
-"""Who asks, where, and how long it may take. The session is a value; an operation is signed with it when it runs."""
+"""The configuration of a client, as a value, with which requests are signed when they are sent."""
 
 from __future__ import annotations
 
@@ -31,24 +31,23 @@ _HOSTS: Final = {
 """The service's own hosts (docs/protocol/native.md#1-hosts)."""
 
 
-_put: Final = object.__setattr__  # the class is frozen, and has an initializer of its own
+_put: Final = object.__setattr__  # the class is frozen, with an __init__ of its own
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Session:
     """Base URLs by role, token, header fields, limits, timeouts and retry policy.
 
-    A base URL may have a path: it is put in front of every target, as a gateway wants it.
+    A base URL may have a path, which is put in front of every target, as gateways need it.
 
     Args:
         token: ``"pst-…"`` is a persistent token, any other text an access token. Shown in no repr.
-        base_url: the address of all four roles: of an emulator, a proxy, a gateway.
-        account, text, image, api: the address of one role; the service's own if neither this nor ``base_url`` is given.
-        headers: sent with every request that does not have a field of that name. An Authorization field replaces the
-            token's.
+        base_url: the address of all four roles: an emulator, a proxy, or a gateway.
+        account, text, image, api: the address of one role. Default: ``base_url``, or the service's own.
+        headers: sent with every request that has no field of that name. An Authorization field replaces the token.
         limits: bounds for what the server sends.
         timeouts: seconds to wait, by phase.
-        retry: how often, and how long, a request is repeated.
+        retry: how often a request is repeated, and how long to wait.
 
     Raises:
         InvalidRequestError: a base URL is not ``http(s)://host[:port][/path]``, or the token is not printable ASCII.
@@ -79,10 +78,10 @@ class Session:
         timeouts: Timeouts = Timeouts(),
         retry: RetryPolicy = RetryPolicy(),
     ) -> None:
-        given = {Host.ACCOUNT: account, Host.TEXT: text, Host.IMAGE: image, Host.API: api}
+        addresses = {Host.ACCOUNT: account, Host.TEXT: text, Host.IMAGE: image, Host.API: api}
         if base_url is not None:
             _check_base_url("base_url", base_url)
-        for host, url in given.items():
+        for host, url in addresses.items():
             if url is not None:
                 _check_base_url(host.value, url)
             _put(self, host.value, url or base_url or _HOSTS[host])
@@ -103,7 +102,7 @@ class Session:
         return changed
 
     def with_options(self, options: FlowOptions) -> Session:
-        """Return this session with those of token, timeouts, limits and retry policy that ``options`` has."""
+        """Return this session with the options that are set."""
         if options.is_empty:
             return self
         changed = self._copy()
@@ -113,16 +112,15 @@ class Session:
         return changed
 
     def sign(self, request: Request) -> Request:
-        """Return the request as it is sent: absolute, authorized, with this session's header fields.
+        """Return the request as it is sent: absolute, with a token, and with this session's header fields.
 
-        What the request says itself wins. A request that is absolute already is left alone, and gets no token: tokens go
-        to this session's hosts and to no other.
+        The request's own token and fields win. An absolute request is returned unchanged, without a token: tokens are
+        sent only to this session's hosts.
 
         See docs/protocol/native.md#21-tokens.
 
         Raises:
-            InvalidRequestError: the endpoint refuses persistent tokens, and the token is one. Or the target
-                does not begin with ``/``.
+            InvalidRequestError: the token is a persistent token, which the endpoint refuses; or the target is not a path.
         """
         if request.base or request.host is None:
             return request
@@ -138,7 +136,7 @@ class Session:
         scheme, _, rest = base.partition("://")
         authority, slash, prefix = rest.partition("/")
         own = self.headers.adding(_DEFAULT_HEADERS) if self.headers else _DEFAULT_HEADERS
-        return Request(  # not by `replace`, which takes three times as long
+        return Request(  # `replace` takes three times as long
             request.method,
             (slash + prefix).rstrip("/") + request.target,
             request.headers.adding(own),
@@ -158,8 +156,8 @@ class Session:
 
 def _check_base_url(name: str, url: str) -> None:
     check_type(url, str, name, "a URL as a string")
-    found = _BASE_URL.fullmatch(url)
-    if found is None or int(found["port"] or 0) > 65_535:
+    parts = _BASE_URL.fullmatch(url)
+    if parts is None or int(parts["port"] or 0) > 65_535:
         raise InvalidRequestError(
             f"{name} is not http(s)://host[:port][/path], without user, query, fragment and blanks", parameter=name
         )

@@ -1,4 +1,4 @@
-"""The error for a response that is not 2xx. Making one never fails.
+"""Make the error for a response that is not 2xx. This never fails.
 
 See:
     docs/protocol/native.md#4-errors-and-limits-all-endpoints
@@ -18,19 +18,19 @@ from ..http import Head, Headers
 __all__ = ["error_from_response", "parse_retry_after"]
 
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
-# The one form of a date that HTTP still writes (RFC 9110 §5.6.7).
+# The only form of a date that HTTP still sends (RFC 9110 §5.6.7).
 _DATE: Final = re.compile(r"\w{3}, (\d{2}) (\w{3}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) GMT", re.ASCII)
 _MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _PHRASES: Final = {301: "moved", 302: "found elsewhere", 303: "see other", 307: "moved for now", 308: "moved for good"}
 
 
 def error_from_response(method: str, url: str, head: Head, body: bytes) -> StatusError:
-    """Return the error for a response: its class by status, its text from the body in any of the shapes in use.
+    """Return the error for a response: its class by the status, its message from the body, in any known form.
 
     Args:
-        method, url: of the request; the URL without query.
-        head: of the answer.
-        body: the beginning of the answer's body.
+        method, url: of the request; the URL without its query.
+        head: of the response.
+        body: the beginning of the response's body.
     """
     message = read_error_message(body.removeprefix(b"\xef\xbb\xbf"), head.content_type) or _PHRASES.get(
         head.status, "no explanation given"
@@ -47,9 +47,9 @@ def error_from_response(method: str, url: str, head: Head, body: bytes) -> Statu
 
 
 def parse_retry_after(headers: Headers) -> float | None:
-    """Seconds to wait as ``retry-after-ms`` or ``Retry-After`` say, or None.
+    """Return the seconds to wait by ``retry-after-ms`` or ``Retry-After``, or None.
 
-    A date is compared with the answer's own ``Date``, so that no clock is needed and none can be wrong.
+    A date is compared with the response's own ``Date``, so that no clock is needed.
     """
     if (ms := headers.get("retry-after-ms")) is not None and _SECONDS.fullmatch(ms):
         return float(ms) / 1000
@@ -63,12 +63,12 @@ def parse_retry_after(headers: Headers) -> float | None:
 
 
 def _parse_date(text: str) -> datetime | None:
-    found = _DATE.fullmatch(text)
-    if found is None or found[2] not in _MONTHS:
+    parts = _DATE.fullmatch(text)
+    if parts is None or parts[2] not in _MONTHS:
         return None
     try:
-        day, year, hour, minute, second = (int(number) for number in found.group(1, 3, 4, 5, 6))
-        return datetime(year, _MONTHS.index(found[2]) + 1, day, hour, minute, second)
+        day, year, hour, minute, second = (int(number) for number in parts.group(1, 3, 4, 5, 6))
+        return datetime(year, _MONTHS.index(parts[2]) + 1, day, hour, minute, second)
     except ValueError:
         return None
 
