@@ -108,6 +108,28 @@ def test_a_missing_parameter_is_the_same_as_null(model: str) -> None:
     assert len(outputs) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "allowed"),
+    [
+        ("repetition_penalty", (0.99, 8.01), "from 1 to 8"),
+        ("top_p", (-0.01, 1.01), "from 0 to 1"),
+        ("typical_p", (-0.01, 1.01), "from 0 to 1"),
+        ("top_a", (-0.01,), "0 or more"),
+    ],
+)
+@pytest.mark.parametrize("model", ["kayra-v1", "clio-v1"])
+def test_what_is_off_the_slider_is_refused_unless_a_switch_says_otherwise(
+    model: str, name: str, values: tuple[float, ...], allowed: str
+) -> None:
+    for value in values:
+        emulator, owner = an_emulator()
+        answer = send_request(emulator, "POST", "/ai/generate", prompt(model, **{name: value}), owner=owner)
+        assert parse_error(answer) == (400, f"Validation error: {name} must be {allowed}")
+        emulator, owner = an_emulator(switches=Switches(text_ranges=False))
+        answer = send_request(emulator, "POST", "/ai/generate", prompt(model, **{name: value}), owner=owner)
+        assert answer[0].status in (200, 201)
+
+
 JUNK = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=3)
 )

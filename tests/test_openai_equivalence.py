@@ -95,7 +95,9 @@ def test_chats_are_requested_alike() -> None:
 
 def test_streamed_chats_are_requested_alike() -> None:
     their = asked_by_theirs(
-        lambda client: client.chat.completions.create(model=MODEL, messages=MESSAGES, stream=True, **SAMPLING)
+        lambda client: client.chat.completions.create(
+            model=MODEL, messages=MESSAGES, stream=True, stream_options={"include_usage": True}, **SAMPLING
+        )
     )
     assert asked_by_ours(ours.chat_completion_stream(MESSAGES, model=MODEL, **SAMPLING)) == their
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -117,7 +118,24 @@ def test_what_is_not_given_is_not_sent() -> None:
         "model": "glm-4-6",
         "messages": [{"role": "user", "content": "Hello!"}],
         "stream": True,
+        "stream_options": {"include_usage": True},
     }
+
+
+@pytest.mark.parametrize(
+    "ask", [chat_completion, chat_completion_stream, partial(completion, stream=True), completion_stream]
+)
+def test_every_stream_asks_for_its_usage_unless_the_caller_does_not_want_it(ask: Any) -> None:
+    given_ = "x" if ask not in CHATS else HELLO
+    assert sent(ask(given_))["stream_options"] == {"include_usage": True}
+    assert sent(ask(given_, stream_options={"a": 1}))["stream_options"] == {"include_usage": True, "a": 1}
+    for off in ({"stream_options": {"include_usage": False}}, {"extra": {"stream_options": {"include_usage": False}}}):
+        assert sent(ask(given_, **off))["stream_options"] == {"include_usage": False}
+
+
+def test_without_a_stream_there_are_no_options_of_it() -> None:
+    assert "stream_options" not in sent(completion("x"))
+    assert "stream_options" not in sent(chat_completion(HELLO, stream=False))
 
 
 def test_every_parameter_is_sent_under_its_own_name() -> None:
@@ -147,6 +165,12 @@ def test_the_model_is_any_text_and_glm_if_not_given() -> None:
 def test_biases_go_out_under_ids_that_are_text() -> None:
     assert sent(completion("x", logit_bias={151_336: -100, 7: 0.5}))["logit_bias"] == {"151336": -100, "7": 0.5}
     assert sent(completion("x", logit_bias={"7": 1}))["logit_bias"] == {"7": 1}
+
+
+def test_what_is_outside_its_range_goes_out_as_extra_and_max_tokens_has_no_upper_bound() -> None:
+    assert sent(completion("x", top_p=0.5, extra={"top_p": 1.5}))["top_p"] == 1.5
+    assert sent(chat_completion([], validate=False))["messages"] == []
+    assert sent(chat_completion(HELLO, max_tokens=32_000))["max_tokens"] == 32_000
 
 
 def test_what_is_not_known_goes_out_as_it_is() -> None:
@@ -261,6 +285,7 @@ def test_messages_are_mappings_or_values_and_have_optional_names() -> None:
         ([{"role": "user", "content": "x", "name": 5}], r"messages\[0\]\.name is 5, and text is allowed"),
         ({"role": "user", "content": "x"}, "messages takes a list of messages, not a dict"),
         ("Hello", "messages takes a list of messages, not a str"),
+        ([], "messages is empty, and a chat has at least one message"),
     ],
 )
 def test_messages_that_the_service_refuses_are_refused_before_they_are_sent(messages: Any, about: str) -> None:

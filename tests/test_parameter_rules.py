@@ -27,6 +27,8 @@ from nai_proto.text.text_parameters import TextParameters
         ({"top_p": 1.5}, "kayra-v1", "top_p is 1.5, and kayra-v1 takes a number from 0 to 1"),
         ({"top_a": -0.1}, "kayra-v1", "top_a is -0.1, and kayra-v1 takes a number not below 0"),
         ({"typical_p": -1}, "kayra-v1", "typical_p is -1, and kayra-v1 takes a number from 0 to 1"),
+        ({"repetition_penalty": 0.9}, "kayra-v1", "repetition_penalty is 0.9, and kayra-v1 takes a number from 1 to 8"),
+        ({"repetition_penalty": 8.1}, "clio-v1", "repetition_penalty is 8.1, and clio-v1 takes a number from 1 to 8"),
         ({"max_length": 0}, "clio-v1", "max_length is 0, and clio-v1 takes an integer from 1 to 2048"),
         ({"max_length": 40.0}, "kayra-v1", "max_length is 40.0, and kayra-v1 takes an integer"),
         ({"cfg_scale": -1}, "kayra-v1", "cfg_scale is -1, and kayra-v1 takes a number not below 0"),

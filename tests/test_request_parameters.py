@@ -209,6 +209,18 @@ def test_sigurd_and_euterpe_count_the_penalty_on_another_scale(model: str) -> No
     assert bare(model, preset=Preset("Mine", model, {"repetition_penalty": 8})) == {"repetition_penalty": 1.525}
 
 
+@pytest.mark.parametrize("model", [Model.SIGURD, Model.EUTERPE])
+def test_a_penalty_is_checked_before_it_is_rescaled(model: Model) -> None:
+    for value in (1.0, 8.0):
+        assert build_parameters(model, overrides={"repetition_penalty": value})["repetition_penalty"] in (1, 1.525)
+    for value in (0.9, 8.1):
+        with pytest.raises(InvalidRequestError, match=f"repetition_penalty is {value}, .* from 1 to 8"):
+            build_parameters(model, overrides={"repetition_penalty": value})
+        scaled = build_parameters(model, overrides={"repetition_penalty": value}, validate=False)
+        assert scaled["repetition_penalty"] == pytest.approx(1 + 0.525 * (value - 1) / 7)
+        assert build_parameters(model, extra={"repetition_penalty": value})["repetition_penalty"] == value
+
+
 def test_no_other_model_does() -> None:
     for model in MODELS:
         if model not in (Model.SIGURD, Model.EUTERPE):

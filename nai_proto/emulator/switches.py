@@ -46,6 +46,13 @@ class Switches:
         docs/protocol/native.md#61-request-schemas
         docs/protocol/native.md#173-text-voice-modules
     """
+    text_ranges: bool = True
+    """Refuse native text with a parameter outside the range of the site's slider, where the official documents give
+    none? These are ``repetition_penalty`` outside 1 to 8, ``top_p`` and ``typical_p`` outside 0 to 1, and ``top_a`` below
+    0. `OpenAISwitches.ranges` is the switch of the OpenAI-compatible endpoints.
+
+    See docs/protocol/native.md#173-text-voice-modules.
+    """
     staging: bool = False
     """Does the text host have the staging models: ``blue``, ``red`` and the other colours?
 

@@ -12,7 +12,7 @@ import msgspec
 
 from ..arguments import FLAG, MAPPING, takes
 from ..codecs.json import encode_json
-from ..errors import RemoteProtocolError
+from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.retry import Repeat
@@ -114,8 +114,8 @@ def chat_completion(
         docs/protocol/openai.md#43-response-not-streamed-observed-form--important
 
     Args:
-        messages: `Message`s, or mappings with ``role`` and ``content``. If the last one is the assistant's, the answer
-            continues it.
+        messages: `Message`s, or mappings with ``role`` and ``content``; at least one. If the last one is the
+            assistant's, the answer continues it.
         stream: have the answer streamed. If false, an answer without text is an error.
         options: keyword arguments such as ``model``, ``max_tokens`` and ``temperature``. `OpenAIOptions` lists them all,
             with meaning and range: ``help(nai.openai.OpenAIOptions)``.
@@ -190,12 +190,20 @@ def _build_generation(name: str, body: Mapping[str, object], options: Mapping[st
     if isinstance(given.get("logit_bias"), Mapping):
         biases = cast("Mapping[object, object]", given["logit_bias"])
         given["logit_bias"] = {str(token): bias for token, bias in biases.items()}
-    streamed = {"stream": True} if stream else {}
-    return _post(name, {"model": model, **body, **given, **streamed, **extra}, _STREAM if stream else _JSON)
+    if stream:
+        chosen: object = given.get("stream_options", {})
+        if isinstance(chosen, Mapping):
+            chosen = {"include_usage": True, **cast("Mapping[str, object]", chosen)}
+        given |= {"stream": True, "stream_options": chosen}
+    return _post(name, {"model": model, **body, **given, **extra}, _STREAM if stream else _JSON)
 
 
 def _chat_body(messages: Messages, options: Mapping[str, Any]) -> Mapping[str, object]:
-    return {"messages": messages_to_json(messages, validate=options.get("validate") is not False)}
+    validate = options.get("validate") is not False
+    listed = messages_to_json(messages, validate=validate)
+    if validate and not listed:
+        raise InvalidRequestError("messages is empty, and a chat has at least one message", parameter="messages")
+    return {"messages": listed}
 
 
 def _post(name: str, body: object, accept: str) -> Request:

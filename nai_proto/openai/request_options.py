@@ -71,7 +71,8 @@ class OpenAIOptions(TypedDict, total=False):
         unified_quadratic: Quadratic factor of unified sampling, any number.
         unified_cubic: Cubic factor of unified sampling, any number.
         unified_increase_linear_with_entropy: How far the linear factor follows the model's uncertainty, any number.
-        stream_options: Options of the stream: ``{"include_usage": True}`` asks for the usage in a chunk of its own.
+        stream_options: Options of the stream. Its usage is asked for in every stream, unless this is
+            ``{"include_usage": False}``; it comes in a chunk of its own or with the last piece of text.
         user: An id of the end user, as OpenAI has it.
         recaptcha_token: The website's proof of a human, for trial accounts.
         validate: Check everything but ``extra`` before it is sent; true if not given. If false, the service decides
@@ -119,7 +120,8 @@ class OpenAIOptions(TypedDict, total=False):
     unified_increase_linear_with_entropy: float
     "How far the linear factor follows the model's uncertainty, any number."
     stream_options: Mapping[str, object]
-    'Options of the stream: ``{"include_usage": True}`` asks for the usage in a chunk of its own.'
+    """Options of the stream. Its usage is asked for in every stream, unless this is ``{"include_usage": False}``; it
+    comes in a chunk of its own or with the last piece of text."""
     user: str
     "An id of the end user, as OpenAI has it."
     recaptcha_token: str

@@ -92,7 +92,7 @@ RULES: Final[Mapping[str, ParameterRule]] = {
     "math1_quad_entropy_scale": _NUMBER,
     "min_p": _SHARE,
     "order": ParameterRule(ParameterKind.ORDER),
-    "repetition_penalty": _NUMBER,
+    "repetition_penalty": ParameterRule(ParameterKind.NUMBER, 1, 8),
     "repetition_penalty_range": ParameterRule(ParameterKind.INTEGER, 0, 8192),
     "repetition_penalty_slope": ParameterRule(ParameterKind.NUMBER, 0, 10),
     "repetition_penalty_frequency": _ADDED,

@@ -121,6 +121,8 @@ def build_parameters(
     # 7. Two models count the repetition penalty on another scale.
     penalty = parameters.get("repetition_penalty")
     if model.newest.id in _SCALED_PENALTY and ParameterKind.NUMBER.accepts(penalty):
+        if validate is not False:
+            check_parameters({"repetition_penalty": penalty}, model)
         parameters["repetition_penalty"] = (0.525 * (cast("float", penalty) - 1) / 7) + 1
     # 8. The module, and the phrases.
     if module is None and text_adventure and model.has_modules:

@@ -81,8 +81,8 @@ class TextParameters(TypedDict, total=False):
             too; 0 changes nothing. Kayra and Erato.
         min_p: Drop tokens less likely than this share of the best, 0 to 1; 0 is off. Kayra and Erato.
         order: Samplers that are on, in the order in which they run, as `SamplerOrder` or numbers 0 to 10; each once.
-        repetition_penalty: Factor against tokens that were there before, any number; 1 changes nothing. For Sigurd and
-            Euterpe 1 to 8 is rescaled as the website does.
+        repetition_penalty: Factor against tokens that were there before, 1 to 8; 1 changes nothing. For Sigurd and
+            Euterpe it is rescaled as the website does.
         repetition_penalty_range: How many tokens back the penalties look, 0 to 8192. Leave it out instead of sending 0.
         repetition_penalty_slope: How much more nearer repetitions count, 0 to 10. Leave it out instead of sending 0:
             the service fails at 0.
@@ -170,8 +170,8 @@ class TextParameters(TypedDict, total=False):
     order: Sequence[int] | None
     "Samplers that are on, in the order in which they run, as `SamplerOrder` or numbers 0 to 10; each once."
     repetition_penalty: float | None
-    """Factor against tokens that were there before, any number; 1 changes nothing. For Sigurd and Euterpe 1 to 8 is
-    rescaled as the website does."""
+    """Factor against tokens that were there before, 1 to 8; 1 changes nothing. For Sigurd and Euterpe it is rescaled as
+    the website does."""
     repetition_penalty_range: int | None
     "How many tokens back the penalties look, 0 to 8192. Leave it out instead of sending 0."
     repetition_penalty_slope: float | None

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from math import inf
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -174,6 +175,16 @@ _REQUIRED: Final = ("max_length", "min_length", "force_emotion")
 
 See docs/protocol/native.md#91-parameters--complete-list.
 """
+_SLIDERS: Final[Mapping[str, tuple[float, float]]] = {
+    "repetition_penalty": (1, 8),
+    "top_p": (0, 1),
+    "typical_p": (0, 1),
+    "top_a": (0, inf),
+}
+"""Minimum and maximum of the parameters for which only the site's sliders have any.
+
+See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
+"""
 _MODEL_IDS: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
 """The served models of docs/protocol/native.md#12-which-host-per-text-model, and the only older one that they name."""
 _ID_PARAMETERS: Final = (
@@ -196,7 +207,8 @@ def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switc
         body: JSON.
         host: decides the rules for the parameters.
         host_profile: decides which models exist.
-        switches: whether there are staging models, and whether everything is required that the documents require.
+        switches: whether there are staging models, whether everything is required that the documents require, and
+            whether the ranges of the site's sliders hold.
 
     Raises:
         Refused: 400, with what is wrong and where.
@@ -216,6 +228,8 @@ def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switc
     if switches.strict_bodies and host is Host.API and missing:
         raise _missing_parameter(missing)
     parameters = _decode(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
+    if switches.text_ranges:
+        _check_sliders(parameters)
     as_text = parameters.use_string
     return TextRequest(outer.input, model, parameters, host is Host.TEXT if as_text is None else as_text)
 
@@ -240,6 +254,13 @@ def _find_model(id: str, host_profile: HostProfile, *, staging: bool = False) ->
     raise Refused(
         400, "model must be a valid enum value"
     )  # as the api host words it (docs/protocol/native.md#41-error-body)
+
+
+def _check_sliders(parameters: TextRequestParameters) -> None:
+    for name, (least, most) in _SLIDERS.items():
+        if not least <= getattr(parameters, name) <= most:
+            allowed = f"from {least} to {most}" if most < inf else f"{least} or more"
+            raise Refused(400, f"Validation error: {name} must be {allowed}")
 
 
 def _missing_parameter(name: str) -> Refused:
