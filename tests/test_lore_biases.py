@@ -123,14 +123,14 @@ BOOK = Lorebook(
 )
 
 
-def selected_phrases(active: set[str], *story: dict[str, object]) -> list[object]:
+def selected_phrases(active: set[int], *story: dict[str, object]) -> list[object]:
     selected = select_biases([StoredBiases(data) for data in story], BOOK, active)
     return [phrase for each in selected for phrase in each]
 
 
 def test_biases_are_selected_by_active_entries_and_categories() -> None:
-    assert selected_phrases({"on"}, group("s"), group("s-off", enabled=False)) == ["s", "on", "idle-not", "c", "d-not"]
-    assert selected_phrases({"on", "idle"}) == ["on", "idle", "c", "d"]
+    assert selected_phrases({0}, group("s"), group("s-off", enabled=False)) == ["s", "on", "idle-not", "c", "d-not"]
+    assert selected_phrases({0, 1}) == ["on", "idle", "c", "d"]
     assert selected_phrases(set()) == ["on-not", "idle-not", "c-not", "d-not"]
 
 

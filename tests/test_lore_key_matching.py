@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from nai_proto import Limits
 from nai_proto.story import Key, KeyMatch
-from nai_proto.story.lore.key_matching import tail_start
+from nai_proto.story.lore.key_matching import BLANKS
+from nai_proto.story.lore.search_text import tail_start
 from nai_proto.story.utf16 import count_units
 
 
@@ -38,15 +39,34 @@ def matched_text(key: str, text: str) -> str | None:
         ("$5", "a$5.", "$5"),
         ("...", "well...so", "..."),
         ("ночь", "Ночь.", "Ночь"),
-        ("ночь", "ночью", None),
+        ("ночь", "ночью", "ночь"),
+        ("дракон", "Все ДРАКОНЫ спят", "ДРАКОН"),  # noqa: RUF001
         ("été", "L'ÉTÉ", "ÉTÉ"),
         ("a.c", "abc", None),
         ("Σας", "ΣΑΣ", "ΣΑΣ"),
         ("猫", "黒 猫 が", "猫"),
-        ("猫", "黒猫", None),
+        ("猫", "黒猫", "猫"),
+        ("アリス", "昨日アリスは森へ行った", "アリス"),
+        ("王", "国王来了", "王"),
+        ("용", "용은", "용"),
+        ("มังกร", "เห็นมังกรตัวใหญ่", "มังกร"),
+        ("ΟΔΟΣ", "η οδος. η οδός", "οδος"),
+        ("Mira", "ミラMiraだ", "Mira"),
+        ("Mira", "ミラMiras", None),
+        ("café", "cafés", "café"),
+        ("café", "xcafé", None),
+        ("élan", "rélan", "élan"),
+        ("ß", "STRAẞE", "ẞ"),
+        ("ss", "straße", None),
+        ("mask", "mas\u212a", "mas\u212a"),
+        ("mask", "the \u017fmask", None),
+        ("mask", "mask\u212a", None),
+        ("\u017fea", "isea", "sea"),
+        ("😀", "a😀b", "😀"),
+        ("\ufeffcat\u3000", "a cat", "cat"),
     ],
 )
-def test_a_plain_key_is_a_whole_word_in_any_case(key: str, text: str, found: str | None) -> None:
+def test_a_plain_key_is_a_word_in_any_case_as_in_javascript(key: str, text: str, found: str | None) -> None:
     assert Key.parse(key).kind == "plain"
     assert matched_text(key, text) == found
 
@@ -82,6 +102,28 @@ def test_all_words_of_a_key_have_to_be_in_the_text(text: str, found: str | None)
     assert Key.parse("king & queen").kind == "all"
     assert matched_text("king & queen", text) == found
     assert matched_text("king&queen&", text) == found
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "found"),
+    [
+        ("D&D", "We play D&D tonight, D.", "D&D"),
+        ("D&D", "AD&D", "D"),
+        ("D&D", "a D and a D", "D"),
+        ("Q&A & form", "a form for Q&A", "Q&A"),
+        ("Q&A & form", "a form, a question", None),
+        ("Q&A & form", "Q then A, no paper form", "form"),
+        ("Tom&Jerry", "Jerry, Tom&jerry, Tom", "Tom&jerry"),
+        ("Tom&Jerry", "Jerry met Tom", "Tom"),
+        ("Tom& Jerry", "Tom& Jerry or Tom", "Tom"),
+        ("王&妃", "王妃", "妃"),
+        ("&&", "&&", None),
+    ],
+)
+def test_a_key_with_an_ampersand_in_a_word_matches_as_a_word_first_and_as_parts_second(
+    key: str, text: str, found: str | None
+) -> None:
+    assert matched_text(key, text) == found
 
 
 def test_the_last_match_counts_even_inside_of_another() -> None:
@@ -168,7 +210,7 @@ def test_any_text_can_be_parsed_and_searched_for(key: str, text: str) -> None:
 
 @given(st.text(min_size=1), st.text(), st.text())
 def test_a_plain_key_matches_between_blanks(key: str, before: str, after: str) -> None:
-    word = key.strip()
+    word = key.strip(BLANKS)
     if not word or "&" in word or word.startswith(("/", "$/")):
         return
     found = Key.parse(key).find_last(f"{before} {word} {after}")

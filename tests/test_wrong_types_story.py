@@ -174,7 +174,7 @@ CASES = [
     Case(Key.parse("a").search, {"text": "a", "start": 0, "end": 1}),
     Case(try_lorebook, {"lorebook": BOOK, "text": "a swan", "fill": str.upper, "limits": LIMITS}),
     Case(select_bans, {"groups": [StoredBans()]}),
-    Case(select_biases, {"groups": [StoredBiases()], "lorebook": BOOK, "active": {"e"}}),
+    Case(select_biases, {"groups": [StoredBiases()], "lorebook": BOOK, "active": {0}}),
     Case(StoredBans.of, {"bans": BanList("a")}),
     Case(StoredBiases.of, {"group": BiasGroup(1)}),
     Case(StoredBans().to_ban_list, {"expand": list_case_variants}),
@@ -187,7 +187,8 @@ CASES = [
     ),
     Case(evaluate_condition, {"condition": CONDITION, "inputs": INPUTS, "fill": str.upper, "limits": LIMITS}),
     Case(
-        ConditionInputs, {"story": "a", "memory": "", "lore": {"e": "a"}, "mode": "normal", "step": 1, "chance": float}
+        ConditionInputs,
+        {"story": "a", "memory": "", "lore": ("a",), "lore_ids": {"e"}, "mode": "normal", "step": 1, "chance": float},
     ),
     Case(compile_pattern, {"pattern": "a", "flags": "i", "limits": LIMITS}),
     Case(compile_pattern("a").search, {"text": "a", "start": 0, "end": 1}),

@@ -19,7 +19,8 @@ from ...errors import LimitExceeded
 from ..context_config import ContextKind
 from ..lore.conditions import ConditionInputs, evaluate_conditions
 from ..lore.entries import SEARCH_RANGE
-from ..lore.key_matching import KeyMatcher, tail_start
+from ..lore.key_matching import KeyMatcher
+from ..lore.search_text import SearchText, tail_start
 from ..placeholders import fill_placeholders
 from .candidates import Activation, ContextCandidate, ContextMatch, ContextStatus
 from .parts import ContextParts, ContextRules
@@ -32,10 +33,7 @@ class ActivationSource(NamedTuple):
 
     where: str
     "The name of the part that it is of."
-    text: str
-
-    def __repr__(self) -> str:
-        return f"<ActivationSource: {len(self.text)} characters>"
+    searched: SearchText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +74,7 @@ def activate(
     story, memory, note, *_ = candidates
     with_story = [memory, note, story] if rules.cascade_in_story else [memory, note]
     inputs = _ActivationInputs(
-        story=ActivationSource(story.name, story.text),
+        story=ActivationSource(story.name, SearchText.tail(story.text, SEARCH_RANGE[1])),
         others=[_cascade_source(each) for each in with_story],
         conditions=ConditionInputs(
             story=story.text,
@@ -87,7 +85,7 @@ def activate(
             step=parts.step,
             chance=chance,
         ),
-        disabled_categories={category.id for category in parts.lorebook.categories if not category.enabled},
+        disabled_categories=parts.lorebook.disabled_categories,
         fill=partial(fill_placeholders, values=placeholders),
         rules=rules,
     )
@@ -102,7 +100,7 @@ def activate(
 
 
 def _cascade_source(candidate: ContextCandidate) -> ActivationSource:
-    return ActivationSource(candidate.name, candidate.full_text)
+    return ActivationSource(candidate.name, SearchText(candidate.full_text))
 
 
 def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationInputs) -> dict[int, Activation]:
@@ -111,9 +109,8 @@ def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationIn
     active: list[ContextCandidate] = []
     waiting: list[ContextCandidate] = []
     # Steps 2, 4 and 6: what is switched off, what is always active, and what has a key in the story.
-    lowered = inputs.story.text[-SEARCH_RANGE[1] :].lower()
     for each in entries:
-        activation = _activate_by_story(each, lowered, inputs)
+        activation = _activate_by_story(each, inputs)
         if activation is None:
             waiting.append(each)
             continue
@@ -123,11 +120,12 @@ def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationIn
     # Step 7: what has a key in another active part, or conditions that hold now, until nothing new becomes active.
     sources = [*inputs.others, *map(_cascade_source, active)]
     while waiting:
-        lowered = "\n".join([source.text for source in sources]).lower()
-        conditions = replace(inputs.conditions, lore={each.entry.id: each.text for each in active})
+        folded = "\n".join([source.searched.folded for source in sources])
+        texts, ids = tuple(each.text for each in active), {each.id for each in active if each.id}
+        conditions = replace(inputs.conditions, lore=texts, lore_ids=ids)
         activated: list[ContextCandidate] = []
         for each in waiting:
-            if activation := _activate_by_cascade(each, sources, lowered, conditions, inputs):
+            if activation := _activate_by_cascade(each, sources, folded, conditions, inputs):
                 activations[each.number] = activation
                 activated.append(each)
         if not activated:
@@ -140,12 +138,11 @@ def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationIn
     return activations
 
 
-def _activate_by_story(candidate: ContextCandidate, lowered: str, inputs: _ActivationInputs) -> Activation | None:
+def _activate_by_story(candidate: ContextCandidate, inputs: _ActivationInputs) -> Activation | None:
     """Return what the entry and the story alone decide; None where others may still activate it.
 
     Args:
         candidate: an entry.
-        lowered: the end of the story in lower case, as far as any entry searches it.
         inputs: have the story.
     """
     entry, matcher = candidate.entry, candidate.matcher
@@ -153,7 +150,7 @@ def _activate_by_story(candidate: ContextCandidate, lowered: str, inputs: _Activ
         return Activation(ContextStatus.DISABLED, "it is switched off")
     if entry.category in inputs.disabled_categories:
         return Activation(ContextStatus.DISABLED, "its category is switched off")
-    match = _match(matcher, inputs.story, entry.search_range) if matcher.may_match(lowered) else None
+    match = _match(matcher, inputs.story, entry.search_range)
     location = None if match is None else match.start
     if entry.force_activation:
         return Activation(ContextStatus.FORCED, "it is always active", location=location)
@@ -163,7 +160,7 @@ def _activate_by_story(candidate: ContextCandidate, lowered: str, inputs: _Activ
 def _activate_by_cascade(
     candidate: ContextCandidate,
     sources: Iterable[ActivationSource],
-    lowered: str,
+    folded: str,
     conditions: ConditionInputs,
     inputs: _ActivationInputs,
 ) -> Activation | None:
@@ -172,12 +169,12 @@ def _activate_by_cascade(
     Args:
         candidate: an entry that is not active yet.
         sources: the texts of these parts.
-        lowered: all of them in lower case.
+        folded: all of them, folded and joined.
         conditions: what conditions are evaluated on, with all active entries.
         inputs: have the rules.
     """
     entry, matcher = candidate.entry, candidate.matcher
-    if entry.non_story_activatable and matcher.may_match(lowered):
+    if entry.non_story_activatable and matcher.may_match(folded):
         units = entry.search_range if inputs.rules.cascade_in_range else None
         if match := next(filter(None, (_match(matcher, source, units) for source in sources)), None):
             return _activation_by_key(match)
@@ -216,8 +213,8 @@ def _replay(chance: Callable[[], float], draws: list[float]) -> Callable[[], flo
 
 def _match(matcher: KeyMatcher, source: ActivationSource, units: int | None) -> ContextMatch | None:
     """Return the last match in a text, or in so many UTF-16 units at its end."""
-    start = 0 if units is None else tail_start(source.text, units)
-    if match := matcher.find_last(source.text, start):
+    start = 0 if units is None else tail_start(source.searched.text, units)
+    if match := matcher.find_last(source.searched, start):
         start, end, key = match
         return ContextMatch(key, source.where, start, end)
     return None

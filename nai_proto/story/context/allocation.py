@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..lore.search_text import SearchText
 from .candidates import ContextCandidate
 from .insertion import ContextTree, TreeNode, find_place, find_place_by_key, insert, join_text, slice_tree
 from .trimming import TokenCounter, TrimResult, trim
@@ -121,7 +122,7 @@ def _find_place(candidate: ContextCandidate, tree: ContextTree, counter: TokenCo
     matcher = candidate.place_matcher
     if matcher is None:
         return find_place(text, config.insertion_position, config.insertion_type, counter)
-    match = matcher.find_last(text)
+    match = matcher.find_last(SearchText(text))
     return match and find_place_by_key(text, match[:2], config.insertion_position, config.insertion_type, counter)
 
 

@@ -126,7 +126,7 @@ def build_context(
     full |= whole.lacks_space
     blocks = make_blocks(candidates, whole.tree)
     rows = make_rows(candidates, outcomes, blocks, counter)
-    active = {row.id for row in rows if row.kind is ContextKind.LORE and row.active}
+    active = {row.index for row in rows if row.kind is ContextKind.LORE and row.active}
     in_front = preamble if preamble and len(preamble.tokens) <= size and (preamble.always or not full) else None
     return Context(
         tokens=[*(in_front.tokens if in_front else ()), *whole.tokens],

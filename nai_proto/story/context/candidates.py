@@ -10,7 +10,6 @@ See:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -20,6 +19,7 @@ from typing import Final
 from ..context_config import ContextConfig, ContextKind
 from ..lore.entries import Category, Entry
 from ..lore.key_matching import KeyMatcher
+from ..lore.search_text import clean_text
 from ..placeholders import fill_placeholders
 from ..utf16 import replace_lone_surrogates
 from .ephemeral import EphemeralEntry
@@ -251,15 +251,8 @@ def _subcontext(number: int, index: int, category: Category, order: int) -> Cont
     )
 
 
-_COMMENT: Final = re.compile(r"^##[^\n]*\n?", re.MULTILINE)
-
-
 def _clean_text(text: str, placeholders: Mapping[str, str]) -> str:
-    """Return the text with placeholders filled in, and without the lines that then begin with ``##``.
-
-    See docs/protocol/content.md#82-which-entries-take-part.
-    """
-    return replace_lone_surrogates(_COMMENT.sub("", fill_placeholders(text, placeholders)))
+    return clean_text(text, partial(fill_placeholders, values=placeholders))
 
 
 def _clean_config(config: ContextConfig) -> ContextConfig:

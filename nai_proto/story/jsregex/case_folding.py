@@ -7,8 +7,9 @@ upper case without it.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Final
 
@@ -17,14 +18,19 @@ from .character_sets import Ranges, merge_ranges
 __all__ = ["fold_case", "fold_ranges"]
 
 _CASED_END: Final = 0x1E944  # no character from here on has another case (Unicode 14 to 17)
-_SURROGATES: Final = range(0xD800, 0xE000)
+_BLOCK: Final = 256
+# Simple folding joins these, although their full foldings have several characters (CaseFolding.txt, since Unicode 15.1).
+_JOINED: Final = {"\u1fd3": "\u0390", "\u1fe3": "\u03b0", "\ufb05": "\ufb06"}
 
 
 def fold_case(text: str, unicode: bool) -> str:
     """Return the canonical form of a text of units or code points; the length stays the same."""
+    convert = _get_conversion(unicode)
     if text.isascii():
-        return text.lower() if unicode else text.upper()
-    return text.translate(_list_canonical_forms(unicode))
+        return convert(text)
+    # The methods of str are ten times as fast as a table, and right for all but some hundred characters.
+    forms, split = _list_exceptions(unicode)
+    return "".join([forms[piece] if piece in forms else convert(piece) for piece in split(text)])
 
 
 @lru_cache(maxsize=64)
@@ -41,18 +47,42 @@ def fold_ranges(ranges: Ranges, unicode: bool) -> Ranges:
     return merge_ranges(folded)
 
 
+def _get_conversion(unicode: bool) -> Callable[[str], str]:
+    return str.lower if unicode else str.upper
+
+
+@cache
+def _list_exceptions(unicode: bool) -> tuple[Mapping[str, str], Callable[[str], list[str]]]:
+    """Return the canonical forms that the method of str does not give, and a function that splits a text at them."""
+    convert, forms = _get_conversion(unicode), _list_canonical_forms(unicode)
+    canonical = {character: chr(forms.get(ord(character), ord(character))) for character in _list_cased(unicode)}
+    exceptions = {character: form for character, form in canonical.items() if convert(character) != form}
+    exceptions |= {"Σ": canonical["Σ"]}  # at the end of a word, str.lower makes it ς
+    return exceptions, re.compile(f"([{''.join(exceptions)}])").split
+
+
 @cache
 def _list_canonical_forms(unicode: bool) -> Mapping[int, int]:
     """Return the canonical form of each character that differs from its canonical form."""
-    last = _CASED_END if unicode else 0xFFFF
     form = _fold_simply if unicode else _fold_upper
-    pairs = ((code, form(chr(code))) for code in range(last + 1) if code not in _SURROGATES)
-    return {code: ord(canonical) for code, canonical in pairs if ord(canonical) != code}
+    pairs = ((ord(character), ord(form(character))) for character in _list_cased(unicode))
+    return {code: canonical for code, canonical in pairs if canonical != code}
 
 
 @cache
 def _list_folding_code_points(unicode: bool) -> list[int]:
     return sorted(_list_canonical_forms(unicode))
+
+
+@cache
+def _list_cased(unicode: bool) -> str:
+    """Return the characters that may have another case; without the flag ``u`` these are units.
+
+    Most blocks of characters have none, and are passed over as a whole.
+    """
+    firsts = range(0, _CASED_END if unicode else 0x10000, _BLOCK)
+    blocks = ("".join(map(chr, range(first, first + _BLOCK))) for first in firsts)
+    return "".join(block for block in blocks if not block == block.lower() == block.upper() == block.casefold())
 
 
 def _fold_upper(character: str) -> str:
@@ -65,9 +95,9 @@ def _fold_upper(character: str) -> str:
 def _fold_simply(character: str) -> str:
     """Return the folding of statuses C and S of CaseFolding.txt.
 
-    Where the full folding has several characters, the simple one is the lower case.
+    Where the full folding has several characters, the simple one is the lower case, with three exceptions.
     """
-    for form in (character.casefold(), character.lower()):
+    for form in (_JOINED.get(character, ""), character.casefold(), character.lower()):
         if len(form) == 1:
             return form
     return character

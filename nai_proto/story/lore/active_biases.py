@@ -34,7 +34,7 @@ def select_bans(
 def select_biases(
     groups: Iterable[StoredBiases],
     lorebook: Lorebook,
-    active: Collection[str],
+    active: Collection[int],
     expand: Callable[[str], Iterable[str]] = list_case_variants,
 ) -> tuple[BiasGroup, ...]:
     """Return the biases that are in force: those of the story, then those of its entries, then those of its categories.
@@ -45,19 +45,19 @@ def select_biases(
     Args:
         groups: the story's ``phraseBiasGroups``.
         lorebook: of the story.
-        active: the ids of the active entries.
+        active: the indices of the active entries in `Lorebook.entries`; ids would not do, because an entry may have none.
         expand: returns what a plain text stands for.
     """
     groups = list_items(groups, StoredBiases, "groups", "a list of StoredBiases")
     check_type(lorebook, Lorebook, "lorebook", "a Lorebook")
-    CONTAINER.check(active, "active", "a set of ids")
+    CONTAINER.check(active, "active", "a set of indices")
     FUNCTION.check(expand, "expand")
-    disabled = {category.id for category in lorebook.categories if not category.enabled}
+    disabled = lorebook.disabled_categories
     selected = list(groups)
-    for entry in lorebook.entries:
+    for index, entry in enumerate(lorebook.entries):
         if entry.enabled and entry.category not in disabled:
-            selected += _select_groups(entry.lore_bias_groups, entry.id in active)
-    active_categories = {entry.category for entry in lorebook.entries if entry.id in active}
+            selected += _select_groups(entry.lore_bias_groups, index in active)
+    active_categories = {entry.category for index, entry in enumerate(lorebook.entries) if index in active} - {""}
     for category in lorebook.categories:
         if category.enabled:
             selected += _select_groups(category.category_bias_groups, category.id in active_categories)

@@ -8,18 +8,19 @@ See docs/protocol/content.md#46-lorebook.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import fmod
 from operator import add, mul, sub
 from typing import Any, Final, Literal, TypeAlias
 
-from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT, TEXTS, check_type, list_items, one_of
+from ...arguments import CONTAINER, INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT, check_type, list_items, one_of
 from ...errors import LimitExceeded
 from ...limits import Limits
 from ..json_records import Record, as_number, as_text, as_texts, make_records_reader
 from ..utf16 import count_units
-from .key_matching import Key, tail_start
+from .key_matching import Key
+from .search_text import tail_start
 
 __all__ = ["COMBINATION", "MODE", "ConditionInputs", "ConditionOutcome", "evaluate_condition", "evaluate_conditions"]
 
@@ -35,8 +36,10 @@ class ConditionInputs:
     "The text of the story, placeholders filled in and comments removed."
     memory: str = field(default="", repr=False)
     authors_note: str = field(default="", repr=False)
-    lore: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    "The texts of the active entries, by id."
+    lore: tuple[str, ...] = field(default=(), repr=False)
+    "The texts of the active entries."
+    lore_ids: Collection[str] = frozenset()
+    "The ids of the active entries, as far as they have one."
     model: str = ""
     "The id of the model."
     mode: Literal["normal", "adventure"] = "normal"
@@ -48,7 +51,8 @@ class ConditionInputs:
     def __post_init__(self) -> None:
         for name in ("story", "memory", "authors_note", "model"):
             TEXT.check(getattr(self, name), name)
-        TEXTS.convert(self.lore, "lore")
+        object.__setattr__(self, "lore", tuple(list_items(self.lore, str, "lore", "a tuple of str")))
+        CONTAINER.check(self.lore_ids, "lore_ids", "a set of str")
         MODE.convert(self.mode, "mode")
         INTEGER.check(self.step, "step")
         OPTIONAL_FUNCTION.check(self.chance, "chance")
@@ -217,12 +221,12 @@ class _Evaluator:
     def _list_texts(self, place: str) -> Iterable[str]:
         inputs = self._inputs
         if place == "lore":
-            return inputs.lore.values()
+            return inputs.lore
         texts = {"story": inputs.story, "memory": inputs.memory, "an": inputs.authors_note}
         return [texts[place]] if place in texts else []
 
     def _evaluate_lore(self, data: Mapping[str, Any]) -> tuple[bool, str]:
-        active = data.get("entryId") in [*self._inputs.lore]
+        active = as_text(data.get("entryId")) in self._inputs.lore_ids
         return active, f"the entry is {'' if active else 'not '}active"
 
     def _evaluate_model(self, data: Mapping[str, Any]) -> tuple[bool, str]:

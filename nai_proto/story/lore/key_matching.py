@@ -1,9 +1,11 @@
 """Parse the keys of lorebook entries, and find their matches in a text.
 
 ========================  ==============================================================================================
-``dragon``                a whole word, in any case. Letters and digits of all scripts and ``_`` belong to words; an end of
-                          the key that is none of these needs no word boundary
+``dragon``                a word in any case, as JavaScript finds ``\\bdragon\\b`` with the flags ``iu``. Only ASCII letters,
+                          digits and ``_`` belong to words, and an end of the key that is none of these needs no word
+                          boundary: ``cat`` is not in cats, and ``王`` is in 国王来了
 ``king & queen``          all of these words have to be in the text; the match is the one furthest down
+``D&D``                   this word or, where the text does not have it, all words between the ``&``
 ``/drag(on|oness)/i``     a regular expression of JavaScript; a group ``hl`` narrows the match
 ``$/${name}'s? hall/i``   a regular expression with placeholders
 ========================  ==============================================================================================
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
@@ -26,17 +28,23 @@ from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT
 from ...errors import LimitExceeded
 from ...limits import Limits
 from .. import jsregex
-from ..utf16 import count_units
+from ..jsregex.case_folding import fold_case
+from ..jsregex.character_sets import SPACE
+from .search_text import SearchText
 
-__all__ = ["Key", "KeyKind", "KeyMatch", "KeyMatcher", "KeySearch", "fill_key", "tail_start"]
+__all__ = ["BLANKS", "Key", "KeyKind", "KeyMatch", "KeyMatcher", "KeySearch", "fill_key"]
 
 KeyKind: TypeAlias = Literal["plain", "all", "regex"]
 """One word, several words that all have to be there, or a regular expression."""
 
 _EXPRESSION: Final = re.compile(r"(\$?)/(.+)/([A-Za-z]*)", re.DOTALL)
 _PLACEHOLDER: Final = re.compile(r"\$\{[^{}]*\}")
-_ASCII_WORD: Final = re.compile(r"[^&$\x80-\U0010ffff]*").fullmatch
-"""Matches a plain key that is found as it is written, but for upper and lower case."""
+_SEPARATOR: Final = re.compile(r"(?<!\S)&|&(?!\S)")
+"""An ``&`` that is not inside of a word."""
+BLANKS: Final = "".join(chr(code) for first, last in SPACE for code in range(first, last + 1))
+"""What JavaScript trims."""
+_WORD: Final = frozenset("0123456789_abcdefghijklmnopqrstuvwxyz")
+"""The characters of words in a folded text."""
 _SYNTAX: Final = re.compile(r"[\^$\\.*+?()\[\]{}|/]")
 
 
@@ -58,7 +66,8 @@ class KeySearch:
     "Why there can be no match: the key cannot be parsed, or the search took too many steps."
 
 
-_Find: TypeAlias = Callable[[str], KeyMatch | None]
+_Find: TypeAlias = Callable[[SearchText, int, int], KeyMatch | None]
+"""Finds the match furthest down between two characters of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,9 @@ class Key:
     kind: KeyKind
     problem: str | None = field(default=None, repr=False)
     "Why it never matches; None if it can match."
-    _find: _Find = field(repr=False, compare=False, default=lambda _: None)
+    _find: _Find = field(repr=False, compare=False, default=lambda *_: None)
+    _required: tuple[str, ...] = field(repr=False, compare=False, default=())
+    "Folded texts that have to be in a folded text, if there is a match in it."
 
     @classmethod
     def parse(cls, text: str, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()) -> Key:
@@ -91,7 +102,7 @@ class Key:
         if len(filled_text) > limits.regex:
             return cls(text, "plain", f"it has more than {limits.regex} characters")
         made = _parse(filled_text, limits)
-        return made if filled_text == text else cls(text, made.kind, made.problem, made._find)
+        return made if filled_text == text else replace(made, text=text)
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> KeySearch:
         """Search a text for the match furthest down.
@@ -108,11 +119,27 @@ class Key:
         if self.problem is not None:
             return KeySearch(problem=self.problem)
         start, end, _ = slice(start, end).indices(len(text))
+        return self.search_prepared(SearchText(text, start), start, end)
+
+    def search_prepared(self, text: SearchText, start: int, end: int) -> KeySearch:
+        """Return what `search` does, for a text in which other keys are searched too.
+
+        Args:
+            text: the text.
+            start, end: in characters, from 0 to its length.
+        """
         try:
-            found = self._find(text[start:end])
+            return KeySearch(self._find(text, start, end), self.problem)
         except LimitExceeded as error:
             return KeySearch(problem=str(error))
-        return KeySearch(KeyMatch(found.start + start, found.end + start) if found else None)
+
+    def may_match(self, folded: str) -> bool:
+        """Return False if the key cannot match in a text, which is quick for keys that are words.
+
+        Args:
+            folded: `SearchText.folded`, or that of several texts joined.
+        """
+        return all(required in folded for required in self._required)
 
     def find_last(self, text: str, start: int = 0, end: int | None = None) -> KeyMatch | None:
         """Return the match furthest down; None if there is none, whatever the reason. Arguments are as for `search`."""
@@ -139,27 +166,20 @@ class KeyMatcher:
         """Return whether there is a key that can match."""
         return bool(self._keys)
 
-    def may_match(self, lowered: str) -> bool:
-        """Return False if no key can match in a text, which is quick for keys that are plain words.
+    def may_match(self, folded: str) -> bool:
+        """Return False if no key can match in a text: see `Key.may_match`."""
+        return any(key.may_match(folded) for key in self._keys)
 
-        Args:
-            lowered: the text, or several texts joined, in lower case.
-        """
-        return any(
-            key.kind != "plain" or not _ASCII_WORD(key.text) or key.text.strip().lower() in lowered
-            for key in self._keys
-        )
-
-    def find_last(self, text: str, start: int = 0) -> tuple[int, int, str] | None:
+    def find_last(self, text: SearchText, start: int = 0) -> tuple[int, int, str] | None:
         """Return start, end and key of the match that begins furthest down, behind ``start``."""
         best: tuple[int, int, str] | None = None
         for key in [*self._keys]:
-            found = key.search(text, start)
-            if found.problem is not None:
-                self.problems.append(f'"{key.text}": {found.problem}')
+            result = key.search_prepared(text, start, len(text.text))
+            if result.problem is not None:
+                self.problems.append(f'"{key.text}": {result.problem}')
                 self._keys.remove(key)
-            elif found.match is not None and (best is None or found.match.start > best[0]):
-                best = (found.match.start, found.match.end, key.text)
+            elif result.match is not None and (best is None or result.match.start > best[0]):
+                best = (result.match.start, result.match.end, key.text)
         return best
 
 
@@ -171,24 +191,14 @@ def fill_key(text: str, fill: Callable[[str], str]) -> str:
         fill: fills in the placeholders of a text.
     """
     filled_text = _fill(text, fill)
-    expression = _EXPRESSION.fullmatch(filled_text.strip())
+    expression = _EXPRESSION.fullmatch(filled_text.strip(BLANKS))
     if expression is None or _PLACEHOLDER.search(filled_text):
         return filled_text
-    return filled_text.strip().removeprefix("$")
-
-
-def tail_start(text: str, units: int) -> int:
-    """Return where the last ``units`` UTF-16 units of a text begin, in characters; half a character is left out."""
-    start = max(len(text) - max(units, 0), 0)  # a character has at least one unit
-    excess = count_units(text[start:]) - max(units, 0)
-    while excess > 0:
-        excess -= count_units(text[start])
-        start += 1
-    return start
+    return filled_text.strip(BLANKS).removeprefix("$")
 
 
 def _fill(text: str, fill: Callable[[str], str]) -> str:
-    expression = _EXPRESSION.fullmatch(text.strip())
+    expression = _EXPRESSION.fullmatch(text.strip(BLANKS))
     if expression is None:
         return fill(text)
     return _PLACEHOLDER.sub(lambda match: _SYNTAX.sub(r"\\\g<0>", fill(match[0])), text) if expression[1] else text
@@ -196,18 +206,15 @@ def _fill(text: str, fill: Callable[[str], str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _parse(text: str, limits: Limits) -> Key:
-    expression = _EXPRESSION.fullmatch(text.strip())
+    expression = _EXPRESSION.fullmatch(text.strip(BLANKS))
     if expression is not None:
         return _parse_expression(text, expression[2], expression[3], limits)
-    words = [word for part in text.split("&") if (word := part.strip())]
-    if not words:
+    parts = [part for piece in _SEPARATOR.split(text) if (part := piece.strip(BLANKS))]
+    if not any(part.strip("&") for part in parts):
         return Key(text, "plain", "it is empty")
-    finders = [_make_word_finder(word) for word in words]
-    return (
-        Key(text, "plain", None, finders[0])
-        if len(finders) == 1
-        else Key(text, "all", None, _make_finder_of_all(finders))
-    )
+    required = tuple(fold_case(word, unicode=True) for part in parts for word in _split_part(part))
+    find = _make_finder_of_all([_make_part_finder(part) for part in parts])
+    return Key(text, "all" if "&" in text else "plain", None, find, required)
 
 
 def _parse_expression(text: str, pattern: str, flags: str, limits: Limits) -> Key:
@@ -216,40 +223,59 @@ def _parse_expression(text: str, pattern: str, flags: str, limits: Limits) -> Ke
     except (jsregex.PatternError, LimitExceeded) as error:
         return Key(text, "regex", str(error))
 
-    def find(searched: str) -> KeyMatch | None:
-        found = regex.search_last(searched)
+    def find(searched: SearchText, start: int, end: int) -> KeyMatch | None:
+        found = regex.search_last(searched.text, start, end)
         return KeyMatch(*(found.names.get("hl") or found.span)) if found else None
 
     return Key(text, "regex", None, find)
 
 
+def _split_part(part: str) -> list[str]:
+    """Return the words between the ``&`` of a part of a key."""
+    return [word for piece in part.split("&") if (word := piece.strip(BLANKS))]
+
+
+def _make_part_finder(part: str) -> _Find:
+    """Return a finder of a part of a key as it is written or, where that is not in the text, of all words in it."""
+    find_whole = _make_word_finder(part)
+    if "&" not in part:
+        return find_whole
+    find_words = _make_finder_of_all([_make_word_finder(word) for word in _split_part(part)])
+    return lambda text, start, end: find_whole(text, start, end) or find_words(text, start, end)
+
+
 def _make_finder_of_all(finders: list[_Find]) -> _Find:
-    def find(text: str) -> KeyMatch | None:
-        found = [match for finder in finders if (match := finder(text)) is not None]
-        return max(found, key=lambda match: match.start) if len(found) == len(finders) else None
+    """Return a finder of what all of some finders find; its match is the one furthest down."""
+    if len(finders) == 1:
+        return finders[0]
+
+    def find(text: SearchText, start: int, end: int) -> KeyMatch | None:
+        best: KeyMatch | None = None
+        for find_one in finders:
+            match = find_one(text, start, end)
+            if match is None:
+                return None
+            best = match if best is None or match.start > best.start else best
+        return best
 
     return find
 
 
 def _make_word_finder(word: str) -> _Find:
-    """Return a finder of a word.
+    folded = fold_case(word, unicode=True)
+    size = len(folded)
+    begins, ends = (end.isascii() and end.lower() in _WORD for end in (word[0], word[-1]))
 
-    It finds the first character in any case, and looks ahead at the rest, so that one match can begin inside of another. It
-    does not use IGNORECASE, since `re` is faster at finding one character of a set.
-    """
-    begin = r"(?<!\w[\s\S])" if re.match(r"\w", word) else ""
-    end = r"(?!\w)" if re.match(r"\w", word[-1]) else ""
-    first, *rest = map(_make_case_pattern, word)
-    matches = re.compile(f"{first}{begin}(?={''.join(rest)}{end})").finditer
-
-    def find(text: str) -> KeyMatch | None:
-        start = max((found.start() for found in matches(text)), default=None)
-        return None if start is None else KeyMatch(start, start + len(word))
+    def find(text: SearchText, start: int, end: int) -> KeyMatch | None:
+        searched, limit = text.folded, end
+        while (at := searched.rfind(folded, start, limit)) >= 0:
+            behind = at + size
+            is_cut = (begins and at > start and searched[at - 1] in _WORD) or (
+                ends and behind < end and searched[behind] in _WORD
+            )
+            if not is_cut:
+                return KeyMatch(at, behind)
+            limit = behind - 1
+        return None
 
     return find
-
-
-def _make_case_pattern(character: str) -> str:
-    cases = (character, character.lower(), character.upper(), character.casefold(), character.upper().lower())
-    known = sorted({form for form in cases if len(form) == 1})
-    return f"[{''.join(map(re.escape, known))}]" if len(known) > 1 else re.escape(character)

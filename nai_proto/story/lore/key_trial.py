@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from ...arguments import LIMITS, OPTIONAL_FUNCTION, TEXT, check_type
 from ...limits import Limits
-from .entries import Entry
-from .key_matching import Key, KeyMatch, KeySearch, tail_start
+from .entries import SEARCH_RANGE, Entry
+from .key_matching import Key, KeyMatch, KeySearch
 from .lorebook import Lorebook
+from .search_text import SearchText, tail_start
 
 __all__ = ["EntryTrial", "KeyTrial", "try_lorebook"]
 
@@ -65,10 +66,14 @@ def try_lorebook(
     TEXT.check(text, "text")
     OPTIONAL_FUNCTION.check(fill, "fill")
     LIMITS.check(limits, "limits")
-    disabled = {category.id for category in lorebook.categories if not category.enabled}
+    searched = SearchText.tail(text, SEARCH_RANGE[1])
+    disabled = lorebook.disabled_categories
     trials: list[EntryTrial] = []
     for entry in lorebook.entries:
         start = tail_start(text, entry.search_range)
-        keys = (KeyTrial(key, key.search(text, start)) for key in entry.parse_keys(fill=fill, limits=limits))
+        keys = (
+            KeyTrial(key, key.search_prepared(searched, start, len(text)))
+            for key in entry.parse_keys(fill=fill, limits=limits)
+        )
         trials.append(EntryTrial(entry, entry.enabled and entry.category not in disabled, tuple(keys)))
     return tuple(trials)

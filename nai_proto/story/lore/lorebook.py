@@ -70,6 +70,11 @@ class Lorebook(Record):
         """
         return as_flag(object_or_empty(self.data.get("settings")).get("orderByKeyLocations")) is True
 
+    @property
+    def disabled_categories(self) -> frozenset[str]:
+        """The ids of the categories that are switched off. No entry is in a category without an id."""
+        return frozenset(category.id for category in self.categories if category.id and not category.enabled)
+
     # ---- files
 
     @classmethod
@@ -160,7 +165,7 @@ class Lorebook(Record):
         return Entry(data).with_fields(id=entry_id, category=category, **values)
 
     def with_entry(self, entry: Entry) -> Self:
-        """Return a lorebook with an entry in place of the one with the same id; a new one comes last.
+        """Return a lorebook with an entry in place of the first one with the same id; a new one comes last.
 
         Args:
             entry: the entry; its id decides which one it replaces.
@@ -175,8 +180,7 @@ class Lorebook(Record):
         if old is None:
             longer = self._with_list("entries", [*self._list("entries"), entry.data])
             return longer._with_id_in_order(entry.id, entry.category)
-        items = [entry.data if _has_id(item, entry.id) else item for item in self._list("entries")]
-        changed = self._with_list("entries", items)
+        changed = self._with_list("entries", _replace_first(self._list("entries"), entry))
         if old.category == entry.category:
             return changed
         return changed._without_id_in_orders(entry.id)._with_id_in_order(entry.id, entry.category)
@@ -232,7 +236,7 @@ class Lorebook(Record):
         return _find_by_id(self.categories, category_id, "category")
 
     def with_category(self, category: Category) -> Self:
-        """Return a lorebook with a category in place of the one with the same id; a new one comes last.
+        """Return a lorebook with a category in place of the first one with the same id; a new one comes last.
 
         Args:
             category: the category; its id decides which one it replaces.
@@ -246,8 +250,7 @@ class Lorebook(Record):
         if all(known.id != category.id for known in self.categories):
             longer = self._with_list("categories", [*self._list("categories"), category.data])
             return longer._with_id_in_order(category.id, "")
-        items = [category.data if _has_id(item, category.id) else item for item in self._list("categories")]
-        return self._with_list("categories", items)
+        return self._with_list("categories", _replace_first(self._list("categories"), category))
 
     def without_category(self, category_id: str) -> Self:
         """Return a lorebook without a category. Its entries stay, and are in no category.
@@ -261,9 +264,10 @@ class Lorebook(Record):
         self.category(category_id)
         rest = [item for item in self._list("categories") if not _has_id(item, category_id)]
         book = self._with_list("categories", rest)._without_id_in_orders(category_id)
+        book = book._with_list("entries", [_without_category(item, category_id) for item in self._list("entries")])
         for entry in self.entries:
-            if entry.category == category_id:
-                book = book.with_entry(entry.with_fields(category=""))
+            if entry.id and entry.category == category_id:
+                book = book._with_id_in_order(entry.id, "")
         return book
 
     # ---- the parts of the object
@@ -293,13 +297,24 @@ class Lorebook(Record):
 
 def _find_by_id(records: Iterable[E], wanted: str, what: str) -> E:
     for record in records:
-        if record.id == wanted:
+        if record.id == wanted != "":
             return record
     raise InvalidRequestError(f"the lorebook has no {what} with this id", parameter=f"{what}_id")
 
 
 def _has_id(item: object, wanted: str) -> bool:
     return object_or_empty(item).get("id") == wanted
+
+
+def _replace_first(items: list[Any], record: Entry | Category) -> list[Any]:
+    """Return a list with a record in place of the first item with its id; there is one."""
+    at = next(index for index, item in enumerate(items) if _has_id(item, record.id))
+    return [*items[:at], record.data, *items[at + 1 :]]
+
+
+def _without_category(item: Any, category_id: str) -> Any:
+    """Return an entry without its category, if it has this one."""
+    return {**item, "category": ""} if object_or_empty(item).get("category") == category_id else item
 
 
 def _map_order(item: Any, change: Callable[[list[Any]], list[Any]]) -> Any:

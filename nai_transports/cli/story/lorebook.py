@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,13 +16,15 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.story import EntryTrial, Lorebook, try_lorebook
 from nai_proto.story.files import FileKind, read_file
 from nai_proto.story.json_records import object_or_empty
+from nai_proto.story.lore.search_text import clean_text
+from nai_proto.story.placeholders import fill_placeholders
 
 from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line
 from ..common.text_input import read_standard_input, read_text_file
-from .story_source import select_story
+from .story_source import AnswerOption, parse_answers, select_story
 
 __all__ = ["lorebook"]
 
@@ -43,6 +46,7 @@ def try_keys(
     ],
     text: Annotated[str | None, typer.Option(help="Text to search. Default: the story's text.")] = None,
     file: Annotated[Path | None, typer.Option(help="Search this file; - reads stdin.")] = None,
+    answer: AnswerOption = None,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
@@ -56,7 +60,9 @@ def try_keys(
             searched = story_text
         if searched is None:
             raise InvalidRequestError("there is no text to search: give --text or --file")
-        trials = try_lorebook(book, searched)
+        fill = partial(fill_placeholders, values=parse_answers(answer))
+        searched = clean_text(searched, fill)  # as a context is made of it
+        trials = try_lorebook(book, searched, fill=fill)
     if as_json:
         typer.echo(write_json([_describe_trial(trial) for trial in trials]))
         return
