@@ -110,6 +110,11 @@ def test_lone_surrogates_are_replaced() -> None:
         ("{1+3r~5:x}", [4, 5, 6, 7, 8, 9, 10, 11]),  # always, after the first time
         ("{4+0r~2:x}", [4, 5]),  # nothing is repeated every 0 steps
         ("{2~0:x}", []),
+        ("{-2~4:x}", [0, 1]),
+        ("{-2+5~2:x}", [3, 4]),
+        ("{!-2~4:x}", [2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        ("{-3+5r~2:x}", [2, 3, 7, 8]),
+        ("{-9:x}", []),
     ],
 )
 def test_an_ephemeral_entry_is_active_at_its_steps(form: str, steps: list[int]) -> None:
@@ -132,18 +137,20 @@ def test_a_negative_delay_does_not_delay() -> None:
     st.builds(
         EphemeralEntry,
         text=st.text(),
-        config=st.integers(-99, 99).map(
+        config=st.integers().map(
             lambda position: replace(DEFAULT_CONFIGS[ContextKind.EPHEMERAL], insertion_position=position)
         ),
-        starting_step=st.integers(0, 999),
-        delay=st.integers(1, 999),
-        duration=st.integers(0, 999),
+        starting_step=st.integers(),
+        delay=st.integers(),
+        duration=st.integers(),
         repeat=st.booleans(),
         reverse=st.booleans(),
     )
 )
 def test_the_text_form_is_parsed_into_the_same_entry(entry: EphemeralEntry) -> None:
-    assert EphemeralEntry.parse(entry.format()) == entry
+    written = entry.format()
+    assert EphemeralEntry.parse(written) == entry
+    assert EphemeralEntry.parse(written).format() == written
 
 
 def test_the_text_form_has_its_parts_in_order() -> None:
@@ -154,7 +161,7 @@ def test_the_text_form_has_its_parts_in_order() -> None:
     assert EphemeralEntry.parse("{1,+2:x}").config.insertion_position == 2
 
 
-@pytest.mark.parametrize("form", ["", "{}", "{x:y}", "{1 x}", "{1+:x}", "{1:x", "1:x", "{-1:x}", "{1~2+3:x}"])
+@pytest.mark.parametrize("form", ["", "{}", "{x:y}", "{1 x}", "{1+:x}", "{1:x", "1:x", "{--1:x}", "{-:x}", "{1~2+3:x}"])
 def test_a_wrong_text_form_is_rejected(form: str) -> None:
     with pytest.raises(InvalidRequestError, match="start"):
         EphemeralEntry.parse(form)

@@ -74,7 +74,7 @@ class RandomTrials:
         else:
             start = self._random.randrange(len(text))
             key = text[start : start + self._random.randint(1, 8)]
-        return self._random.choice([str, str.upper, str.lower])(key).strip() or "x"
+        return self._random.choice((key, key.upper(), key.lower())).strip() or "x"
 
 
 def list_trials(count: int) -> list[tuple[str, str]]:

@@ -342,6 +342,26 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
         preset.to_settings()
 
 
+@pytest.mark.parametrize("order", [[2, 0], [2.0, 0], [2, {"id": "temperature", "enabled": True}]])
+def test_the_samplers_that_an_older_file_lists_by_number_are_on_and_all_others_off(order: list[object]) -> None:
+    settings = {"temperature": 0.7, "top_k": 10, "top_p": 0.9, "tail_free_sampling": 0.95, "order": order}
+    preset = Preset.loads(file(model="euterpe-v2", parameters=settings))
+    assert preset.order == [SamplerOrder.TOP_P, SamplerOrder.TEMPERATURE]
+    assert preset.sampling_options == [True, True]
+    assert preset.to_settings() == {"temperature": 0.7, "top_p": 0.9, "order": [2, 0]}
+    assert json.loads(preset.dumps())["parameters"]["order"] == [
+        {"id": "top_p", "enabled": True},
+        {"id": "temperature", "enabled": True},
+    ]
+
+
+def test_an_empty_list_of_numbers_switches_all_samplers_off() -> None:
+    assert Preset.loads(file(parameters={"top_k": 10, "max_length": 40, "order": []})).to_settings() == {
+        "max_length": 40,
+        "order": [],
+    }
+
+
 @pytest.mark.parametrize(
     ("data", "what"),
     [
@@ -357,10 +377,15 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
         (parameters(top_k="3"), "top_k of a preset is an integer, not a str"),
         (parameters(top_k=3.5), "not 3.5"),
         (parameters(phrase_rep_pen=3), "phrase_rep_pen"),
-        (parameters(order={}), "order is not a list"),
-        (parameters(order=["top_k"]), "order is not a list"),
-        (parameters(order=[{"id": "top_k"}]), "order is not a list"),
-        (parameters(order=[{"id": 1, "enabled": True}]), "order is not a list"),
+        (parameters(order={}), "order is no list"),
+        (parameters(order="0"), "order is no list"),
+        (parameters(order=["top_k"]), r"order\[0\] is neither"),
+        (parameters(order=[0, 11]), r"order\[1\] is neither .* 0 to 10"),
+        (parameters(order=[-1]), r"order\[0\] is neither"),
+        (parameters(order=[0.5]), r"order\[0\] is neither"),
+        (parameters(order=[True]), r"order\[0\] is neither"),
+        (parameters(order=[{"id": "top_k"}]), r"order\[0\] is neither"),
+        (parameters(order=[{"id": 1, "enabled": True}]), r"order\[0\] is neither"),
     ],
 )
 def test_a_damaged_file_is_reported_in_one_line(data: bytes | str, what: str) -> None:

@@ -17,7 +17,6 @@ from ..text.models import Model
 from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
 from ..text.preset_fields import FIELDS
-from ..text.samplers import SAMPLERS
 from .initial_content import CONTEXT_ENTRIES
 from .json_records import as_list, dump_records, make_records_reader
 from .lore.biases import StoredBans, StoredBiases
@@ -104,11 +103,8 @@ class StorySettings:
             InvalidFile: a parameter has a wrong type.
             InvalidRequestError: the story's model is not known.
         """
-        name, parameters = self.fields.get("preset"), dict(self.parameters)
-        order, names = as_list(parameters.get("order")), [sampler.name for sampler in SAMPLERS]
-        if order and all(type(number) is int and 0 <= number < len(names) for number in order):
-            parameters["order"] = [{"id": names[number], "enabled": True} for number in order]
-        data = {"name": name if isinstance(name, str) else "", "parameters": parameters, "model": self.model}
+        name = self.fields.get("preset")
+        data = {"name": name if isinstance(name, str) else "", "parameters": self.parameters, "model": self.model}
         return Preset.from_preset_data(data, where="a story's settings")
 
     @preset.setter

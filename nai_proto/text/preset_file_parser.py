@@ -14,6 +14,7 @@ from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from .parameter_rules import ParameterKind
 from .preset_fields import FIELDS, SamplerSlot, copy_setting, setting_kind
+from .samplers import SAMPLERS
 
 __all__ = ["dump_slots", "parse_document", "read_settings", "read_slots", "require_parameters", "require_text"]
 
@@ -84,16 +85,32 @@ def _read_setting(name: str, value: object, where: str) -> object:
 def read_slots(order: object, where: str) -> tuple[SamplerSlot, ...] | None:
     """Return the samplers of a file; None if it has no ``order``. Unknown and repeated names are kept.
 
+    Older files have the numbers of samplers: those that are listed are on.
+
+    See docs/protocol/content.md#42-storycontent.
+
     Raises:
-        InvalidFile: it is not a list of objects with ``id`` and ``enabled``.
+        InvalidFile: it is not a list of objects with ``id`` and ``enabled``, or of numbers.
     """
     if order is None:
         return None
-    if isinstance(order, Sequence) and not isinstance(order, str | bytes):
-        slots = [_read_slot(entry) for entry in cast("Sequence[object]", order)]
-        if None not in slots:
-            return tuple(slot for slot in slots if slot is not None)
-    raise InvalidFile(f"{where}: order is not a list of objects with id (text) and enabled (true or false)")
+    if not isinstance(order, Sequence) or isinstance(order, str | bytes):
+        raise InvalidFile(f"{where}: order is no list of samplers")
+    slots: list[SamplerSlot] = []
+    for place, entry in enumerate(cast("Sequence[object]", order)):
+        slot = _read_numbered_slot(entry) or _read_slot(entry)
+        if slot is None:
+            raise InvalidFile(
+                f"{where}: order[{place}] is neither an object with id (text) and enabled (true or false) nor the number "
+                f"of a sampler, 0 to {len(SAMPLERS) - 1}"
+            )
+        slots.append(slot)
+    return tuple(slots)
+
+
+def _read_numbered_slot(entry: object) -> SamplerSlot | None:
+    is_number = isinstance(entry, int | float) and not isinstance(entry, bool) and entry in range(len(SAMPLERS))
+    return SamplerSlot(SAMPLERS[int(cast("float", entry))].name, enabled=True) if is_number else None
 
 
 def _read_slot(entry: object) -> SamplerSlot | None:

@@ -17,9 +17,10 @@ from ..json_records import as_flag, as_integer, as_text, object_or_empty
 __all__ = ["EphemeralEntry"]
 
 _DEFAULT: Final = DEFAULT_CONFIGS[ContextKind.EPHEMERAL]
+_NUMBER: Final = "-?[0-9]{1,309}"  # JSON's numbers have no more digits
 _FORM: Final = re.compile(
-    r"\{(?P<reverse>!?)(?P<start>\d{1,9})(?:\+(?P<delay>\d{1,9})(?P<repeat>r?))?(?:~(?P<duration>\d{1,9}))?"
-    r"(?:,(?P<position>[+-]?\d{1,9}))?:(?P<text>.*)\}",
+    rf"\{{(?P<reverse>!?)(?P<start>{_NUMBER})(?:\+(?P<delay>{_NUMBER})(?P<repeat>r?))?(?:~(?P<duration>{_NUMBER}))?"
+    rf"(?:,\+?(?P<position>{_NUMBER}))?:(?P<text>.*)\}}",
     re.DOTALL,
 )
 
@@ -73,6 +74,7 @@ class EphemeralEntry:
 
         An ``r`` after the delay repeats the entry; a ``!`` after the opening brace reverses it. Everything between start
         and text is optional: the delay is then 0, the duration 1, the position the default one. The position counts lines.
+        Numbers may be negative: an entry with a negative start has begun before the story.
 
         Args:
             form: the text form, with its braces.
@@ -98,7 +100,10 @@ class EphemeralEntry:
         )
 
     def format(self) -> str:
-        """Return the text form that `parse` reads. It has no place for the rest of `config`."""
+        """Return the text form, of which `parse` makes an equal entry, but for what it has no place for.
+
+        That is `config`, of which it has the position only.
+        """
         reverse, repeat = "!" * self.reverse, "r" * self.repeat
         span = f"{reverse}{self.starting_step}+{self.delay}{repeat}~{self.duration}"
         return f"{{{span},{self.config.insertion_position:+d}:{self.text}}}"

@@ -79,7 +79,7 @@ class Key:
     kind: KeyKind
     problem: str | None = field(default=None, repr=False)
     "Why it never matches; None if it can match."
-    _find: _Find = field(repr=False, compare=False, default=lambda *_: None)
+    _find: _Find = field(repr=False, compare=False, default=lambda _text, _start, _end: None)
     _required: tuple[str, ...] = field(repr=False, compare=False, default=())
     "Folded texts that have to be in a folded text, if there is a match in it."
 
