@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         exchange,
         image,
         library,
+        modules,
         objects,
         openai,
         story,
@@ -84,7 +85,10 @@ else:
     from .lazy import finder
 
     _HOMES = {
-        "": "account codecs emulator errors exchange image library objects openai story testing text tokenizers voice",
+        "": (
+            "account codecs emulator errors exchange image library modules objects openai story testing text tokenizers "
+            "voice"
+        ),
         "errors": (
             "AuthenticationError ClosedError ConcurrentGenerationError ConflictError CryptoError Damaged "
             "DecryptionFailed FileError InvalidFile InvalidRequestError InvalidTypeError KeyConflict "
@@ -183,6 +187,7 @@ __all__ = [
     "get_context",
     "image",
     "library",
+    "modules",
     "objects",
     "openai",
     "story",

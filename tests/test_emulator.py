@@ -92,11 +92,6 @@ def test_an_unknown_path_and_a_wrong_method_are_404() -> None:
     assert parse_error(send_request(emulator, "PUT", "/user/login", owner=owner))[0] == 404
 
 
-def test_an_endpoint_without_a_handler_is_501() -> None:
-    emulator, owner = an_emulator()
-    assert parse_error(send_request(emulator, "GET", "/ai/module/all", owner=owner))[0] == 501
-
-
 def test_every_response_allows_any_origin() -> None:
     emulator, _ = an_emulator()
     for answer in (

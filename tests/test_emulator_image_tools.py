@@ -6,7 +6,6 @@ See:
     docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
     docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
     docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
-    docs/protocol/image.md#28-post-aiclassify-c
     docs/protocol/image.md#12-notes-for-an-emulator
 """
 
@@ -333,10 +332,6 @@ def test_the_api_host_annotates_and_the_image_host_has_all_other_tools() -> None
             served: Any = restrict_to_host(host, emulator)
             status = ask(served, owner, f"/ai/{path}", {})[0].status
             assert status == (400 if host is role else 404)
-
-
-def test_classify_is_not_implemented() -> None:
-    assert parse_error(ask(*an_emulator(), "/ai/classify", {}))[0] == 501
 
 
 def test_a_switch_selects_the_documented_status_that_was_never_captured() -> None:

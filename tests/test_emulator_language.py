@@ -32,12 +32,13 @@ VOCABULARY = Vocabulary(TALES)
 (END,) = VOCABULARY.encode("\n\n***\n\n")
 TWIN = LanguageModel(TALES)
 WORDS = len(VOCABULARY.words)
-IDS = WORDS + 0x110000
+FIRST_CHARACTER = VOCABULARY.encode("\0")[0]
+IDS = FIRST_CHARACTER + 0x110000
 
 any_text = st.lists(
     st.sampled_from(VOCABULARY.words) | st.text(st.characters(exclude_categories=()), max_size=5), max_size=30
 ).map("".join)
-any_context = st.lists(st.integers(0, WORDS - 1) | st.integers(0, IDS - 1), max_size=8)
+any_context = st.lists(st.integers(0, WORDS - 1) | st.integers(FIRST_CHARACTER, IDS - 1), max_size=8)
 some_weights = st.dictionaries(st.integers(0, 50), st.floats(1e-6, 1), min_size=1, max_size=30)
 
 
@@ -103,6 +104,13 @@ def test_any_text_can_be_split_and_joined_in_any_vocabulary(read: str, text: str
     assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
+@given(st.text(max_size=50), any_text)
+def test_a_text_more_adds_words_and_changes_the_id_of_none(more: str, text: str) -> None:
+    extended = Vocabulary(TALES, more)
+    assert extended.words[:WORDS] == VOCABULARY.words
+    assert extended.decode(VOCABULARY.encode(text)) == text
+
+
 def test_every_word_has_one_id() -> None:
     assert len(set(VOCABULARY.words)) == WORDS
     assert [VOCABULARY.piece(token) for token in range(WORDS)] == list(VOCABULARY.words)
@@ -116,7 +124,7 @@ def test_words_include_the_blank_and_quotes_the_mark_before_them() -> None:
 
 def test_unknown_words_are_spelled_in_characters() -> None:
     assert VOCABULARY.split("The xylophone é\ud800") == ["The", *" xylophone", " ", "é", "\ud800"]
-    assert VOCABULARY.encode(" xy")[1:] == [WORDS + ord("x"), WORDS + ord("y")]
+    assert VOCABULARY.encode(" xy")[1:] == [FIRST_CHARACTER + ord("x"), FIRST_CHARACTER + ord("y")]
 
 
 def test_words_are_known_in_other_case_and_with_or_without_a_blank() -> None:
@@ -127,7 +135,7 @@ def test_words_are_known_in_other_case_and_with_or_without_a_blank() -> None:
     assert len(VOCABULARY.split("lighthouse")) == len("lighthouse")
 
 
-@pytest.mark.parametrize("token", [-1, IDS])
+@pytest.mark.parametrize("token", [-1, WORDS, FIRST_CHARACTER - 1, IDS])
 def test_other_ids_are_value_errors(token: int) -> None:
     with pytest.raises(ValueError, match="chr"):
         VOCABULARY.piece(token)

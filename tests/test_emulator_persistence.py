@@ -98,7 +98,7 @@ OBSERVED_PATHS = (
         "/user/keystore",
     ),
     *(f"/user/objects/{type_}" for type_ in ("stories", "storycontent", "presets", "shelf")),
-    *("/user/submission/autumn", "/user/vote-submission/autumn", "/ai/trial-status"),
+    *("/user/submission/autumn", "/user/vote-submission/autumn", "/ai/trial-status", "/ai/module/all"),
 )
 
 

@@ -43,8 +43,8 @@ FLOORS = (
     ("exchange", "nai_proto.exchange"),
     (
         "vocabulary",
-        "nai_proto.account nai_proto.objects nai_proto.text nai_proto.tokenizers nai_proto.openai nai_proto.image "
-        "nai_proto.story nai_proto.voice",
+        "nai_proto.account nai_proto.objects nai_proto.modules nai_proto.text nai_proto.tokenizers nai_proto.openai "
+        "nai_proto.image nai_proto.story nai_proto.voice",
     ),
     ("library", "nai_proto.library"),
     ("emulator", "nai_proto.emulator"),

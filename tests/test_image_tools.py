@@ -6,7 +6,6 @@ See:
     docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
     docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
     docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
-    docs/protocol/image.md#28-post-aiclassify-c
     docs/protocol/image.md#29-aigenerate-voice
     docs/protocol/native.md#81-text-to-speech
 """
@@ -40,7 +39,6 @@ from nai_proto.image import (
     Tag,
     annotate,
     augment,
-    classify,
     encode_vibe,
     generate,
     suggest_tags,
@@ -213,7 +211,7 @@ def test_tags_come_in_both_shapes() -> None:
         suggest_tags("x", lang="de")  # type: ignore[call-overload]  # as somebody without a type checker would
 
 
-# ---- conditions, and what nobody uses
+# ---- conditions
 
 
 def test_an_annotator_makes_what_controlnet_takes() -> None:
@@ -225,13 +223,6 @@ def test_an_annotator_makes_what_controlnet_takes() -> None:
     assert [each.controlnet for each in Annotator] == [*ControlNetModel, None, None]
     with pytest.raises(InvalidRequestError, match="no annotator is called 'depth'; there are hed, midas"):
         annotate(PNG, "depth")
-
-
-def test_what_is_classified_is_sent_and_comes_as_it_is() -> None:
-    operation = classify({"model": "x"})
-    assert (operation.request.host, body_of(operation.request)) == (Host.API, {"model": "x"})
-    answer = {"output": [{"label": "a", "score": 1}]}
-    assert answered(operation, json.dumps(answer).encode(), "application/json") == answer
 
 
 # ---- speech
@@ -301,7 +292,6 @@ OPERATIONS: list[Operation[Any, Any]] = [
     annotate(PNG, "hed"),
     suggest_tags("x"),
     suggest_tags("x", lang="jp"),
-    classify({}),
     speak("x"),
 ]
 PIECES = [

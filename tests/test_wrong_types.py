@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
-from nai_proto import account, image, openai, text, tokenizers, voice
+from nai_proto import account, image, modules, openai, text, tokenizers, voice
 from nai_proto.account import Subscription
 from nai_proto.codecs.picture_metadata import Metadata
 from nai_proto.codecs.vibe_files import StoredVibe as VibeFile
@@ -30,6 +30,7 @@ PACKAGES: Final = {
     "openai": openai,
     "text": text,
     "tokenizers": tokenizers,
+    "modules": modules,
     "voice": voice,
 }
 
@@ -66,14 +67,15 @@ NOT_CALLED: Final = {
         "Image ImageEvent ImageOperation ImageOptions ImageParameters ImageResolution JapaneseTag Position PreviewStep Tag "
         "VibeCache"
     ),
+    "modules": "ModuleStatus TrainedModule",
     "openai": (
         "Accumulator ChatChoice ChatChunk ChatChunkChoice ChatCompletion CompletionChoice CompletionChunk "
         "CompletionOptions Delta Message MessageDict Messages ModelCard OpenAICompletion OpenAILogprobs OpenAIOptions "
         "Prompt TokenCount TokenLogprob TopLogprob Usage"
     ),
     "text": (
-        "Completion CompletionIds FinishReason LogitBias Logprobs Phrase TextOptions TextParameters Tier Token "
-        "TokenCandidate TokenIds"
+        "Classification Completion CompletionIds FinishReason LogitBias Logprobs Phrase ScoredLabel TextOptions "
+        "TextParameters Tier Token TokenCandidate TokenIds"
     ),
     "tokenizers": "Tokenizer",
     "voice": "Speech",
@@ -183,6 +185,7 @@ CALLS: Final[dict[str, Call]] = {
     "text.generate": Call(text.generate, {"prompt": "x", "tokenizer": BYTES}, TEXT_OPTIONS),
     "text.generate_stream": Call(text.generate_stream, {"prompt": "x", "tokenizer": BYTES}, TEXT_OPTIONS),
     "text.generate_prompt": Call(text.generate_prompt, {"prompt": "x"}),
+    "text.classify": Call(text.classify, {"body": {}}),
     "text.get_next_words": Call(text.get_next_words, {"prompt": "x"}),
     "text.get_hidden_states": Call(text.get_hidden_states, {"prompt": "x"}),
     "text.build_parameters": Call(text.build_parameters, {"model": KAYRA, "tokenizer": BYTES}),
@@ -254,6 +257,15 @@ CALLS: Final[dict[str, Call]] = {
     "tokenizers.Tokenizer.encode_batch": Call(BYTES.encode_batch, {"texts": ["x"]}),
     "tokenizers.Tokenizer.truncate": Call(BYTES.truncate, {"tokens": [300], "budget": 1}),
     "tokenizers.Tokenizer.decode": Call(BYTES.decode, {"tokens": [300]}),
+    # ---- modules
+    "modules.train_module": Call(
+        modules.train_module, {"texts": "x", "name": "n", "steps": 50, "learning_rate": 1, "model": "euterpe-v2"}
+    ),
+    "modules.list_modules": Call(modules.list_modules),
+    "modules.get_module": Call(modules.get_module, {"id": "x"}),
+    "modules.delete_module": Call(modules.delete_module, {"id": "x"}),
+    "modules.buy_training_steps": Call(modules.buy_training_steps, {"amount": 2000}),
+    "modules.wait_for_module": Call(modules.wait_for_module, {"id": "x"}),
     # ---- voice
     "voice.speak": Call(voice.speak, {"text": "x"}),
     # ---- image
@@ -323,7 +335,6 @@ CALLS: Final[dict[str, Call]] = {
     "image.upscale": Call(image.upscale, {"image": PNG}),
     "image.encode_vibe": Call(image.encode_vibe, {"image": PNG, "model": V4}),
     "image.annotate": Call(image.annotate, {"image": PNG, "annotator": "hed"}),
-    "image.classify": Call(image.classify, {"body": {}}),
     "image.VibeSource": Call(image.VibeSource, {"image": PNG, "model_key": "x"}),
     "image.MemoryVibeCache": Call(image.MemoryVibeCache),
     "image.MemoryVibeCache.get": Call(image.MemoryVibeCache().get, {"source": SOURCE}),

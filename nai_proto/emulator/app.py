@@ -21,8 +21,9 @@ from .accounts.account_registry import AccountRegistry
 from .accounts.journal import Journal, RowChange, RowKey
 from .accounts.mailbox import Mailbox
 from .accounts.persistence import restore
-from .endpoints import contests, tag_suggestions, voice
+from .endpoints import classification, contests, tag_suggestions, voice
 from .endpoints.account_service import AccountService
+from .endpoints.module_service import ModuleService
 from .endpoints.object_service import ObjectService
 from .errors import Refused
 from .http.host_profiles import get_host_profile
@@ -81,13 +82,15 @@ class Emulator:
         self._openai = OpenAIService(seed, pace, models, lock, now, openai)
         self.mailbox = Mailbox(self._journal)
         "The mails that accounts were sent, and the gift keys and identities that clients may use."
-        # By the names of the endpoint table; an endpoint that is missing here is answered with 501.
+        # By the names of the endpoint table: all of them are here.
         self._handlers: Mapping[str, Callable[[RequestContext], Handler]] = {
             "health": self._health,
             **AccountService(self._accounts, self.mailbox, now, strict=switches.strict_bodies).handlers(),
             **contests.handlers(),
             **ObjectService(now, entropy).handlers(),
-            **TextService(seed, pace, models, lock, switches).handlers(),
+            **TextService(seed, pace, models, lock, switches, self._accounts.find_module).handlers(),
+            **ModuleService(entropy, switches).handlers(),
+            **classification.handlers(),
             **voice.handlers(),
             **tag_suggestions.handlers(),
             **ImageService(seed, pace, lock, switches).handlers(),
@@ -191,10 +194,7 @@ class Emulator:
             account = self._accounts.authenticate(request, persistent=not endpoint.login_only)
         self._rate.count(account)
         persistent = account is not None and self._accounts.is_persistent(request)
-        handler = self._handlers.get(endpoint.name)
-        if handler is None:
-            raise Refused(501, f"this emulator does not have {endpoint.method} {endpoint.path} yet")
-        yield from handler(
+        yield from self._handlers[endpoint.name](
             RequestContext(endpoint, parameters, account, self._now(), persistent, profile, request.headers)
         )
 

@@ -18,7 +18,15 @@ from ..errors import InvalidRequestError
 __all__ = ["Switches"]
 
 _ABOVE_ZERO: Final = 0.001
-_LEAST: Final = {"image_cache": 0, "retry_after": 0, "linger": 0, "rate": 1, "per_seconds": _ABOVE_ZERO}
+_LEAST: Final = {
+    "image_cache": 0,
+    "training_speed": _ABOVE_ZERO,
+    "training_limit": 0,
+    "retry_after": 0,
+    "linger": 0,
+    "rate": 1,
+    "per_seconds": _ABOVE_ZERO,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +47,12 @@ class Switches:
     """
     strict_bodies: bool = False
     """Refuse bodies that clients send although the official documents do not allow them? These are a plan that is a
-    string; a registration without ``emailCleartext`` or ``allowMarketingEmails``, or with ``recapcha``; and, on the api
-    host, a generation without ``max_length``, ``min_length`` and ``force_emotion``.
+    string; a registration without ``emailCleartext`` or ``allowMarketingEmails``, or with ``recapcha``; on the api host, a
+    generation without ``max_length``, ``min_length`` and ``force_emotion``; and buying training steps with DELETE.
 
     See:
         docs/protocol/native.md#61-request-schemas
+        docs/protocol/native.md#8-ai-endpoints-text-side
         docs/protocol/native.md#173-text-voice-modules
     """
     text_ranges: bool = True
@@ -76,6 +85,12 @@ class Switches:
 
     See docs/protocol/image.md#12-notes-for-an-emulator.
     """
+
+    # The training of modules; no source has numbers (docs/protocol/native.md#82-modules-training).
+    training_speed: float = 100.0
+    "Steps of a training per second."
+    training_limit: int = 2
+    "Trainings of an account that may wait or run at once."
 
     # The lock that all generations of an account share, over all endpoints:
     # docs/protocol/native.md#43-concurrency-timeouts-retry, docs/protocol/openai.md#74-concurrency-and-rate.

@@ -20,7 +20,7 @@ from ..limits import Limits
 from .operation import Operation
 from .readers import BodyReader, JsonBodyReader, read_json
 
-__all__ = ["JsonReader", "Response", "raw_json"]
+__all__ = ["JsonListReader", "JsonReader", "Response", "raw_json"]
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -52,13 +52,30 @@ class JsonReader(Generic[A]):
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[A]:  # noqa: ARG002 -- a ReaderFactory
         def answer(document: dict[str, Any]) -> A:
-            try:
-                return _with_extra(convert_document(document, self.type, where=where), document)
-            except RecursionError:
-                pass
-            raise RemoteProtocolError(f"{where}: nested too deeply to be read")
+            return _to_response(document, self.type, where)
 
         return read_json(_DOCUMENT, answer, where, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonListReader(Generic[A]):
+    """Reads one JSON list of objects as a tuple of `Response`s, each as `JsonReader` reads it."""
+
+    type: type[A]
+
+    def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[tuple[A, ...]]:  # noqa: ARG002 -- a ReaderFactory
+        def answer(documents: list[dict[str, Any]]) -> tuple[A, ...]:
+            return tuple([_to_response(each, self.type, f"{where}[{place}]") for place, each in enumerate(documents)])
+
+        return read_json(_DOCUMENTS, answer, where, limits)
+
+
+def _to_response(document: dict[str, Any], type: type[A], where: str) -> A:  # noqa: A002
+    try:
+        return _with_extra(convert_document(document, type, where=where), document)
+    except RecursionError:
+        pass
+    raise RemoteProtocolError(f"{where}: nested too deeply to be read")
 
 
 def raw_json(operation: Operation[Never, object]) -> Operation[Never, Any]:
@@ -77,6 +94,7 @@ def _itself(document: object) -> Any:
 
 
 _DOCUMENT: Final = JsonDecoder(dict[str, Any], read_float=parse_number)
+_DOCUMENTS: Final = JsonDecoder(list[dict[str, Any]], read_float=parse_number)
 
 
 def _with_extra(response: A, document: Mapping[str, Any]) -> A:

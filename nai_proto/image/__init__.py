@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .request import ImageRequest, build_image_request
     from .tag_suggestions import JapaneseTag, Tag, suggest_tags
     from .token_counts import PromptTokenCount, count_tokens, token_limit
-    from .tools import Annotator, DirectorTool, Emotion, annotate, augment, classify, encode_vibe, upscale
+    from .tools import Annotator, DirectorTool, Emotion, annotate, augment, encode_vibe, upscale
     from .vibe_cache import MemoryVibeCache, VibeCache, VibeSource, encode_vibe_cached, vibe_from_file, vibes_from_file
 else:
     from ..lazy import finder
@@ -68,7 +68,7 @@ else:
         "request": "ImageRequest build_image_request",
         "tag_suggestions": "JapaneseTag Tag suggest_tags",
         "token_counts": "PromptTokenCount count_tokens token_limit",
-        "tools": "Annotator DirectorTool Emotion annotate augment classify encode_vibe upscale",
+        "tools": "Annotator DirectorTool Emotion annotate augment encode_vibe upscale",
         "vibe_cache": "MemoryVibeCache VibeCache VibeSource encode_vibe_cached vibe_from_file vibes_from_file",
     }
 
@@ -129,7 +129,6 @@ __all__ = [
     "cache_key",
     "check_parameters",
     "check_price",
-    "classify",
     "count_tokens",
     "encode_form",
     "encode_vibe",

@@ -6,7 +6,6 @@ See:
     docs/protocol/image.md#25-post-aiencode-vibe-v4-v45
     docs/protocol/image.md#26-get-aigenerate-imagesuggest-tags
     docs/protocol/image.md#27-post-aiannotate-image-controlnet-conditions-v1v2
-    docs/protocol/image.md#28-post-aiclassify-c
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Never
+from typing import Final, Never
 
-from ..arguments import BYTES, FLAG, INTEGER, MAPPING, NUMBER, TEXT, takes
+from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, takes
 from ..codecs.json import encode_json
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
-from ..exchange.readers import BodyReader, JsonBodyReader
+from ..exchange.readers import BodyReader
 from ..http import Head, Headers, Request
 from ..limits import Limits
 from .argument_types import SIZE, VIBE_SOURCE
@@ -33,7 +32,7 @@ from .models import IMAGE_MODEL, ImageModel
 from .parameter_rules import MAX_PIXELS
 from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
 
-__all__ = ["Annotator", "DirectorTool", "Emotion", "annotate", "augment", "classify", "encode_vibe", "upscale"]
+__all__ = ["Annotator", "DirectorTool", "Emotion", "annotate", "augment", "encode_vibe", "upscale"]
 
 
 class DirectorTool(StrEnum):
@@ -362,21 +361,3 @@ def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True)
         )
     body = {"model": str(annotator), "parameters": {"image": image}}
     return Operation(_build_request("annotate_image", body), _IMAGES)
-
-
-@takes(body=MAPPING)
-def classify(body: Mapping[str, object]) -> Operation[Never, dict[str, Any]]:
-    """Have something classified. No client does, and neither request nor response are documented.
-
-    See docs/protocol/image.md#28-post-aiclassify-c.
-
-    Args:
-        body: sent as it is.
-    """
-    return Operation(
-        _build_request("classify", body), (("application/json", JsonBodyReader(dict[str, Any], _identity)),)
-    )
-
-
-def _identity(document: dict[str, Any]) -> dict[str, Any]:
-    return document

@@ -20,6 +20,7 @@ from ..codecs.keystore import Keystore
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, OpenedState, StoredObject
 from ..errors import InvalidRequestError, NaiError
 from ..exchange.flow import Flow
+from ..modules import TrainedModule
 from ..objects import StoredKeystore
 from ..secret import AccessToken, EncryptionKey
 from ..story.context.parts import DEFAULT_RULES, ContextRules
@@ -28,6 +29,7 @@ from .continue_story import ContinuedStory, continue_story
 from .opened_story import EditedStory, OpenedStory, find_story
 from .restore import RestoredObject, RestoreStep, restore
 from .save_keystore import KeystoreReplacement
+from .save_module import save_module
 from .save_objects import ObjectChange, SavedObject, save_objects
 from .stories import create_story, delete_story, save_story
 
@@ -245,6 +247,26 @@ class Library:
             The results, in the same order.
         """
         return self._sign(save_objects(changes, self.keystore))
+
+    def save_module(self, module: TrainedModule) -> Flow[KeystoreReplacement | SavedObject, OpenedObject]:
+        """Store a trained module as a new object, where the website looks for it: its key first, then the object.
+
+        See docs/protocol/content.md#45-presets-and-aimodules.
+
+        Args:
+            module: is ready.
+
+        Returns:
+            The object as it is stored; its ``id`` is what `nai_proto.text.generate` takes as ``module``.
+
+        Raises:
+            InvalidRequestError: the module is not ready, or the library was read without the account's key.
+
+        Raises (when run):
+            NaiError: it could not be stored; its key may be left in the keystore.
+        """
+        check_type(module, TrainedModule, "module", "a TrainedModule")
+        return self._sign(save_module(module, module.prefix, self._require_key()))
 
     def restore(
         self, steps: Sequence[RestoreStep]

@@ -25,6 +25,7 @@ from .generation import decode_tokens, generate, generate_stream
 from .models import MODELS, Model, TextModelFacts, Tier
 
 if TYPE_CHECKING:
+    from .classification import Classification, ScoredLabel, classify
     from .global_settings import NO_LOGPROBS, GlobalSettings, build_adventure_bans
     from .legacy_endpoints import generate_prompt, get_hidden_states, get_next_words
     from .modules import MODULES, Module
@@ -40,6 +41,7 @@ else:
     from ..lazy import finder
 
     _HOMES = {
+        "classification": "Classification ScoredLabel classify",
         "global_settings": "NO_LOGPROBS GlobalSettings build_adventure_bans",
         "legacy_endpoints": "generate_prompt get_hidden_states get_next_words",
         "modules": "MODULES Module",
@@ -67,6 +69,7 @@ __all__ = [
     "SAMPLERS",
     "BanList",
     "BiasGroup",
+    "Classification",
     "Completion",
     "CompletionIds",
     "FinishReason",
@@ -80,6 +83,7 @@ __all__ = [
     "Preamble",
     "Preset",
     "SamplerOrder",
+    "ScoredLabel",
     "TextModelFacts",
     "TextOptions",
     "TextParameters",
@@ -91,6 +95,7 @@ __all__ = [
     "build_adventure_bans",
     "build_parameters",
     "check_parameters",
+    "classify",
     "decode_tokens",
     "generate",
     "generate_prompt",

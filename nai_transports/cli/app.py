@@ -28,6 +28,7 @@ from .story.export import export as export_story
 from .story.lorebook import lorebook
 from .text.chat import chat, complete, models
 from .text.generate import generate
+from .text.module import module
 from .text.presets import presets
 from .text.speak import speak
 from .text.tokens import decode_packed, tokens
@@ -93,6 +94,7 @@ app.add_typer(story, name="story")
 app.add_typer(lorebook, name="lorebook")
 app.add_typer(tokens, name="tokens")
 app.add_typer(presets, name="presets")
+app.add_typer(module, name="module")
 
 # The names that older programs have for these commands.
 for name in ("access_key", "get_access_key"):

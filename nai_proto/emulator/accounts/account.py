@@ -12,6 +12,7 @@ from ..errors import Refused
 from .image_cache import ImageCache
 from .profile import Profile
 from .storage import Storage
+from .trained_modules import ModuleCollection
 
 __all__ = ["Account", "StreamProgress"]
 
@@ -44,6 +45,8 @@ class Account:
     "Keystore and objects."
     profile: Profile
     "Its subscription, trial and settings."
+    modules: ModuleCollection = field(repr=False)
+    "The modules that it has trained."
     generating: bool = field(default=False, init=False)
     "Does it hold the generation lock? See docs/protocol/native.md#43-concurrency-timeouts-retry."
     locked_until: float = field(default=0.0, init=False)

@@ -18,6 +18,7 @@ from typing import Final
 from ...codecs.json import encode_json
 from ...codecs.key_derivation import access_key, email_hash, encryption_key
 from ...http import Request
+from ...modules import ModuleStatus
 from ...secret import AccessKey, AccessToken, Password, PersistentToken
 from ...tier import Tier
 from ..errors import Refused
@@ -26,6 +27,7 @@ from .journal import AccountRow, Journal, RowTable, TokenRow
 from .profile import Profile
 from .sample_stories import add_sample_stories
 from .storage import Storage
+from .trained_modules import ModuleCollection, ModuleTraining
 
 __all__ = ["AccountRegistry"]
 
@@ -87,7 +89,7 @@ class AccountRegistry:
         if number is None:
             number = max(self._by_number, default=0) + 1
         storage = Storage(journal=self._journal, owner=number)
-        account = Account(email, key, token, number, storage, profile)
+        account = Account(email, key, token, number, storage, profile, ModuleCollection(self._journal, number))
         self._by_key[key.reveal()] = self._by_number[number] = account
         profile.watch(lambda: self._record(account))
         self._record(account)
@@ -156,6 +158,15 @@ class AccountRegistry:
         """Return the account whose e-mail has this hash; None if there is none."""
         return next((each for each in self._by_key.values() if each.profile.email_hash == hashed), None)
 
+    def find_module(self, prefix: str) -> ModuleTraining | None:
+        """Return the module that is ready and has this prefix, whichever account trained it; None if there is none.
+
+        See docs/protocol/content.md#45-presets-and-aimodules.
+        """
+        modules = (each for account in self._by_number.values() for each in account.modules)
+        ready = (each for each in modules if each.status(self._now()) is ModuleStatus.READY)
+        return next((each for each in ready if each.prefix == prefix), None)
+
     def change_key(self, account: Account, key: AccessKey) -> AccessToken:
         """Change an account's access key, revoke its access tokens, and return a new one.
 
@@ -190,6 +201,7 @@ class AccountRegistry:
         del self._by_key[account.key.reveal()], self._by_number[account.number]
         self._journal.drop(("account", str(account.number)))
         account.storage.forget()
+        account.modules.forget()
         account.profile.watch(lambda: None)
         self._revoke(lambda owner, _: owner is account)
 

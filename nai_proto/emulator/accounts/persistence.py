@@ -14,6 +14,7 @@ from ...tier import Tier
 from .account_registry import AccountRegistry
 from .journal import AccountRow, KeystoreRow, LetterRow, MailRow, RowKey, TokenRow
 from .mailbox import Mail, Mailbox, MailKind
+from .trained_modules import ModuleTraining
 
 __all__ = ["restore"]
 
@@ -67,6 +68,13 @@ def _readers(accounts: AccountRegistry, mailbox: Mailbox) -> Mapping[str, _Reade
             raise ValueError
         accounts.by_number(int(number)).storage.keep(item)
 
+    def module(key: RowKey, document: bytes) -> None:
+        number, id_ = key
+        training = _read(document, ModuleTraining)
+        if training.id != id_:
+            raise ValueError
+        accounts.by_number(int(number)).modules.add(training)
+
     def mail(_: RowKey, document: bytes) -> None:
         row = _read(document, MailRow)
         mailbox.mails.append(Mail(MailKind(row.kind), row.email, row.token))
@@ -86,6 +94,7 @@ def _readers(accounts: AccountRegistry, mailbox: Mailbox) -> Mapping[str, _Reade
         "token": token,
         "keystore": keystore,
         "object": stored_object,
+        "module": module,
         "mail": mail,
         "letter": letter,
         "gift": gift,

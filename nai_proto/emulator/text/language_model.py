@@ -31,9 +31,10 @@ from ...tokenizers.base import IncrementalDecoder
 from .corpus import TALES
 from .distribution import Distribution
 
-__all__ = ["LanguageModel", "TextCodec", "Vocabulary", "get_tale_model"]
+__all__ = ["END_OF_TALE", "LanguageModel", "TextCodec", "Vocabulary", "get_tale_model"]
 
-_END: Final = "\n\n***\n\n"
+END_OF_TALE: Final = "\n\n***\n\n"
+"""Between two tales."""
 _PIECE: Final = re.compile(
     r"""
       \n\n\*{3}\n\n                    # between tales
@@ -46,6 +47,8 @@ _PIECE: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+_FIRST_CHARACTER: Final = 1 << 20
+"""The id of U+0000 in every `Vocabulary`: more than the words of all texts that are learned."""
 _UNKNOWN: Final = "<unknown>"
 """The form of all tokens that the tales do not have."""
 _NARRATION: Final = "narration"
@@ -76,13 +79,13 @@ class TextCodec(Protocol):
 class Vocabulary:
     """A vocabulary of words with their ids, that can encode any text.
 
-    The words of a training text come first: each with and without a blank before it, as it is, in lower case and
-    capitalised, and the punctuation between them. Above them, each character of Unicode has the id
-    ``len(words) + code point``. A word that is not known is spelled in characters, so any string has ids, and
-    ``decode(encode(text)) == text``.
+    The words of the training texts come first: each with and without a blank before it, as it is, in lower case and
+    capitalised, and the punctuation between them. Far above them, each character of Unicode has an id. A word that is not
+    known is spelled in characters, so any string has ids, and ``decode(encode(text)) == text``. One text more adds words,
+    and changes the id of none.
 
     Args:
-        text: has the words.
+        *texts: have the words.
     """
 
     __slots__ = ("_ids", "words")
@@ -90,8 +93,8 @@ class Vocabulary:
     words: Final[tuple[str, ...]]
     "The words and punctuation marks, by id."
 
-    def __init__(self, text: str) -> None:
-        self.words = tuple(dict.fromkeys(_variants(_PIECE.findall(text))))
+    def __init__(self, *texts: str) -> None:
+        self.words = tuple(dict.fromkeys(word for text in texts for word in _variants(_PIECE.findall(text))))
         self._ids = {word: token for token, word in enumerate(self.words)}
 
     def encode(self, text: str) -> list[int]:
@@ -102,7 +105,7 @@ class Vocabulary:
             if token is not None:
                 ids.append(token)
             else:
-                ids.extend(len(self.words) + ord(character) for character in piece)
+                ids.extend(_FIRST_CHARACTER + ord(character) for character in piece)
         return ids
 
     def piece(self, token: int) -> str:
@@ -113,7 +116,7 @@ class Vocabulary:
         """
         if 0 <= token < len(self.words):
             return self.words[token]
-        return chr(token - len(self.words))
+        return chr(token - _FIRST_CHARACTER)
 
     def split(self, text: str) -> list[str]:
         """Return the texts of a text's tokens."""
@@ -134,7 +137,7 @@ class Vocabulary:
 
 def _variants(pieces: Iterable[str]) -> Iterator[str]:
     """Return the pieces, and their forms that prompts may have although the text does not."""
-    yield from (_END, " ", "\n", '"')
+    yield from (END_OF_TALE, " ", "\n", '"')
     for piece in pieces:
         yield piece
         word = piece.strip()
@@ -160,12 +163,12 @@ class LanguageModel:
 
     def __init__(self, text: str, vocabulary: TextCodec | None = None) -> None:
         self.vocabulary = vocabulary or Vocabulary(text)
-        self._end = self.vocabulary.encode(_END)[1 - len(_SHARES) :]
+        self._end = self.vocabulary.encode(END_OF_TALE)[1 - len(_SHARES) :]
         self._traits = _Traits(self.vocabulary)
         self._followers: defaultdict[_ContextKey, Counter[int]] = defaultdict(Counter)
         self._distributions: dict[_ContextKey, Distribution] = {}
 
-        tokens = [*self.vocabulary.encode(text), *self.vocabulary.encode(_END)]
+        tokens = [*self.vocabulary.encode(text), *self.vocabulary.encode(END_OF_TALE)]
         forms = [self._traits[token].form for token in tokens]
         seen = Counter(forms)
         voice = _NARRATION

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...errors import NaiError
+from ..accounts.trained_modules import ModuleTraining
 from ..http.responses import HandlerSteps, compute
 from .corpus import TALES
-from .language_model import LanguageModel, get_tale_model
+from .language_model import END_OF_TALE, LanguageModel, Vocabulary, get_tale_model
 
 if TYPE_CHECKING:
     from ...tokenizers import Tokenizer
@@ -30,7 +31,7 @@ class ModelRegistry:
     def __init__(self, tokenizers: TokenizerLookup) -> None:
         self._lookup = tokenizers
         self._tokenizers: dict[str, Tokenizer | None] = {}
-        self._models: dict[str, LanguageModel] = {}
+        self._models: dict[tuple[str, str], LanguageModel] = {}
 
     def tokenizer(self, model: str) -> HandlerSteps[Tokenizer | None]:
         """Return the tokenizer of the model with this id, or None. It is looked up once."""
@@ -44,14 +45,33 @@ class ModelRegistry:
         except NaiError:
             return None
 
-    def language_model(self, tokenizer: Tokenizer | None) -> HandlerSteps[LanguageModel]:
-        """Return a language model in the tokenizer's ids; in its own ids without a tokenizer."""
-        return (yield from compute(lambda: self._get_model(tokenizer)))
+    def language_model(
+        self, tokenizer: Tokenizer | None, module: ModuleTraining | None = None
+    ) -> HandlerSteps[LanguageModel]:
+        """Return a language model in the tokenizer's ids, or in its own ids without a tokenizer.
 
-    def _get_model(self, tokenizer: Tokenizer | None) -> LanguageModel:
-        if tokenizer is None:
+        Args:
+            tokenizer: of the model that is asked for.
+            module: the language model is trained on its texts, too.
+        """
+        return (yield from compute(lambda: self._get_model(tokenizer, module)))
+
+    def _get_model(self, tokenizer: Tokenizer | None, module: ModuleTraining | None) -> LanguageModel:
+        if tokenizer is None and module is None:
             return get_tale_model()
-        model = self._models.get(tokenizer.name)
+        key = ("" if tokenizer is None else tokenizer.name, "" if module is None else module.id)
+        model = self._models.get(key)
         if model is None:
-            model = self._models[tokenizer.name] = LanguageModel(TALES, tokenizer)
+            texts = "" if module is None else module.texts[:_MOST_TEXT]
+            model = LanguageModel(_add_texts(texts) if texts else TALES, tokenizer or Vocabulary(TALES, texts))
+            self._models[key] = model
         return model
+
+
+_MOST_TEXT: Final = 100_000
+"""Characters of a module's texts that are learned."""
+
+
+def _add_texts(texts: str) -> str:
+    """Return the tales and the texts of a module, so often that they outweigh the tales."""
+    return END_OF_TALE.join([TALES, *[texts] * (1 + 2 * len(TALES) // len(texts))])

@@ -1,6 +1,6 @@
 """Text generation requests: their bodies, parsed and checked as the two generation hosts do.
 
-Parameters that the hosts do not know are ignored, and so are those without a meaning here: modules, caches, beams.
+Parameters that the hosts do not know are ignored, and so are those without a meaning here: built-in modules, caches, beams.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -23,6 +23,7 @@ from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.type_mismatch import Mismatch
 from ...http import Host
 from ...text.models import MODELS, Model
+from ...text.modules import NO_MODULE
 from ...text.samplers import INTERNAL_MODELS
 from ..errors import Refused
 from ..http.host_profiles import HostProfile
@@ -110,6 +111,7 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
     min_p: _Fraction = 0.0
     order: tuple[Annotated[int, msgspec.Meta(ge=0)], ...] | None = None
     num_logprobs: Annotated[int, msgspec.Meta(ge=0, le=30)] | None = None
+    prefix: str = NO_MODULE
     use_string: bool | None = None
     seed: int | None = None
     "An addition of the emulator: the same seed gives the same text."

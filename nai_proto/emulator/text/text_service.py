@@ -12,7 +12,7 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from ...errors import RemoteProtocolError
 from ...exchange.reply import Handler, Start, Wait, Write
 from ...http import Head, Headers
 from ...text.models import Model
+from ..accounts.trained_modules import ModuleTraining
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
 from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, send_json
@@ -64,14 +65,24 @@ class TextService:
         models: the language models and tokenizers.
         lock: held during each generation.
         switches: how strict the checks are.
+        find_module: returns the trained module with a prefix, or None.
     """
 
-    def __init__(self, seed: str, pace: float, models: ModelRegistry, lock: GenerationLock, switches: Switches) -> None:
+    def __init__(
+        self,
+        seed: str,
+        pace: float,
+        models: ModelRegistry,
+        lock: GenerationLock,
+        switches: Switches,
+        find_module: Callable[[str], ModuleTraining | None],
+    ) -> None:
         self._random = SeededRandom(seed)
         self._pace = pace
         self._models = models
         self._lock = lock
         self._switches = switches
+        self._find_module = find_module
         self._count = 0
 
     def handlers(self) -> Mapping[str, EndpointHandler]:
@@ -152,7 +163,7 @@ class TextService:
             tokenizer = yield from self._models.tokenizer(model.id)
         if id_parameter and tokenizer is None:
             raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {id_parameter} holds token ids")
-        language_model = yield from self._models.language_model(tokenizer)
+        language_model = yield from self._models.language_model(tokenizer, self._find_module(parameters.prefix))
         encode = language_model.vocabulary.encode
         prompt = encode(request.input) if ids is None else ids
         settings = to_generation_settings(parameters, encode, include_stop=self._switches.include_stop)

@@ -1,0 +1,204 @@
+"""``nai module``: train modules on texts, look at them, save and delete them, and buy training steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from nai_proto import modules
+from nai_proto.codecs.secret_box import write_json
+from nai_proto.image.price import Price, PriceItem
+from nai_proto.modules import TrainedModule
+
+from ...sync import Client
+from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client, sign_in
+from ..common.errors import exit_on_error
+from ..common.output import Json, describe_response, escape_line, print_facts, show_progress
+from ..common.prompts import confirm
+from ..common.text_input import read_text_file
+from ..images.cost_confirmation import CostConfirmation, MaxAnlas, Yes
+from ..library.library_loader import load_library
+
+__all__ = ["module"]
+
+module = typer.Typer(help="Train modules on texts, and manage them.", no_args_is_help=True)
+
+_INTERVAL_S: Final = 5.0
+_Id: TypeAlias = Annotated[str, typer.Argument(help="Id of the module (see `nai module list`).")]
+
+
+@module.command()
+def train(
+    files: Annotated[list[Path], typer.Argument(help="Text files, in UTF-8.")],
+    name: Annotated[str, typer.Option(help="Name of the module, up to 64 characters.")],
+    steps: Annotated[int, typer.Option(help="Steps of the training, 50 or more. Each costs 1 Anlas.")],
+    learning_rate: Annotated[float, typer.Option(help="Learning rate of the training.")],
+    description: Annotated[str, typer.Option(help="Description, up to 256 characters.")] = "",
+    model: Annotated[str | None, typer.Option(help="Text model (id or name). Default: the service's choice.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the training has ended.")] = False,
+    yes: Yes = False,
+    max_anlas: MaxAnlas = None,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Train a module on text files.
+
+    Always costs Anlas; asks for confirmation. With --wait, the exit code is 1 if the training fails.
+    """
+    with exit_on_error("module train"):
+        operation = modules.train_module(
+            "\n".join(map(read_text_file, files)),
+            name=name,
+            steps=steps,
+            learning_rate=learning_rate,
+            description=description,
+            model=model,
+        )
+        with open_client(sign_in(url, email, unsafe_password)) as client:
+            price = Price((PriceItem("training step", steps, 1),))
+            CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+            trained = client.run(operation)
+            if wait:
+                trained = _wait(client, trained)
+    _print_module(trained, as_json=as_json)
+    raise typer.Exit(0 if trained.error is None else 1)
+
+
+def _wait(client: Client, trained: TrainedModule) -> TrainedModule:
+    flow = modules.wait_for_module(trained.id, interval_s=_INTERVAL_S)
+    with show_progress("waiting") as progress, client.stream(flow) as stream:
+        for seen in stream:
+            progress.update(f"{escape_line(seen.status)}, {len(seen.loss_history)} losses", 0, 0)
+        return stream.result
+
+
+@module.command("list")
+def list_modules(
+    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
+) -> None:
+    """List the account's modules, those in training too."""
+    with exit_on_error("module list"), open_client(sign_in(url, email, unsafe_password)) as client:
+        listed = client.run(modules.list_modules())
+    if as_json:
+        typer.echo(write_json([_describe_module(each) for each in listed]))
+    elif not listed:
+        typer.echo("nai module list: the account has no modules", err=True)
+    else:
+        Console(highlight=False).print(_build_table(listed))
+
+
+@module.command()
+def show(
+    id: _Id,  # noqa: A002
+    prefix: Annotated[
+        bool,
+        typer.Option(
+            "--prefix", help="Print only what `nai generate --module` takes. Whoever has it can use the module."
+        ),
+    ] = False,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Show one module and how far its training is."""
+    with exit_on_error("module show"):
+        with open_client(sign_in(url, email, unsafe_password)) as client:
+            found = client.run(modules.get_module(id))
+        if prefix:
+            typer.echo(found.prefix)
+            return
+    _print_module(found, as_json=as_json)
+
+
+@module.command()
+def save(
+    id: _Id,  # noqa: A002
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+) -> None:
+    """Store a module that is ready with the account's other objects, encrypted, where the website looks for it."""
+    with exit_on_error("module save"):
+        library = load_library(url, email, unsafe_password, types=("aimodules",))
+        with open_client(build_session(url)) as client:
+            trained = client.run(modules.get_module(id).with_options(token=library.token))
+            client.run(library.save_module(trained))
+    typer.echo("The module is stored.")
+
+
+@module.command()
+def delete(
+    id: _Id,  # noqa: A002
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+) -> None:
+    """Delete a module. The steps of its training are not given back."""
+    with exit_on_error("module delete"), open_client(sign_in(url, email, unsafe_password)) as client:
+        found = client.run(modules.get_module(id))
+        if not yes:
+            confirm(f"This deletes the module {escape_line(found.name)!r} for ever. Continue?", _NEEDS_YES)
+        client.run(modules.delete_module(id))
+    typer.echo("The module is deleted.")
+
+
+@module.command("buy-steps")
+def buy_steps(
+    amount: Annotated[int, typer.Argument(help="Steps to buy, 2000 to 10000. A step is 1 Anlas.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Spend money without asking.")] = False,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+) -> None:
+    """Buy training steps with the account's means of payment.
+
+    Always costs money; asks for confirmation. If the response is lost, the request is not sent again: `nai subscription`
+    shows what became of it.
+    """
+    with exit_on_error("module buy-steps"):
+        operation = modules.buy_training_steps(amount)
+        session = sign_in(url, email, unsafe_password)
+        if not yes:
+            confirm(f"This buys {amount} steps with the account's means of payment. Continue?", _NEEDS_YES_TO_BUY)
+        with open_client(session) as client:
+            client.run(operation)
+    typer.echo(f"{amount} steps are bought.")
+
+
+_NEEDS_YES: Final = "this deletes a module for ever, and there is no terminal to ask at; give --yes to confirm"
+_NEEDS_YES_TO_BUY: Final = "this costs money, and there is no terminal to ask at; give --yes to confirm"
+
+
+# ---- output
+
+
+def _describe_module(found: TrainedModule) -> dict[str, object]:
+    facts = describe_response(found)
+    losses = found.loss_history
+    del facts["loss_history"]
+    facts |= {"losses": len(losses), "last_loss": losses[-1]} if losses else {}
+    return facts if found.error is None else {**facts, "error": found.error}
+
+
+def _print_module(found: TrainedModule, *, as_json: bool) -> None:
+    print_facts(_describe_module(found), as_json)
+
+
+def _build_table(listed: Sequence[TrainedModule]) -> Table:
+    right = (Column(name, justify="right") for name in ("steps", "loss"))
+    table = Table("id", "name", "model", "status", *right)
+    for each in listed:
+        loss = each.loss_history[-1] if each.loss_history else None
+        texts = (Text(escape_line(text)) for text in (each.id, each.name, each.model, each.status))
+        table.add_row(*texts, f"{each.steps:,}", "" if loss is None else f"{loss:.3f}")
+    return table
