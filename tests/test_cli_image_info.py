@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from nai_proto.codecs.picture_metadata import Metadata, read_copies, with_metadata, write_picture
+from nai_proto.codecs.exif import write_exif
+from nai_proto.codecs.picture_files import with_metadata, write_picture
+from nai_proto.codecs.picture_metadata import Metadata, examine_picture
 from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, public_key
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
 from nai_proto.codecs.png import build_png_chunk
@@ -122,7 +124,7 @@ def test_differing_copies_are_reported_with_their_signatures(tmp_path: Path) -> 
 
 def test_the_signature_of_changed_pixels_is_invalid(tmp_path: Path) -> None:
     signed = signed_image(b"not secret: signs test pictures!")
-    (text, _), pixels = read_copies(signed), read_pixels(signed)
+    (text, _), pixels = examine_picture(signed).copies, read_pixels(signed)
     changed = Pixels(96, 128, bytes([pixels.data[0] ^ 1]) + pixels.data[1:])
     facts = read_facts(tmp_path, write_picture(changed, text), "--key", "emulator")
     assert facts["signature"].startswith("invalid")
@@ -199,7 +201,7 @@ def test_an_unreadable_file_is_one_line_and_the_others_are_printed(tmp_path: Pat
         "a.png": b"nothing",
         "b.png": signed_image(),
         "d.jpg": b"\xff\xd8\xff",
-        "e.png": signed_image()[:200],
+        "e.png": signed_image()[:30],
         "f.png": odd,
     }
     for name, data in files.items():
@@ -215,6 +217,75 @@ def test_an_unreadable_file_is_one_line_and_the_others_are_printed(tmp_path: Pat
     for line, name in zip(lines, ("a.png", "c.png", "d.jpg", "e.png", "f.png"), strict=True):
         assert line.startswith("nai image-info: ")
         assert name in line
+
+
+def test_a_file_of_another_kind_is_named_for_what_it_is(tmp_path: Path) -> None:
+    for name, data, kind in (
+        ("notes.zip", b"PK\3\4", "a ZIP archive"),
+        ("empty.png", b"", "an empty file"),
+        ("text.png", b"hello", "no picture"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        done = run_image_info(tmp_path / name)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr.startswith(f"nai image-info: {tmp_path / name}: this is {kind}; PNG, WebP, JPEG")
+
+
+def test_a_jpeg_has_its_metadata_in_exif(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    exif = write_exif({"Software": "NovelAI Diffusion V4.5 4BDE2A90", "UserComment": json.dumps(PARAMETERS)})
+    Image.new("RGB", (96, 128)).save(out, "JPEG", exif=b"Exif\0\0" + exif)
+    facts = read_facts(tmp_path, out.getvalue())
+    assert (facts["format"], facts["size"], facts["metadata"]) == ("jpeg", "96 × 128", ["EXIF"])
+    assert (facts["seed"], facts["model"]) == (7, "nai-diffusion-4-5-full")
+
+
+def test_texts_of_an_editor_do_not_hide_the_copy_in_alpha(tmp_path: Path) -> None:
+    texts = {"Software": "GIMP 2.10.34", "Comment": "Created with GIMP"}
+    signed = write_picture(PIXELS, METADATA.with_signature(PIXELS))
+    facts = read_facts(tmp_path, with_metadata(signed, Metadata(texts)), "--key", "emulator")
+    assert (facts["metadata"], facts["seed"], facts["software"]) == (["alpha"], 7, "NovelAI")
+    assert facts["other_programs"] == {"text": ["Software", "Comment"]}
+    assert (facts["signature"], facts.get("damaged"), facts.get("copies_agree")) == ("valid", None, None)
+    facts = read_facts(tmp_path, write_png(PIXELS, texts))
+    assert (facts["metadata"], facts["software"]) == (["text"], "GIMP 2.10.34")
+    assert facts["other_programs"] == {"text": ["Software", "Comment"]}
+
+
+def test_what_is_damaged_is_named_beside_what_is_whole(tmp_path: Path) -> None:
+    signed = signed_image()
+    facts = read_facts(tmp_path, signed[:33] + build_png_chunk(b"tEXt", b"no keyword") + signed[33:])
+    assert (facts["metadata"], facts["seed"], facts["copies_agree"]) == (["text", "alpha"], 7, True)
+    assert facts["damaged"] == ["the tEXt chunk at byte 33 has no keyword"]
+    facts = read_facts(tmp_path, signed[:-30])
+    assert (facts["metadata"], facts["seed"]) == (["text"], 7)
+    assert facts["damaged"] == ["the PNG ends too early"]
+
+
+def test_what_was_not_looked_at_is_not_shown_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    pixels = read_pixels(signed_image())
+    Image.frombytes("RGBA", (96, 128), pixels.data).save(out, "TIFF")
+    facts = read_facts(tmp_path, out.getvalue())
+    assert (facts["metadata"], facts["seed"], facts["size"]) == (["alpha"], 7, "96 × 128")
+    assert facts["not_read"] == {"EXIF": "the EXIF of this TIFF is not read"}
+    out = io.BytesIO()
+    Image.frombytes("RGBA", (96, 128), pixels.data).quantize(colors=9).save(out, "PNG", transparency=0)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    facts = read_facts(tmp_path, out.getvalue())
+    assert facts["metadata"] == "not known"
+    assert "pip install 'nai-proto[image]'" in facts["not_read"]["alpha"]
+
+
+def test_the_signature_is_verified_in_every_encoding_of_the_pixels(tmp_path: Path) -> None:
+    grey = Pixels(96, 128, bytes(96 * 128 * 3))
+    drawn = read_pixels(write_picture(grey, METADATA.with_signature(grey)))
+    picture = Image.frombytes("RGBA", (96, 128), drawn.data)
+    for mode, image_format in (("LA", "PNG"), ("RGBA", "TIFF")):
+        out = io.BytesIO()
+        picture.convert(mode).save(out, image_format)
+        facts = read_facts(tmp_path, out.getvalue(), "--key", "emulator")
+        assert (facts["metadata"], facts["signature"]) == (["alpha"], "valid")
 
 
 @pytest.mark.parametrize("key", ["", "abc", "00" * 31, "Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMg=="])

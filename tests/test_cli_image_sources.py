@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nai_proto.codecs.picture_metadata import Metadata, read_metadata, with_metadata
+from nai_proto.codecs.picture_files import with_metadata
+from nai_proto.codecs.picture_metadata import Metadata, read_metadata
 from nai_proto.emulator import Account
 from tests.cli_images import (
     PROMPT,

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image as Pillow
 
 from nai_proto import image
-from nai_proto.codecs.picture_metadata import Place, read_copies, read_metadata
+from nai_proto.codecs.picture_metadata import Place, examine_picture, read_metadata
 from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png, write_webp
 from nai_proto.emulator import Account, Emulator
@@ -251,7 +251,7 @@ def test_the_metadata_has_the_keys_and_the_order_of_v4_5() -> None:
 
 
 def test_both_copies_of_the_metadata_are_equal_except_for_the_title() -> None:
-    texts, alpha = read_copies(generate()[0])
+    texts, alpha = examine_picture(generate()[0]).copies
     assert (texts.place, alpha.place) == (Place.TEXT, Place.ALPHA)
     assert dict(alpha.texts) == {name: text for name, text in texts.texts.items() if name != "Title"}
 
@@ -331,7 +331,7 @@ def verify_as_the_website(pixels: Pixels, comment: str) -> bool:
 def test_every_copy_is_signed_with_the_test_key_and_not_with_the_services(model: image.ImageModel) -> None:
     (data,) = generate(model=model)
     pixels = read_pixels(data)
-    found = read_copies(data)
+    found = examine_picture(data).copies
     assert len(found) == 2
     newest = model.generation is image.Generation.V5
     for each in found:
@@ -354,7 +354,7 @@ def test_webp_holds_the_same_image_and_the_same_metadata(model: str) -> None:
     pixels = Pixels(192, 128, picture.tobytes())
     assert pixels.rgb == read_pixels(plain).rgb
     assert read_pixels(data) == pixels
-    exif, alpha = read_copies(data)
+    exif, alpha = examine_picture(data).copies
     plain_metadata = read_metadata(plain)
     assert plain_metadata is not None
     assert (exif.place, alpha.place) == (Place.EXIF, Place.ALPHA)

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from nai_proto import image
-from nai_proto.codecs.picture_metadata import Metadata, write_picture
+from nai_proto.codecs.picture_files import write_picture
+from nai_proto.codecs.picture_metadata import Metadata
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.emulator import Account, Emulator, restrict_to_host

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nai_proto.codecs.image_headers import read_jpeg_size
+from nai_proto.codecs.jpeg import read_jpeg_size
 from nai_proto.codecs.pixels import Pixels, write_jpeg
 from nai_proto.errors import NaiError, RemoteProtocolError, Truncated
 

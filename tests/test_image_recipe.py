@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs.picture_metadata import Metadata, Place, read_metadata, write_picture
+from nai_proto.codecs.picture_files import write_picture
+from nai_proto.codecs.picture_metadata import Metadata, Place, read_metadata
 from nai_proto.codecs.pixels import Pixels
 from nai_proto.codecs.zip_archive import unzip
 from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError
@@ -260,6 +261,48 @@ def test_a_recipe_is_altered_as_it_is_used() -> None:
     }
 
 
+def without(value: object, path: str) -> object:
+    """A JSON value with null at a path, whose items of lists are all meant by ``*``."""
+    name, _, rest = path.partition(".")
+    if name == "*":
+        assert isinstance(value, list)
+        return [without(item, rest) for item in value]
+    assert isinstance(value, dict)
+    return {**value, name: without(value[name], rest) if rest else None}
+
+
+@pytest.mark.parametrize(
+    ("path", "changed"),
+    [
+        ("uc", {"negative_prompt": ""}),
+        ("prompt", {}),
+        ("request_type", {}),
+        ("reference_strength_multiple", {}),
+        ("v4_prompt", {"characters": None, "use_coords": False}),
+        ("v4_prompt.caption", {"characters": None}),
+        ("v4_prompt.caption.base_caption", {}),
+        ("v4_prompt.caption.char_captions", {"characters": None}),
+        ("v4_prompt.caption.char_captions.*.char_caption", {"characters": (Character("", "hat", (0.3, 0.3)),)}),
+        ("v4_prompt.caption.char_captions.*.centers", {"characters": (Character("girl", "hat"),)}),
+        ("v4_prompt.caption.char_captions.*.centers.*.x", {"characters": (Character("girl", "hat"),)}),
+        ("v4_prompt.use_coords", {"use_coords": False}),
+        ("v4_negative_prompt", {"characters": (Character("girl", "", (0.3, 0.3)),)}),
+        ("v4_negative_prompt.caption.char_captions", {"characters": (Character("girl", "", (0.3, 0.3)),)}),
+        ("v4_negative_prompt.legacy_uc", {}),
+    ],
+)
+def test_null_is_absent_wherever_it_stands(path: str, changed: dict[str, object]) -> None:
+    request = build_image_request(
+        "a cat", model="V4.5 Full", characters=[Character("girl", "hat", "B2")], negative_prompt="fog", seed=7
+    )
+    recorded = without({**comment(request), "req_type": None, "signed_hash": None}, path)
+    assert isinstance(recorded, dict)
+    found = Recipe.of(Metadata.from_comment(recorded, description=request.input, source="NovelAI Diffusion V4.5"))
+    whole = Recipe.of(metadata(request))
+    expected = {name: value for name, value in {**whole.options, **changed}.items() if value is not None}
+    assert (found.prompt, found.options, found.missing) == (whole.prompt, expected, ())
+
+
 def test_the_hashes_are_the_protocol_s() -> None:
     assert {row["id"]: tuple(row["source_hashes"]) for row in LISTED if "source_hashes" in row} == HASHES
 
@@ -278,6 +321,14 @@ def test_every_hash_names_its_model(hash_: str) -> None:
         ("NovelAI Diffusion V5", {"model_hash": "DB276663"}, "nai-diffusion-5-curated"),
         ("NovelAI Diffusion V5 FFFFFFFF", {"model_name": "nai-diffusion-5-full"}, "nai-diffusion-5-full"),
         (None, {"model_name": "V4.5 Curated Inpainting"}, "nai-diffusion-4-5-curated"),
+        (None, {"model": "nai-diffusion-3"}, "nai-diffusion-3"),
+        ("NovelAI Diffusion V4.5 4BDE2A90", {"model": "nai-diffusion-3"}, "nai-diffusion-4-5-full"),
+        ("NovelAI Diffusion V4.5", {"model": "nai-diffusion-4-5-curated"}, "nai-diffusion-4-5-curated"),
+        ("NovelAI Diffusion V4.5", {"model": "of another service"}, "nai-diffusion-4-5-full"),
+        ("NovelAI Diffusion V4 FFFFFFFF", {"model": None}, "nai-diffusion-4-full"),
+        ("NAI Diffusion V4.5 Curated", {}, "nai-diffusion-4-5-curated"),
+        ("NovelAI Diffusion Furry V3 FFFFFFFF", {}, "nai-diffusion-furry-3"),
+        ("Stable Diffusion XL", {}, "nai-diffusion-3"),
     ],
 )
 def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model: str) -> None:

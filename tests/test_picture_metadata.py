@@ -18,14 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from nai_proto.codecs.picture_files import with_metadata, write_picture
 from nai_proto.codecs.picture_metadata import (
     Metadata,
+    PictureReport,
     Place,
-    read_copies,
+    examine_picture,
     read_hidden_metadata,
     read_metadata,
-    with_metadata,
-    write_picture,
 )
 from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png, write_webp
@@ -59,7 +59,7 @@ FORMATS: list[ImageFormat] = ["png", "webp"]
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_a_picture_as_the_service_makes_it_says_all_twice(image_format: ImageFormat) -> None:
     file = write_picture(BLANK, METADATA, image_format=image_format)
-    text, alpha = read_copies(file)
+    text, alpha = examine_picture(file).copies
     assert (text.place, alpha.place) == (Place.TEXT if image_format == "png" else Place.EXIF, Place.ALPHA)
     assert text == METADATA == read_metadata(file)
     assert alpha.texts == {keyword: value for keyword, value in METADATA.texts.items() if keyword != "Title"}
@@ -102,14 +102,14 @@ def test_when_the_text_is_stripped_alpha_still_knows() -> None:
     found = read_metadata(noted)
     assert found is not None
     assert found.place is Place.ALPHA
-    assert len(read_copies(noted)) == 2
+    assert len(examine_picture(noted).copies) == 2
 
 
 def test_text_of_others_is_told_when_there_is_no_other() -> None:
     assert read_metadata(with_metadata(PNG, Metadata({"parameters": "x"}))) == Metadata({"parameters": "x"})
     assert read_metadata(PNG) is None
     assert read_metadata(WEBP) is None
-    assert read_copies(PNG) == read_copies(WEBP) == []
+    assert examine_picture(PNG) == examine_picture(WEBP) == PictureReport(())
 
 
 KEYWORDS = st.sampled_from(["Title", "Description", "Software", "Source", "Comment", "Artist", "Generation time", "ä"])
@@ -123,7 +123,7 @@ TEXTS = st.dictionaries(
 def test_what_was_written_is_read(texts: dict[str, str], file: bytes) -> None:
     written = with_metadata(file, Metadata(texts))
     assert read_metadata(written) == Metadata(texts)
-    assert read_copies(written) == [Metadata(texts)]
+    assert examine_picture(written).copies == (Metadata(texts),)
     assert with_metadata(written, Metadata(texts)) == written
 
 
@@ -161,8 +161,8 @@ def test_a_signed_picture_verifies_by_either_copy(transparent: bool, image_forma
     signed = METADATA.with_signature(BLANK, alpha=transparent)
     file = write_picture(BLANK, signed, transparent=transparent, image_format=image_format)
     pixels = read_pixels(file)
-    assert len(read_copies(file)) == 2
-    for copy in read_copies(file):
+    assert len(examine_picture(file).copies) == 2
+    for copy in examine_picture(file).copies:
         assert copy.comment is not None
         assert verify(pixels, copy.comment, TEST_VERIFY_KEY)
     if transparent:
@@ -186,14 +186,16 @@ def test_without_pillow_texts_are_read_and_alpha_of_a_webp_names_the_extra(monke
     bare = write_webp(read_pixels(png))
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert read_metadata(png) == read_metadata(webp) == METADATA
-    assert len(read_copies(png)) == 2
+    assert len(examine_picture(png).copies) == 2
     assert read_metadata(with_metadata(bare, METADATA)) == METADATA
-    for read, file in ((read_metadata, bare), (read_copies, webp)):
-        with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[image\]'"):
-            read(file)
+    with pytest.raises(MissingExtra, match=r"pip install 'nai-proto\[image\]'"):
+        read_metadata(bare)
+    report = examine_picture(webp)
+    assert (report.copies, report.damaged) == ((METADATA,), ())
+    assert "pip install 'nai-proto[image]'" in report.not_read[Place.ALPHA]
     with pytest.raises(MissingExtra):
         write_picture(BLANK, METADATA, image_format="webp")
-    assert len(read_copies(write_picture(BLANK, METADATA))) == 2
+    assert len(examine_picture(write_picture(BLANK, METADATA)).copies) == 2
 
 
 def test_when_exif_is_stripped_alpha_still_knows() -> None:
@@ -203,21 +205,13 @@ def test_when_exif_is_stripped_alpha_still_knows() -> None:
     assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
 
 
-def test_of_a_webp_that_cannot_hold_a_copy_only_exif_is_read() -> None:
-    for mode, lossless in (("RGB", True), ("RGB", False), ("RGBA", False)):
-        out = io.BytesIO()
-        Image.new(mode, (64, 96)).save(out, "WEBP", lossless=lossless)
-        assert read_metadata(out.getvalue()) is None
-        assert read_copies(with_metadata(out.getvalue(), METADATA)) == [METADATA]
-
-
 @pytest.mark.parametrize("image_format", FORMATS)
 @pytest.mark.parametrize("transparent", [False, True])
 def test_a_copy_that_does_not_fit_is_left_out(transparent: bool, image_format: ImageFormat) -> None:
     small = Pixels(3, 3, bytes(range(36)))
     opaque = None if image_format == "webp" else Plane(3, 3, b"\xff" * 9)  # a WebP without transparency has no alpha
     file = write_picture(small, METADATA, transparent=transparent, image_format=image_format)
-    assert read_copies(file) == [METADATA]
+    assert examine_picture(file).copies == (METADATA,)
     assert read_pixels(file).alpha == (small.alpha if transparent else opaque)
 
 
@@ -227,18 +221,10 @@ def test_alpha_that_is_not_there_cannot_be_kept() -> None:
 
 
 def test_nothing_that_somebody_wrote_is_shown() -> None:
-    for shown in (repr(METADATA), str(METADATA), f"{read_copies(write_picture(BLANK, METADATA))}"):
+    for shown in (repr(METADATA), str(METADATA), f"{examine_picture(write_picture(BLANK, METADATA)).copies}"):
         assert "harbour" not in shown
         assert "夜" not in shown
     assert pickle.loads(pickle.dumps(METADATA)) == METADATA
-
-
-def test_pictures_without_alpha_of_eight_bits_have_text_only() -> None:
-    for mode in ("RGB", "L", "P", "LA", "1", "I;16"):
-        out = io.BytesIO()
-        Image.new(mode, (4, 4)).save(out, "PNG")
-        assert read_metadata(out.getvalue()) is None
-        assert read_metadata(with_metadata(out.getvalue(), METADATA)) == METADATA
 
 
 @pytest.mark.parametrize("comment", ["", "[]", "{", "1" * 5000, '{"a": \ud800', "[" * 200])
@@ -248,15 +234,9 @@ def test_a_comment_that_is_no_object_is_a_documented_error(comment: str) -> None
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xff", b"{", b'"x"', b"{" * 9999])
-def test_a_copy_that_is_no_object_is_a_documented_error(content: bytes) -> None:
-    with pytest.raises(RemoteProtocolError):
-        read_metadata(write_png(with_stealth(BLANK, content)))
-
-
-def test_what_should_be_a_text_in_a_copy_is_kept_as_json() -> None:
+def test_what_should_be_a_text_in_a_copy_is_kept_as_json_and_null_is_absent() -> None:
     file = write_png(with_stealth(BLANK, b'{"Comment": {"seed": 1}, "Source": null}'))
-    assert read_metadata(file) == Metadata({"Comment": '{"seed": 1}', "Source": "null"})
+    assert read_metadata(file) == Metadata({"Comment": '{"seed": 1}'})
 
 
 def test_limits_hold_for_every_place() -> None:
@@ -272,10 +252,10 @@ def test_limits_hold_for_every_place() -> None:
         read_metadata(with_webp_text(WEBP, {"UserComment": "[" * 200}))
 
 
-@pytest.mark.parametrize("file", [b"", b"PK\x03\x04", b"\xff\xd8\xff\xe0", b"RIFF\0\0\0\0WAVE"])
+@pytest.mark.parametrize("file", [b"", b"PK\x03\x04", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE"])
 def test_what_is_no_picture_is_told(file: bytes) -> None:
-    for read in (read_metadata, read_copies):
-        with pytest.raises(RemoteProtocolError, match="neither PNG nor WebP"):
+    for read in (read_metadata, examine_picture):
+        with pytest.raises(RemoteProtocolError, match=r"this is .*; PNG, WebP, JPEG"):
             read(file)
     with pytest.raises(RemoteProtocolError, match="no PNG"):
         with_metadata(file, METADATA)
@@ -306,7 +286,7 @@ def test_altered_pictures_are_read_or_documented_errors(data: st.DataObject) -> 
     parts = [(b"IHDR", head), (kind, bytes(text)), (b"IDAT", zlib.compress(raw, 1)), (b"IEND", b"")]
     file = SIGNATURE + b"".join(build_png_chunk(*part) for part in parts)
     try:
-        found = read_copies(file)
+        found = examine_picture(file).copies
         assert read_metadata(file) in (*found, None)
     except RemoteProtocolError:
         pass

@@ -23,6 +23,7 @@ from nai_proto.codecs.png import (
     SIGNATURE,
     PngHeader,
     build_png_chunk,
+    check_png,
     iter_png_chunks,
     read_png_header,
     read_png_text,
@@ -63,7 +64,7 @@ def test_what_was_written_is_read(picture: Pixels, texts: dict[str, str]) -> Non
     file = write_png(picture, texts)
     assert read_pixels(file) == picture
     assert read_alpha(file) == picture.alpha
-    assert read_png_text(file) == texts
+    assert read_png_text(file) == (texts, ())
     assert read_png_header(file) == PngHeader(
         picture.width, picture.height, 8, 6 if picture.channels == 4 else 2, False
     )
@@ -241,7 +242,7 @@ def test_every_form_of_text_that_pillow_writes_is_read(texts: list[tuple[str, st
         else:
             info.add_text(keyword, text, zip=number % 3 == 0)
         expected.setdefault(keyword, text)
-    assert read_png_text(saved(TINY, pnginfo=info)) == expected
+    assert read_png_text(saved(TINY, pnginfo=info)) == (expected, ())
 
 
 @given(TEXTS, TEXTS)
@@ -249,7 +250,7 @@ def test_text_is_exchanged_and_all_else_stays(before: dict[str, str], after: dic
     other = build_png_chunk(b"ltns", b"NovelAI_ltntsig" + bytes(64))
     file = file_of(2, 1, 6, b"\0" + TINY.data, other) + b"something behind"
     changed = with_png_text(with_png_text(file, before), after)
-    assert read_png_text(changed) == after
+    assert read_png_text(changed) == (after, ())
     assert with_png_text(changed, {}) == file
     assert read_pixels(changed) == TINY
 
@@ -257,7 +258,7 @@ def test_text_is_exchanged_and_all_else_stays(before: dict[str, str], after: dic
 def test_of_several_texts_with_one_keyword_the_first_counts() -> None:
     assert read_png_text(
         file_of(1, 1, 2, b"", build_png_chunk(b"tEXt", b"a\0one"), build_png_chunk(b"tEXt", b"a\0two"))
-    ) == {"a": "one"}
+    ) == ({"a": "one"}, ())
 
 
 @pytest.mark.parametrize(
@@ -271,24 +272,54 @@ def test_text_that_has_no_form_is_not_written(keyword: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "content"),
+    ("kind", "content", "problem"),
     [
-        (b"tEXt", b"no end"),
-        (b"zTXt", b"a\0\1" + zlib.compress(b"x")),
-        (b"zTXt", b"a\0\0rubbish"),
-        (b"zTXt", b"a\0\0" + zlib.compress(b"x" * 99)[:-5]),
-        (b"iTXt", b"a\0\2\0\0\0x"),
-        (b"iTXt", b"a\0\1\1\0\0" + zlib.compress(b"x")),
-        (b"iTXt", b"a\0\0\0\0\0\xff"),
-        (b"iTXt", b"a\0\0"),
+        (b"tEXt", b"no end", "has no keyword"),
+        (b"tEXt", b"\0no keyword", "has no keyword"),
+        (b"tEXt", b"x" * 80 + b"\0", "has no keyword"),
+        (b"zTXt", b"a\0\1" + zlib.compress(b"x"), "(a) is not in the form of its kind"),
+        (b"zTXt", b"a\0\0rubbish", "(a) does not inflate"),
+        (b"zTXt", b"a\0\0" + zlib.compress(b"x" * 99)[:-5], "(a) does not inflate"),
+        (b"iTXt", b"a\0\2\0\0\0x", "(a) is not in the form of its kind"),
+        (b"iTXt", b"a\0\1\1\0\0" + zlib.compress(b"x"), "(a) is not in the form of its kind"),
+        (b"iTXt", b"a\0\1\0\0\0rubbish", "(a) does not inflate"),
+        (b"iTXt", b"a\0\0\0\0\0\xff", "(a) is not UTF-8"),
+        (b"iTXt", b"a\0\0", "(a) is not in the form of its kind"),
     ],
 )
-def test_text_that_is_damaged_is_a_documented_error(kind: bytes, content: bytes) -> None:
-    file = file_of(1, 1, 2, b"\0abc", build_png_chunk(kind, content))
-    with pytest.raises(RemoteProtocolError, match="a text") as caught:
-        read_png_text(file)
-    assert caught.value.__context__ is None
+def test_a_damaged_text_hides_only_itself(kind: bytes, content: bytes, problem: str) -> None:
+    before, after = build_png_chunk(b"tEXt", b"b\0one"), build_png_chunk(b"tEXt", b"c\0two")
+    file = file_of(1, 1, 2, b"\0abc", before, build_png_chunk(kind, content), after)
+    texts, damaged = read_png_text(file)
+    assert texts == {"b": "one", "c": "two"}
+    assert damaged == (f"the {kind.decode()} chunk at byte {33 + len(before)} {problem}",)
     assert read_pixels(file).data == b"abc"
+
+
+def test_a_chunk_with_a_wrong_checksum_hides_only_itself() -> None:
+    wrong = build_png_chunk(b"tEXt", b"a\0text")[:-1] + b"?"
+    other = build_png_chunk(b"tEXt", b"b\0text")
+    file = file_of(1, 1, 2, b"\0abc", wrong, other)
+    assert read_png_text(file) == ({"b": "text"}, ("the tEXt chunk at byte 33 has a wrong checksum",))
+    assert read_pixels(file).data == b"abc"
+    assert [kind for kind, _ in iter_png_chunks(file)] == [b"IHDR", b"tEXt", b"IDAT", b"IDAT", b"IEND"]
+    with pytest.raises(RemoteProtocolError, match="chunk at byte 33"):
+        check_png(file)
+    assert read_png_text(with_png_text(file, {"c": "text"})) == ({"c": "text"}, ())
+
+
+def test_texts_do_not_need_whole_pixels() -> None:
+    texts = {"Title": "AI generated image"}
+    file = write_png(TINY, texts)
+    at = file.index(b"IDAT")
+    torn = file[: at + 5] + bytes([file[at + 5] ^ 1]) + file[at + 6 :]
+    assert read_png_text(torn) == (texts, ())
+    with pytest.raises(RemoteProtocolError):
+        read_pixels(torn)
+    for size in range(33, len(file)):
+        found, damaged = read_png_text(file[:size])
+        assert found in (texts, {})
+        assert damaged == ("the PNG ends too early",)
 
 
 def test_a_bomb_of_text_is_not_inflated_beyond_the_limit() -> None:
@@ -305,7 +336,7 @@ def test_a_bomb_of_text_is_not_inflated_beyond_the_limit() -> None:
 def test_the_limit_counts_all_texts_together() -> None:
     texts = {"a": "1" * 40, "b": "2" * 40}
     file = write_png(TINY, texts)
-    assert read_png_text(file, Limits(picture_text=82)) == texts
+    assert read_png_text(file, Limits(picture_text=82)).texts == texts
     with pytest.raises(LimitExceeded, match="picture text"):
         read_png_text(file, Limits(picture_text=79))
 
@@ -327,7 +358,7 @@ def test_every_way_to_cut_a_file_short_is_noticed(size: int) -> None:
 def test_every_altered_byte_is_noticed(at: int) -> None:
     changed_file = FILE[:at] + bytes([FILE[at] ^ 0x10]) + FILE[at + 1 :]
     with pytest.raises(RemoteProtocolError):
-        list(iter_png_chunks(changed_file))
+        check_png(changed_file)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nai_proto import InvalidFile, LimitExceeded, Limits
-from nai_proto.codecs.pixels import Pixels, write_png
-from nai_proto.codecs.png import read_png_text, with_png_text
+from nai_proto.codecs.pixels import Pixels, write_jpeg, write_png
+from nai_proto.codecs.png import build_png_chunk, read_png_text, with_png_text
 from nai_proto.story.files import FileKind, read_card, read_file, write_card
 
 PICTURE = write_png(Pixels(2, 1, bytes(8)), {"Title": "a cat"})
@@ -100,12 +100,33 @@ def test_card_returns_its_file_and_keeps_the_picture(data: bytes) -> None:
         assert opened.size == (2, 1)
         assert opened.info["Title"] == "a cat"
         assert base64.b64decode(opened.info["naidata"]) == data
-    assert list(read_png_text(card)) == ["Title", "naidata"]
+    assert list(read_png_text(card).texts) == ["Title", "naidata"]
 
 
 def test_card_whose_text_is_no_base64_is_invalid() -> None:
-    with pytest.raises(InvalidFile, match="x: the text naidata: base64"):
+    with pytest.raises(InvalidFile, match="x: the text naidata is no base64"):
         read_card(with_png_text(PICTURE, {"naidata": "?"}), where="x")
+
+
+def test_a_damaged_text_of_a_card_hides_only_itself() -> None:
+    card = write_card(PICTURE, b"the file")
+    torn = card[:33] + build_png_chunk(b"tEXt", b"no keyword") + card[33:]
+    assert read_card(torn) == b"the file"
+    bare = PICTURE[:33] + build_png_chunk(b"tEXt", b"no keyword") + PICTURE[33:]
+    with pytest.raises(InvalidFile, match=r"x: .* no text naidata; the tEXt chunk at byte 33 has no keyword"):
+        read_card(bare, where="x")
+
+
+@pytest.mark.parametrize("text", ["dGhlIGZpbGU=", "dGhlIGZpbGU", " dGhl\nIGZp\r\nbGU= ", "data:;base64,dGhlIGZpbGU="])
+def test_a_card_is_read_as_browsers_read_base64(text: str) -> None:
+    assert read_card(with_png_text(PICTURE, {"naidata": text})) == b"the file"
+
+
+def test_a_picture_that_is_no_png_is_named() -> None:
+    with pytest.raises(InvalidFile, match=r"card.jpg: this is a JPEG of 5 × 3 pixels, and a card is a PNG"):
+        read_file(write_jpeg(Pixels(5, 3, bytes(45))), where="card.jpg")
+    with pytest.raises(InvalidFile, match=r"card.jpg: this is a JPEG, damaged, and a card is a PNG"):
+        read_file(b"\xff\xd8\xff\xe0", where="card.jpg")
 
 
 def test_card_has_to_be_a_png() -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.codecs import accelerators
+from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.limits import Limits
@@ -140,18 +140,42 @@ def test_an_id_that_is_not_of_the_content_is_noticed() -> None:
     assert not vibe(type="encoding").intact
 
 
-@pytest.mark.parametrize("decode", [accelerators.decode, accelerators.plain_decode])
-@pytest.mark.parametrize("text", ["A", "AAA", "AA=A", "*", "AAAA=", "\ud800", "AA\n=="])
-def test_damaged_base64_is_a_documented_error(
-    text: str, decode: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(accelerators, "decode", decode)
+@pytest.mark.parametrize("text", ["A", "AAAAA", "AAA=A", "*", "AAAA=", "\ud800", "_-_-"])
+def test_damaged_base64_is_a_documented_error(text: str) -> None:
     damaged = vibe(image=text, encodings={"v4full": {"unknown": {"encoding": text}}})
-    reads: list[Callable[[], object]] = [lambda: damaged.image, lambda: damaged.encoding("v4full")]
-    for read in reads:
-        with pytest.raises(RemoteProtocolError, match="base64") as caught:
+    reads: dict[str, Callable[[], object]] = {
+        "image": lambda: damaged.image,
+        "encoding": lambda: damaged.encoding("v4full"),
+    }
+    for what, read in reads.items():
+        with pytest.raises(RemoteProtocolError, match=f"its {what} is no base64") as caught:
             read()
         assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("text", ["YWI=", "YWI", " Y W\nI =", "data:image/png;base64,YWI="])
+def test_base64_is_taken_as_browsers_take_it(text: str) -> None:
+    found = vibe(image=text, encodings={"v4full": {"unknown": {"encoding": text}}})
+    assert found.image == found.encoding("v4full") == b"ab"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "this is an empty file"),
+        (b"PK\3\4", "this is a ZIP archive"),
+        (b"\xff\xd8\xff", "this is a JPEG, damaged"),
+        (write_png(Pixels(2, 1, bytes(6))), "this is a PNG of 2 × 1 pixels"),
+        ("{}".encode("utf-16"), "this is text in UTF-16"),
+        (b"vibe", r"not JSON \(character 0\)"),
+        (b'{"a": 1,}', r"not JSON \(character 8\)"),
+        (b'{"a": 1', "JSON is cut short"),
+        (b"[]", "Expected `object`, got `array`"),
+    ],
+)
+def test_an_error_says_what_the_file_is(data: bytes, problem: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"vibe: {problem}"):
+        read_vibe_file(data)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,25 @@
 """EXIF as far as pictures of the service use it: texts in a small TIFF file, read and written.
 
 Only the first directory and the one for cameras are looked at, and in them only the tags that are named here, so offsets
-that point anywhere cost nothing and lead nowhere.
+that point anywhere cost nothing and lead nowhere. A damaged tag hides only itself.
 
-See docs/protocol/image.md#82-webp.
+See:
+    docs/protocol/image.md#82-webp
+    docs/protocol/image.md#86-reading-pictures-that-other-programs-saved
 """
 
 from __future__ import annotations
 
+import codecs
+import json
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..arguments import BYTES, LIMITS, TEXTS
-from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
+from .picture_texts import PictureTexts
 
 __all__ = ["USER_COMMENT", "read_exif", "write_exif"]
 
@@ -31,38 +36,44 @@ _TAGS: Final = {
 }
 _NUMBERS: Final = {name: number for number, name in _TAGS.items()}
 _CAMERA, _COMMENT = 0x8769, 0x9286
+_NAMES: Final = {**_TAGS, _CAMERA: "Exif", _COMMENT: USER_COMMENT}
 _ASCII, _LONG, _UNDEFINED = 2, 4, 7  # types
 _SIZES: Final = {1: 1, _ASCII: 1, 3: 2, _LONG: 4, _UNDEFINED: 1}
 _PREFIX: Final = b"Exif\0\0"  # some writers repeat what JPEG needs
+_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _MARK: Final = b"ASCII\0\0\0"
-_MARKS: Final = {_MARK: "utf-8", bytes(8): "utf-8", b"UNICODE\0": "utf-16"}
+_UNICODE: Final = b"UNICODE\0"
+_UTF_8_MARKS: Final = (_MARK, bytes(8))
 
 
-def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
-    """Return the texts by the names of their tags.
+def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PictureTexts:
+    """Return the texts by the names of their tags, and what is damaged.
 
-    These are ``DocumentName``, ``ImageDescription``, ``Software``, ``Artist``, ``Copyright`` and ``UserComment``.
+    The tags are ``DocumentName``, ``ImageDescription``, ``Software``, ``Artist``, ``Copyright`` and ``UserComment``.
 
     Raises:
         LimitExceeded: it has more bytes than `Limits.picture_text`.
-        Truncated: something stands behind its end.
-        RemoteProtocolError: it is no EXIF, or a text is not in its encoding.
+        RemoteProtocolError: it is no EXIF.
     """
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
     if len(data) > limits.picture_text:
         raise LimitExceeded("picture text", limit=limits.picture_text, value=len(data))
     content = bytes(data).removeprefix(_PREFIX)
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(content[:4])
+    order = _ORDERS.get(content[:4])
     if order is None:
-        raise _damage_error("no EXIF")
-    try:
-        return _read_texts(content, order)
-    except struct.error:
-        pass  # and raise below: something was looked for behind the end
-    except UnicodeDecodeError:
-        raise _damage_error("a text in its EXIF is not in its encoding") from None
-    raise Truncated("picture: its EXIF ends too early")
+        raise RemoteProtocolError("picture: its EXIF is none")
+    texts: dict[str, str] = {}
+    damaged: list[str] = []
+    for name, value in _iter_values(content, order, damaged):
+        text = (
+            _decode_comment(value, order) if name == USER_COMMENT else _decode_or_none(value.split(b"\0")[0], "utf-8")
+        )
+        if text is None:
+            damaged.append(f"the tag {name} is in no encoding that is known")
+        else:
+            texts.setdefault(name, text)
+    return PictureTexts(texts, tuple(damaged))
 
 
 def write_exif(texts: Mapping[str, str]) -> bytes:
@@ -96,44 +107,84 @@ def write_exif(texts: Mapping[str, str]) -> bytes:
     return b"II*\0" + (8).to_bytes(4, "little") + both
 
 
-def _read_texts(data: bytes, order: str) -> dict[str, str]:
-    texts: dict[str, str] = {}
-    (first,) = struct.unpack_from(order + "L", data, 4)
-    for number, kind, value in _iter_entries(data, order, first):
-        if number in _TAGS and kind == _ASCII:
-            texts.setdefault(_TAGS[number], value.split(b"\0", 1)[0].decode())
-        elif number == _CAMERA and kind == _LONG and USER_COMMENT not in texts:
-            (camera,) = struct.unpack_from(order + "L", value)
-            for inner, _, comment in _iter_entries(data, order, camera):
-                if inner == _COMMENT:
-                    texts[USER_COMMENT] = _decode_comment(comment, order)
-    return texts
+class _Tag(NamedTuple):
+    """An entry of a directory."""
+
+    number: int
+    kind: int
+    value: bytes
 
 
-def _iter_entries(data: bytes, order: str, at: int) -> Iterator[tuple[int, int, bytes]]:
-    """Yield tag, type and bytes of the entries in a directory that may matter."""
-    (count,) = struct.unpack_from(order + "H", data, at)
+def _iter_values(data: bytes, order: str, damaged: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of each text; add to ``damaged`` what is not whole."""
+    for tag in _iter_tags(data, order, data[4:8], damaged):
+        if tag.number in _TAGS and tag.kind == _ASCII:
+            yield _TAGS[tag.number], tag.value
+        elif tag.number == _CAMERA and tag.kind == _LONG:
+            for inner in _iter_tags(data, order, tag.value, damaged):
+                if inner.number == _COMMENT:
+                    yield USER_COMMENT, inner.value
+
+
+def _iter_tags(data: bytes, order: str, where: bytes, damaged: list[str]) -> Iterator[_Tag]:
+    """Yield the tags that may matter, each once, of the directory at the offset in ``where``."""
     wanted = {*_TAGS, _CAMERA, _COMMENT}
-    for place in range(at + 2, at + 2 + 12 * count, 12):
-        number, kind, length = struct.unpack_from(order + "HHL", data, place)
-        if number not in wanted or kind not in _SIZES:
-            continue
-        wanted.discard(number)  # once is enough
-        size = length * _SIZES[kind]
-        start = place + 8
-        if size > 4:
-            (start,) = struct.unpack_from(order + "L", data, start)
-        yield number, kind, struct.unpack_from(f"{min(size, len(data) + 1)}s", data, start)[0]
+    try:
+        (at,) = struct.unpack(order + "L", where[:4])
+        (count,) = struct.unpack_from(order + "H", data, at)
+        for place in range(at + 2, at + 2 + 12 * count, 12):
+            number, kind, length = struct.unpack_from(order + "HHL", data, place)
+            if number not in wanted or kind not in _SIZES:
+                continue
+            wanted.discard(number)
+            size = length * _SIZES[kind]
+            start = place + 8
+            if size > 4:
+                (start,) = struct.unpack_from(order + "L", data, start)
+            if start + size <= len(data):
+                yield _Tag(number, kind, data[start : start + size])
+            else:
+                damaged.append(f"the tag {_NAMES.get(number, number)} is cut off")
+    except struct.error:
+        damaged.append("the list of its tags is cut off")
 
 
-def _decode_comment(value: bytes, order: str) -> str:
-    encoding = _MARKS.get(value[:8], "")
-    if encoding == "utf-16":
-        bom = value[8:10] in (b"\xff\xfe", b"\xfe\xff")
-        encoding = "utf-16" if bom else "utf-16-le" if order == "<" else "utf-16-be"
-    if not encoding:
-        raise _damage_error("the comment in its EXIF has no encoding that is known")
-    return value[8:].decode(encoding).rstrip("\0")
+def _decode_comment(value: bytes, order: str) -> str | None:
+    """Return the text of ``UserComment`` without its mark; None if it is not in its encoding."""
+    mark, text = value[:8], value[8:]
+    if mark in _UTF_8_MARKS:
+        return _decode_or_none(text, "utf-8")
+    return _decode_unicode(text, order) if mark == _UNICODE else None
+
+
+def _decode_unicode(text: bytes, order: str) -> str | None:
+    """Return the reading that is JSON, else the one in UTF-16 with the most ASCII: programs disagree what is meant.
+
+    See docs/protocol/image.md#86-reading-pictures-that-other-programs-saved.
+    """
+    orders: tuple[str, ...] = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
+    if text[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        orders = ("utf-16",)
+    wide = [reading for order in orders if (reading := _decode_or_none(text, order)) is not None]
+    likely = sorted(wide, key=lambda reading: len(reading.encode("ascii", "ignore")), reverse=True)
+    if (narrow := _decode_or_none(text, "utf-8-sig")) is not None:
+        likely.append(narrow)
+    return next((reading for reading in likely if _is_json(reading)), likely[0] if likely else None)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _decode_or_none(text: bytes, encoding: str) -> str | None:
+    try:
+        return text.decode(encoding).rstrip("\0")
+    except UnicodeDecodeError:
+        return None
 
 
 def _build_directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
@@ -148,7 +199,3 @@ def _build_directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
             head += struct.pack("<L", behind + len(tail))
             tail += value + b"\0" * (len(value) % 2)
     return bytes(head + bytes(4) + tail)
-
-
-def _damage_error(problem: str) -> RemoteProtocolError:
-    return RemoteProtocolError(f"picture: {problem}")

@@ -1,21 +1,47 @@
-"""What the first bytes of an image file say: its format, and the size of a JPEG (ITU-T T.81).
-
-PNG and WebP have modules of their own.
-"""
+"""What the first bytes of a file say: its format, and for PNG, WebP and JPEG its size."""
 
 from __future__ import annotations
 
-import struct
+import re
 from typing import Final
 
-from ..arguments import BYTES
-from ..errors import RemoteProtocolError, Truncated
-from .png import SIGNATURE
-from .webp import is_webp
+from ..arguments import BYTES, LIMITS
+from ..errors import LimitExceeded, RemoteProtocolError
+from ..limits import Limits
+from .jpeg import is_jpeg, read_jpeg_size
+from .png import SIGNATURE, read_png_header
+from .webp import is_webp, read_webp_size
 
-__all__ = ["detect_format", "read_jpeg_size"]
+__all__ = ["JSON", "describe_file", "detect_format", "read_header_size"]
 
 _AVIF_BRANDS: Final = (b"avif", b"avis", b"mif1", b"msf1")
+_UNBOUNDED: Final = Limits(pixels=1 << 62)
+_IMAGES: Final = {
+    "PNG": "a PNG",
+    "WEBP": "a WebP",
+    "JPEG": "a JPEG",
+    "GIF": "a GIF",
+    "BMP": "a BMP",
+    "TIFF": "a TIFF",
+    "AVIF": "an AVIF",
+}
+JSON: Final = "JSON"
+"""What `describe_file` calls JSON."""
+_OTHERS: Final = (
+    (rb"\Z", "an empty file"),
+    (rb"PK[\x03\x05]", "a ZIP archive"),
+    (rb"\x1f\x8b", "a gzip file"),
+    (rb"%PDF-", "a PDF"),
+    (rb"8BPS", "a Photoshop file"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL"),
+    (rb"\0\0\0\x0cjP  ", "a JPEG 2000"),
+    (rb"....ftyp", "a HEIC or an MP4"),
+    (rb"\xff\xfe|\xfe\xff", "text in UTF-16"),
+    (rb"\s*<svg|\s*<\?xml", "XML"),
+    (rb"\s*<(?:!doctype|html)", "a web page"),
+    (rb"(?:\xef\xbb\xbf)?\s*[{\[]", JSON),
+)
+"""What other files begin with."""
 
 
 def detect_format(data: bytes) -> str | None:
@@ -25,7 +51,7 @@ def detect_format(data: bytes) -> str | None:
         return "PNG"
     if is_webp(data):
         return "WEBP"
-    if data.startswith(b"\xff\xd8\xff"):
+    if is_jpeg(data):
         return "JPEG"
     if data.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
@@ -36,28 +62,44 @@ def detect_format(data: bytes) -> str | None:
     return "AVIF" if data[4:8] == b"ftyp" and data[8:12] in _AVIF_BRANDS else None
 
 
-def read_jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
-    """Return width and height in pixels.
+def read_header_size(data: bytes, limits: Limits = Limits()) -> tuple[int, int] | None:
+    """Return width and height in pixels as the header of a PNG, WebP or JPEG has them; None for other files.
 
     Raises:
-        Truncated: the file ends before it says so.
-        RemoteProtocolError: it is no JPEG.
+        LimitExceeded: there are more than `Limits.pixels`.
+        RemoteProtocolError: the header is damaged.
     """
-    BYTES.check(data, "data")
-    if bytes(data[:3]) != b"\xff\xd8\xff":
-        raise RemoteProtocolError("picture: no JPEG")
-    at = 2
-    while at + 4 <= len(data):
-        marker, kind = data[at], data[at + 1]
-        if marker != 0xFF:
-            raise RemoteProtocolError("picture: what should be a segment of the JPEG is none")
-        if kind == 0xFF:  # what fills up
-            at += 1
-        elif 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
-            if at + 9 > len(data):
-                break
-            height, width = struct.unpack_from(">2H", data, at + 5)
+    data = BYTES.convert(data, "data")
+    LIMITS.check(limits, "limits")
+    match detect_format(data):
+        case "PNG":
+            header = read_png_header(data, limits)
+            return header.width, header.height
+        case "WEBP":
+            return read_webp_size(data, limits)
+        case "JPEG":
+            width, height = read_jpeg_size(data)
+            if width * height > limits.pixels:
+                raise LimitExceeded("pixels", limit=limits.pixels, value=width * height)
             return width, height
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4])
-    raise Truncated("picture: the JPEG ends too early")
+        case _:
+            return None
+
+
+def describe_file(data: bytes) -> str | None:
+    """Return what a file is by its first bytes, for an error message; None if that is not known.
+
+    ``a JPEG of 832 × 1216 pixels``, say, or ``a ZIP archive``.
+    """
+    data = BYTES.convert(data, "data")
+    image_format = detect_format(data)
+    if image_format is not None:
+        try:
+            size = read_header_size(data, _UNBOUNDED)
+        except RemoteProtocolError:
+            return f"{_IMAGES[image_format]}, damaged"
+        return _IMAGES[image_format] + ("" if size is None else f" of {size[0]} × {size[1]} pixels")
+    for pattern, name in _OTHERS:
+        if re.match(pattern, data[:64], re.IGNORECASE | re.DOTALL):
+            return name
+    return None

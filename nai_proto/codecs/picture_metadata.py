@@ -2,48 +2,51 @@
 
 A picture of the service has it up to twice: in text chunks (PNG) or EXIF (WebP), and in the lowest bits of alpha, which
 outlive what many websites do to text. All copies are dictionaries of texts, and so is `Metadata`: nothing that was read is
-lost when it is written, be it known or not.
+lost when it is written, be it known or not. Other programs write to the same places. Each place is read on its own, and a
+damaged piece hides only itself.
 
 Two things are left out: the error correction (BCH) of the colours behind the copy in alpha, which the official writer leaves
 out as well, and the latents in private chunks (``ltns``, ``ltnt``), which stay in the file unread.
 
-See docs/protocol/image.md#8-files-and-metadata.
+See:
+    docs/protocol/image.md#8-files-and-metadata
+    docs/protocol/image.md#86-reading-pictures-that-other-programs-saved
 """
 
 from __future__ import annotations
 
 import enum
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, TypeAlias
 
-from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, TEXTS, check_type
-from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
+from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, TEXTS
+from ..errors import LimitExceeded, MissingExtra, RemoteProtocolError
 from ..limits import Limits
-from .json import check_depth
+from .exif import read_exif
+from .image_headers import describe_file, detect_format, read_header_size
+from .jpeg import read_jpeg_text
+from .metadata_forms import dump_object, has_service_parameters, parse_object, texts_from_object, texts_from_tags
 from .picture_signature import TEST_SEED, sign
-from .pixels import Pixels, Plane, read_alpha, write_png, write_webp
-from .png import SIGNATURE, read_png_header, read_png_text, with_png_text
-from .stealth import read_stealth, with_stealth
-from .webp import find_lossless, is_webp, read_webp_text, with_webp_text
+from .picture_texts import PictureTexts
+from .pixels import Pixels, Plane, read_alpha
+from .png import iter_png_chunks, read_png_text
+from .stealth import read_stealth
+from .webp import read_webp_text
 
 __all__ = [
     "Metadata",
+    "PictureReport",
     "Place",
-    "read_copies",
+    "examine_picture",
     "read_hidden_metadata",
     "read_metadata",
-    "with_metadata",
-    "write_picture",
 ]
 
-_KEYWORDS: Final = ("Title", "Description", "Software", "Source", "Generation_time", "Generation time", "Comment")
 _SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,40})?(?=s?\Z)")
-_TAGS: Final = {"DocumentName": "Title", "ImageDescription": "Description"}
-_OTHER_TAGS: Final = ("Artist", "Copyright")
-_COMMENT: Final = "UserComment"
+_SOURCE: Final = re.compile(r"NovelAI|Stable Diffusion (?:XL )?[0-9A-F]{8}\Z")
+"""What the service calls itself as a source. See docs/protocol/image.md#81-png-text."""
 
 
 class Place(enum.Enum):
@@ -52,7 +55,7 @@ class Place(enum.Enum):
     TEXT = "text"
     "Text chunks of a PNG. See docs/protocol/image.md#81-png-text."
     EXIF = "EXIF"
-    "EXIF of a WebP. See docs/protocol/image.md#82-webp."
+    "EXIF, where a WebP has it. See docs/protocol/image.md#82-webp."
     ALPHA = "alpha"
     "The lowest bits of alpha. See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel."
 
@@ -98,7 +101,7 @@ class Metadata:
             "Software": "NovelAI",
             "Source": source,
             "Generation_time": None if seconds is None else str(seconds),
-            "Comment": _dump_json(comment),
+            "Comment": dump_object(comment),
         }
         return Metadata({keyword: text for keyword, text in texts.items() if text is not None})
 
@@ -144,175 +147,188 @@ class Metadata:
             RemoteProtocolError: it is no JSON object.
         """
         LIMITS.check(limits, "limits")
-        return _parse_object(self.comment, limits, "its comment") if self.comment is not None else {}
+        return parse_object(self.comment, limits, "its comment") if self.comment is not None else {}
+
+    @property
+    def has_parameters(self) -> bool:
+        """Whether the comment has parameters as the service records them; other programs have comments as well."""
+        try:
+            return has_service_parameters(self.parameters())
+        except RemoteProtocolError:
+            return False
+
+    @property
+    def is_of_service(self) -> bool:
+        """Whether it is NovelAI's own: by its parameters, its software or its source."""
+        return self.software == "NovelAI" or bool(_SOURCE.match(self.source or "")) or self.has_parameters
 
     def with_signature(self, pixels: Pixels, seed: bytes = TEST_SEED, *, alpha: bool = False) -> Metadata:
         """Return the same with a signature in its comment. Takes and raises what `sign` does."""
         return Metadata({**self.texts, "Comment": sign(pixels, self.comment or "{}", seed, alpha=alpha)}, self.place)
 
 
-def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
-    """Return what a PNG or WebP says of how it was made, None if it says nothing.
+@dataclass(frozen=True, slots=True)
+class PictureReport:
+    """What each place of a picture says, and what could not be read of it."""
 
-    The first place counts that has a keyword of the service's, else the first that has any text. Alpha is unpacked only if
-    the text around the pixels has none of the service's, and of a WebP only without losses.
+    copies: tuple[Metadata, ...]
+    "What the places say, in the order of `Place`; what other programs wrote as well."
+    damaged: tuple[str, ...] = ()
+    "What is damaged, and where: ``the tEXt chunk at byte 41 has no keyword``, say."
+    not_read: Mapping[Place, str] = field(default_factory=dict[Place, str])
+    "Places that were not looked at, and why."
+
+    @property
+    def metadata(self) -> Metadata | None:
+        """What is most worth knowing: NovelAI's parameters before its other texts, and these before those of others."""
+        return max(self.copies, key=lambda copy: (copy.has_parameters, copy.is_of_service), default=None)
+
+
+def examine_picture(data: bytes, limits: Limits = Limits()) -> PictureReport:
+    """Return what each place of a picture says of how it was made, and what could not be read.
+
+    Args:
+        data: a PNG, WebP, JPEG, GIF, BMP, TIFF or AVIF.
+        limits: bounds on pixels, texts and nesting.
 
     Raises:
-        MissingExtra: alpha has to be unpacked by Pillow, which is not installed.
         LimitExceeded: it is larger than ``limits`` allow.
-        RemoteProtocolError: it is neither PNG nor WebP, or a place that is looked at is damaged.
+        RemoteProtocolError: it has none of these formats, or its header is damaged.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    found = _read_surrounding_text(data, limits)
-    if found is not None and found.texts.keys() & {*_KEYWORDS}:
-        return found
-    return _read_alpha_copy(data, limits) or found
+    return _examine(data, limits, first_only=False)
 
 
-def read_copies(data: bytes, limits: Limits = Limits()) -> list[Metadata]:
-    """Return what each place says, text around the pixels first. Raises what `read_metadata` raises."""
+def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
+    """Return what a picture says of how it was made, as `PictureReport.metadata` does; None if it says nothing.
+
+    The pixels are decoded only if the text around them has no parameters of NovelAI's.
+
+    Raises:
+        MissingExtra: alpha has to be decoded by Pillow, which is not installed.
+        RemoteProtocolError: what `examine_picture` raises; or nothing is found, and something is damaged.
+    """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    return [
-        found for found in (_read_surrounding_text(data, limits), _read_alpha_copy(data, limits)) if found is not None
-    ]
+    report = _examine(data, limits, first_only=True)
+    found = report.metadata
+    if found is None or not found.is_of_service:
+        if Place.ALPHA in report.not_read:
+            raise MissingExtra(report.not_read[Place.ALPHA])
+        if found is None and report.damaged:
+            raise RemoteProtocolError(f"picture: {'; '.join(report.damaged)}")
+    return found
 
 
 def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
     """Return what alpha says, for pixels that were decoded elsewhere; None if it says nothing.
 
+    Another program's plain text becomes the text ``parameters``, which is its keyword in PNGs of such programs.
+
     Raises:
-        LimitExceeded: it is larger than ``limits`` allow.
-        RemoteProtocolError: the copy is damaged.
+        RemoteProtocolError: the copy is damaged, or larger than ``limits`` allow (then LimitExceeded).
     """
     content = read_stealth(alpha, limits)
-    if content is None:
+    if not content:
         return None
-    document = _parse_object(content, limits, "its copy in alpha")
-    return Metadata({keyword: _to_text(value) for keyword, value in document.items()}, Place.ALPHA)
-
-
-def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) -> bytes:
-    """Return the same PNG or WebP with this in place of its own text. A copy in alpha stays as it is.
-
-    Raises:
-        InvalidRequestError: a text has no form there.
-        RemoteProtocolError: what is to be changed is damaged.
-    """
-    data = BYTES.convert(data, "data")
-    check_type(metadata, Metadata, "metadata", "Metadata")
-    LIMITS.check(limits, "limits")
-    if is_webp(data):
-        return with_webp_text(data, _tags_from_texts(metadata.texts), limits)
-    return with_png_text(data, metadata.texts, limits)
-
-
-def write_picture(
-    pixels: Pixels, metadata: Metadata, *, transparent: bool = False, image_format: Literal["png", "webp"] = "png"
-) -> bytes:
-    """Return a file as the service makes them: RGBA, with the text around the pixels and, if it fits, in alpha.
-
-    See:
-        docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel
-        docs/protocol/image.md#82-webp
-
-    Args:
-        pixels: RGB or RGBA.
-        transparent: keep alpha but for its lowest bits; else it becomes opaque.
-        image_format: PNG, with the text in chunks, or lossless WebP, with the text in EXIF.
-
-    Raises:
-        MissingExtra: a WebP is to be written, and Pillow is not installed.
-        InvalidRequestError: a text has no form there; or ``transparent``, and there is no alpha.
-    """
-    check_type(pixels, Pixels, "pixels", "Pixels")
-    check_type(metadata, Metadata, "metadata", "Metadata")
-    if image_format not in ("png", "webp"):
-        raise InvalidRequestError("image_format is 'png' or 'webp'", parameter="image_format")
-    content = _dump_json({keyword: text for keyword, text in metadata.texts.items() if keyword != "Title"}).encode()
     try:
-        drawn = with_stealth(pixels, content, transparent=transparent)
-    except InvalidRequestError:
-        if transparent and pixels.alpha is None:
-            raise
-        drawn = pixels if transparent else pixels.with_alpha(b"\xff" * pixels.area)
-    return (
-        write_webp(drawn, _tags_from_texts(metadata.texts))
-        if image_format == "webp"
-        else write_png(drawn, metadata.texts)
-    )
+        return Metadata(texts_from_object(parse_object(content, limits, "its copy in alpha")), Place.ALPHA)
+    except LimitExceeded:
+        raise
+    except RemoteProtocolError:
+        pass
+    try:
+        return Metadata({"parameters": content.decode()}, Place.ALPHA)
+    except UnicodeDecodeError:
+        pass  # and raise below: the codec's error holds the text
+    raise RemoteProtocolError("picture: its copy in alpha is not UTF-8")
 
 
-def _read_surrounding_text(data: bytes, limits: Limits) -> Metadata | None:
-    """Return what stands around the pixels."""
-    if data.startswith(SIGNATURE):
-        texts, place = read_png_text(data, limits), Place.TEXT
-    elif is_webp(data):
-        texts, place = _texts_from_tags(read_webp_text(data, limits), limits), Place.EXIF
-    else:
-        raise RemoteProtocolError("picture: neither PNG nor WebP")
-    return Metadata(texts, place) if texts else None
+# ---- places
 
 
-def _read_alpha_copy(data: bytes, limits: Limits) -> Metadata | None:
-    """Return what stands in alpha, if the pixels are of a form that can hold it."""
-    if is_webp(data):
-        fits = find_lossless(data, limits) is not None
-    else:
-        head = read_png_header(data, limits)
-        fits = (head.depth, head.colour) == (8, 6)
-    alpha = read_alpha(data, limits) if fits else None
-    return None if alpha is None else read_hidden_metadata(alpha, limits)
-
-
-def _texts_from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
-    """Return the texts of EXIF; a comment that is no JSON, as other programs write it, is one of them."""
-    texts = {_TAGS.get(tag, tag): text for tag, text in tags.items() if tag not in ("Software", _COMMENT)}
-    if "Software" in tags:
-        texts["Source"] = tags["Software"]
-    if _COMMENT in tags:
+def _examine(data: bytes, limits: Limits, *, first_only: bool) -> PictureReport:
+    """Return the report; with ``first_only`` places behind the first that has NovelAI's parameters are left out."""
+    image_format = detect_format(data)
+    if image_format is None:
+        raise RemoteProtocolError(
+            f"picture: this is {describe_file(data) or 'no picture'}; PNG, WebP, JPEG, GIF, BMP, TIFF and AVIF are read"
+        )
+    read_header_size(data, limits)
+    copies: list[Metadata] = []
+    damaged: list[str] = []
+    not_read: dict[Place, str] = {}
+    for place, reader in _PLACES[image_format].items():
+        if reader is None:
+            not_read[place] = f"the {place.value} of this {image_format} is not read"
+            continue
         try:
-            document = _parse_object(tags[_COMMENT], limits, "its EXIF")
+            found, problems = reader(data, limits)
         except LimitExceeded:
             raise
-        except RemoteProtocolError:
-            texts[_COMMENT] = tags[_COMMENT]
-        else:
-            texts |= {keyword: _to_text(value) for keyword, value in document.items()}
-    return texts
+        except MissingExtra as error:
+            not_read[place] = str(error)
+            continue
+        except RemoteProtocolError as error:
+            damaged.append(str(error).removeprefix("picture: "))
+            continue
+        damaged += problems
+        if found is not None:
+            copies.append(found)
+            damaged += _find_comment_problem(found)
+            if first_only and found.has_parameters:
+                break
+    return PictureReport(tuple(copies), tuple(dict.fromkeys(damaged)), not_read)
 
 
-def _tags_from_texts(texts: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts as tags of EXIF: what has none of its own is in the comment."""
-    tags = {tag: texts[keyword] for tag, keyword in _TAGS.items() if texts.get(keyword)}
-    tags |= {tag: texts[tag] for tag in _OTHER_TAGS if texts.get(tag)}
-    if texts.get("Source"):
-        tags["Software"] = texts["Source"]
-    rest = {key: text for key, text in texts.items() if not (text and (key in _OTHER_TAGS or key in _TAGS.values()))}
-    return {**tags, _COMMENT: _dump_json(rest)}
-
-
-def _parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any]:
+def _find_comment_problem(copy: Metadata) -> list[str]:
+    """Return what is wrong with the comment of NovelAI's own text, if anything is."""
     try:
-        encoded = text if isinstance(text, bytes) else text.encode()
-        check_depth(encoded, limits.json_depth)
-        document: object = json.loads(text)
-    except (UnicodeError, ValueError, RecursionError):
-        document = None
-    if isinstance(document, dict):
-        return cast("dict[str, Any]", document)
-    raise RemoteProtocolError(f"picture: {where} is no JSON object")
+        if copy.is_of_service:
+            copy.parameters()
+    except RemoteProtocolError as error:
+        return [str(error).removeprefix("picture: ")]
+    return []
 
 
-def _to_text(value: object) -> str:
-    """Return a text of a copy; what should be one and is not, as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+_Found: TypeAlias = tuple[Metadata | None, tuple[str, ...]]
+"""What a place says, and what is damaged there."""
 
 
-def _dump_json(value: Mapping[str, Any]) -> str:
-    try:
-        return json.dumps({**value})
-    except (TypeError, ValueError, RecursionError) as error:
-        problem = type(error).__name__
-    raise InvalidRequestError(f"this cannot be written as JSON ({problem})", parameter="comment")
+def _read_text(data: bytes, limits: Limits) -> _Found:
+    texts, damaged = read_png_text(data, limits)
+    return (Metadata(texts, Place.TEXT) if texts else None), damaged
+
+
+def _exif_reader(read_tags: Callable[[bytes, Limits], PictureTexts]) -> Callable[[bytes, Limits], _Found]:
+    """Return the reader of a place that has EXIF."""
+
+    def read(data: bytes, limits: Limits) -> _Found:
+        tags, damaged = read_tags(data, limits)
+        texts = texts_from_tags(tags, limits)
+        return (Metadata(texts, Place.EXIF) if texts else None), damaged
+
+    return read
+
+
+def _read_png_exif(data: bytes, limits: Limits) -> PictureTexts:
+    chunk = next((content for kind, content in iter_png_chunks(data, limits) if kind == b"eXIf"), None)
+    return PictureTexts({}) if chunk is None else read_exif(chunk, limits)
+
+
+def _read_alpha(data: bytes, limits: Limits) -> _Found:
+    alpha = read_alpha(data, limits)
+    return (None if alpha is None else read_hidden_metadata(alpha, limits)), ()
+
+
+_PLACES: Final[Mapping[str, Mapping[Place, Callable[[bytes, Limits], _Found] | None]]] = {
+    "PNG": {Place.TEXT: _read_text, Place.EXIF: _exif_reader(_read_png_exif), Place.ALPHA: _read_alpha},
+    "WEBP": {Place.EXIF: _exif_reader(read_webp_text), Place.ALPHA: _read_alpha},
+    "JPEG": {Place.EXIF: _exif_reader(read_jpeg_text)},
+    "GIF": {Place.ALPHA: _read_alpha},
+    "BMP": {Place.ALPHA: _read_alpha},
+    "TIFF": {Place.EXIF: None, Place.ALPHA: _read_alpha},
+    "AVIF": {Place.EXIF: None, Place.ALPHA: _read_alpha},
+}
+"""The places of each format, and how they are read; None for one that is not."""

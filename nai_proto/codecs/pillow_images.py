@@ -18,7 +18,7 @@ from ..arguments import BYTES, INTEGER, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
 from ..limits import Limits
 from .image_headers import detect_format
-from .png import SIGNATURE, build_png_chunk, iter_png_chunks
+from .png import SIGNATURE, build_png_chunk, iter_png_chunks, read_png_header
 from .webp import iter_webp_chunks
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ T = TypeVar("T")
 _EXTRA: Final = "needs Pillow: pip install 'nai-proto[image]'"
 _PNG_CHUNKS: Final = (b"IHDR", b"PLTE", b"IDAT", b"eXIf", b"IEND")
 """What Pillow is given of a PNG; texts, profiles and further frames do not change its pixels."""
-_PALETTE: Final = 3  # a PNG's type of colour (PNG §11.2.1)
 
 
 class ImageData(NamedTuple):
@@ -221,21 +220,23 @@ def _resize(data: bytes, size: tuple[int, int], limits: Limits, change: Callable
 
 
 def _strip_png(data: bytes, limits: Limits) -> bytes:
-    """Return the PNG with only the chunks that its pixels depend on. Transparency is that of a palette or a channel.
+    """Return the PNG with only the chunks that its pixels depend on. Raises what `iter_png_chunks` raises.
 
-    Raises what `iter_png_chunks` raises.
+    A transparent colour of 16 bits a sample, which Pillow compares with samples of 8, is left out.
     """
-    found = list(iter_png_chunks(data, limits))
-    kept = (*_PNG_CHUNKS, b"tRNS") if found[0][1][9] == _PALETTE else _PNG_CHUNKS
-    return SIGNATURE + b"".join(build_png_chunk(kind, bytes(content)) for kind, content in found if kind in kept)
+    kept = (*_PNG_CHUNKS, b"tRNS") if read_png_header(data, limits).depth <= 8 else _PNG_CHUNKS
+    chunks = iter_png_chunks(data, limits)
+    return SIGNATURE + b"".join(build_png_chunk(kind, bytes(content)) for kind, content in chunks if kind in kept)
 
 
 def _convert_to_colours(image: Image) -> Image:
     """Return the image as RGB, or as RGBA if it has any alpha."""
-    if image.mode in ("RGB", "RGBA"):
+    if image.mode == "RGBA":
         return image
     if image.has_transparency_data:
         return image.convert("RGBA")
+    if image.mode == "RGB":
+        return image
     return _reduce_to_8_bits(image).convert("RGB")
 
 

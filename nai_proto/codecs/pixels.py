@@ -15,13 +15,16 @@ from typing import Final
 from ..arguments import BYTES, INTEGER, LIMITS, check_type
 from ..errors import InvalidRequestError
 from ..limits import Limits
+from .image_headers import read_header_size
+from .jpeg import is_jpeg
 from .pillow_images import ImageData, decode_alpha, decode_colours, decode_grey, encode_image, has_pillow
-from .png import SIGNATURE, read_png_header, with_png_text
+from .png import SIGNATURE, has_png_alpha, read_png_header, with_png_text
 from .png_rows import FilteredRows, encode_png, has_plain_rows, read_rows
-from .webp import find_lossless, is_webp, with_webp_text
+from .webp import has_webp_alpha, is_webp, with_webp_text
 
 __all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_jpeg", "write_png", "write_webp"]
 
+_WITHOUT_ALPHA: Final = (0, 2)  # types of colour (PNG §11.2.1)
 _SLOW: Final = 500_000
 """Bytes restored one by one, a tenth of a second: above that, loading Pillow is quicker."""
 _LARGEST_WEBP: Final = 16_383
@@ -126,18 +129,12 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
 def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
     """Return alpha alone, None if the file has none. Takes and raises what `read_pixels` does.
 
-    Pillow is not needed for a lossless WebP that says it has no alpha.
+    Pillow is not needed for a file whose header says that it has no alpha.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    if is_webp(data):
-        found = find_lossless(data, limits)
-        if found is not None and not found.alpha:
-            return None
-    elif data.startswith(SIGNATURE):
-        head = read_png_header(data, limits)
-        if has_plain_rows(head) and head.colour in (0, 2):
-            return None
+    if not _can_have_alpha(data, limits):
+        return None
     rows = _read_plain_rows(data, limits)
     if rows is not None:
         return Plane(rows.header.width, rows.header.height, rows.restore_channel(rows.channels - 1))
@@ -212,6 +209,23 @@ def _check_sides(pixels: Pixels | Plane, largest: int, image_format: str) -> Non
         raise InvalidRequestError(f"a {image_format} has sides of at most {largest} pixels", parameter="pixels")
 
 
+def _can_have_alpha(data: bytes, limits: Limits) -> bool:
+    """Return whether a file may have alpha, as far as its header says.
+
+    Raises:
+        LimitExceeded: the header claims too many pixels.
+        RemoteProtocolError: it is damaged.
+    """
+    if is_jpeg(data):
+        read_header_size(data, limits)
+        return False
+    if is_webp(data):
+        return has_webp_alpha(data, limits)
+    if data.startswith(SIGNATURE):
+        return has_png_alpha(data, limits)
+    return True
+
+
 def _read_plain_rows(data: bytes, limits: Limits) -> FilteredRows | None:
     """Return the rows of a PNG that the standard library is to restore, None of what is left to Pillow.
 
@@ -220,7 +234,7 @@ def _read_plain_rows(data: bytes, limits: Limits) -> FilteredRows | None:
     if not data.startswith(SIGNATURE):
         return None
     head = read_png_header(data, limits)
-    if not has_plain_rows(head):
+    if not has_plain_rows(head) or (head.colour in _WITHOUT_ALPHA and has_png_alpha(data, limits)):
         return None
     rows = read_rows(data, head, limits)
     return None if rows.slow_bytes > _SLOW and has_pillow() else rows

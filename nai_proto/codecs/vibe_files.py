@@ -22,7 +22,9 @@ from ..arguments import BYTES, INTEGER, LIMITS, MAPPING, NUMBER, TEXT, check_typ
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from . import accelerators
-from .json import check_depth, convert_document
+from .forgiving_base64 import decode_base64
+from .image_headers import JSON, describe_file
+from .json import check_depth, convert_document, find_problem
 from .secret_box import write_json
 
 __all__ = ["UNKNOWN_KEY", "StoredVibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
@@ -126,7 +128,7 @@ class StoredVibe:
     @property
     def image(self) -> bytes | None:
         """The picture, if it has one. Raises RemoteProtocolError for damaged base64."""
-        return None if self._known.image is None else _decode_base64(self._known.image)
+        return None if self._known.image is None else _decode(self._known.image, "image")
 
     @property
     def created_at(self) -> int | None:
@@ -170,7 +172,7 @@ class StoredVibe:
         else:
             keys = (encoding_key(information_extracted), UNKNOWN_KEY)
             texts = [found[key].encoding for key in keys if key in found]
-        return _decode_base64(texts[0]) if texts else None
+        return _decode(texts[0], "encoding") if texts else None
 
     def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> StoredVibe:
         """Return the same vibe with one more encoding, or a newer one."""
@@ -208,7 +210,8 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise RemoteProtocolError("vibe: a JSON object was expected")
+        kind = describe_file(data)
+        raise RemoteProtocolError(f"vibe: {find_problem(data, dict) if kind in (None, JSON) else f'this is {kind}'}")
     found = cast("dict[str, Any]", document)
     if found.get("identifier") != _BUNDLE:
         return StoredVibe(found)
@@ -263,15 +266,12 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _decode_base64(text: str) -> bytes:
+def _decode(text: str, what: str) -> bytes:
     try:
-        data = accelerators.decode(text)
+        return decode_base64(text)
     except ValueError:
-        pass
-    else:
-        if len(text) == (len(data) + 2) // 3 * 4:
-            return data
-    raise RemoteProtocolError("vibe: base64 with padding was expected")
+        pass  # and raise below, without that error as the context
+    raise RemoteProtocolError(f"vibe: its {what} is no base64")
 
 
 def _reject_constant(_: str) -> NoReturn:

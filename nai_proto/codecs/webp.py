@@ -6,17 +6,17 @@ See docs/protocol/image.md#82-webp.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..arguments import BYTES, LIMITS, list_items
 from ..errors import LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from .exif import read_exif, write_exif
+from .picture_texts import PictureTexts
 
 __all__ = [
-    "LosslessPixels",
     "build_webp",
-    "find_lossless",
+    "has_webp_alpha",
     "is_webp",
     "iter_webp_chunks",
     "read_webp_size",
@@ -27,15 +27,6 @@ __all__ = [
 _RIFF: Final = 12
 _EXIF: Final = 0x08  # flags of VP8X
 _ALPHA: Final = 0x10
-
-
-class LosslessPixels(NamedTuple):
-    """The pixels of a WebP without losses."""
-
-    content: memoryview
-    "Of the ``VP8L`` chunk."
-    alpha: bool
-    "Is there any?"
 
 
 def is_webp(data: bytes | bytearray | memoryview) -> bool:
@@ -87,12 +78,12 @@ def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits
     return width, height
 
 
-def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> dict[str, str]:
+def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PictureTexts:
     """Return the texts of its EXIF, as `read_exif` has them; none if there is none. Raises what the two raise."""
     for kind, content in iter_webp_chunks(data, limits):
         if kind == b"EXIF":
             return read_exif(content, limits)
-    return {}
+    return PictureTexts({})
 
 
 def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
@@ -114,19 +105,22 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
     return build_webp([*kept, (b"EXIF", write_exif(texts))])
 
 
-def find_lossless(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> LosslessPixels | None:
-    """Return the pixels, still encoded; None if it has losses, or moves. Raises what `iter_webp_chunks` raises."""
+def has_webp_alpha(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> bool:
+    """Return whether there is alpha, of whatever form: that of pixels with losses is kept without. Also of several frames.
+
+    Raises what `iter_webp_chunks` raises; and RemoteProtocolError if there is no picture, or one of two sizes.
+    """
     size: tuple[int, int] | None = None
+    has_alpha = False
     for kind, content in iter_webp_chunks(data, limits):
         if kind in (b"VP8X", b"VP8L"):
-            width, height, alpha = _read_size_and_alpha(kind, content)
+            width, height, marked = _read_size_and_alpha(kind, content)
             if size not in (None, (width, height)):
                 raise _damage_error("a WebP with two sizes")
-            size = width, height
-            if kind == b"VP8L":
-                return LosslessPixels(content, alpha)
-        if kind in (b"VP8 ", b"ANMF"):
-            return None
+            size, has_alpha = (width, height), has_alpha or marked
+        has_alpha = has_alpha or kind == b"ALPH"
+        if kind in (b"VP8L", b"VP8 ", b"ANMF"):
+            return has_alpha
     raise _damage_error("a WebP without a picture")
 
 

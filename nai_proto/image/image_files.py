@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from ..codecs.image_headers import read_jpeg_size
+from ..codecs.jpeg import read_jpeg_size
 from ..codecs.json import JsonDecoder, parse_service_error
 from ..codecs.webp import read_webp_size
 from ..codecs.zip_archive import unzip

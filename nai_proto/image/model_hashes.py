@@ -1,10 +1,13 @@
-"""Find the model that made an image: its metadata names a hash.
+"""Find the model that made an image: its metadata names a hash, or the model itself.
 
-See docs/protocol/image.md#81-png-text.
+See:
+    docs/protocol/image.md#81-png-text
+    docs/protocol/image.md#86-reading-pictures-that-other-programs-saved
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,19 +33,39 @@ HASHES: Final[Mapping[str, tuple[str, ...]]] = {
 """By model: further training and inpainting forms have hashes of their own."""
 
 _BY_HASH: Final = {hash_: model for model, hashes in HASHES.items() for hash_ in hashes}
+_DIFFUSION: Final = re.compile(r"(?:novelai|nai|stable) diffusion\b")
+_WORD: Final = re.compile(r"[\w.]+")
+_VERSION: Final = re.compile(r"v\d(\.\d)?")
+_VERSION_OF_XL: Final = "v3"  # whose source is "Stable Diffusion XL"
 
 
 def find_model(source: str | None, comment: Mapping[str, Any]) -> ImageModel | None:
     """Return the model, the base model where an inpainting model was used; None if no known model is named.
 
+    What is looked at is the hash in the source, then hash and model in the comment, then the model's name in the source. If
+    that is only a version, it is the version's first model: V4.5 is V4.5 Full.
+
     Args:
         source: such as ``NovelAI Diffusion V4.5 4BDE2A90``.
-        comment: the parameters, in which V5 has its name.
+        comment: the parameters.
     """
     hashes = ((source or "").rpartition(" ")[2], comment.get("model_hash"))
     for hash_ in hashes:
         if isinstance(hash_, str) and (found := _BY_HASH.get(hash_.upper())) is not None:
             return ImageModel.named(found)
-    name = comment.get("model_name")
-    named = ImageModel.named(name) if isinstance(name, str) else None
-    return named.base if named is not None and named.is_listed else None
+    for name in (comment.get("model"), comment.get("model_name")):
+        if isinstance(name, str) and (named := ImageModel.named(name)).is_listed:
+            return named.base
+    return _find_named(source or "")
+
+
+def _find_named(source: str) -> ImageModel | None:
+    """Return the model of the version in a source that has most of its name there."""
+    words = set(_WORD.findall(source.casefold()))
+    if not _DIFFUSION.match(source.casefold()):
+        return None
+    if "xl" in words:
+        words.add(_VERSION_OF_XL)
+    models = [(model, set(model.name.casefold().split())) for model in map(ImageModel.named, HASHES)]
+    fitting = [(model, name) for model, name in models if any(map(_VERSION.fullmatch, name & words))]
+    return max(fitting, key=lambda each: len(each[1] & words))[0] if fitting else None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 
 from ..arguments import LIMITS, MAPPING, TEXT, ArgumentType, convert_fields, list_of, takes
-from ..codecs import accelerators
+from ..codecs.forgiving_base64 import decode_base64
 from ..codecs.json import convert_document
 from ..codecs.picture_metadata import Metadata, Place
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
@@ -62,12 +62,12 @@ _PRESETS: Final[Mapping[object, str]] = {number: preset for preset, number in TA
 
 
 class _Center(msgspec.Struct):
-    x: float
-    y: float
+    x: float | None = None
+    y: float | None = None
 
 
 class _Character(msgspec.Struct):
-    char_caption: str
+    char_caption: str = ""
     centers: list[_Center] = []
 
 
@@ -79,7 +79,7 @@ class _Caption(msgspec.Struct):
 class _StructuredPrompt(msgspec.Struct):
     """``v4_prompt`` or ``v4_negative_prompt``."""
 
-    caption: _Caption
+    caption: _Caption = msgspec.field(default_factory=_Caption)
     use_coords: bool = False
     legacy_uc: bool = False
 
@@ -184,7 +184,7 @@ _WITHOUT_IMAGES: Final = (
 
 
 def _action(comment: Mapping[str, Any]) -> ImageGenerationType:
-    if "req_type" in comment:
+    if comment.get("req_type") is not None:
         raise RemoteProtocolError("picture: it was made by a director tool, not from a prompt")
     kind = _text(comment, "request_type")
     if kind not in _ACTIONS:
@@ -225,10 +225,9 @@ def _prompt(comment: Mapping[str, Any], description: str | None) -> str | None:
 
 
 def _characters(comment: Mapping[str, Any], generation: Generation) -> dict[str, Any]:
-    sides = (comment.get(name) for name in ("v4_prompt", "v4_negative_prompt"))
-    empty: dict[str, object] = {"caption": {}}
+    sides = (_without_nulls(comment.get(name)) for name in ("v4_prompt", "v4_negative_prompt"))
     wanted, unwanted = (
-        convert_document(empty if side is None else side, _StructuredPrompt, where="picture") for side in sides
+        convert_document({} if side is None else side, _StructuredPrompt, where="picture") for side in sides
     )
     ucs = [each.char_caption for each in unwanted.caption.char_captions]
     characters = [
@@ -239,8 +238,19 @@ def _characters(comment: Mapping[str, Any], generation: Generation) -> dict[str,
     return {"characters": tuple(characters), "use_coords": wanted.use_coords, **legacy}
 
 
+def _without_nulls(value: object) -> object:
+    """Return a JSON value without the keys and items that are null: these are absent."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        return {name: _without_nulls(item) for name, item in fields.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in cast("list[object]", value) if item is not None]
+    return value
+
+
 def _position(character: _Character) -> tuple[float, float] | None:
-    return (character.centers[0].x, character.centers[0].y) if character.centers else None
+    center = character.centers[0] if character.centers else _Center()
+    return None if center.x is None or center.y is None else (center.x, center.y)
 
 
 def _vibes(comment: Mapping[str, Any], model: ImageModel) -> tuple[tuple[Vibe | EncodedVibe, ...], bool]:
@@ -262,7 +272,7 @@ def _vibes(comment: Mapping[str, Any], model: ImageModel) -> tuple[tuple[Vibe | 
 
 def _decode_vibe(text: str) -> bytes:
     try:
-        return accelerators.decode(text)
+        return decode_base64(text)
     except ValueError:
         pass
     raise RemoteProtocolError("picture: a vibe in it is no base64")

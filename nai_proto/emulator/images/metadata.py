@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ...codecs.picture_metadata import Metadata, write_picture
+from ...codecs.picture_files import write_picture
+from ...codecs.picture_metadata import Metadata
 from ...codecs.pixels import Pixels
 from ...image.choices import ImageGenerationType
 from ...image.families import Generation

@@ -9,8 +9,11 @@ from typing import Final
 
 from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs import png
-from ...codecs.secret_box import from_base64, to_base64
-from ...errors import Damaged, InvalidFile, LimitExceeded, RemoteProtocolError
+from ...codecs.forgiving_base64 import decode_base64
+from ...codecs.image_headers import describe_file, detect_format
+from ...codecs.picture_texts import PictureTexts
+from ...codecs.secret_box import to_base64
+from ...errors import InvalidFile, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
 
 __all__ = ["CARD_KEYWORD", "read_card", "write_card"]
@@ -34,18 +37,20 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
     picture = BYTES.convert(picture, "picture")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
-    text = _read_texts(picture, where, limits).get(CARD_KEYWORD)
+    texts, damaged = _read_texts(picture, where, limits)
+    text = texts.get(CARD_KEYWORD)
     if text is None:
-        raise InvalidFile(f"{where}: the picture contains no file: it has no text {CARD_KEYWORD}")
+        problems = "; ".join((f"it has no text {CARD_KEYWORD}", *damaged))
+        raise InvalidFile(f"{where}: the picture contains no file: {problems}")
     try:
-        return from_base64(text.strip(), f"{where}: the text {CARD_KEYWORD}")
-    except Damaged as error:
-        problem = str(error)
-    raise InvalidFile(problem)
+        return decode_base64(text)
+    except ValueError:
+        pass  # and raise below, without that error as the context
+    raise InvalidFile(f"{where}: the text {CARD_KEYWORD} is no base64")
 
 
 def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
-    """Return a PNG with a file in it. It replaces the file that the picture contained; other texts stay.
+    """Return a PNG with a file in it. It replaces the file that the picture contained; other texts stay if they are whole.
 
     Args:
         picture: the whole PNG.
@@ -58,15 +63,18 @@ def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
     """
     picture, data = BYTES.convert(picture, "picture"), BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    return png.with_png_text(picture, {**_read_texts(picture, "card", limits), CARD_KEYWORD: to_base64(data)}, limits)
+    texts = {**_read_texts(picture, "card", limits).texts, CARD_KEYWORD: to_base64(data)}
+    return png.with_png_text(picture, texts, limits)
 
 
-def _read_texts(picture: bytes, where: str, limits: Limits) -> dict[str, str]:
+def _read_texts(picture: bytes, where: str, limits: Limits) -> PictureTexts:
     """Return the texts of a PNG; raise InvalidFile for other data."""
+    if detect_format(picture) != "PNG":
+        raise InvalidFile(f"{where}: this is {describe_file(picture)}, and a card is a PNG")
     try:
         return png.read_png_text(picture, limits)
     except LimitExceeded:
         raise
     except RemoteProtocolError as error:
-        problem = str(error)
+        problem = str(error).removeprefix("picture: ")
     raise InvalidFile(f"{where}: {problem}")

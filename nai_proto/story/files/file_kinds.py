@@ -11,14 +11,13 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ...arguments import BYTES, LIMITS, TEXT
+from ...codecs.image_headers import detect_format
 from ...errors import InvalidFile
 from ...limits import Limits
 from ..json_records import read_json_object
 from .cards import read_card
 
 __all__ = ["VERSION_FIELDS", "FileKind", "ImportedFile", "read_file"]
-
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
 class FileKind(StrEnum):
@@ -74,7 +73,7 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
     data = BYTES.convert(data, "data")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
-    card = data.startswith(_PNG_SIGNATURE)
+    card = detect_format(data) is not None
     if card:
         data = read_card(data, where=where, limits=limits)
     document = read_json_object(data, where=where, limits=limits)

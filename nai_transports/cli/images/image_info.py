@@ -8,7 +8,8 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from nai_proto.codecs.picture_metadata import Metadata, Place, read_copies, read_metadata
+from nai_proto.codecs.image_headers import detect_format, read_header_size
+from nai_proto.codecs.picture_metadata import Metadata, PictureReport, examine_picture
 from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.secret_box import write_json
@@ -18,7 +19,7 @@ from nai_proto.image.model_hashes import find_model
 from ... import files
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, print_facts
-from .input_images import get_format, get_size, name_file_in_errors
+from .input_images import name_file_in_errors
 
 __all__ = ["image_info"]
 
@@ -42,7 +43,7 @@ _EMULATOR: Final = "emulator"
 
 
 def image_info(
-    pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Images: PNG or WebP.", show_default=False)],
+    pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Images.", show_default=False)],
     key: Annotated[
         str | None,
         typer.Option(
@@ -55,8 +56,9 @@ def image_info(
 ) -> None:
     """Show the metadata of images: prompt, seed and parameters, where the file has them, and whether the copies agree.
 
-    Also verifies the signature, which is valid if NovelAI made the image and nobody changed it. --json prints a list with
-    all parameters. The exit code is 1 if a file could not be read.
+    Looks at text chunks, EXIF and the alpha channel, and says what is damaged and what was not looked at. Also verifies the
+    signature, which is valid if NovelAI made the image and nobody changed it. --json prints a list with all parameters. The
+    exit code is 1 if a file could not be read at all.
     """
     with exit_on_error("image-info"):
         public = _parse_key(key)
@@ -100,17 +102,25 @@ def _describe_file(path: Path, data: bytes, key: bytes) -> tuple[dict[str, objec
     """Return the facts of an image by name, and all parameters of its metadata.
 
     Raises:
-        InvalidFile: the file is not an image, or is damaged elsewhere than in its pixels. The message names the file.
+        InvalidFile: the file is not an image, or its header is damaged. The message names the file.
     """
     with name_file_in_errors(path):
-        found, problem = _read_copies(data)
-        width, height = get_size(data)
-        parameters = found[0].parameters() if found else {}
+        report = examine_picture(data)
+        metadata = report.metadata
+        parameters = {} if metadata is None else _parameters(metadata)
         _check_numbers(parameters)
-    facts: dict[str, object] = {"file": str(path), "format": get_format(data), "size": f"{width} × {height}"}
-    facts |= _describe_origin(found, problem, _read_pixels(data), key)
-    if found:
-        facts |= _describe_parameters(found[0], parameters)
+        size = read_header_size(data)
+    pixels = _read_pixels(data)
+    if isinstance(pixels, Pixels):
+        size = pixels.width, pixels.height
+    facts: dict[str, object] = {
+        "file": str(path),
+        "format": (detect_format(data) or "").lower(),
+        "size": None if size is None else f"{size[0]} × {size[1]}",
+        **_describe_origin(report, pixels, key),
+    }
+    if metadata is not None:
+        facts |= _describe_parameters(metadata, parameters)
     return {name: value for name, value in facts.items() if value is not None}, parameters
 
 
@@ -122,20 +132,6 @@ def _check_numbers(parameters: dict[str, Any]) -> None:
     except InvalidRequestError as error:
         problem = str(error)
     raise RemoteProtocolError(problem)
-
-
-def _read_copies(data: bytes) -> tuple[list[Metadata], dict[str, str]]:
-    """Return the metadata of each place, and the problem of the copy in the alpha channel if only that cannot be read."""
-    try:
-        return read_copies(data), {}
-    except MissingExtra as error:
-        found = read_metadata(data)
-        return [] if found is None else [found], {"not_read": f"alpha: {error}"}
-    except RemoteProtocolError as error:
-        found = read_metadata(data)
-        if found is None or found.place is Place.ALPHA:
-            raise
-        return [found], {"damaged": str(error).removeprefix("picture: ")}
 
 
 def _read_pixels(data: bytes) -> Pixels | str:
@@ -151,26 +147,30 @@ def _read_pixels(data: bytes) -> Pixels | str:
 # ---- places and signatures
 
 
-def _describe_origin(
-    found: list[Metadata], problem: dict[str, str], pixels: Pixels | str, key: bytes
-) -> dict[str, object]:
-    places = [copy.place.value for copy in found]
-    if not found:
-        return {"metadata": "none", **problem}
-    facts: dict[str, object] = {"metadata": places, **problem}
-    if len(found) > 1:
-        differing = _find_differences(*found)
+def _describe_origin(report: PictureReport, pixels: Pixels | str, key: bytes) -> dict[str, object]:
+    others = [copy for copy in report.copies if not copy.is_of_service]
+    copies = [copy for copy in report.copies if copy.is_of_service] or others
+    nothing = "not known" if report.damaged or report.not_read else "none"
+    facts: dict[str, object] = {"metadata": [copy.place.value for copy in copies] or nothing}
+    if report.not_read:
+        facts["not_read"] = {place.value: reason for place, reason in report.not_read.items()}
+    if report.damaged:
+        facts["damaged"] = list(report.damaged)
+    if others:
+        facts["other_programs"] = {copy.place.value: list(copy.texts) for copy in others}
+    if len(copies) > 1:
+        differing = _find_differences(*copies)
         facts["copies_agree"] = not differing
         if differing:
             facts["differing"] = differing
-    signatures = {copy.place.value: _check_signature(copy, pixels, key) for copy in found}
+    signatures = {copy.place.value: _check_signature(copy, pixels, key) for copy in copies}
     same = len(set(signatures.values())) == 1
-    return {**facts, "signature": signatures[places[0]] if same else signatures}
+    return {**facts, "signature": next(iter(signatures.values())) if same else signatures or None}
 
 
 def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
     """Return whether the signature of one copy is valid, in words."""
-    if "signed_hash" not in _parameters(copy):
+    if _parameters(copy).get("signed_hash") is None:
         return "none"
     if isinstance(pixels, str):
         return f"not checked: {pixels}"
@@ -181,13 +181,14 @@ def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
     return "invalid: changed since, or signed with another key"
 
 
-def _find_differences(one: Metadata, other: Metadata) -> list[str]:
-    """Return the names of what differs between two copies. Signatures always differ, and the copy in alpha has no title.
+def _find_differences(*copies: Metadata) -> list[str]:
+    """Return the names of what differs between copies. Signatures always differ, and the copy in alpha has no title.
 
     See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
     """
-    mine, theirs = _comparable(one), _comparable(other)
-    return [name for name in {**mine, **theirs} if mine.get(name) != theirs.get(name)]
+    first, *others = map(_comparable, copies)
+    names = dict.fromkeys(name for copy in (first, *others) for name in copy)
+    return [name for name in names if any(copy.get(name) != first.get(name) for copy in others)]
 
 
 def _comparable(copy: Metadata) -> dict[str, object]:

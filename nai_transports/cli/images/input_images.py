@@ -5,21 +5,19 @@ Resizing needs Pillow (the extra ``image``). An image that fits already is sent 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from nai_proto.codecs.image_headers import read_jpeg_size
+from nai_proto.codecs.image_headers import describe_file, read_header_size
 from nai_proto.codecs.pillow_images import fit_image, pad_image
-from nai_proto.codecs.png import iter_png_chunks, read_png_header
-from nai_proto.codecs.webp import iter_webp_chunks, read_webp_size
-from nai_proto.errors import InvalidFile, LimitExceeded, RemoteProtocolError
+from nai_proto.codecs.png import check_png
+from nai_proto.codecs.webp import iter_webp_chunks
+from nai_proto.errors import InvalidFile, RemoteProtocolError
 from nai_proto.image.compatibility import CANVASES
 from nai_proto.image.image_files import image_type, png_size
 from nai_proto.image.masks import BLOCK, align_mask
-from nai_proto.limits import Limits
 
 from ... import files
 
@@ -45,7 +43,9 @@ def get_format(data: bytes) -> str:
     """
     kind = image_type(data)
     if kind is None:
-        raise RemoteProtocolError("picture: not a PNG, WebP or JPEG")
+        raise RemoteProtocolError(
+            f"picture: this is {describe_file(data) or 'another file'}, and not a PNG, WebP or JPEG"
+        )
     return kind
 
 
@@ -56,17 +56,8 @@ def get_size(data: bytes) -> tuple[int, int]:
         LimitExceeded: there are more pixels than `Limits.pixels`.
         RemoteProtocolError: the data is not an image, or is damaged.
     """
-    match get_format(data):
-        case "png":
-            head = read_png_header(data)
-            return head.width, head.height
-        case "webp":
-            return read_webp_size(data)
-        case _:
-            width, height = read_jpeg_size(data)
-    if width * height > Limits().pixels:
-        raise LimitExceeded("pixels", limit=Limits().pixels, value=width * height)
-    return width, height
+    get_format(data)  # raises for other files
+    return cast("tuple[int, int]", read_header_size(data))
 
 
 def read_image(path: Path) -> bytes:
@@ -85,9 +76,14 @@ def read_image(path: Path) -> bytes:
 
 def _check_whole(data: bytes) -> None:
     """Raise an error for a PNG or WebP that is truncated, or whose chunks are damaged."""
-    kind = get_format(data)
-    if kind != "jpeg":
-        deque(iter_png_chunks(data) if kind == "png" else iter_webp_chunks(data), maxlen=0)
+    match get_format(data):
+        case "png":
+            check_png(data)
+        case "webp":
+            for _ in iter_webp_chunks(data):
+                pass
+        case _:
+            pass
 
 
 @contextmanager

@@ -1,0 +1,111 @@
+"""The forms that a picture's metadata has in a file: a JSON object of texts, and tags of EXIF.
+
+See:
+    docs/protocol/image.md#82-webp
+    docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
+from ..limits import Limits
+from .exif import USER_COMMENT
+from .json import check_depth
+
+__all__ = [
+    "dump_object",
+    "has_service_parameters",
+    "parse_object",
+    "tags_from_texts",
+    "texts_from_object",
+    "texts_from_tags",
+]
+
+_TAGS: Final = {"DocumentName": "Title", "ImageDescription": "Description"}
+_OTHER_TAGS: Final = ("Artist", "Copyright")
+_PARAMETERS: Final = frozenset(
+    ("prompt", "uc", "seed", "steps", "sampler", "scale", "request_type", "req_type", "signed_hash", "v4_prompt")
+)
+_ENOUGH_PARAMETERS: Final = 2
+"""How many of them tell the service's comment from another program's JSON."""
+
+
+def parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        LimitExceeded: it is nested deeper than `Limits.json_depth`.
+        RemoteProtocolError: it is none; begins with ``where``.
+    """
+    try:
+        encoded = text if isinstance(text, bytes) else text.encode()
+        check_depth(encoded, limits.json_depth)
+        document: object = json.loads(text)
+    except (UnicodeError, ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict):
+        return cast("dict[str, Any]", document)
+    raise RemoteProtocolError(f"picture: {where} is no JSON object")
+
+
+def dump_object(value: Mapping[str, Any]) -> str:
+    """Return the JSON of an object as Python's `json` writes it.
+
+    Raises:
+        InvalidRequestError: it has no form in JSON.
+    """
+    try:
+        return json.dumps({**value})
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = type(error).__name__
+    raise InvalidRequestError(f"this cannot be written as JSON ({problem})", parameter="comment")
+
+
+def has_service_parameters(document: Mapping[str, Any]) -> bool:
+    """Return whether a comment has parameters as the service records them, and not what another program says."""
+    return len(_PARAMETERS & document.keys()) >= _ENOUGH_PARAMETERS
+
+
+def texts_from_object(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the texts of an object: null is absent, and what else should be a text and is not becomes JSON."""
+    return {
+        keyword: value if isinstance(value, str) else json.dumps(value)
+        for keyword, value in document.items()
+        if value is not None
+    }
+
+
+def texts_from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
+    """Return the texts of EXIF. A comment that is no JSON, as other programs write it, is one of them.
+
+    Raises:
+        LimitExceeded: the comment is nested deeper than `Limits.json_depth`.
+    """
+    texts = {_TAGS.get(tag, tag): text for tag, text in tags.items() if tag not in ("Software", USER_COMMENT)}
+    if "Software" in tags:
+        texts["Source"] = tags["Software"]
+    if USER_COMMENT not in tags:
+        return texts
+    try:
+        document = parse_object(tags[USER_COMMENT], limits, "its EXIF")
+    except LimitExceeded:
+        raise
+    except RemoteProtocolError:
+        return {**texts, USER_COMMENT: tags[USER_COMMENT]}
+    if "Comment" not in document and has_service_parameters(document):
+        return {**texts, "Comment": tags[USER_COMMENT]}  # a converter left the outer object out
+    return {**texts, **texts_from_object(document)}
+
+
+def tags_from_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts as tags of EXIF: what has none of its own is in the comment."""
+    tags = {tag: texts[keyword] for tag, keyword in _TAGS.items() if texts.get(keyword)}
+    tags |= {tag: texts[tag] for tag in _OTHER_TAGS if texts.get(tag)}
+    if texts.get("Source"):
+        tags["Software"] = texts["Source"]
+    rest = {key: text for key, text in texts.items() if not (text and (key in _OTHER_TAGS or key in _TAGS.values()))}
+    return {**tags, USER_COMMENT: dump_object(rest)}
