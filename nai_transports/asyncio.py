@@ -1,4 +1,4 @@
-"""asyncio: connections over the loop's own transports; under uvloop as well."""
+"""asyncio: connections over the loop's own transports, also under uvloop."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ __all__ = ["Client"]
 T = TypeVar("T")
 
 _READ_AHEAD_BYTES: Final = 262_144
-"""Read ahead of the flow before the peer is made to wait."""
+"""Bytes to read ahead of the flow, before the peer has to wait."""
 _READ: Final = 65_536
 _PIECE: Final = 262_144
 
 
 class AsyncioStream(asyncio.BufferedProtocol):
-    """One connection. A protocol of our own, because a stream's timeouts cost more than all the parsing; and one with a
-    buffer, because the loop would make one of 256 KiB for each read, which takes longer than reading.
+    """One connection. A protocol of our own, because timeouts on asyncio's streams cost more than all parsing; with a buffer
+    of its own, because the loop would make one of 256 KiB for each read, which takes longer than reading.
 
-    One future at a time is waited for, and one timer guards all waits: it is set anew when it rings too early, not
-    with each of them. Bytes that are already here cost neither.
+    There is one future, and one timer for all waits, which is set again when it fires too early, and not for each wait.
+    Bytes that are already received need neither.
     """
 
     _transport: asyncio.Transport
@@ -46,13 +46,13 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._failure: OSError | None = None
         self._writable = True
         self._waiter: asyncio.Future[None] | None = None
-        self._until: float | None = None  # when the waiter has waited enough
-        self._timer: asyncio.TimerHandle | None = None  # rings then, or earlier
+        self._until: float | None = None  # the deadline of the waiter
+        self._timer: asyncio.TimerHandle | None = None  # fires at the deadline, or earlier
 
     # ---- what the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is not a subclass
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 -- it is large enough
         return self._buffer
@@ -73,7 +73,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._closed = True
         if exc is not None:
             self._failure = exc if isinstance(exc, OSError) else ConnectionAbortedError()
-            self._take_what_is_left()
+            self._read_rest()
         if self._timer is not None:
             self._timer.cancel()
         self._wake()
@@ -117,12 +117,12 @@ class AsyncioStream(asyncio.BufferedProtocol):
         if self._closed or self._pieces or self._transport.is_closing():
             return True
         raw = self._transport.get_extra_info("socket")
-        return raw is not None and is_readable(raw.fileno())  # the loop has not looked since its last turn
+        return raw is not None and is_readable(raw.fileno())  # the loop has not polled since its last turn
 
     def abort(self) -> None:
         try:
             self._transport.abort()
-        except RuntimeError:  # the loop is closed, and does not close its connections any more
+        except RuntimeError:  # the loop is closed, and no longer closes its connections
             raw = self._transport.get_extra_info("socket")
             with suppress(OSError):
                 raw.shutdown(socket.SHUT_RDWR)
@@ -137,38 +137,38 @@ class AsyncioStream(asyncio.BufferedProtocol):
         self._size = 0
         return data
 
-    def _take_what_is_left(self) -> None:
-        """After a failed write: read what the peer sent before, which the loop would throw away with the socket."""
+    def _read_rest(self) -> None:
+        """Read what the peer sent before a write failed, which the loop would drop with the socket."""
         raw = self._transport.get_extra_info("socket")
         if raw is None or raw.fileno() < 0:
             return
-        with socket.socket(fileno=os.dup(raw.fileno())) as left, suppress(OSError):
-            while data := left.recv(_PIECE):
+        with socket.socket(fileno=os.dup(raw.fileno())) as copy, suppress(OSError):
+            while data := copy.recv(_PIECE):
                 self._pieces.append(data)
 
     async def _wait(self, limit: float | None) -> None:
         waiter = self._waiter = self._loop.create_future()
         self._until = None if limit is None else self._loop.time() + limit
-        self._guard()
+        self._set_timer()
         try:
             await waiter
         finally:
             self._waiter = self._until = None
 
-    def _guard(self) -> None:
-        """Have the timer ring in time for the wait under way, if that has an end."""
+    def _set_timer(self) -> None:
+        """Set the timer for the deadline of the current wait, if it has one."""
         if self._until is None or (self._timer is not None and self._timer.when() <= self._until):
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._until, self._ring)
+        self._timer = self._loop.call_at(self._until, self._check_deadline)
 
-    def _ring(self) -> None:
+    def _check_deadline(self) -> None:
         self._timer = None
         if self._waiter is None or self._until is None or self._waiter.done():
             return
         if self._loop.time() < self._until:
-            self._guard()
+            self._set_timer()
         else:
             self._waiter.set_exception(LimitReached())
 
@@ -178,7 +178,7 @@ class AsyncioStream(asyncio.BufferedProtocol):
 
 
 class AsyncioIO:
-    """One run: its waits, and what ends them."""
+    """The I/O of one run."""
 
     draw = staticmethod(random.uniform)
 
@@ -196,7 +196,7 @@ class AsyncioIO:
             self._scope.reschedule(self.now())
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the run holds no resources."""
 
     def wake(self) -> Callable[[], None]:
         self._granted.clear()
@@ -208,7 +208,7 @@ class AsyncioIO:
     async def compute(self, function: Callable[[], None], limit: float | None) -> None:
         await self._within(limit, asyncio.to_thread(function))
 
-    async def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- its event says it
+    async def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- the event tells
         await self._within(limit, self._granted.wait())
 
     async def connect(self, host: str, port: int, limit: float | None) -> AsyncioStream:
@@ -223,13 +223,13 @@ class AsyncioIO:
         return stream.write(data, limit, received)
 
     async def _connect_first(self, host: str, port: int) -> AsyncioStream:
-        """The first connection that stands: an address that does not answer soon gets company (RFC 8305).
+        """Return the first connection that is established; after a short wait, try the next address too (RFC 8305).
 
-        asyncio has this, and loses a socket that stands in the moment of a cancellation; uvloop does not have it.
+        asyncio's own code for this loses a socket that connects at the moment of a cancellation; uvloop has none.
         """
-        if is_address(host):  # it needs no thread to look it up, and no race, which takes several tasks
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-            return await self._connect_to(*found[0])
+        if is_address(host):  # needs neither a thread to look it up nor several tasks
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+            return await self._connect_to(*addresses[0])
         waiting = interleave(await self._loop.getaddrinfo(host, port, type=socket.SOCK_STREAM))
         attempts: set[asyncio.Task[AsyncioStream]] = set()
         failure: BaseException = OSError("no address")
@@ -237,8 +237,8 @@ class AsyncioIO:
             while waiting or attempts:
                 if waiting:
                     attempts.add(self._loop.create_task(self._connect_to(*waiting.pop(0))))
-                patience = ATTEMPT_DELAY_S if waiting else None
-                done, _ = await asyncio.wait(attempts, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                limit = ATTEMPT_DELAY_S if waiting else None
+                done, _ = await asyncio.wait(attempts, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
                 for attempt in done:
                     attempts.remove(attempt)
                     error = attempt.exception()
@@ -257,7 +257,7 @@ class AsyncioIO:
         return (await connecting)[1]
 
     async def _within(self, limit: float | None, wait: Awaitable[T]) -> T:
-        """What is awaited, unless the limit comes first, or `cancel`. The system's TimeoutError is neither."""
+        """Await ``wait``; raise LimitReached at the limit or on `cancel`, but not for the system's TimeoutError."""
         self._scope = scope = asyncio.timeout(limit)
         try:
             async with scope:
@@ -271,7 +271,7 @@ class AsyncioIO:
 
 
 def _abort_late(attempt: asyncio.Task[AsyncioStream]) -> None:
-    """Close a connection that nobody waits for any more."""
+    """Close a connection that was established too late."""
     if not attempt.cancelled() and attempt.exception() is None:
         attempt.result().abort()
 
@@ -279,7 +279,7 @@ def _abort_late(attempt: asyncio.Task[AsyncioStream]) -> None:
 class Client(RawAsyncClient):
     """Run operations and flows on asyncio.
 
-    One client may be used from several event loops, one after the other: each opens its own connections.
+    One client may be used in several event loops, one after the other, which open their own connections.
     """
 
     @staticmethod
@@ -290,6 +290,6 @@ class Client(RawAsyncClient):
             raise wrong_runtime("asyncio") from None
 
     async def _settle(self) -> None:
-        with suppress(RuntimeError):  # no loop of asyncio is running: nothing was opened
+        with suppress(RuntimeError):  # no loop is running: nothing was opened
             asyncio.get_running_loop()
-            await asyncio.sleep(0)  # a transport that was aborted closes its socket in the loop's next turn
+            await asyncio.sleep(0)  # an aborted transport closes its socket in the loop's next turn

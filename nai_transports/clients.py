@@ -1,4 +1,4 @@
-"""What the clients of all drivers share: their two verbs, their arguments, and where their token comes from."""
+"""The base of all drivers' clients: `run` and `stream`, their arguments, and the session of a client."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class _BaseClient:
-    """What all clients know."""
+    """The base of all clients."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class _BaseClient:
 
 
 class Client(_BaseClient):
-    """Two verbs, `run` and `stream`. Threads may share one client."""
+    """A synchronous client, with `run` and `stream`. Threads may share one client."""
 
     def run(self, flow: Runnable[E, R]) -> R:
         """Run an operation or a flow to its end and return its result; its events are dropped.
 
         Raises:
-            NaiError: what went wrong; ``partial`` has what had come.
-            InvalidTypeError: this cannot be run; the message says what to write instead.
+            NaiError: the flow failed; ``partial`` has the result so far.
+            InvalidTypeError: ``flow`` cannot be run; the message says what to write instead.
             ClosedError: the client is closed.
         """
         with self.stream(flow) as stream:
@@ -87,7 +87,7 @@ class Client(_BaseClient):
         return stream
 
     def close(self) -> None:
-        """Cancel what is under way, and close all connections. The client cannot be used any more."""
+        """Cancel all streams and close all connections. The client cannot be used any more."""
         self._closed = True
         for stream in [*self._streams]:
             stream.cancel()
@@ -101,7 +101,7 @@ class Client(_BaseClient):
 
 
 class AsyncClient(_BaseClient):
-    """Two verbs, `run` and `stream`. Any number of flows may be on their way at once."""
+    """An asynchronous client, with `run` and `stream`. It can run any number of flows at once."""
 
     _stream_type: type[AsyncStream[Any, Any, Any]] = AsyncStream
 
@@ -109,8 +109,8 @@ class AsyncClient(_BaseClient):
         """Run an operation or a flow to its end and return its result; its events are dropped.
 
         Raises:
-            NaiError: what went wrong; ``partial`` has what had come.
-            InvalidTypeError: this cannot be run; the message says what to write instead.
+            NaiError: the flow failed; ``partial`` has the result so far.
+            InvalidTypeError: ``flow`` cannot be run; the message says what to write instead.
             ClosedError: the client is closed.
         """
         async with self.stream(flow) as stream:
@@ -132,7 +132,7 @@ class AsyncClient(_BaseClient):
         return stream
 
     async def close(self) -> None:
-        """Cancel what is under way, and close all connections. The client cannot be used any more."""
+        """Cancel all streams and close all connections. The client cannot be used any more."""
         self._closed = True
         for stream in [*self._streams]:
             stream.cancel()
@@ -147,10 +147,10 @@ class AsyncClient(_BaseClient):
 
 
 class _RawClient(_BaseClient):
-    """What the clients over raw connections share: their arguments."""
+    """The base of clients over raw connections, with their arguments."""
 
     _open_io: ClassVar[Callable[..., Any]]
-    "What a run needs of the runtime."
+    "Returns the I/O of a run."
 
     def __init__(
         self,
@@ -166,27 +166,27 @@ class _RawClient(_BaseClient):
         """Make a client; it connects when something is run.
 
         Args:
-            session: who asks, and where, with timeouts, limits and retry policy: ``nai.Session(timeouts=…)``. A session
-                reads nothing from the environment. Without one, and without ``base_url``, NAI_TOKEN and NAI_URL count.
-            token: ``pst-…``, or the token of a login. Without any token the client is anonymous, so that flows can log in.
-            base_url: ``https://host[:port][/path]``, for all of the service's hosts. No token is taken from the
-                environment then.
+            session: token, addresses, timeouts, limits and retry policy: ``nai.Session(timeouts=…)``. If neither this nor
+                ``base_url`` is given, the environment variables NAI_TOKEN and NAI_URL are read.
+            token: ``pst-…``, or the token of a login. Without a token, the client is anonymous, so that flows can log in.
+            base_url: ``https://host[:port][/path]``, for all of the service's hosts. Then no token is read from the
+                environment.
             ssl_context: for https; the operating system's certificate authorities if None.
-            proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. The environment is not
-                read; `nai_transports.proxy.proxy_from_environment` does that.
-            pool: how many connections, and for how many seconds idle ones are kept.
-            on_event: called with each `nai_transports.events.Event`; what it raises ends the run.
+            proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. To read the environment,
+                pass `nai_transports.proxy.proxy_from_environment`'s result.
+            pool: how many connections to keep, and for how many seconds.
+            on_event: called with each `nai_transports.events.Event`; its errors end the run.
 
         Raises:
-            InvalidRequestError: an argument is out of range, ``proxy`` or ``base_url`` is no such URL, or a variable of
-                the environment is wrong.
+            InvalidRequestError: an argument is out of range, ``proxy`` or ``base_url`` is not such a URL, or an
+                environment variable is not valid.
             InvalidTypeError: an argument has another type.
         """
         super().__init__(session, token, base_url, on_event)
         self._transport = raw_transport(self._open_io, self._settle, self._log, ssl_context, proxy, pool)
 
     def _settle(self) -> Any:
-        """Let what was aborted go."""
+        """Wait until aborted connections are closed."""
 
 
 class RawClient(_RawClient, Client):
@@ -215,10 +215,10 @@ def raw_transport(
 
 
 def _make_session(session: Session | None, token: Token | str | None, base_url: str | None) -> Session:
-    """The session of a client: the one that is given, or one made from token and address, or from the environment.
+    """Return the session, or make one from token and address, or from the environment.
 
-    NAI_TOKEN and NAI_URL are looked at only where neither a session nor an address is given, so that no token goes to an
-    address that it was not meant for.
+    NAI_TOKEN and NAI_URL are read only if neither a session nor an address is given, so that a token is not sent to another
+    address than its own.
     """
     if session is not None:
         if token is not None or base_url is not None:
@@ -227,14 +227,14 @@ def _make_session(session: Session | None, token: Token | str | None, base_url: 
         return session
     if base_url is not None:
         return Session(token=token, base_url=base_url)
-    named = {"base_url": "NAI_URL"}
+    variables = {"base_url": "NAI_URL"}
     if token is None:
         token = os.environ.get("NAI_TOKEN") or None
-        named["token"] = "NAI_TOKEN"
+        variables["token"] = "NAI_TOKEN"
     try:
         return Session(token=token, base_url=os.environ.get("NAI_URL") or None)
     except InvalidRequestError as error:
-        variable = named.get(error.parameter or "")
+        variable = variables.get(error.parameter or "")
         if variable is None:
             raise
         problem = f"the environment variable {variable}: {error}"

@@ -1,6 +1,6 @@
-"""What a client does, for a callable of yours (``Client(on_event=…)``), and for the log.
+"""Events of a client, for ``Client(on_event=…)`` and for the log.
 
-Every event is logged at DEBUG on the logger ``nai_transports``. None holds a token, a header field, a query or a body.
+Every event is logged at DEBUG on the logger ``nai_transports``. Events have no tokens, header fields, queries or bodies.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _LOGGER: Final = logging.getLogger("nai_transports")
 
 
 class EventLog:
-    """Tells events to the callable and to the log.
+    """Logs events, and passes them to ``on_event``.
 
     Args:
-        on_event: gets each event; what it raises ends the run, and reaches the caller unchanged.
+        on_event: called with each event; its errors end the run, and reach the caller unchanged.
 
     Raises:
-        InvalidTypeError: ``on_event`` cannot be called.
+        InvalidTypeError: ``on_event`` is not callable.
     """
 
     __slots__ = ("_on_event",)

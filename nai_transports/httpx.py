@@ -1,20 +1,21 @@
 """httpx, and any client with the same few methods, such as httpx2: sync, and on asyncio and trio.
 
-httpx keeps the connections and speaks HTTP; what a response means is decided in the core, as everywhere. The size of the
-head is bounded by httpx itself (100 KiB), not by ``Limits.head``. A client that is made here takes no proxy and no
-credentials from the environment, keeps no cookies, and trusts the operating system's certificate authorities
-(`nai_transports.tls_connection`); one that is passed in keeps its own settings.
+httpx keeps the connections and speaks HTTP; the core interprets the responses. A client that is made here reads no proxy and
+no credentials from the environment, keeps no cookies, and trusts the operating system's certificate authorities
+(`nai_transports.tls_connection`); a client that is passed in keeps its own settings.
 
-httpx keeps its connections to itself: ``on_event`` tells of requests, responses and waits, not of connections. It logs each
-URL with its query on its own logger, ``httpx``, at INFO; some endpoints take a prompt in the query.
+httpx differs from the other drivers:
 
-Two things the other drivers do and httpx does not let us: it writes a request to its end before it reads, so that its
-async clients can lose a refusal of an upload whose writing fails; and it takes what came in one read with the end of a
-response for the start of the next one.
+* It limits a head to 100 KiB, whatever ``Limits.head`` is.
+* ``on_event`` reports requests, responses and waits, but no connections.
+* The logger ``httpx`` logs each URL with its query at INFO; some endpoints take a prompt in the query.
+* It writes a whole request before it reads, so that its async clients can lose the response to an upload that fails.
+* It takes bytes that follow a response in the same read for the start of the next response.
+* The sync client checks ``Timeouts.total`` between reads, and each read of a head has its own limit, so that a run may
+  take one read too long. The async client's limits are exact.
 
-The sync client looks at ``Timeouts.total`` between reads, and httpx bounds each read of a head, so a run may overstay by
-one read; the other one is exact. An async exchange is one task, which reads ahead of the flow: cancelling the caller, even
-twice, cancels the task once, and httpx cleans up there, where nothing interrupts it.
+An async exchange is one task, which reads ahead of the flow. Cancelling the caller, even twice, cancels the task once, so
+that httpx can clean up without being interrupted.
 """
 
 from __future__ import annotations
@@ -63,9 +64,9 @@ class Client(clients.Client):
     """Run operations and flows on sync httpx. Session, token, ``base_url`` and ``on_event`` are those of `sync.Client`.
 
     Args:
-        http: the client to use, of httpx or httpx2, with its own proxies, certificates and connection limits; it stays
-            open. If None, one is made, and closed with this one.
-        proxy: for a client that is made here, what httpx takes: a URL, also of SOCKS (with ``httpx[socks]``).
+        http: a client of httpx or httpx2, with its own proxies, certificates and connection limits; it is not closed.
+            If None, one is made, and closed with this client.
+        proxy: for a client that is made here: a URL, also of SOCKS (with ``httpx[socks]``).
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class AsyncClient(clients.AsyncClient):
         )
 
     @property
-    def _stream_type(self) -> type[streams.AsyncStream[Any, Any, Any]]:  # type: ignore[override]  # by the loop that runs
+    def _stream_type(self) -> type[streams.AsyncStream[Any, Any, Any]]:  # type: ignore[override]  # depends on the running loop
         return streams.AsyncStream if is_on_asyncio() else _TrioStream
 
 
@@ -124,7 +125,7 @@ def _make_async_client(proxy: str | None) -> AsyncClientLike[Any]:
 
 
 def _client_options(httpx: Any, proxy: str | None) -> dict[str, Any]:
-    """The settings of a client that is made here; as many connections as the raw drivers have."""
+    """Return the settings of a client that is made here, with the raw drivers' limits of connections."""
     pool = PoolLimits()
     limits = httpx.Limits(
         max_connections=pool.connections, max_keepalive_connections=pool.idle, keepalive_expiry=pool.keep_alive
@@ -139,5 +140,5 @@ def _client_options(httpx: Any, proxy: str | None) -> dict[str, Any]:
 
 
 def _no_cookies() -> CookieJar:
-    """A jar that takes none: accounts that share a client share nothing else."""
+    """Return a cookie jar that stays empty, so that accounts that share a client share nothing else."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))

@@ -1,4 +1,4 @@
-"""Requests over httpx's async client, on asyncio or trio: a task for each, which sends, reads ahead, and cleans up."""
+"""Send requests with httpx's async client, on asyncio or trio, each in a task of its own."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .httpx_messages import (
 __all__ = ["AsyncHttpxTransport", "is_on_asyncio"]
 
 _READ_AHEAD_BYTES: Final = 262_144
-"""Read ahead of the flow before httpx has to wait."""
+"""Bytes to read ahead of the flow, before httpx has to wait."""
 
 
 class AsyncHttpxTransport:
@@ -51,7 +51,7 @@ class AsyncHttpxTransport:
 
     def send(self, send: Send, budget: Budget, io: AsyncHttpxIO) -> IoSteps[AsyncHttpxExchange]:
         request = send.request
-        # Of each wait for bytes the exchange itself keeps the limit, of all of the head in one.
+        # The exchange limits each wait for bytes itself, and the whole head together.
         timeout: Timeout = {**make_timeout(budget), "read": None}
         tell_sent(self._observer, request)
         began = io.now()
@@ -75,7 +75,7 @@ class AsyncHttpxTransport:
 
 
 class AsyncHttpxIO:
-    """One run."""
+    """The I/O of one run."""
 
     def __init__(self) -> None:
         self._scope: anyio.CancelScope | None = None
@@ -88,7 +88,7 @@ class AsyncHttpxIO:
             self._scope.cancel()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the run holds no resources."""
 
     async def sleep(self, seconds: float) -> None:
         with anyio.CancelScope() as self._scope:
@@ -109,7 +109,7 @@ class AsyncHttpxIO:
 
 
 class AsyncHttpxExchange:
-    """One request and its response: a task that sends, reads ahead, and cleans up."""
+    """One request and its response, in a task that sends, reads ahead, and cleans up."""
 
     def __init__(
         self, http: AsyncClientLike[Any], request: Request, timeout: Timeout, budget: Budget, io: AsyncHttpxIO
@@ -134,7 +134,7 @@ class AsyncHttpxExchange:
         return self._head
 
     def start(self, working: set[AsyncHttpxExchange]) -> None:
-        """Start the task; it is in ``working`` until it ends."""
+        """Start the task, which is in ``working`` until it ends."""
         working.add(self)
         if is_on_asyncio():
             task = asyncio.ensure_future(self._work(working))
@@ -157,7 +157,7 @@ class AsyncHttpxExchange:
             self._scope.cancel()
 
     def wait(self, phase: Phase, at_most: float | None) -> IoSteps[None]:
-        """Wait for the head, or for bytes; raises the task's failure when all that came before it was taken."""
+        """Wait for the head or for bytes; raise the task's error after all bytes before it."""
         budget, io = self._budget, self._io
         began = io.now()
         try:
@@ -203,17 +203,17 @@ class AsyncHttpxExchange:
                 if self._size > _READ_AHEAD_BYTES:
                     self._drained = anyio.Event()
                     await self._drained.wait()
-            pieces = None  # at their end: there is nothing to unwind
+            pieces = None  # complete: there is nothing to unwind
         finally:
             with anyio.CancelScope(shield=True), suppress(Exception):
                 await _close(response, pieces)
 
 
 async def _close(response: AsyncResponseLike, pieces: AsyncIterator[bytes] | None) -> None:
-    """Close a response wherever its reading stands.
+    """Close a response, however much of it was read.
 
-    Closing alone would leave httpx's nested generators to the garbage collector; only an error from the innermost one
-    unwinds them. So reading goes on under a cancellation, which ends it at its next wait.
+    Closing alone would leave httpx's nested generators to the garbage collector; only an error in the innermost one
+    unwinds them. Therefore, read on in a cancelled scope, which raises at the next wait.
     """
     if pieces is not None:
         with suppress(Exception), anyio.CancelScope() as scope:
@@ -224,7 +224,7 @@ async def _close(response: AsyncResponseLike, pieces: AsyncIterator[bytes] | Non
 
 
 def is_on_asyncio() -> bool:
-    """Is this a task of asyncio? If not, trio runs."""
+    """Return whether this is a task of asyncio; otherwise trio is running."""
     try:
         return asyncio.current_task() is not None
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""What the sync and the async driver of httpx share: the few methods they use, and httpx's errors in our words."""
+"""The parts that the sync and the async driver of httpx share: the methods they use, requests, heads and errors."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ __all__ = [
 ]
 
 Timeout: TypeAlias = dict[str, float | None]
-"""httpx's limits of one request. It looks at ``read`` again when it begins to read the body."""
+"""httpx's limits of one request. It reads ``read`` again when it begins to read the body."""
 
 
 class RequestLike(Protocol):
-    """What is used of a request of httpx."""
+    """The used part of httpx's request."""
 
     @property
     def extensions(self) -> MutableMapping[str, Any]: ...
 
 
 class HeadersLike(Protocol):
-    """What is used of header fields of httpx."""
+    """The used part of httpx's header fields."""
 
     def multi_items(self) -> list[tuple[str, str]]: ...
 
 
-class _Answered(Protocol):
+class _HeadLike(Protocol):
     @property
     def status_code(self) -> int: ...
     @property
     def headers(self) -> HeadersLike: ...
 
 
-class ResponseLike(_Answered, Protocol):
-    """What is used of a response of httpx."""
+class ResponseLike(_HeadLike, Protocol):
+    """The used part of httpx's response."""
 
     @property
     def extensions(self) -> MutableMapping[str, Any]: ...
@@ -63,8 +63,8 @@ class ResponseLike(_Answered, Protocol):
     def close(self) -> None: ...
 
 
-class AsyncResponseLike(_Answered, Protocol):
-    """What is used of a response of httpx's async client."""
+class AsyncResponseLike(_HeadLike, Protocol):
+    """The used part of the response of httpx's async client."""
 
     def aiter_raw(self) -> AsyncIterator[bytes]: ...
     async def aclose(self) -> None: ...
@@ -87,21 +87,21 @@ class _Builds(Protocol[_Built]):
 
 
 class ClientLike(_Builds[_Request], Protocol[_Request]):
-    """What is used of a client of httpx."""
+    """The used part of httpx's client."""
 
     def send(self, request: _Request, *, stream: bool, follow_redirects: bool) -> ResponseLike: ...
     def close(self) -> None: ...
 
 
 class AsyncClientLike(_Builds[_Request], Protocol[_Request]):
-    """What is used of an async client of httpx."""
+    """The used part of httpx's async client."""
 
     async def send(self, request: _Request, *, stream: bool, follow_redirects: bool) -> AsyncResponseLike: ...
     async def aclose(self) -> None: ...
 
 
 def make_request(http: _Builds[_Built], request: Request, timeout: Timeout) -> _Built:
-    """Return a request of httpx; its body is read raw, since no coding is asked for."""
+    """Return a request of httpx."""
     return http.build_request(
         request.method,
         request.url,
@@ -112,17 +112,17 @@ def make_request(http: _Builds[_Built], request: Request, timeout: Timeout) -> _
 
 
 def make_timeout(budget: Budget) -> Timeout:
-    """Return the limits of a request, as far as httpx knows them."""
+    """Return httpx's limits of a request, without ``read``."""
     return {"pool": budget.limit("pool"), "connect": budget.limit("connect"), "write": budget.limit("write")}
 
 
-def make_head(response: _Answered) -> Head:
+def make_head(response: _HeadLike) -> Head:
     """Return the head of a response."""
     return Head(response.status_code, Headers(response.headers.multi_items()))
 
 
-# Exceptions have no structural type; httpx and httpx2 give theirs the same names. The first class of an exception's MRO
-# that stands here decides.
+# Exceptions have no structural type, but those of httpx and httpx2 have the same names. The first class of an exception's
+# MRO that is listed here decides.
 _PHASES: Final[Mapping[str, tuple[Phase, bool]]] = {
     "ConnectTimeout": ("connect", False),
     "PoolTimeout": ("pool", False),
@@ -140,13 +140,13 @@ _PHASES: Final[Mapping[str, tuple[Phase, bool]]] = {
 
 
 def translate(error: Exception, request: Request, budget: Budget, phase: Phase) -> NaiError | None:
-    """Return an error of httpx in our terms; None if it is none of httpx's.
+    """Return the error of this library for an error of httpx; None for any other error.
 
     Args:
-        error: what was raised.
-        request: what was sent.
+        error: that was raised.
+        request: that was sent.
         budget: of the exchange.
-        phase: where the exchange was: ``read`` before the head, ``idle`` behind it.
+        phase: of the exchange: ``read`` until the head is received, then ``idle``.
     """
     names = [kind.__name__ for kind in type(error).__mro__]
     if isinstance(error, NaiError) or not {"TransportError", "StreamError", "InvalidURL"} & set(names):
@@ -158,10 +158,10 @@ def translate(error: Exception, request: Request, budget: Budget, phase: Phase) 
         host, port = request.authority, "443" if request.scheme == "https" else "80"
     if "RemoteProtocolError" in names:
         if phase == "idle":
-            return Truncated("the connection closed, or broke the rules of HTTP, before the end of the body")
+            return Truncated("the connection closed, or violated HTTP, before the end of the body")
         if not _is_caused_by(error, h11.RemoteProtocolError):
             return TransportError("the server closed the connection without a response", sent=True, phase="read")
-        return RemoteProtocolError("the server's bytes are not HTTP")
+        return RemoteProtocolError("the server sent something that is not HTTP")
     name = next(name for name in names if name in _PHASES)
     where, sent = _PHASES[name]
     where = phase if where == "read" else where

@@ -1,4 +1,4 @@
-"""Requests over httpx's sync client: one run, one request and its response."""
+"""Send requests with httpx's sync client."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class HttpxTransport:
 
     Args:
         http: the client of httpx.
-        owns: is it closed with this one?
-        observer: is told what happens.
+        observer: receives events.
+        owns: is ``http`` closed with this transport?
     """
 
     def __init__(self, http: ClientLike[Any], observer: EventLog, *, owns: bool) -> None:
@@ -72,7 +72,7 @@ class HttpxTransport:
 
 
 class HttpxIO:
-    """One run."""
+    """The I/O of one run."""
 
     def __init__(self) -> None:
         self.socket: socket.socket | None = None
@@ -82,11 +82,11 @@ class HttpxIO:
     draw = staticmethod(random.uniform)
     sleep = staticmethod(time.sleep)
 
-    def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- nothing can stop it
+    def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- it cannot be stopped
         function()
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """Do what httpx does, unless the run was cancelled."""
+        """Call a function of httpx, unless the run was cancelled."""
         try:
             if not self._cancelled:
                 return function()
@@ -99,7 +99,7 @@ class HttpxIO:
         self.shut_down()
 
     def shut_down(self) -> None:
-        """End the read under way."""
+        """End the current read."""
         if self.socket is not None:
             with suppress(OSError):
                 self.socket.shutdown(2)
@@ -109,7 +109,7 @@ class HttpxIO:
 
 
 class HttpxExchange:
-    """One response; its body is read raw, since no coding was asked for."""
+    """One response. Its body is read raw, since the request asks for no content coding."""
 
     def __init__(self, response: ResponseLike, request: Request, timeout: Timeout, budget: Budget, io: HttpxIO) -> None:
         self.head = make_head(response)
@@ -124,7 +124,7 @@ class HttpxExchange:
 
     def receive(self, at_most: float | None) -> IoSteps[bytes]:
         if self._read is None:
-            self._timeout["read"] = self._budget.limit("idle")  # httpx looks here once, when reading begins
+            self._timeout["read"] = self._budget.limit("idle")  # httpx reads this once, when reading begins
             self._read = partial(self._io.call, partial(next, self._response.iter_raw(), b""))
         if self._budget.remaining == 0:
             raise self._budget.timed_out("total", sent=True)
@@ -144,7 +144,7 @@ class HttpxExchange:
 
 
 def _call(call: IoCall, io: HttpxIO, request: Request, budget: Budget, phase: Phase) -> IoSteps[Any]:
-    """One call of httpx: charged to the budget, its errors in our terms."""
+    """Call httpx: charge the time to the budget, and convert errors."""
     began = io.now() if budget.is_bounded else 0.0
     try:
         return (yield call)

@@ -1,4 +1,4 @@
-"""In memory: client and server in one process, over real HTTP bytes, in virtual time. For tests, and to look at."""
+"""Client and server in one process, over real HTTP bytes, in virtual time: for tests and experiments."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _NOWHERE: Final = Session(base_url="http://emulator.invalid")
 
 
 class Client(clients.Client):
-    """Runs operations and flows against an app in this process; nobody waits, the clock is set forward instead.
+    """Run operations and flows against an app in this process. Waits take no time: they advance the clock.
 
     Args:
-        app: the server's logic, for example an `nai_proto.emulator.Emulator`.
-        session: who asks. The addresses in it do not matter: the app answers at all of them.
-        clock: the time that passes; give an app with a clock of its own the same.
-        pieces: cuts what the server writes into what the client reads.
-        store: makes durable what the app wants to be.
+        app: the server's logic, such as an `nai_proto.emulator.Emulator`.
+        session: token, limits, timeouts. The app responds at all addresses.
+        clock: the virtual time; an app that has a clock needs the same one.
+        pieces: cuts the bytes that the server writes into the reads of the client.
+        store: makes the app's changes durable.
         on_event: called with each `events.Event`.
     """
 
@@ -81,19 +81,19 @@ class MemoryIO:
     def key(self) -> Hashable:
         return None
 
-    def draw(self, at_least: float, at_most: float) -> float:  # noqa: ARG002 -- without chance
+    def draw(self, at_least: float, at_most: float) -> float:  # noqa: ARG002 -- not random
         return at_least
 
     def cancel(self) -> None:
-        """Nobody waits."""
+        """Do nothing: there is no wait to end."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the run holds no resources."""
 
     def wake(self) -> Callable[[], None]:
         return self.cancel
 
-    def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- nobody else gives one back
+    def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- no other run releases one
         raise LimitReached
 
     def sleep(self, seconds: float) -> None:
@@ -102,7 +102,7 @@ class MemoryIO:
     def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- takes no time
         function()
 
-    def connect(self, host: str, port: int, limit: float | None) -> MemoryStream:  # noqa: ARG002 -- it is everywhere
+    def connect(self, host: str, port: int, limit: float | None) -> MemoryStream:  # noqa: ARG002 -- the app is at every address
         return self._connect()
 
     def read(self, stream: MemoryStream, limit: float | None) -> bytes:
@@ -115,8 +115,8 @@ class MemoryIO:
         self,
         stream: MemoryStream,
         data: bytes,
-        limit: float | None,  # noqa: ARG002 -- the app takes it all
-        received: Callable[[bytes], bool],  # noqa: ARG002 -- and says nothing before it is asked
+        limit: float | None,  # noqa: ARG002 -- the app takes all bytes
+        received: Callable[[bytes], bool],  # noqa: ARG002 -- it writes only when read from
     ) -> bool:
         stream.connection.send_all(data)
         return True

@@ -1,7 +1,7 @@
-"""HTTP proxies of the raw drivers; httpx brings its own.
+"""HTTP proxies of the raw drivers; httpx has its own.
 
-Every target is reached through CONNECT, plain http too: one way for all, and a proxy is never asked to read a request, so
-no token is ever addressed to it. A proxy that allows CONNECT to port 443 only refuses http targets with its status.
+Every target is reached through CONNECT, also for plain http, so that no request, and no token, is addressed to the proxy. A
+proxy that allows CONNECT only to port 443 refuses http targets with its status.
 """
 
 from __future__ import annotations
@@ -18,39 +18,39 @@ from nai_proto.http import Headers, Request
 __all__ = ["Proxy", "proxy_from_environment"]
 
 _URL: Final = re.compile(
-    r"http://(?:(?P<who>[^/?#\s]*)@)?(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?"
+    r"http://(?:(?P<user>[^/?#\s]*)@)?(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?"
 )
 
 
 class Proxy:
-    """Where a proxy listens, and who asks it. Shows nothing of either.
+    """The address and the credentials of a proxy; the repr shows neither.
 
     Args:
-        url: ``http://[user[:password]@]host[:port]``; user and password percent-encoded, port 80 if not said.
+        url: ``http://[user[:password]@]host[:port]``; user and password percent-encoded, the port 80 by default.
 
     Raises:
-        InvalidRequestError: it is not such a URL. The text does not quote it.
+        InvalidRequestError: ``url`` is not such a URL. The message does not quote it.
     """
 
     __slots__ = ("_authorization", "host", "port")
 
     def __init__(self, url: str) -> None:
-        found = _URL.fullmatch(url)
-        port = int(found["port"] or 80) if found else 0
-        if found is None or not 1 <= port <= 65_535:
+        parts = _URL.fullmatch(url)
+        port = int(parts["port"] or 80) if parts else 0
+        if parts is None or not 1 <= port <= 65_535:
             raise InvalidRequestError(
-                "a proxy is http://[user[:password]@]host[:port]; SOCKS, and TLS to the proxy itself, are left to httpx",
+                "a proxy is http://[user[:password]@]host[:port]; for SOCKS, or TLS to the proxy, use nai_transports.httpx",
                 parameter="proxy",
             )
-        self.host: str = found["host"].strip("[]")
+        self.host: str = parts["host"].strip("[]")
         self.port = port
-        self._authorization = "" if found["who"] is None else _basic(found["who"])
+        self._authorization = "" if parts["user"] is None else _basic(parts["user"])
 
     def __repr__(self) -> str:
         return "Proxy(…)"
 
     def connect(self, host: str, port: int) -> Request:
-        """The request for a tunnel to this host and port (RFC 9110 §9.3.6)."""
+        """Return the request for a tunnel to a host and port (RFC 9110 §9.3.6)."""
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         fields = [("Host", authority)]
         if self._authorization:
@@ -58,37 +58,37 @@ class Proxy:
         return Request("CONNECT", authority, Headers(fields))
 
 
-def _basic(who: str) -> str:
-    user, _, password = who.encode("utf-8", "surrogatepass").partition(b":")
+def _basic(credentials: str) -> str:
+    user, _, password = credentials.encode("utf-8", "surrogatepass").partition(b":")
     return "Basic " + b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode("ascii")
 
 
 def proxy_from_environment(url: str) -> Proxy | None:
-    """Return the proxy that the environment names for this URL, or None. No driver looks for it by itself.
+    """Return the proxy for this URL by the environment variables, or None. Drivers do not call this themselves.
 
-    HTTPS_PROXY or HTTP_PROXY by the URL's scheme, else ALL_PROXY, in either case. NO_PROXY lists what is reached without
-    one, between commas or blanks, as urllib and curl read it: a name and all below it, with or without ``.`` or ``*.`` in
-    front; an address, or a block of them (``10.0.0.0/8``); each of these with a port; or ``*``.
+    The variable is HTTPS_PROXY or HTTP_PROXY by the URL's scheme, else ALL_PROXY, in upper or lower case. NO_PROXY lists
+    hosts that need no proxy, separated by commas or blanks, as for urllib and curl: a domain, with or without ``.`` or
+    ``*.`` before it; an address, or a block (``10.0.0.0/8``); each of these with a port; or ``*``.
 
     Raises:
-        InvalidRequestError: what the environment names is not a `Proxy`.
+        InvalidRequestError: the variable is not the URL of a `Proxy`.
     """
     from urllib.request import getproxies_environment
 
-    named = getproxies_environment()
+    proxies = getproxies_environment()
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = (parts.hostname or "").rstrip(".").lower()
-    if any(_covers(entry, host, port) for entry in named.get("no", "").lower().replace(",", " ").split()):
+    if any(_covers(entry, host, port) for entry in proxies.get("no", "").lower().replace(",", " ").split()):
         return None
-    found = named.get(parts.scheme) or named.get("all")
-    if not found:
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
         return None
-    return Proxy(found if "://" in found else f"http://{found}")
+    return Proxy(proxy if "://" in proxy else f"http://{proxy}")
 
 
 def _covers(entry: str, host: str, port: int) -> bool:
-    """Does an entry of NO_PROXY cover a host and a port?"""
+    """Return whether an entry of NO_PROXY covers a host and a port."""
     if entry == "*":
         return True
     bare = _ENTRY.fullmatch(entry)
@@ -101,7 +101,7 @@ def _covers(entry: str, host: str, port: int) -> bool:
         address = ip_address(host)
     except ValueError:
         pass
-    else:  # there is nothing below an address, as there is below a name
+    else:  # addresses have no subdomains
         try:
             return address in ip_network(name, strict=False)
         except ValueError:
@@ -110,7 +110,7 @@ def _covers(entry: str, host: str, port: int) -> bool:
     return bool(name) and f".{host}".endswith(f".{name}")
 
 
-# An address of IPv6 has a port only behind brackets.
+# An IPv6 address with a port is in brackets.
 _ENTRY: Final = re.compile(
     r"(?:\[(?P<v6>[0-9a-f:.]+(?:/\d+)?)\]|(?P<name>[^:\[\]]+|[0-9a-f:.]*:[0-9a-f:.]*:[0-9a-f:.]*(?:/\d+)?))(?::(?P<port>\d{1,5}))?"
 )

@@ -1,4 +1,4 @@
-"""What drivers of sockets share: whether they are ready, waiting for that, ending the wait, and a host's addresses."""
+"""Help drivers of sockets: wait until a socket is ready, wake a waiting thread, and order a host's addresses."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any, Final
 __all__ = ["ATTEMPT_DELAY_S", "Waker", "interleave", "is_address", "is_readable", "wait_ready"]
 
 ATTEMPT_DELAY_S: Final = 0.25
-"""Between two addresses of a host that are tried (RFC 8305 §5)."""
-_HAS_POLL: Final = hasattr(select, "poll")  # not on Windows; where it is missing, select takes any number of a socket
+"""Seconds until the next address of a host is tried (RFC 8305 §5)."""
+_HAS_POLL: Final = hasattr(select, "poll")  # not on Windows, where select takes sockets of any number
 
 
 def is_address(host: str) -> bool:
-    """Say whether a host is an address, and no name that has to be looked up."""
+    """Return whether a host is an address, not a name to be looked up."""
     return ":" in host or host.replace(".", "").isdigit()
 
 
 def is_readable(fileno: int) -> bool:
-    """Say whether reading would not wait: bytes, the end of the connection or an error are there, or it is closed."""
+    """Return whether reading would not block: there are bytes, an end or an error, or the socket is closed."""
     return fileno < 0 or bool(wait_ready((fileno,), (), 0.0)[0])
 
 
 def wait_ready(readers: Iterable[int], writers: Iterable[int], seconds: float | None) -> tuple[list[int], list[int]]:
-    """Return the descriptors that are ready for reading, and those that are for writing; none when the time is over.
+    """Wait, and return the descriptors ready to read, and those ready to write; none if the time is over.
 
-    An error on a descriptor makes it ready for whatever it was asked for.
+    A descriptor with an error is ready.
 
     Args:
         readers, writers: descriptors.
-        seconds: None waits for ever.
+        seconds: None waits without a limit.
     """
     if not _HAS_POLL:
         readable, writable, _ = select.select([*readers], [*writers], [*readers, *writers], seconds)
@@ -54,7 +54,7 @@ def wait_ready(readers: Iterable[int], writers: Iterable[int], seconds: float | 
 
 
 def interleave(addresses: list[Any]) -> list[Any]:
-    """Return addresses of both families in turn, the first one's family first (RFC 8305 §4)."""
+    """Return the addresses, alternating between both families, beginning with the first address (RFC 8305 §4)."""
     first = [each for each in addresses if each[0] == addresses[0][0]]
     others = [each for each in addresses if each[0] != addresses[0][0]]
     turns = [pair for both in zip(first, others, strict=False) for pair in both]
@@ -62,7 +62,7 @@ def interleave(addresses: list[Any]) -> list[Any]:
 
 
 class Waker:
-    """Ends the wait of another thread. One run after the other uses it: a byte that comes too late wakes for nothing."""
+    """Ends the wait of another thread. Runs reuse it, so a late byte may wake a run without a reason."""
 
     def __init__(self) -> None:
         self.receiver, self._sender = socket.socketpair()
@@ -70,9 +70,9 @@ class Waker:
         self._sender.setblocking(False)
 
     def wake(self) -> None:
-        with suppress(OSError):  # full: it wakes anyway
+        with suppress(OSError):  # it is full, and wakes anyway
             self._sender.send(b"\0")
 
     def __del__(self) -> None:
-        for end in vars(self).values():  # none, if there were no descriptors left
+        for end in vars(self).values():  # empty if no descriptor was free
             end.close()

@@ -1,4 +1,4 @@
-"""Streams, synchronous and asynchronous: they perform the calls of `nai_proto.exchange.driving`."""
+"""Streams, synchronous and asynchronous, which perform the calls of `nai_proto.exchange.driving`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ P_co = TypeVar("P_co", covariant=True)
 
 
 class _BaseStream(Generic[E, R, P_co]):
-    """What both kinds of stream have."""
+    """The base of both kinds of stream."""
 
     def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
         run = Run(flow, session, now=time.time, entropy=os.urandom)
         self._execution = Execution(run, transport, log)
-        self._events: list[E] = []  # of the last batch; without them its iterator is at its end
+        self._events: list[E] = []  # the last batch; clearing it ends its iterator
         self._batch: Iterator[E] = iter(self._events)
 
     def _take(self, batch: Sequence[E]) -> None:
@@ -39,7 +39,7 @@ class _BaseStream(Generic[E, R, P_co]):
 
     @property
     def result(self) -> R:
-        """What the flow returned.
+        """The result of the flow.
 
         Raises:
             LocalProtocolError: the stream has not come to its end.
@@ -48,10 +48,10 @@ class _BaseStream(Generic[E, R, P_co]):
 
     @property
     def partial(self) -> P_co:
-        """The result so far, at any moment: also after an error or a cancellation.
+        """The result so far, at any moment, also after an error or a cancellation.
 
-        Of an operation, what its events make together, or None while there is nothing. Of a flow, that of the operation
-        under way, or what `Flow.with_partial` makes of it.
+        For an operation, the result of its events so far, or None. For a flow, that of its current operation, or what
+        `Flow.with_partial` makes of it.
         """
         return cast("P_co", self._execution.run.partial)
 
@@ -65,10 +65,10 @@ class _BaseStream(Generic[E, R, P_co]):
 
 
 class Stream(_BaseStream[E, R, P_co]):
-    """A flow on its way: iterate for its events, then ask for its `result`. Leaving the block closes the connection."""
+    """A running flow: iterate over its events, then get its `result`. Leaving the ``with`` block closes the connection."""
 
     def __iter__(self) -> Iterator[E]:
-        yield from self._batch  # the caller's loop runs on generators alone: nothing of ours is called for an event
+        yield from self._batch  # an event costs one step of a generator, and no call
         while (batch := self.next_batch()) is not None:
             self._take(batch)
             yield from self._batch
@@ -91,12 +91,12 @@ class Stream(_BaseStream[E, R, P_co]):
         return execution.batch
 
     def cancel(self) -> None:
-        """End the stream at once, from any thread: whoever waits for it, or iterates on, gets ClosedError."""
+        """End the stream at once, from any thread. A wait for it, or iterating further, raises ClosedError."""
         self._execution.cancel()
         self._events.clear()
 
     def close(self) -> None:
-        """Stop the flow and close its connection; harmless when it has ended. Of another thread's stream, `cancel`."""
+        """Stop the flow and close its connection; do nothing if it has ended. From another thread, call `cancel`."""
         self._events.clear()
         self._execution.close()
 
@@ -108,10 +108,10 @@ class Stream(_BaseStream[E, R, P_co]):
 
 
 class AsyncStream(_BaseStream[E, R, P_co]):
-    """A flow on its way: ``async for`` its events, or take them by `next_batch`, then ask for its `result`.
+    """A running flow: iterate over its events with ``async for``, or call `next_batch`, then get its `result`.
 
-    Not an async generator: leaving the block closes the connection at once, without waiting for anything. No deadline
-    is open while the caller's loop body runs.
+    Leaving the ``async with`` block closes the connection at once, without waiting: this is not an async generator. No
+    deadline is open while the caller's loop body runs.
     """
 
     def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
@@ -122,7 +122,7 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         return self
 
     async def __anext__(self) -> E:
-        for event in self._batch:  # the whole price of an event that is already here
+        for event in self._batch:  # all that a received event costs
             return event
         while (batch := await self.next_batch()) is not None:
             self._take(batch)
@@ -131,7 +131,7 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         raise StopAsyncIteration
 
     async def next_batch(self) -> Sequence[E] | None:
-        """Return all events that one read completed, or None at the end: for loops that must be cheap.
+        """Return all events that one read completed, or None at the end; costs less per event than iterating.
 
         Raises:
             ClosedError: the stream was closed or cancelled before its end.
@@ -150,13 +150,13 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         return execution.batch
 
     def close(self) -> None:
-        """Stop the flow and close its connection at once, from any task of its event loop; harmless when it has ended.
+        """Stop the flow and close its connection at once, from any task of its event loop; do nothing if it has ended.
 
-        A wait under way raises ClosedError in the task that waits.
+        A task that waits for the stream gets ClosedError.
 
         Raises:
-            LocalProtocolError: this is another thread than that of the stream: have the loop call it
-                (``loop.call_soon_threadsafe(stream.close)``, ``trio.from_thread.run_sync(stream.close)``).
+            LocalProtocolError: this is not the thread of the stream's event loop. From another thread, use
+                ``loop.call_soon_threadsafe(stream.close)`` or ``trio.from_thread.run_sync(stream.close)``.
         """
         if threading.get_ident() != self._thread:
             raise LocalProtocolError(
@@ -178,7 +178,7 @@ class AsyncStream(_BaseStream[E, R, P_co]):
 
 
 class CheckpointStream(AsyncStream[E, R, P_co]):
-    """A stream whose every event is a checkpoint, as trio's rules want it, also when the event is here already."""
+    """A stream with a checkpoint for every event, as trio requires, even if the event is already received."""
 
     _checkpoint: Callable[[], Awaitable[object]]
 
@@ -186,6 +186,6 @@ class CheckpointStream(AsyncStream[E, R, P_co]):
         try:
             await self._checkpoint()
         except BaseException:
-            self.close()  # as a cancellation at any other wait does
+            self.close()  # as on a cancellation at any other wait
             raise
         return await super().__anext__()

@@ -1,7 +1,7 @@
 """Blocking sockets: the client for synchronous programs.
 
-Sockets do not block by themselves: each wait polls the socket and the wake-up descriptor of its run, so that every limit
-is exact and another thread can end any wait at once. Names are looked up in a thread that is abandoned at the limit.
+The sockets themselves do not block: each wait polls the socket and the run's wake-up descriptor, so that limits are exact
+and another thread can end a wait at once. Names are looked up in a thread, which is abandoned at the limit.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PIECE: Final = 262_144
 
 
 class SocketStream:
-    """One connection, which does not block."""
+    """One connection, with a socket that does not block."""
 
     def __init__(self, raw: socket.socket) -> None:
         self.socket = raw
@@ -44,10 +44,10 @@ class SocketStream:
 
 
 class SyncIO:
-    """One run: its waits, and what ends them."""
+    """The I/O of one run."""
 
     def __init__(self, wakers: list[Waker]) -> None:
-        self._wakers = wakers  # those that nobody uses
+        self._wakers = wakers  # unused ones
         self._waker: Waker | None = None
         self._lock = threading.Lock()
         self._cancelled = False
@@ -64,7 +64,7 @@ class SyncIO:
         except LimitReached:
             pass
 
-    def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- nothing can stop it
+    def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- it cannot be stopped
         function()
 
     def cancel(self) -> None:
@@ -101,8 +101,8 @@ class SyncIO:
             except BlockingIOError:
                 readable, _ = self._wait([raw.fileno()], [raw.fileno()], limit)
             if readable:
-                came = raw.recv(_READ)
-                if received(came) or not came:
+                answer = raw.recv(_READ)
+                if received(answer) or not answer:
                     return False
         return True
 
@@ -111,25 +111,25 @@ class SyncIO:
     def _look_up(self, host: str, port: int, limit: float | None) -> list[Any]:
         if is_address(host):
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        found: list[Any] = []
+        results: list[Any] = []
         done = threading.Event()
 
         def look_up() -> None:
             try:
-                found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+                results.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
             except OSError as error:
-                found.append(error)
+                results.append(error)
             done.set()
             self._wake()
 
         threading.Thread(target=look_up, name="nai look-up", daemon=True).start()
         self._wait_for(done.is_set, limit)
-        if isinstance(found[0], OSError):
-            raise found[0]
-        return found
+        if isinstance(results[0], OSError):
+            raise results[0]
+        return results
 
     def _connect_first(self, addresses: list[Any], until: float | None) -> socket.socket:
-        """The first connection that stands: an address that does not answer soon gets company (RFC 8305)."""
+        """Return the first connection that is established; after a short wait, try the next address too (RFC 8305)."""
         waiting, attempts, failure = interleave(addresses), dict[int, socket.socket](), OSError("no address")
         try:
             while waiting or attempts:
@@ -150,8 +150,8 @@ class SyncIO:
                 left = None if until is None else until - self.now()
                 if left is not None and left <= 0:
                     raise LimitReached
-                patience = min(left or ATTEMPT_DELAY_S, ATTEMPT_DELAY_S) if waiting else left
-                for ready in self._poll((), attempts, patience)[1]:
+                limit = min(left or ATTEMPT_DELAY_S, ATTEMPT_DELAY_S) if waiting else left
+                for ready in self._poll((), attempts, limit)[1]:
                     raw = attempts.pop(ready)
                     if not (number := raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
                         return raw
@@ -163,8 +163,8 @@ class SyncIO:
                 raw.close()
 
     def _wait_for(self, condition: Callable[[], bool], limit: float | None) -> None:
-        """Wait until another thread has made a condition true, and has woken this one."""
-        self._take_waker()  # before the condition is asked, so that no wake-up is missed
+        """Wait until another thread makes a condition true, and calls `_wake`."""
+        self._take_waker()  # before the condition is tested, so that no wake-up is missed
         until = None if limit is None else self.now() + limit
         while not condition():
             left = None if until is None else until - self.now()
@@ -173,7 +173,7 @@ class SyncIO:
             self._poll((), (), left)
 
     def _wait(self, readers: Sequence[int], writers: Sequence[int], limit: float | None) -> Ready:
-        """Wait for sockets; return those that are ready for reading, and those that are for writing."""
+        """Wait for sockets; return those ready to read, and those ready to write."""
         until = None if limit is None else self.now() + limit
         while not any(ready := self._poll(readers, writers, limit)):
             if until is not None and (limit := until - self.now()) <= 0:
@@ -181,7 +181,7 @@ class SyncIO:
         return ready
 
     def _poll(self, readers: Iterable[int], writers: Iterable[int], limit: float | None) -> Ready:
-        """Wait once, for sockets or for a wake-up, which looks as if the time were over."""
+        """Wait once for sockets; return nothing after a wake-up, as after the limit."""
         receiver = self._take_waker().receiver
         if self._cancelled:
             raise ClosedError("the stream was cancelled")
@@ -195,7 +195,7 @@ class SyncIO:
         return readable, writable
 
     def _take_waker(self) -> Waker:
-        """The one of this run; until it is taken, nobody can wake it."""
+        """Return the run's waker; the run cannot be woken before it has one."""
         waker = self._waker
         if waker is None:
             try:

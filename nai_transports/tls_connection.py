@@ -1,7 +1,7 @@
-"""TLS as all raw drivers speak it: on bytes, without a socket; and the certificate authorities that are trusted.
+"""TLS for all raw drivers, on bytes, without a socket.
 
-They are the operating system's, as Python's `ssl` finds them; SSL_CERT_FILE and SSL_CERT_DIR name others. Pass
-``ssl_context=`` to a client for certificates of your own.
+It trusts the certificate authorities of the operating system, as Python's `ssl` finds them, or those in SSL_CERT_FILE and
+SSL_CERT_DIR. For other certificates, pass ``ssl_context=`` to a client.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _READ: Final = 65_536
 
 @cache
 def default_context() -> ssl.SSLContext:
-    """Return the context of all clients of this process: to read all authorities takes longer than many a request."""
+    """Return the context of all clients of this process: reading all authorities can take longer than a request."""
     return ssl.create_default_context()
 
 
 class TlsClient:
-    """The client's side of one TLS connection. What ``data_to_send`` returns goes to the peer.
+    """The client's side of one TLS connection. Send the bytes that ``data_to_send`` returns.
 
-    Methods raise ssl.SSLError, an OSError, where the peer breaks the rules or its certificate does not verify.
+    Methods raise ssl.SSLError, an OSError, if the peer violates the protocol or its certificate does not verify.
 
     Args:
-        context: what is trusted, and which versions are spoken.
-        host: whose certificate it must be; a name or an address.
+        context: trusted authorities, and TLS versions.
+        host: the name or address for which the certificate must be valid.
     """
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
@@ -37,18 +37,18 @@ class TlsClient:
         self._tls = context.wrap_bio(self._received, self._to_send, server_hostname=host)
 
     def data_to_send(self) -> bytes:
-        """Return, once, the bytes that wait for being sent."""
+        """Return the bytes to send, and forget them."""
         return self._to_send.read()
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes of the peer for the handshake; ``b""`` at the end of the connection."""
+        """Receive bytes of the peer for the handshake; ``b""`` at the end of the connection."""
         if data:
             self._received.write(data)
         else:
             self._received.write_eof()
 
     def do_handshake(self) -> bool:
-        """Go on with the handshake; return whether it is complete."""
+        """Continue the handshake; return whether it is complete."""
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
@@ -56,17 +56,17 @@ class TlsClient:
         return True
 
     def encrypt(self, data: bytes) -> bytes:
-        """Return what is to be sent for these bytes."""
+        """Return the encrypted bytes to send."""
         left = memoryview(data)
         while left:
             left = left[self._tls.write(left) :]
         return self._to_send.read()
 
     def decrypt(self, data: bytes) -> list[bytes]:
-        """Take bytes of the peer, ``b""`` at the end of the connection, and return what they say.
+        """Return the decrypted pieces of the peer's bytes; pass ``b""`` at the end of the connection.
 
-        That is nothing while a record is incomplete, and ends with ``b""`` when the peer has closed: HTTP's own framing
-        tells whether something is missing, so a close without a goodbye is no error.
+        The list is empty while a record is incomplete, and ends with ``b""`` if the peer has closed. A close without
+        close_notify is no error: HTTP's framing shows whether something is missing.
         """
         self.receive_data(data)
         pieces: list[bytes] = []

@@ -1,4 +1,4 @@
-"""Errors of the operating system and of TLS as transport errors, which name host, port and the system's reason."""
+"""Convert errors of the operating system and of TLS to transport errors with host, port and the system's reason."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _DOING: Final[Mapping[Phase, str]] = {
     "write": "sending the request to",
     "read": "waiting for the response of",
     "idle": "reading the response of",
-    "total": "talking to",
+    "total": "the exchange with",
 }
-# The numbers of those errors that event loops raise without one.
+# The numbers of errors that event loops raise without a number.
 _NUMBERS: Final[tuple[tuple[type[OSError], int], ...]] = (
     (ConnectionResetError, errno.ECONNRESET),
     (BrokenPipeError, errno.EPIPE),
@@ -32,27 +32,27 @@ _NUMBERS: Final[tuple[tuple[type[OSError], int], ...]] = (
 
 
 def transport_error(phase: Phase, error: BaseException, host: str, port: int, sent: bool) -> TransportError:
-    """Return what went wrong between us and a host.
+    """Return the transport error for an error of the system.
 
     Args:
-        phase: where the exchange was.
-        error: what the system, TLS or the name look-up raised.
-        host, port: what was talked to.
+        phase: of the exchange.
+        error: of the system, TLS or the name look-up.
+        host, port: of the peer.
         sent: may the service have acted on the request?
     """
     return TransportError(f"{_DOING[phase]} {host}:{port}: {failure_reason(error)}", sent=sent, phase=phase)
 
 
 def wrong_runtime(runtime: str) -> LocalProtocolError:
-    """Return the error for a client that is used where its runtime does not run."""
+    """Return the error for a client whose runtime is not running."""
     return LocalProtocolError(
-        f"nai_transports.{runtime}.Client runs on {runtime}, which does not run here; take the Client of "
+        f"nai_transports.{runtime}.Client needs {runtime}, which is not running; use the Client of "
         "nai_transports.asyncio, .trio or .sync"
     )
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return the reason that the system gives for an error, or for the one that caused it: of several, the first."""
+    """Return the system's reason for an error, or for its first cause that has one."""
     seen = error
     while True:
         if isinstance(seen, ssl.SSLCertVerificationError):
@@ -74,7 +74,7 @@ def failure_reason(error: BaseException) -> str:
 
 
 def _first_of(error: BaseException) -> BaseException | None:
-    """The first error of a group; None if this is no group."""
+    """Return the first error of a group; None if this is not a group."""
     if not isinstance(error, BaseExceptionGroup):
         return None
     return cast("BaseExceptionGroup[BaseException]", error).exceptions[0]

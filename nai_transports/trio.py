@@ -1,4 +1,4 @@
-"""trio: connections over its streams."""
+"""trio: connections over trio's streams."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ P_co = TypeVar("P_co", covariant=True)
 T = TypeVar("T")
 
 _PIECE: Final = 65_536
-_LAST_WORDS: Final = 0.5
-"""Seconds for what a peer said before writing to it failed."""
+_READ_AFTER_ERROR_S: Final = 0.5
+"""Seconds to read what the peer sent before a write failed."""
 
 
 class TrioStream:
@@ -45,7 +45,7 @@ class TrioStream:
         self.stream.socket.close()
 
     async def write_now(self, data: bytes) -> int:
-        """Write what the system takes at once: a scope, and a turn of the scheduler, would cost as much as all else."""
+        """Write what the system takes at once: a scope and a turn of the scheduler would double the cost of an exchange."""
         if os.name == "posix":
             await trio.lowlevel.checkpoint_if_cancelled()
             with suppress(BlockingIOError):
@@ -54,7 +54,7 @@ class TrioStream:
 
 
 class TrioIO:
-    """One run: its waits, and what ends them."""
+    """The I/O of one run."""
 
     def __init__(self) -> None:
         self._scope: trio.CancelScope | None = None
@@ -71,7 +71,7 @@ class TrioIO:
             self._scope.cancel()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the run holds no resources."""
 
     def wake(self) -> Callable[[], None]:
         self._granted = trio.Event()
@@ -86,7 +86,7 @@ class TrioIO:
 
         await self._within(limit, in_thread)
 
-    async def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- its event says it
+    async def wait_for(self, lease: Lease[Any], limit: float | None) -> None:  # noqa: ARG002 -- the event tells
         await self._within(limit, self._granted.wait)
 
     async def connect(self, host: str, port: int, limit: float | None) -> TrioStream:
@@ -101,7 +101,7 @@ class TrioIO:
     async def write(
         self, stream: TrioStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
     ) -> bool:
-        if len(data) <= _PIECE:  # the system takes that, whether the peer reads or not
+        if len(data) <= _PIECE:  # the system buffers it, whether the peer reads or not
             taken = await stream.write_now(data)
             if taken < len(data):
                 await self._within(limit, lambda: stream.stream.send_all(data[taken:]))
@@ -113,10 +113,10 @@ class TrioIO:
                 nonlocal all_written
                 while True:
                     try:
-                        came = bytes(await stream.stream.receive_some(_PIECE))
+                        answer = bytes(await stream.stream.receive_some(_PIECE))
                     except (trio.BrokenResourceError, trio.ClosedResourceError):
-                        came = b""
-                    if received(came) or not came:
+                        answer = b""
+                    if received(answer) or not answer:
                         all_written = False
                         nursery.cancel_scope.cancel()
                         return
@@ -129,7 +129,7 @@ class TrioIO:
                     await self._within(limit, lambda piece=piece: stream.stream.send_all(piece))  # type: ignore[misc]
             except OSError as error:
                 failure = error
-                nursery.cancel_scope.deadline = trio.current_time() + _LAST_WORDS  # `watch` reads what came before
+                nursery.cancel_scope.deadline = trio.current_time() + _READ_AFTER_ERROR_S  # for `watch`
             except LimitReached as error:
                 failure = error
                 nursery.cancel_scope.cancel()
@@ -140,7 +140,7 @@ class TrioIO:
         return all_written
 
     async def _within(self, limit: float | None, wait: Callable[[], Awaitable[T]]) -> T:
-        """What is awaited, unless the limit comes first, or `cancel`. trio's errors become those of the system."""
+        """Await ``wait()``; raise LimitReached at the limit or on `cancel`, and OSError for trio's errors."""
         try:
             with trio.move_on_after(math.inf if limit is None else limit) as self._scope:
                 return await wait()

@@ -109,7 +109,7 @@ def test_a_client_of_asyncio_says_so_on_trio_and_without_a_loop() -> None:
         async with on_asyncio.Client(base_url="http://127.0.0.1:9") as client:
             await client.run(nai.account.get_subscription())
 
-    with pytest.raises(errors.LocalProtocolError, match="runs on asyncio, which does not run here"):
+    with pytest.raises(errors.LocalProtocolError, match="needs asyncio, which is not running"):
         trio.run(main)
     with pytest.raises(errors.LocalProtocolError):
         on_asyncio.Client(base_url="http://127.0.0.1:9").stream(nai.account.get_subscription())
@@ -120,7 +120,7 @@ def test_a_client_of_trio_says_so_on_asyncio() -> None:
         async with on_trio.Client(base_url="http://127.0.0.1:9") as client:
             await client.run(nai.account.get_subscription())
 
-    with pytest.raises(errors.LocalProtocolError, match="runs on trio, which does not run here"):
+    with pytest.raises(errors.LocalProtocolError, match="needs trio, which is not running"):
         asyncio.run(main())
 
 

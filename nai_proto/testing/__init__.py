@@ -1,8 +1,8 @@
-"""Tools for tests of whatever is built on this library: part of the product.
+"""Test programs that use this library.
 
-`play` runs a flow against a script, `run_in_memory` against a server's logic in the same process: both without I/O, threads
-or waiting. `MemoryConnection` and `Clock` are what they are made of. `nai_proto.testing.strategies` (needs Hypothesis) makes
-chunkings, server streams and hostile bytes.
+`play` runs a flow against a script of responses, `run_in_memory` against a server's logic in the same process; both without
+I/O, threads or waiting. They use `MemoryConnection` and `Clock`. `nai_proto.testing.strategies` (needs Hypothesis) generates
+reads, server streams and hostile bytes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A client and a server in one process: bytes go over, time is a number."""
+"""Connect a client and a server in one process, in virtual time."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ __all__ = ["Clock", "MemoryConnection", "cut", "uncut"]
 
 
 class Clock:
-    """Time that passes only when somebody waits."""
+    """Virtual time, which passes only in waits."""
 
     def __init__(self, start: float = 0.0) -> None:
         self._now = start
 
     def __call__(self) -> float:
-        """Seconds."""
+        """Return the time in seconds."""
         return self._now
 
     def advance(self, seconds: float) -> None:
-        """Lets time pass."""
+        """Advance the time."""
         self._now += max(0.0, seconds)
 
 
 def uncut(data: bytes) -> Iterable[bytes]:
-    """The plainest way to cut bytes into reads: not at all."""
+    """Return the bytes as one read."""
     return (data,)
 
 
 def cut(data: bytes, edges: Iterable[int]) -> list[bytes]:
-    """``data`` in pieces that begin at these offsets; offsets outside of it are ignored."""
+    """Return ``data`` in pieces that begin at these offsets; offsets outside of it are ignored."""
     inside = sorted({edge for edge in edges if 0 < edge < len(data)})
     return [data[start:end] for start, end in pairwise((0, *inside, len(data)))]
 
 
 class MemoryConnection:
-    """The client's end of a connection to an `App`: bytes in, bytes out, over the real server machinery.
+    """The client's end of a connection to an `App`: bytes in, bytes out, with the real `server_connection`.
 
     Args:
-        app: the server.
-        clock: the time that both ends live in.
-        pieces: cuts what the server writes into what the client reads.
-        store: gets each change that the server wants to be durable.
+        app: the server's logic.
+        clock: the virtual time of both ends.
+        pieces: cuts the bytes that the server writes into the reads of the client.
+        store: makes the server's changes durable.
     """
 
     def __init__(
@@ -67,17 +67,17 @@ class MemoryConnection:
 
     @property
     def closed(self) -> bool:
-        """Has either side ended the connection?"""
+        """Has either side closed the connection?"""
         return self._closed
 
     def is_idle(self) -> bool:
-        """Has an idle connection nothing to say? The server goes on as far as it can without the client or time."""
+        """Return whether the connection is open and has nothing to read, after all steps that need no bytes and no time."""
         while not (self._closed or self._to_client or isinstance(self._step, NeedData)):
             self._turn(None)
         return not (self._closed or self._to_client)
 
     def send_all(self, data: bytes) -> None:
-        """Take bytes for the server, which works on them at the next `receive_some`.
+        """Send bytes to the server, which reads them at the next `receive_some`.
 
         Raises:
             BrokenPipeError: the connection is closed.
@@ -87,10 +87,10 @@ class MemoryConnection:
         self._to_server += data
 
     def receive_some(self, limit: float | None = None) -> bytes:
-        """What the server writes next, ``b""`` when it has closed the connection.
+        """Return what the server writes next, ``b""`` if it has closed the connection.
 
         Raises:
-            TimeoutError: nothing for ``limit`` seconds of the clock, or nothing ever, and there is no limit.
+            TimeoutError: the server wrote nothing for ``limit`` seconds of the clock, or both sides wait for ever.
         """
         until = None if limit is None else self._clock() + limit
         while not self._to_client:
@@ -100,7 +100,7 @@ class MemoryConnection:
         return self._to_client.pop(0)
 
     def close(self) -> None:
-        """The client hangs up; the server notices where it waits."""
+        """Close the connection; the server notices it in its wait."""
         if not self._closed:
             self._closed = True
             if isinstance(self._step, NeedData):
@@ -108,7 +108,7 @@ class MemoryConnection:
             self._steps.close()
 
     def _turn(self, until: float | None) -> None:
-        """One step of the server, or its wait for the client."""
+        """Perform one step of the server, or its wait for the client."""
         match self._step:
             case None:
                 self._take(lambda: next(self._steps))
@@ -118,7 +118,7 @@ class MemoryConnection:
                     data = bytes(self._to_server)
                     self._to_server.clear()
                 else:
-                    self._pass(seconds, until)
+                    self._advance_clock(seconds, until)
                 self._take(lambda: self._steps.send(data))
             case Write(data):
                 self._to_client += [piece for piece in self._pieces(data) if piece]
@@ -134,8 +134,8 @@ class MemoryConnection:
                 self._closed = True
                 self._steps.close()
 
-    def _pass(self, seconds: float | None, until: float | None) -> None:
-        """The server waits and nobody speaks: time passes, for the server or for the client's patience."""
+    def _advance_clock(self, seconds: float | None, until: float | None) -> None:
+        """Advance the time to the end of the server's wait, or to the client's limit."""
         now = self._clock()
         if seconds is not None and (until is None or now + seconds <= until):
             self._clock.advance(seconds)

@@ -1,4 +1,4 @@
-"""Flows without I/O: against a script, or against a server in the same process."""
+"""Run flows without I/O: against a script, or against a server in the same process."""
 
 from __future__ import annotations
 
@@ -24,39 +24,39 @@ R = TypeVar("R")
 
 
 class FlowTrace(Generic[E, R]):
-    """What a flow did, and how it ended."""
+    """The actions of a flow, and its result or error."""
 
     def __init__(self) -> None:
         self._results: list[R] = []
         self.actions: list[Action[E]] = []
-        "In order."
+        "All actions, in order."
         self.error: NaiError | None = None
-        "What it raised, if it failed."
+        "The error that the flow raised, if any."
 
     @property
     def result(self) -> R:
-        """What it returned; raises what it raised."""
+        """The result of the flow; raises its error."""
         if self.error is not None:
             raise self.error
         return self._results[0]
 
     def end(self, result: R) -> None:
-        """The flow has returned."""
+        """Set the result of the flow."""
         self._results = [result]
 
     @property
     def events(self) -> list[E]:
-        """All that it emitted, batches joined."""
+        """All emitted events."""
         return [event for action in self.actions if isinstance(action, Emit) for event in action.events]
 
     @property
     def requests(self) -> list[Request]:
-        """All that it sent."""
+        """All requests sent."""
         return [action.request for action in self.actions if isinstance(action, Send)]
 
     @property
     def kinds(self) -> str:
-        """The actions' names in a row: ``"Send Receive Emit Receive"``."""
+        """The names of all actions, such as ``"Send Receive Emit Receive"``."""
         return " ".join(type(action).__name__ for action in self.actions)
 
 
@@ -71,18 +71,18 @@ def play(
     clock: Clock | None = None,
     entropy: Callable[[int], bytes] = system_entropy,
 ) -> FlowTrace[E, R]:
-    """Run a flow against a script of replies: one for each `Send` and each `Receive`.
+    """Run a flow against a script with a reply for each `Send` and each `Receive`.
 
     Args:
-        flow: what to run.
-        script: heads and pieces of bodies (``b""`` is a body's end) in the order in which the flow gets them; an error is
-            thrown into the flow, as a driver throws those of its transport. Waiting only sets the clock, computing is done.
-        session: who asks.
-        clock: the time of day.
-        entropy: draws random bytes.
+        flow: to run.
+        script: heads and pieces of bodies (``b""`` is the end of a body) in the order in which the flow receives them. An
+            error is thrown into the flow, as an error of a transport. Waits only advance the clock.
+        session: token, limits, retry policy.
+        clock: the time of day, in seconds since 1970.
+        entropy: returns so many random bytes.
 
     Raises:
-        AssertionError: the flow wants more replies than the script has.
+        AssertionError: the script is too short.
     """
     replies = iter(script)
 
@@ -110,12 +110,12 @@ def run_in_memory(
     """Run a flow against a server's logic, over real HTTP bytes, in virtual time.
 
     Args:
-        flow: what to run.
-        app: the server, for example an `nai_proto.emulator.Emulator`.
-        session: who asks; an address that does not exist by default. Of its timeouts ``read`` and ``idle`` act.
-        clock: the time that passes; an app with a clock of its own should be given the same.
-        pieces: cuts what the server writes into what the client reads.
-        entropy: draws random bytes.
+        flow: to run.
+        app: the server's logic, such as an `nai_proto.emulator.Emulator`.
+        session: token, limits, timeouts (of which ``read``, ``idle`` and ``total`` are used).
+        clock: the virtual time; an app that has a clock needs the same one.
+        pieces: cuts the bytes that the server writes into the reads of the client.
+        entropy: returns so many random bytes.
     """
     session = session or Session(base_url="http://emulator.invalid")
     clock = clock or Clock()
@@ -127,7 +127,7 @@ def run_in_memory(
         nonlocal connection, exchange, wire
         if isinstance(action, Send):
             if connection is None or not (exchange and exchange.can_reuse_connection and connection.is_idle()):
-                hang_up()
+                close()
                 connection, wire = MemoryConnection(app, clock, pieces=pieces), Wire("client")
             exchange = ClientExchange(wire, action.request, action.limits)
             connection.send_all(exchange.data_to_send)
@@ -144,14 +144,14 @@ def run_in_memory(
         assert not isinstance(incoming, Tunnel | Signal)
         return incoming
 
-    def hang_up() -> None:
+    def close() -> None:
         if connection is not None:
             connection.close()
 
     try:
         return _trace(Run(flow, session, now=clock, entropy=entropy), answer, clock)
     finally:
-        hang_up()
+        close()
 
 
 def _trace(run: Run[E, R], answer: Callable[[Send | Receive, Budget], Incoming], clock: Clock) -> FlowTrace[E, R]:

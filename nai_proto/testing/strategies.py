@@ -1,4 +1,4 @@
-"""Hypothesis strategies: how bytes are cut, what a server may stream, and what nobody should send."""
+"""Hypothesis strategies for the cuts of reads, for valid server streams, and for hostile bytes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["chunkings", "cutters", "hostile_bodies", "hostile_bytes", "native_st
 
 
 def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Ways to cut ``data`` into reads: whole, byte by byte, anywhere."""
+    """Generate ways to cut ``data`` into reads: whole, byte by byte, or anywhere."""
     edges = st.one_of(
         st.just([]),
         st.just([*range(len(data))]),
         st.lists(st.integers(0, len(data)), max_size=12),
     )
-    return edges.map(lambda found: cut(data, found))
+    return edges.map(lambda offsets: cut(data, offsets))
 
 
 def cutters() -> st.SearchStrategy[Callable[[bytes], list[bytes]]]:
-    """Functions that cut whatever they are given, for the ``pieces`` of a `Link`."""
+    """Generate functions that cut bytes into reads, for the ``pieces`` of a `MemoryConnection`."""
 
     def cutter(sizes: list[int]) -> Callable[[bytes], list[bytes]]:
         def pieces(data: bytes) -> list[bytes]:
@@ -43,17 +43,16 @@ def cutters() -> st.SearchStrategy[Callable[[bytes], list[bytes]]]:
 
 @st.composite
 def native_streams(draw: st.DrawFn, final: bool = True) -> tuple[bytes, list[str]]:
-    """The body of a ``/ai/generate-stream`` answer in one of the forms that are legal, and the texts
-    of its tokens.
+    """Generate the body of a ``/ai/generate-stream`` response, in any valid form, and the texts of its tokens.
 
     See:
         docs/protocol/native.md#10-streaming-aigenerate-stream
         docs/protocol/sse.md#1-the-format
 
     Args:
-        final: does the last event say so?
+        final: does the last event have ``final: true``?
     """
-    # JSON text may hold U+2028, U+0085 and their like raw; only JSON's own escapes are forced.
+    # JSON text may have U+2028, U+0085 and similar characters unescaped.
     texts = draw(st.lists(st.text(max_size=12), min_size=1, max_size=12))
     newline = draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
     blank = draw(st.sampled_from([b"", b" "]))
@@ -68,7 +67,7 @@ def native_streams(draw: st.DrawFn, final: bool = True) -> tuple[bytes, list[str
     return b"".join(out), texts
 
 
-_CRUMBS = (
+_PARTS = (
     b"HTTP/1.1 200 OK\r\n",
     b"HTTP/1.1 429 \r\n",
     b"HTTP/1.0 502 Bad Gateway\r\n",
@@ -96,10 +95,10 @@ _CRUMBS = (
 
 
 def hostile_bytes() -> st.SearchStrategy[bytes]:
-    """What a broken or malicious peer might send: rubbish, and crumbs of the real thing in any order."""
-    return st.lists(st.one_of(st.sampled_from(_CRUMBS), st.binary(max_size=30)), max_size=12).map(b"".join)
+    """Generate bytes of a broken or malicious peer: random bytes, and parts of valid responses in any order."""
+    return st.lists(st.one_of(st.sampled_from(_PARTS), st.binary(max_size=30)), max_size=12).map(b"".join)
 
 
 def hostile_bodies() -> st.SearchStrategy[bytes]:
-    """The same without crumbs of heads, for readers of bodies."""
-    return st.lists(st.one_of(st.sampled_from(_CRUMBS[9:]), st.binary(max_size=30)), max_size=12).map(b"".join)
+    """Generate hostile bytes without parts of heads, for readers of bodies."""
+    return st.lists(st.one_of(st.sampled_from(_PARTS[9:]), st.binary(max_size=30)), max_size=12).map(b"".join)
