@@ -5,11 +5,20 @@ See docs/protocol/content.md#10-exported-files.
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.story.placeholders import Placeholder, fill_placeholders, find_placeholders, merge_placeholders
+from nai_proto import InvalidRequestError
+from nai_proto.story.placeholders import (
+    Placeholder,
+    check_answers,
+    fill_placeholders,
+    find_placeholders,
+    merge_placeholders,
+)
 
 WHOLE = Placeholder("hero", "Mira", "Name", "of the hero", 2)
 TABLE = "%{\n2#hero[Mira]Name:of the hero\n1#place[Avalon]\nnot { a placeholder\n}\nIn ${place}, ${hero} slept."
@@ -53,6 +62,31 @@ def test_each_key_is_listed_once_with_its_parts_merged() -> None:
         WHOLE,
         Placeholder("b"),
     ]
+
+
+def test_placeholders_are_asked_by_number_and_then_by_the_alphabet() -> None:
+    text = "${1Age} ${2Name} ${4Gender} ${3Job} ${5#zeta} ${5#alpha} ${2#Beta} ${town} ${Sea}"
+    keys = ["Beta", "alpha", "zeta", "1Age", "2Name", "3Job", "4Gender", "Sea", "town"]
+    assert [each.key for each in find_placeholders(text)] == keys
+    assert [each.key for each in merge_placeholders([Placeholder("z"), Placeholder("a", order=9)], "${m}")] == [
+        *("a", "m", "z")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        ({"heroo": "x"}, "no placeholder 'heroo'; did you mean 'hero'?; the placeholders are hero, place"),
+        ({"hero": "x", "q": ""}, "no placeholder 'q'; the placeholders are hero, place"),
+    ],
+)
+def test_an_answer_to_no_placeholder_is_refused_with_the_known_names(answers: dict[str, str], problem: str) -> None:
+    placeholders = find_placeholders("${hero} ${place}")
+    check_answers({"hero": "x"}, placeholders)
+    with pytest.raises(InvalidRequestError, match=re.escape(problem)):
+        check_answers(answers, placeholders)
+    with pytest.raises(InvalidRequestError, match="there are no placeholders"):
+        check_answers(answers, [])
 
 
 def test_listed_placeholders_win_over_those_in_texts() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto import InvalidFile
+from nai_proto import InvalidFile, InvalidRequestError
 from nai_proto.story import Key, Lorebook, Origin, Story
 from nai_proto.story.files import Scenario
 from nai_proto.story.placeholders import Placeholder
@@ -77,6 +77,36 @@ def test_story_begins_with_the_answers(legacy: bool) -> None:
     assert Key.parse(first.keys[1]).find_last("the Axna went") is None
     assert second.data == FIELDS["lorebook"]["entries"][1]
     assert story.fields["lorebook"]["entries"][2] == "?"
+
+
+def test_placeholders_stand_in_all_texts_of_a_lore_entry_and_in_conditions() -> None:
+    conditions = [
+        {"type": "not", "condition": {"type": "key", "key": "$/${foe}s?/", "in": ["story"]}},
+        {
+            "type": "or",
+            "conditions": [{"type": "string", "left": "storyText", "comparison": "equals", "right": "${end}"}],
+        },
+    ]
+    entry = {"displayName": "${hero[Bob]}", "text": "x", "keys": ["x"], "advancedConditions": conditions, "new": 1}
+    scenario = Scenario({"scenarioVersion": 3, "prompt": "Hi.", "title": "${name}", "lorebook": {"entries": [entry]}})
+    assert [each.key for each in scenario.placeholders] == ["end", "foe", "hero", "name"]
+    story = scenario.start_story({"hero": "Ann", "foe": "a.b", "end": "fin", "name": "N"}, now=NOW)
+    assert story.title == "N"
+    (filled,) = story.fields["lorebook"]["entries"]
+    assert filled == {
+        **entry,
+        "displayName": "Ann",
+        "advancedConditions": [
+            {"type": "not", "condition": {"type": "key", "key": r"/a\.bs?/", "in": ["story"]}},
+            {"type": "or", "conditions": [{**conditions[1]["conditions"][0], "right": "fin"}]},
+        ],
+    }
+    assert list(filled) == list(entry)
+
+
+def test_an_answer_to_no_placeholder_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="no placeholder 'heroo'; did you mean 'hero'"):
+        Scenario.loads(WRITTEN).start_story({"heroo": "Ann"}, now=NOW)
 
 
 @OLDER

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..arguments import TEXT, TEXTS, list_items
+from ..arguments import TEXT, TEXTS, list_items, suggest_name
+from ..errors import InvalidRequestError
 
-__all__ = ["Placeholder", "fill_placeholders", "find_placeholders", "merge_placeholders"]
+__all__ = ["Placeholder", "check_answers", "fill_placeholders", "find_placeholders", "merge_placeholders"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Placeholder:
     description: str = ""
     "More about the question; ``longDescription`` there."
     order: int | None = None
-    "The position among the questions; those without one come last."
+    "The position among the questions; those without one come last, and those with the same by the alphabet."
 
 
 # No part contains a brace, so matching is linear in the text even if the text is full of opening braces.
@@ -90,6 +91,18 @@ def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterab
     return _PLACEHOLDER.sub(replace_one, rest)
 
 
+def check_answers(answers: Mapping[str, str], placeholders: Iterable[Placeholder]) -> None:
+    """Raise InvalidRequestError if an answer is to none of the placeholders; it may be misspelt."""
+    TEXTS.convert(answers, "answers")
+    known = [each.key for each in list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")]
+    for key in answers:
+        if key not in known:
+            names = f"the placeholders are {', '.join(known)}" if known else "there are no placeholders"
+            raise InvalidRequestError(
+                f"there is no placeholder {key!r}{suggest_name(key, known)}; {names}", parameter="answers"
+            )
+
+
 def _split_table(text: str) -> tuple[str, str]:
     """Return the body of the table that a text begins with, and the rest of the text."""
     match = _TABLE.match(text)
@@ -112,4 +125,4 @@ def _merge(first: Placeholder, second: Placeholder) -> Placeholder:
 
 
 def _sort(placeholders: Iterable[Placeholder]) -> list[Placeholder]:
-    return sorted(placeholders, key=lambda each: (each.order is None, each.order or 0))
+    return sorted(placeholders, key=lambda each: (each.order is None, each.order or 0, each.key.casefold(), each.key))

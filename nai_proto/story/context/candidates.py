@@ -226,7 +226,7 @@ def _lore(number: int, index: int, entry: Entry, placeholders: Mapping[str, str]
         kind=ContextKind.LORE,
         index=index,
         id=entry.id,
-        name=entry.display_name or f"entry {index + 1}",
+        name=fill_placeholders(entry.display_name, placeholders) or f"entry {index + 1}",
         category=entry.category,
         text=_clean_text(entry.text, placeholders),
         config=_clean_config(entry.config),

@@ -5,7 +5,7 @@ See docs/protocol/content.md#10-exported-files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
 from ...arguments import BYTES, INTEGER, LIMITS, TEXT, TEXTS, check_type, list_items
@@ -14,10 +14,8 @@ from ...errors import InvalidFile
 from ...limits import Limits
 from ...text.models import Model
 from ..json_records import Field, Record, as_integer, as_list, as_text, as_texts, list_or_empty, object_or_empty
-from ..lore.entries import Entry
-from ..lore.key_matching import fill_key
-from ..lore.lorebook import Lorebook
-from ..placeholders import Placeholder, fill_placeholders, merge_placeholders
+from ..placeholder_fields import fill_fields, list_texts
+from ..placeholders import Placeholder, check_answers, fill_placeholders, merge_placeholders
 from ..sections import Origin
 from ..story import Story
 from ..story_settings import copy_json
@@ -28,10 +26,8 @@ __all__ = ["SCENARIO_VERSION", "Scenario"]
 SCENARIO_VERSION: Final = 3
 """The newest known version."""
 
-_TEXT_FIELDS: Final = ("context", "ephemeralContext")
-_LOREBOOK_FIELD: Final = "lorebook"
-_OBJECT_FIELDS: Final = ("settings", _LOREBOOK_FIELD, "storyContextConfig", "contextDefaults", "messageSettings")
-_LIST_FIELDS: Final = (*_TEXT_FIELDS, "phraseBiasGroups", "bannedSequenceGroups", "userScripts")
+_OBJECT_FIELDS: Final = ("settings", "lorebook", "storyContextConfig", "contextDefaults", "messageSettings")
+_LIST_FIELDS: Final = ("context", "ephemeralContext", "phraseBiasGroups", "bannedSequenceGroups", "userScripts")
 """With `_OBJECT_FIELDS`, the fields that a scenario and a story's content share."""
 
 
@@ -113,7 +109,7 @@ class Scenario(Record):
     @property
     def placeholders(self) -> list[Placeholder]:
         """All questions in order: the listed ones, and those that occur only in the texts."""
-        return merge_placeholders(self.listed, self.prompt, *_iter_texts(self.data))
+        return merge_placeholders(self.listed, self.prompt, self.title, self.description, *list_texts(self.data))
 
     # ---- to a story, and from one
 
@@ -135,13 +131,14 @@ class Scenario(Record):
             limits, entropy: as for `Story.new`.
 
         Raises:
-            InvalidRequestError: the prompt is larger than the limits.
+            InvalidRequestError: an answer is to no placeholder of the scenario, or the prompt is larger than the limits.
         """
         if answers is not None:
             TEXTS.convert(answers, "answers")
         INTEGER.check(now, "now", "an int, milliseconds since 1970")
         LIMITS.check(limits, "limits")
         values, known = answers or {}, self.placeholders
+        check_answers(values, known)
 
         def fill(text: str) -> str:
             return fill_placeholders(text, values, known)
@@ -153,7 +150,7 @@ class Scenario(Record):
         for names, type_ in ((_OBJECT_FIELDS, dict), (_LIST_FIELDS, list)):
             shared = {name: copy_json(value) for name in names if isinstance(value := self.data.get(name), type_)}
             story.fields.update(shared)
-        _fill_texts(story.fields, fill)
+        fill_fields(story.fields, fill)
         if prompt := fill(self.prompt):
             story.append(prompt, now=now, origin=Origin.PROMPT)
         return story
@@ -176,12 +173,13 @@ class Scenario(Record):
         shared: dict[str, Any] = {
             name: copy_json(story.fields[name]) for name in (*_OBJECT_FIELDS, *_LIST_FIELDS) if name in story.fields
         }
-        listed = merge_placeholders(placeholders, story.text, *_iter_texts(shared))
+        description = as_text(story.card.get("description")) or ""
+        listed = merge_placeholders(placeholders, story.text, story.title, description, *list_texts(shared))
         return cls(
             {
                 "scenarioVersion": SCENARIO_VERSION,
                 "title": story.title,
-                "description": as_text(story.card.get("description")) or "",
+                "description": description,
                 "prompt": story.text,
                 "tags": list(as_texts(story.card.get("tags")) or ()),
                 "author": author,
@@ -189,35 +187,3 @@ class Scenario(Record):
                 **shared,
             }
         )
-
-
-def _iter_texts(fields: Mapping[str, Any]) -> Iterable[str]:
-    """Yield all texts that may contain placeholders, except the prompt."""
-    for name in _TEXT_FIELDS:
-        yield from (as_text(object_or_empty(each).get("text")) or "" for each in list_or_empty(fields.get(name)))
-    for entry in Lorebook(object_or_empty(fields.get(_LOREBOOK_FIELD))).entries:
-        yield entry.text
-        yield from entry.keys
-
-
-def _fill_texts(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
-    """Replace the placeholders in the fields of a story's content."""
-    for name in _TEXT_FIELDS:
-        fields[name] = [
-            {**each, "text": fill(text)}
-            if (text := as_text((each := object_or_empty(item)).get("text"))) is not None
-            else item
-            for item in list_or_empty(fields.get(name))
-        ]
-    lorebook = object_or_empty(fields.get(_LOREBOOK_FIELD))
-    fields[_LOREBOOK_FIELD] = {
-        **lorebook,
-        "entries": [_fill_entry(item, fill) for item in list_or_empty(lorebook.get("entries"))],
-    }
-
-
-def _fill_entry(item: object, fill: Callable[[str], str]) -> object:
-    entry = Entry(object_or_empty(item))
-    filled = {"text": fill(entry.text), "keys": tuple(fill_key(key, fill) for key in entry.keys)}
-    changed = {name: value for name, value in filled.items() if value != getattr(entry, name)}
-    return dict(entry.with_fields(**changed).data) if changed else item

@@ -34,6 +34,8 @@ class EntryTrial:
     """An entry, and the results for its keys."""
 
     entry: Entry
+    name: str
+    "The title of the entry, with placeholders filled in."
     enabled: bool
     "True if the entry and its category are enabled."
     keys: tuple[KeyTrial, ...]
@@ -59,7 +61,7 @@ def try_lorebook(
     Args:
         lorebook: has the entries.
         text: the text of a story, placeholders filled in and comments removed.
-        fill: fills in the placeholders of keys, as for `Key.parse`.
+        fill: fills in the placeholders of keys, as for `Key.parse`, and of titles.
         limits: for keys.
     """
     check_type(lorebook, Lorebook, "lorebook", "a Lorebook")
@@ -75,5 +77,6 @@ def try_lorebook(
             KeyTrial(key, key.search_prepared(searched, start, len(text)))
             for key in entry.parse_keys(fill=fill, limits=limits)
         )
-        trials.append(EntryTrial(entry, entry.enabled and entry.category not in disabled, tuple(keys)))
+        name = fill(entry.display_name) if fill else entry.display_name
+        trials.append(EntryTrial(entry, name, entry.enabled and entry.category not in disabled, tuple(keys)))
     return tuple(trials)

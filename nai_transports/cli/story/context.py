@@ -18,7 +18,7 @@ from ...tokenizer_files import load
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, escape_lines
-from .story_source import AnswerOption, StoryArgument, parse_answers, parse_tier, select_story
+from .story_source import AnswerOption, StoryArgument, parse_tier, select_story
 
 __all__ = ["build_table", "context"]
 
@@ -42,16 +42,16 @@ def context(
 ) -> None:
     """Show the parts of a story's context: whether each is included, why, where, and its tokens."""
     with exit_on_error("story context"):
-        selected = select_story(story, url, email, unsafe_password).story
-        tokenizer = load(resolve_model(selected, model))
+        selected = select_story(story, answer, url, email, unsafe_password, builds_context=True)
+        tokenizer = load(resolve_model(selected.story, model))
         built = build_continuation(
-            selected,
+            selected.story,
             tokenizer=tokenizer,
             tier=parse_tier(tier),
             model=model,
             max_length=max_length,
             size=size,
-            placeholders=parse_answers(answer),
+            placeholders=selected.answers,
         ).context
     if as_json:
         typer.echo(write_json(_describe_context(built)))

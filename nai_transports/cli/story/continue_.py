@@ -16,7 +16,7 @@ from ...tokenizer_files import load
 from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
 from ..common.errors import exit_on_error
 from ..common.output import Json
-from .story_source import AnswerOption, StoryArgument, parse_answers, select_story
+from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["continue_"]
 
@@ -37,12 +37,12 @@ def continue_(
     If the story was changed elsewhere meanwhile, it is not saved, and the exit code is 1; the new text is still printed.
     """
     with exit_on_error("story continue"):
-        selected = select_story(story, url, email, unsafe_password)
+        selected = select_story(story, answer, url, email, unsafe_password, builds_context=True)
         if selected.stored is None or selected.library is None:
             raise InvalidRequestError(
                 "only a story of the account can be continued; for a text, use nai generate --file"
             )
-        options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": parse_answers(answer)}
+        options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
         flow = selected.library.continue_story(selected.stored, tokenizer=load, store=store, **options)
         with open_client(build_session(url)) as client, client.stream(flow) as stream:
             for event in stream:

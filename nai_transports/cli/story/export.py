@@ -23,7 +23,7 @@ from nai_proto.story.utf16 import replace_lone_surrogates
 from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
-from .story_source import StoryArgument, current_time_ms, select_story
+from .story_source import AnswerOption, StoryArgument, current_time_ms, select_story
 
 __all__ = ["ExportFormat", "export"]
 
@@ -56,6 +56,7 @@ def export(
     origins: Annotated[bool, typer.Option("--origins", help="Mark in HTML who wrote which part.")] = False,
     chapters: Annotated[bool, typer.Option(help="Treat lines that look like headings as headings.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    answer: AnswerOption = None,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
@@ -63,7 +64,7 @@ def export(
     """Export a story as Markdown, text, HTML, EPUB, .story or .scenario."""
     with exit_on_error("story export"):
         format_ = form or _format_from_name(output)
-        selected = select_story(story, url, email, unsafe_password).story
+        selected = select_story(story, answer, url, email, unsafe_password).story
         book = partial(build_book, selected, author=author, language=language, chapters=chapters)
         data = _export(format_, selected, book, author, origins)
         if output == Path("-"):

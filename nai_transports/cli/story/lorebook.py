@@ -17,7 +17,8 @@ from nai_proto.story import EntryTrial, Lorebook, try_lorebook
 from nai_proto.story.files import FileKind, read_file
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.lore.search_text import clean_text
-from nai_proto.story.placeholders import fill_placeholders
+from nai_proto.story.placeholder_fields import list_texts
+from nai_proto.story.placeholders import check_answers, fill_placeholders, find_placeholders
 
 from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
@@ -54,13 +55,13 @@ def try_keys(
 ) -> None:
     """Show which lorebook entries a text activates, by which keys, and which keys are not valid."""
     with exit_on_error("lorebook test"):
-        book, story_text = _load_lorebook(name, url, email, unsafe_password)
+        fill = partial(fill_placeholders, values=parse_answers(answer))
+        book, story_text = _load_lorebook(name, answer, url, email, unsafe_password)
         searched = _read_text(text, file)
         if searched is None:
             searched = story_text
         if searched is None:
             raise InvalidRequestError("there is no text to search: give --text or --file")
-        fill = partial(fill_placeholders, values=parse_answers(answer))
         searched = clean_text(searched, fill)  # as a context is made of it
         trials = try_lorebook(book, searched, fill=fill)
     if as_json:
@@ -75,15 +76,16 @@ def try_keys(
 
 
 def _load_lorebook(
-    name: str, url: str | None, email: str | None, unsafe_password: str | None
+    name: str, answer: list[str] | None, url: str | None, email: str | None, unsafe_password: str | None
 ) -> tuple[Lorebook, str | None]:
     """Return the lorebook, and the text of its story if it is in one."""
     path = Path(name)
-    if path.is_file():
+    if path.is_file() or path.suffix.lower() == ".lorebook":
         story_file = read_file(files.read(path), where=str(path))
         if story_file.kind is FileKind.LOREBOOK:
+            check_answers(parse_answers(answer), find_placeholders(*list_texts({"lorebook": story_file.document})))
             return Lorebook(story_file.document), None
-    story = select_story(name, url, email, unsafe_password).story
+    story = select_story(name, answer, url, email, unsafe_password, builds_context=True).story
     return Lorebook(object_or_empty(story.fields.get("lorebook"))), story.text
 
 
@@ -97,7 +99,7 @@ def _read_text(text: str | None, file: Path | None) -> str | None:
 
 def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Text]]:
     mark = "✓" if trial.active else "·"
-    name = Text(escape_line(trial.entry.display_name or trial.entry.id or "—"))
+    name = Text(escape_line(trial.name or trial.entry.id or "—"))
     state = "always on" if trial.entry.force_activation else "" if trial.enabled else "off"
     rows = [(mark, name, Text(""), Text(state))] if state or not trial.keys else []
     mark, name = ("", Text("")) if rows else (mark, name)
@@ -121,7 +123,7 @@ def _format_match(text: str, start: int, end: int) -> str:
 def _describe_trial(trial: EntryTrial) -> dict[str, object]:
     return {
         "id": trial.entry.id,
-        "name": trial.entry.display_name,
+        "name": trial.name,
         "enabled": trial.enabled,
         "active": trial.active,
         "keys": [

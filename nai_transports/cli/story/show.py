@@ -16,7 +16,7 @@ from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_lines
 from ..common.output import print_facts as show_facts
-from .story_source import StoryArgument, select_story
+from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["show"]
 
@@ -27,6 +27,7 @@ _SHOWN_CHARACTERS: Final = 600
 def show(
     story: StoryArgument,
     text: Annotated[bool, typer.Option("--text", help="Print only the text, in full.")] = False,
+    answer: AnswerOption = None,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
@@ -34,7 +35,7 @@ def show(
 ) -> None:
     """Show a story: its settings, history, lorebook, and the end of its text."""
     with exit_on_error("story show"):
-        selected = select_story(story, url, email, unsafe_password).story
+        selected = select_story(story, answer, url, email, unsafe_password).story
         if text:
             full_text = replace_lone_surrogates(selected.text)
             typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)

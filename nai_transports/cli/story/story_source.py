@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -13,6 +14,8 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Story
 from nai_proto.story.files import FileKind, Scenario, read_file, read_story_file
+from nai_proto.story.placeholder_fields import list_texts
+from nai_proto.story.placeholders import check_answers, find_placeholders
 from nai_proto.tier import Tier
 
 from ... import files
@@ -43,30 +46,58 @@ class SelectedStory:
     """A story, and where it was found."""
 
     story: Story
+    answers: Mapping[str, str] = field(default_factory=dict[str, str])
+    "Values of placeholders, to be filled in when a context is built; a scenario has been begun with its own."
     stored: OpenedStory | None = None
     "The objects of the account's story; None for a file."
     library: Library | None = None
     "The account's stories and contents; None for a file."
 
 
-def select_story(name: str, url: str | None, email: str | None, unsafe_password: str | None) -> SelectedStory:
+def select_story(
+    name: str,
+    answer: list[str] | None,
+    url: str | None,
+    email: str | None,
+    unsafe_password: str | None,
+    *,
+    builds_context: bool = False,
+) -> SelectedStory:
     """Return the story of a file, if the name is a path of one; else the account's story with this title or id.
+
+    A scenario is begun with the answers.
 
     Args:
         name: the argument of the command.
+        answer: the option of the command; an `AnswerOption`.
         url, email, unsafe_password: as for `nai_transports.cli.library.library_loader.load_library`.
+        builds_context: whether the command fills in the placeholders of a story that was begun before.
 
     Raises:
-        NaiError: there is no such story, or it cannot be read.
+        NaiError: there is no such story, it cannot be read, or an answer is to no placeholder.
     """
+    selected = _select_story(name, parse_answers(answer), url, email, unsafe_password)
+    if selected.answers:
+        if not builds_context:
+            raise InvalidRequestError(
+                "--answer begins a scenario, and this story has begun; nai story context fills in its placeholders"
+            )
+        story = selected.story
+        check_answers(selected.answers, find_placeholders(story.text, *list_texts(story.fields)))
+    return selected
+
+
+def _select_story(
+    name: str, answers: Mapping[str, str], url: str | None, email: str | None, unsafe_password: str | None
+) -> SelectedStory:
     path = Path(name)
     if path.is_file() or path.suffix.lower() in _FILE_SUFFIXES:
-        return SelectedStory(_read_story_file(path))
+        return _read_story_file(path, answers)
     library = load_library(url, email, unsafe_password, types=STORY_TYPES)
     stored = library.find(name)
     if not stored.ok:
         raise InvalidRequestError("the story's card or content did not open; nai library list shows the reason")
-    return SelectedStory(stored.edit(), stored, library)
+    return SelectedStory(stored.edit(), answers, stored, library)
 
 
 def current_time_ms() -> int:
@@ -74,17 +105,17 @@ def current_time_ms() -> int:
     return int(1000 * time.time())
 
 
-def _read_story_file(path: Path) -> Story:
+def _read_story_file(path: Path, answers: Mapping[str, str]) -> SelectedStory:
     data = files.read(path)
     file = read_file(data, where=str(path))
     if file.kind is FileKind.SCENARIO:
-        return Scenario(file.document).start_story(now=current_time_ms())
-    return Story.from_data(*read_story_file(file.data, where=str(path)))
+        return SelectedStory(Scenario(file.document).start_story(answers, now=current_time_ms()))
+    return SelectedStory(Story.from_data(*read_story_file(file.data, where=str(path))), answers)
 
 
 AnswerOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option("--answer", metavar="KEY=TEXT", help="Value of a placeholder of the story (repeatable)."),
+    typer.Option("--answer", metavar="KEY=TEXT", help="Value of a placeholder; a scenario asks for it (repeatable)."),
 ]
 
 

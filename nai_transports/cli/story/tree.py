@@ -14,7 +14,7 @@ from nai_proto.story import History, Node
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line
-from .story_source import StoryArgument, select_story
+from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["format_tree", "tree"]
 
@@ -24,6 +24,7 @@ _MAX_DATE_MS: Final = 253_402_300_800_000
 def tree(
     story: StoryArgument,
     width: Annotated[int, typer.Option(help="Maximum characters of each node's text.")] = 60,
+    answer: AnswerOption = None,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
@@ -31,7 +32,7 @@ def tree(
 ) -> None:
     """Draw a story's history: each node's id, author, time and text. The filled circle is the current node."""
     with exit_on_error("story tree"):
-        history = select_story(story, url, email, unsafe_password).story.history
+        history = select_story(story, answer, url, email, unsafe_password).story.history
         if as_json:
             typer.echo(
                 write_json({"current": history.current, "nodes": [_describe_node(node) for node in history.values()]})
