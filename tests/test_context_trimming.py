@@ -49,6 +49,35 @@ def test_a_sentence_ends_at_a_sign_and_what_closes_behind_it_or_with_its_line() 
     assert split_units("3.14 is pi... more or less?! Yes", "sentence") == ["3.14 is pi... ", "more or less?! ", "Yes"]
 
 
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["The carriage stopped. ", "Dr. Wyrm stepped out. ", "Mrs. Vale waved~ ", "She smiled. ", "Jr. came."],
+        ["I saw Mr. X and Prof. Y of St. Z at Col. Q's. ", "MR. BIG left."],
+        ["Len Pennington Esq. at your service. ", "He met Ann Lee Sr. and Jr. again."],
+        ["He is a Dr.\n", "She left."],
+        ['They call him "Dr." ', "He left."],
+        ["Dr... ", "Who? "],
+        ["Adr. ", "Come on, hon. ", "It is _st. ", "Hon. Judge."],
+        ["昨日、行った。", "本当？", "「うん！」", "そう……でも。 ", "終わり"],  # noqa: RUF001
+        ["你好！？", "走吧。」", "他走了。", "“来吧。”", "好"],  # noqa: RUF001
+        ["هل أنت بخير؟ ", "نعم."],
+        ["Hm~ ", "10~20 are left! ", "„Ja.“ ", "»Nein!« ", "Wait… ", "go…on"],
+    ],
+)
+def test_sentences_end_as_the_site_splits_them(sentences: list[str]) -> None:
+    assert split_units("".join(sentences), "sentence") == sentences
+
+
+def test_a_trimmed_text_does_not_end_in_an_honorific() -> None:
+    text = "The lamp is old. It was lit by Dr. Wyrm in the year of the great storm."
+    for allowed in range(4, 15):
+        assert trimmed_text(text, allowed, Words(), trim_direction="trimBottom", maximum_trim_type="sentence") in (
+            "The lamp is old.",
+            text,
+        )
+
+
 def test_a_character_of_several_tokens_is_one_unit() -> None:
     assert split_units("aé😀b", "token") == ["a", "é", "😀", "b"]
     assert split_units("two words", "token", Words()) == ["two", " words"]

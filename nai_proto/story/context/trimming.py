@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise, takewhile
 from typing import TYPE_CHECKING, Final, get_args
 
 from ..context_config import ContextConfig, ContextUnit
+from .sentences import find_sentence_ends
 
 if TYPE_CHECKING:
     from ...tokenizers.base import Tokenizer
@@ -31,9 +32,6 @@ _STRIPPED_AT_CUT: Final = {"newline": "\n", "sentence": "\n\r\t ", "token": "\n"
 """Characters that are removed where a text was cut."""
 
 _LINES: Final = re.compile(r"\n")
-# A sentence ends in one of four signs and whatever closes behind it, and the blanks up to the next belong to it. The end of
-# a line ends it as well. Each sign is looked at once.
-_SENTENCES: Final = re.compile(r"""[.!?…]["'”’»\u203a)\]}]*+(?=\s|\Z)[^\S\n]*+\n?|\n""")
 
 
 class TokenCounter:
@@ -62,7 +60,7 @@ def find_unit_ends(text: str, unit: ContextUnit, counter: TokenCounter) -> list[
         reached = accumulate(len(receive((token,))) for token in counter.tokenizer.encode(text))
         ends = [*dict.fromkeys(end for end in reached if 0 < end < len(text))]
     else:
-        ends = [match.end() for match in (_LINES if unit == "newline" else _SENTENCES).finditer(text)]
+        ends = [match.end() for match in _LINES.finditer(text)] if unit == "newline" else find_sentence_ends(text)
     return ends if not text or ends[-1:] == [len(text)] else [*ends, len(text)]
 
 

@@ -1,0 +1,52 @@
+"""Find where the sentences of a text end.
+
+See docs/protocol/content.md#86-trimming-and-insertion.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["find_sentence_ends"]
+
+_CLOSERS: Final = r""""'”’»›)\]}＂＇」』】〉》〕〗〙〛）］｝｠｣"""  # noqa: RUF001 - they are what they look like
+_GERMAN_CLOSERS: Final = "“‘«‹"  # noqa: RUF001
+"""They close only where white space follows; elsewhere they open."""
+_BLANKS: Final = r"[^\S\n]*+\n?"
+# A sentence ends in a sign and whatever closes behind it, and the blanks up to the next one belong to it. Signs of ASCII's
+# width need white space behind them, so that 3.14 stays whole. The end of a line ends a sentence as well. Each sign is
+# looked at once.
+_ENDS: Final = re.compile(
+    rf"[.!?…~؟][{_CLOSERS}{_GERMAN_CLOSERS}]*+(?=\s|\Z){_BLANKS}"
+    rf"|[。？！][.!?…~؟。？！]*+[{_CLOSERS}]*+{_BLANKS}"  # noqa: RUF001
+    r"|\n"
+)
+_ABBREVIATIONS: Final = frozenset(
+    (
+        *("mr", "mrs", "ms", "mx", "mme", "mlle", "messrs", "dr", "prof", "esq", "jr", "sr", "snr", "st"),
+        *("capt", "lt", "sgt"),
+    )
+)
+"""Of English honorifics, in any case."""
+_CAPITALIZED: Final = frozenset(("Col", "Fr", "Gen", "Gov", "Hon", "Maj", "Pres", "Rep", "Rev", "Sen"))
+"""Those that are other words in lower case."""
+_LONGEST: Final = 6
+_LAST_WORD: Final = re.compile(r"(?<!\w)[A-Za-z]+\Z")
+
+
+def find_sentence_ends(text: str) -> list[int]:
+    """Return where the sentences of a text end, in characters; the end of the text may not be among them.
+
+    The full stop of an honorific, such as "Dr.", ends none.
+    """
+    return [
+        match.end() for match in _ENDS.finditer(text) if match[0].rstrip(" \t") != "." or not _is_title(text, match)
+    ]
+
+
+def _is_title(text: str, full_stop: re.Match[str]) -> bool:
+    """Return whether a full stop belongs to the abbreviation of an honorific."""
+    end = full_stop.start()
+    word = _LAST_WORD.search(text, max(end - _LONGEST - 1, 0), end)
+    return word is not None and (word[0].lower() in _ABBREVIATIONS or word[0] in _CAPITALIZED)
