@@ -80,7 +80,7 @@ def test_story_begins_with_the_answers(legacy: bool) -> None:
 
 
 def test_placeholders_stand_in_all_texts_of_a_lore_entry_and_in_conditions() -> None:
-    conditions = [
+    conditions: list[dict[str, Any]] = [
         {"type": "not", "condition": {"type": "key", "key": "$/${foe}s?/", "in": ["story"]}},
         {
             "type": "or",

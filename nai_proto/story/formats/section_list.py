@@ -152,11 +152,13 @@ class SectionList:
             Damaged: a change does not fit the sections.
             LimitExceeded: the changes take too much work.
         """
-        return self._make_moves(self._plan_step(id_, step, work) for id_, step in parse_steps(changes))
+        steps = _order_steps(parse_steps(changes), insertion=CREATE)
+        return self._make_moves(self._plan_step(id_, step, work) for id_, step in steps)
 
     def undo(self, changes: Value, work: ReplayWork) -> Journal:
         """Undo the changes of a node without a journal; runs that the changes removed are lost. Raises as `apply`."""
-        return self._make_moves(self._plan_undo(id_, step, work) for id_, step in reversed(parse_steps(changes)))
+        steps = _order_steps(parse_steps(changes)[::-1], insertion=REMOVE)
+        return self._make_moves(self._plan_undo(id_, step, work) for id_, step in steps)
 
     def revert(self, journal: Journal) -> None:
         """Undo exactly what the last `apply` or `undo` did."""
@@ -257,6 +259,35 @@ class SectionList:
         following = self._next[after]
         self._next[after] = self._before[following] = id_
         self._before[id_], self._next[id_] = after, following
+
+
+def _order_steps(steps: list[tuple[int, RawStep]], *, insertion: int) -> Iterator[tuple[int, RawStep]]:
+    """Yield the steps of one Map in the order in which each finds the section behind which it inserts.
+
+    An insertion waits for its anchor where that is inserted later in the Map, and an anchor is removed last. Otherwise the
+    order of the Map stays: of several insertions behind one anchor, the later one ends up nearest to it.
+
+    Args:
+        steps: with the ids of their sections.
+        insertion: the type of the steps that insert: `CREATE`, or `REMOVE` where steps are undone.
+    """
+    inserting = [(id_, step) for id_, step in steps if step.get("type") == insertion]
+    missing = {id_ for id_, _ in inserting}
+    waiting: dict[Value, list[tuple[int, RawStep]]] = {}
+    for first in inserting:
+        todo = [first]
+        while todo:
+            id_, step = todo.pop()
+            anchor = step.get("after")
+            if type(anchor) is int and anchor in missing:
+                waiting.setdefault(anchor, []).append((id_, step))
+            else:
+                yield id_, step
+                missing.discard(id_)
+                todo += reversed(waiting.pop(id_, ()))
+    yield from (each for stuck in waiting.values() for each in stuck)  # they wait in a circle, and cannot be applied
+    others = [(id_, step) for id_, step in steps if step.get("type") != insertion]
+    yield from sorted(others, key=lambda each: each[1].get("type") in (CREATE, REMOVE))
 
 
 class JournalCache:
