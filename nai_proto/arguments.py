@@ -43,6 +43,7 @@ __all__ = [
     "check_type",
     "convert_fields",
     "describe_type",
+    "fold_name",
     "having",
     "invalid",
     "list_items",
@@ -299,17 +300,21 @@ def with_article(name: str) -> str:
 def suggest_name(name: str, names: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the known name that comes nearest, if one does.
 
-    Case, blanks and hyphens make no difference: ``"Euler Ancestral"`` is near ``"k_euler_ancestral"``.
+    How the names are written makes no difference: ``"Euler Ancestral"`` is near ``"k_euler_ancestral"``.
     """
     from difflib import get_close_matches  # needed only when something is wrong
 
-    known = {_fold(each): each for each in names}
-    close = get_close_matches(_fold(str(name)[:_LONGEST_NAME]), known, n=1)
+    known = {fold_name(each): each for each in names}
+    close = get_close_matches(fold_name(str(name)[:_LONGEST_NAME]), known, n=1)
     return f"; did you mean {str(known[close[0]])!r}?" if close else ""
 
 
-def _fold(name: str) -> str:
-    return name.casefold().replace(" ", "_").replace("-", "_")
+def fold_name(name: str) -> str:
+    """Return a name without what people write in different ways: case, and which of blank, ``_``, ``-`` and ``.`` is in it.
+
+    ``"GLM 4.6"`` and ``"glm-4-6"`` become the same.
+    """
+    return name.strip().casefold().translate(_SEPARATORS)
 
 
 def _parameter(name: str) -> str:
@@ -337,6 +342,7 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
     raise invalid(name, f"{name} is one of {', '.join(each.name.capitalize() for each in Tier)}, or its number")
 
 
+_SEPARATORS: Final = str.maketrans(" _.", "---")
 _LONGEST_NAME: Final = 80
 """Characters of an unknown name that are compared: of a whole text the beginning."""
 

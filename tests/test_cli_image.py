@@ -245,6 +245,7 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--image", "a.png", "--box", "0,0,1"), "--box is LEFT,TOP,RIGHT,BOTTOM"),
         ((PROMPT, "--image", "a.png", "--enhance", "-1"), "--enhance is a factor"),
         ((PROMPT, "--image", "a.png", "--enhance", "2", "--size", "64x64"), "not both"),
+        ((PROMPT, "--image", "a.png", "--enhance", "2", "--max-enhance"), "give --enhance or --max-enhance, not both"),
         ((PROMPT, "--rebuild", "a.png", "--preset", "mine"), "not both"),
         ((PROMPT, "--image", "nowhere.png"), "nowhere.png cannot be read"),
         ((PROMPT, "--image", "text"), "text: not a PNG, WebP or JPEG"),

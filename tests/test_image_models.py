@@ -26,7 +26,7 @@ from nai_proto.image import (
     with_uc_preset,
 )
 from nai_proto.image.choices import TAG_HINTS
-from nai_proto.tokenizers.registry import tokenizer_name
+from nai_proto.tokenizers import tokenizer_name
 
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
 some_model = st.sampled_from(MODELS)

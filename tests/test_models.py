@@ -18,10 +18,13 @@ from typing import Any, Final
 
 import pytest
 
+import nai_proto as nai
+from nai_proto import image
+from nai_proto.arguments import fold_name
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.endpoints import host_of_model
 from nai_proto.http import Host
-from nai_proto.text.models import MODELS, Model, TextModelFacts, Tier
+from nai_proto.text.models import MODELS, Model, TextModelFacts, Tier, find_listed_model
 from nai_proto.text.preambles import PREAMBLE, Preamble
 from nai_proto.text.samplers import INTERNAL_MODELS, SAMPLERS, SamplerOrder
 from nai_proto.text.text_parameters import PhraseRepPen
@@ -55,6 +58,53 @@ def test_a_listed_model_is_found_by_id_and_by_name(model: Model) -> None:
     assert model.newest is model
     assert model.is_listed
     assert model.is_native
+
+
+@pytest.mark.parametrize("text", ["kayra", "KAYRA", " Kayra ", "kayra-v1", "Kayra V1", "KAYRA_v1"])
+def test_a_model_is_made_by_its_id_or_name_however_it_is_written(text: str) -> None:
+    assert nai.Model(text) == Model.named(text) == Model.KAYRA
+    assert hash(nai.Model(text)) == hash(Model.KAYRA)
+    assert nai.Model(text, TextModelFacts(host=Host.API)).id == text  # who gives facts means another model
+
+
+def test_no_two_models_of_text_or_images_are_written_the_same() -> None:
+    models: list[Model | image.ImageModel] = [*MODELS, Model.GLM, Model.XIALONG, *image.MODELS]
+    spellings = [{fold_name(model.id), fold_name(model.name)} for model in models]
+    assert len(set[str]().union(*spellings)) == sum(map(len, spellings))
+
+
+def test_every_function_takes_a_name_where_it_takes_an_id() -> None:
+    lookup = nai.tokenizers.tokenizer_name
+    assert lookup("kayra") == lookup("kayra-v1") == lookup(Model.KAYRA) == "nerdstash_v2"
+    assert lookup("v4.5 full inpainting") == lookup("V4.5 Full") == lookup(image.ImageModel.V4_5_FULL) == "t5"
+    assert lookup(Model("new-v1", TextModelFacts(tokenizer="llama3"))) == "llama3"
+    for name, id in (("Kayra", "kayra-v1"), ("GLM 4.6", "glm-4-6")):  # noqa: A001
+        assert nai.openai.chat_completion([], model=name) == nai.openai.chat_completion([], model=id)
+        assert nai.openai.completion("x", model=name) == nai.openai.completion("x", model=id)
+        assert nai.openai.token_count("x", model=name) == nai.openai.token_count("x", model=id)
+    assert nai.text.generate("x", model="KAYRA") == nai.text.generate("x", model="kayra-v1")
+    assert nai.text.Preset.official("erato") == nai.text.Preset.official("llama-3-erato-v1")
+    assert nai.text.check_parameters({}, "clio") is None
+    assert nai.image.suggest_tags("x", "v5 full") == nai.image.suggest_tags("x", "nai-diffusion-5-full")
+
+
+def test_an_unknown_model_is_refused_with_a_guess() -> None:
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: nai.text.generate("x", model="Kayraa"),
+        lambda: nai.text.build_parameters("Kayraa", preset="Carefree"),
+        lambda: nai.tokenizers.tokenizer_name("Kayraa"),
+        lambda: nai.tokenizers.find_tokenizer_info("Kayraa"),
+        lambda: find_listed_model("Kayraa"),
+    )
+    for call in calls:
+        with pytest.raises(InvalidRequestError, match=r"Kayraa.*did you mean 'Kayra'\?$"):
+            call()
+    with pytest.raises(InvalidRequestError, match=r"'V4\.6 Full' is not known.*; did you mean 'V4\.5 Full'\?$"):
+        nai.image.generate("x", model="V4.6 Full")
+    with pytest.raises(
+        InvalidRequestError, match=r"'nai-diffusion-4-6-full' is .*did you mean 'nai-diffusion-4-5-full'"
+    ):
+        nai.image.generation_price("nai-diffusion-4-6-full", 64, 64, steps=1)
 
 
 @pytest.mark.parametrize("id", [*OLDER, *INTERNAL_MODELS, "glm-4-6", "xialong-v1"])

@@ -11,13 +11,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nai_proto as nai
 from nai_proto.errors import InvalidFile, InvalidRequestError
+from nai_proto.exchange.actions import Steps
+from nai_proto.testing import play
 from nai_proto.text.models import MODELS, Model, TextModelFacts
 from nai_proto.text.parameter_rules import ParameterKind
 from nai_proto.text.preset import Preset
@@ -97,13 +100,36 @@ def test_every_model_with_presets_has_a_default(id: str) -> None:  # noqa: A002
 
 def test_an_unknown_preset_is_refused_with_the_nearest_name_and_all_names() -> None:
     with pytest.raises(
-        InvalidRequestError, match=r"kayra-v1 has no .* 'Carefre'; did you mean 'Carefree'\?; it has Asper"
+        InvalidRequestError, match=r"kayra-v1 has no .* 'Carefre'; it has Asper, .*; did you mean 'Carefree'\?$"
     ):
         Preset.from_official(Model.KAYRA, "Carefre")
     for model in ("glm-4-6", "cassandra", "unknown-v1"):
         assert Preset.official(model) == ()
-        with pytest.raises(InvalidRequestError, match="it has none at all"):
+        with pytest.raises(InvalidRequestError, match=f"{model} has no official presets; make one with"):
             Preset.from_default(model)
+    with pytest.raises(InvalidRequestError, match=r"kayraa has no official presets; .*; did you mean 'Kayra'\?$"):
+        Preset.from_official("kayraa")
+
+
+def test_without_a_name_a_flow_draws_an_official_preset_from_the_context_s_entropy() -> None:
+    flow = Preset.from_official("Kayra")
+    assert pickle.loads(pickle.dumps(flow)) == flow
+
+    def draw(number: int) -> Preset:
+        return play(flow, [], entropy=lambda size: number.to_bytes(size, "big")).result
+
+    official = Preset.official("Kayra")
+    assert [draw(number) for number in range(len(official))] == [*official]
+    assert draw(len(official)) == official[0]
+
+
+def test_a_drawn_preset_is_used_in_the_flow_that_draws_it() -> None:
+    @nai.flow
+    def surprise() -> Steps[Never, str]:
+        preset = yield from Preset.from_official("Clio")
+        return nai.text.generate("Once", preset=preset).request.path
+
+    assert play(surprise(), []).result == "/ai/generate"
 
 
 def test_each_call_gives_presets_of_its_own() -> None:

@@ -37,11 +37,9 @@ def check_compatibility(
     """
     _check_texts((prompt, features.negative_prompt), model, features.characters)
     if features.vibes:
-        _check_vibes(features.vibes, model, action)
+        _check_vibes(features.vibes, model)
     if features.references:
         _check_references(features.references, model)
-        if features.vibes:
-            raise InvalidRequestError("vibes and precise references do not go together", parameter="references")
     if features.controlnet is not None:
         if not model.family.controlnet:
             raise InvalidRequestError(f"{model.id} has no ControlNet: V1 and V2 have", parameter="controlnet")
@@ -71,12 +69,10 @@ def _check_texts(texts: tuple[str, ...], model: ImageModel, characters: Sequence
             )
 
 
-def _check_vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel, action: ImageGenerationType) -> None:
+def _check_vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel) -> None:
     form = model.family.vibes
     if not form:
         raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="vibes")
-    if action is ImageGenerationType.INPAINTING:
-        raise InvalidRequestError("vibes do not go with inpainting", parameter="vibes")
     if len(vibes) > _MAX_COUNT:
         raise InvalidRequestError(f"{len(vibes)} vibes, and {model.id} takes at most {_MAX_COUNT}", parameter="vibes")
     for vibe in vibes:

@@ -20,8 +20,10 @@ from ..arguments import (
     TEXT,
     ArgumentType,
     convert_fields,
+    fold_name,
     member,
     record,
+    suggest_name,
     takes,
 )
 from ..errors import InvalidRequestError, excerpt
@@ -31,7 +33,7 @@ from .families import FAMILIES, Family, Generation
 if TYPE_CHECKING:
     from .preset_texts import PresetTexts
 
-__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "ImageModel", "ImageModelFacts"]
+__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "ImageModel", "ImageModelFacts", "suggest_model"]
 
 T = TypeVar("T")
 
@@ -91,20 +93,27 @@ _FACTS: Final = {
 }
 
 
+_NO_FACTS: Final = ImageModelFacts()
+
+
 @dataclass(frozen=True, slots=True)
 class ImageModel:
-    """An image model. `named` finds the listed ones, and ``ImageModel("new", ImageModelFacts(…))`` is another one.
+    """An image model: ``ImageModel("V4.5 Full")`` is `V4_5_FULL`, as by its id; with facts, it is one that is not listed.
 
-    A property raises InvalidRequestError where its fact is neither listed nor given.
+    How an id or a name is written makes no difference: ``"v4.5 full"`` is found too. A property raises
+    InvalidRequestError where its fact is neither listed nor given.
     """
 
     id: str
     "As it is on the wire."
-    facts: ImageModelFacts = field(default=ImageModelFacts(), repr=False, hash=False)
+    facts: ImageModelFacts = field(default=_NO_FACTS, repr=False, hash=False)
     "The facts that no other table has."
 
     def __post_init__(self) -> None:
         convert_fields(self, id=TEXT, facts=record(ImageModelFacts))
+        if self.facts == _NO_FACTS and (listed := _LISTED.get(fold_name(self.id))) is not None:
+            object.__setattr__(self, "id", listed.id)
+            object.__setattr__(self, "facts", listed.facts)
 
     V5_FULL: ClassVar[ImageModel]
     V5_CURATED: ClassVar[ImageModel]
@@ -122,11 +131,11 @@ class ImageModel:
 
     @classmethod
     def named(cls, model: ImageModel | str) -> ImageModel:
-        """Return the listed model with this id (``"nai-diffusion-3"``) or name (``"Anime V3"``), or a new one."""
+        """Return a model itself, or the one with this id or name, as ``ImageModel(…)`` finds it."""
         if isinstance(model, ImageModel):
             return model
         IMAGE_MODEL.convert(model, "model")
-        return _BY_ID.get(model) or _BY_NAME.get(model.casefold()) or cls(model)
+        return _LISTED.get(fold_name(model)) or cls(model)
 
     @property
     def name(self) -> str:
@@ -136,7 +145,7 @@ class ImageModel:
     @property
     def is_listed(self) -> bool:
         """Return whether it is in the table of models."""
-        return self.id in _BY_ID
+        return self.id in _LISTED_IDS
 
     @property
     def generation(self) -> Generation:
@@ -256,14 +265,19 @@ class ImageModel:
     def _require(self, fact: str, value: T | None) -> T:
         if value is None:
             how = f"ImageModel({self.id!r}, ImageModelFacts({fact}=…))"
+            guess = "" if self.is_listed else suggest_model(self.id)
             raise InvalidRequestError(
-                f"{fact} of the image model {self.id!r} is not known; give it: {how}", parameter="model"
+                f"{fact} of the image model {excerpt(self.id, 60)!r} is not known; give it: {how}{guess}",
+                parameter="model",
             )
         return value
 
 
 IMAGE_MODEL: Final = ArgumentType("an ImageModel, or the id or the name of one", ImageModel, str)
 """The type of a parameter that is a model; `ImageModel.named` makes a model of it."""
+
+_LISTED: Final[dict[str, ImageModel]] = {}
+"""By id and by name, folded; filled when all models are defined."""
 
 _G: Final = Generation
 
@@ -432,8 +446,13 @@ _INPAINTING_MODELS: Final = tuple(
     _build_inpainting_model(model) for model in MODELS if model.facts.inpainting and model is not ImageModel.V5_CURATED
 )
 
-_BY_ID: Final = {model.id: model for model in (*MODELS, *_INPAINTING_MODELS)}
-_BY_NAME: Final = {model.name.casefold(): model for model in (*MODELS, *_INPAINTING_MODELS)}
+_LISTED_IDS: Final = frozenset(model.id for model in (*MODELS, *_INPAINTING_MODELS))
+_LISTED.update((fold_name(each), model) for model in (*MODELS, *_INPAINTING_MODELS) for each in (model.id, model.name))
+
+
+def suggest_model(name: str) -> str:
+    """Return the end of a message about an unknown model: the listed one whose id or name comes nearest, if one does."""
+    return suggest_name(name, [each for model in MODELS for each in (model.id, model.name)])
 
 
 # ---- models whose prices and limits are known: nothing is guessed where it could cost more than was said
@@ -443,7 +462,7 @@ def find_base_model(model: ImageModel | str) -> ImageModel:
     """Return the base model of an inpainting model, else the model itself, if its prices and limits are known.
 
     Args:
-        model: as an object, or its id.
+        model: as an object, or its id or name.
 
     Raises:
         InvalidRequestError: the model is not listed, or known from one client alone.
@@ -453,7 +472,7 @@ def find_base_model(model: ImageModel | str) -> ImageModel:
         known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
         raise InvalidRequestError(
             f"the image model {excerpt(found.id, 60)!r} is not known, and so neither its prices nor its limits; "
-            f"known are {known}, and their inpainting forms",
+            f"known are {known}, and their inpainting forms{'' if found.is_listed else suggest_model(found.id)}",
             parameter="model",
         )
     return found.base

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, Literal, TypedDict
 
+from ..conflicts import Conflict
 from ..text.text_parameters import list_inherited_options
 from .choices import QualityPreset, UCPreset
 from .features import Character, ControlNet, EncodedVibe, PreciseReference, Vibe
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .preset import ImagePreset
     from .price import Allowance
 
-__all__ = ["FEATURE_NAMES", "WIRE_NAMES", "FeatureOptions", "ImageOptions", "ImageParameters"]
+__all__ = ["CONFLICTS", "FEATURE_NAMES", "WIRE_NAMES", "FeatureOptions", "ImageOptions", "ImageParameters"]
 
 
 class ImageParameters(TypedDict, total=False):
@@ -238,6 +239,23 @@ class ImageOptions(ImageParameters, total=False):
 
 
 list_inherited_options(ImageOptions, ImageParameters)
+
+_SIZE: Final = "both set the size of the image: give one of them"
+_APART: Final = "do not go together: give one of them"
+
+CONFLICTS: Final = (
+    Conflict("width", "size", _SIZE),
+    Conflict("height", "size", _SIZE),
+    Conflict("size", "enhance", _SIZE),
+    Conflict("width", "enhance", _SIZE),
+    Conflict("height", "enhance", _SIZE),
+    Conflict("enhance", "upscaled_enhance", "both say how large the image becomes: give one of them"),
+    Conflict("skip_cfg_above_sigma", "variety_plus", "both set skip_cfg_above_sigma: give one of them"),
+    # docs/protocol/image.md#33-bodies-per-generation
+    Conflict("vibes", "references", _APART),
+    Conflict("vibes", "mask", "do not go together: an image is inpainted without vibes"),
+)
+"""Options that contradict each other."""
 
 WIRE_NAMES: Final = {"auto_smea": "autoSmea", "inpaint_img2img_strength": "inpaintImg2ImgStrength"}
 """Parameters that have another spelling on the wire."""

@@ -119,7 +119,7 @@ def check_parameters(
 
     Args:
         parameters: of an image request, by name.
-        model: which model, or its id.
+        model: which model, or its id or name.
         action: an `ImageGenerationType` or its word.
 
     Raises:
@@ -169,13 +169,11 @@ def _known_words(name: str, rule: ImageParameterRule, model: ImageModel) -> tupl
 
 
 def _suggest_word(name: str, value: object, words: tuple[str, ...]) -> str:
-    """Return the end of a message: the word that comes nearest, and for an unknown sampler how to send it all the same."""
+    """Return the end of a message: how to send an unknown sampler all the same, and the word that comes nearest."""
     if not isinstance(value, str) or len(value) > _LONGEST_WORD or value in frozenset(ImageSampler):
         return ""
-    suggestion = suggest_name(value, words)
-    if name != "sampler":
-        return suggestion
-    return f"{suggestion or '.'} To send it all the same, give nai.image.Sampler({str(value)!r})"
+    way_round = f"; to send it all the same, give nai.image.Sampler({value!r})" if name == "sampler" else ""
+    return way_round + suggest_name(value, words)
 
 
 def _describe_word(value: object) -> str:

@@ -202,7 +202,7 @@ def generation_price(
     """Return the price of a generation, and of the vibes that have to be encoded for it.
 
     Args:
-        model: as an object, or its id.
+        model: as an object, or its id or name.
         width: in pixels, a multiple of 64.
         height: in pixels, a multiple of 64; with ``width`` at most 3,145,728 pixels.
         steps: 1 to 50.

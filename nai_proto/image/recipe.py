@@ -19,6 +19,7 @@ from ..arguments import LIMITS, MAPPING, TEXT, ArgumentType, convert_fields, lis
 from ..codecs.forgiving_base64 import decode_base64
 from ..codecs.json import convert_document
 from ..codecs.picture_metadata import Metadata, Place
+from ..conflicts import override_options
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits
 from ..text.parameter_rules import ParameterKind
@@ -28,7 +29,7 @@ from .families import Generation
 from .features import Character, EncodedVibe, Vibe
 from .model_hashes import find_model
 from .models import IMAGE_MODEL, ImageModel
-from .options import WIRE_NAMES
+from .options import CONFLICTS, WIRE_NAMES
 from .parameter_rules import MAX_SEED, RULES, ImageParameterRule
 from .request import ImageRequest, build_image_request
 
@@ -171,7 +172,7 @@ class Recipe:
         Raises:
             InvalidRequestError: as `build_image_request`.
         """
-        options: ImageOptions = {**self.options, **more}
+        options = cast("ImageOptions", override_options(self.options, more, CONFLICTS))
         options["extra"] = {**(self.options.get("extra") or {}), **(more.get("extra") or {})}
         return build_image_request(self.prompt, **options)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..arguments import INTEGER, MAPPING, TEXT, convert_fields, member, takes
+from ..conflicts import check_conflicts, override_options
 from ..errors import InvalidRequestError
 from .argument_types import OPTION_TYPES
 from .auto_text import with_auto_text
@@ -31,7 +32,7 @@ from .families import WITHOUT_SCHEDULE, Generation
 from .features import Character, EncodedVibe, PreciseReference, Vibe, find_center, normalize_strengths, strip_count
 from .image_files import image_size
 from .models import IMAGE_MODEL, QUALITY, UC, ImageModel
-from .options import FEATURE_NAMES, WIRE_NAMES, FeatureOptions
+from .options import CONFLICTS, FEATURE_NAMES, WIRE_NAMES, FeatureOptions
 from .parameter_rules import MAX_SEED, RULES, check_parameters
 from .preset import ImagePreset, default_parameters
 from .price import ALLOWANCE, NOTHING_FREE, Allowance, Price
@@ -105,6 +106,9 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
     """
     every = dict[str, Any](options)
     given: dict[str, Any] = {name: value for name, value in every.items() if value is not None or name in _NULLABLE}
+    validate = bool(given.pop("validate", True))
+    if validate:
+        check_conflicts(given, CONFLICTS)
     preset: ImagePreset | Mapping[str, object] | None = given.pop("preset", None)
     if (size := given.pop("size", None)) is not None:
         given["width"], given["height"] = size
@@ -112,7 +116,6 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
     requested = ImageModel.named(given.pop("model", usual))
     if preset is not None and not isinstance(preset, ImagePreset):
         preset = ImagePreset(requested, preset)
-    validate = bool(given.pop("validate", True))
     max_anlas, allowance = given.pop("max_anlas", None), given.pop("allowance", NOTHING_FREE)
     extra: Mapping[str, object] = given.pop("extra", {})
     if (factor := given.pop("enhance", None)) is not None:
@@ -120,7 +123,9 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
     action = _action(given)
     model = _model(requested, action)
     if preset is not None:
-        given = {**_settings(preset), **given}
+        given = override_options(_settings(preset), given, CONFLICTS)
+        if validate:
+            check_conflicts(given, CONFLICTS)
     features = FeatureOptions(**{name: given.pop(name) for name in FEATURE_NAMES if name in given})
     values = _values(model, action, features, given)
     if validate:

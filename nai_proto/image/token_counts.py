@@ -65,7 +65,7 @@ def token_limit(model: ImageModel | str) -> int:
     """Return how many tokens one side of a request may have; more are cut.
 
     Args:
-        model: as an object, or its id.
+        model: as an object, or its id or name.
 
     Raises:
         InvalidRequestError: the model is not known.
@@ -93,7 +93,7 @@ def count_tokens(
     """Count the tokens of one side of a request.
 
     Args:
-        model: as an object, or its id.
+        model: as an object, or its id or name.
         tokenizer: the model's: `nai_proto.tokenizers.tokenizer_name` has its name by the id of the base model.
         prompt: as it is sent: with its quality tags, or the undesired content with its preset.
         characters: the prompts of those that are sent, in the same order.

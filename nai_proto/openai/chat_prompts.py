@@ -68,7 +68,7 @@ def count_tokens(text: str, model: Model | str = Model.GLM, tokenizer: Tokenizer
 
     Args:
         text: the text.
-        model: which model, or its id.
+        model: which model, or its id or name.
         tokenizer: the model's; None has the service count.
 
     Raises (when run):

@@ -9,15 +9,16 @@ See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NotRequired, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Final, NotRequired, TypeAlias, TypedDict
 
+from ..conflicts import Conflict
 from ..text.text_parameters import list_inherited_options
 
 if TYPE_CHECKING:
     from ..text.models import Model
     from .response_objects import Message, Role
 
-__all__ = ["CompletionOptions", "MessageDict", "Messages", "OpenAIOptions", "Prompt"]
+__all__ = ["CONFLICTS", "CompletionOptions", "MessageDict", "Messages", "OpenAIOptions", "Prompt"]
 
 Prompt: TypeAlias = str | Sequence[str] | Sequence[int] | Sequence[Sequence[int]]
 """Text, or the ids of the model's tokenizer; or a list of either, to be answered one by one."""
@@ -150,3 +151,13 @@ class CompletionOptions(OpenAIOptions, total=False):
 
 
 list_inherited_options(CompletionOptions, OpenAIOptions)
+
+CONFLICTS: Final = (
+    Conflict(
+        "best_of",
+        "n",
+        "contradict each other: of best_of answers the best n are returned, so give a best_of that is not below n",
+        lambda best_of, n: isinstance(best_of, int) and isinstance(n, int) and best_of < n,
+    ),
+)
+"""Options that contradict each other."""

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ..arguments import INTEGER, TOKENIZER, check_type
+from ..conflicts import override_options
 from ..errors import InvalidRequestError
 from ..text.generation import decode_tokens, generate_stream
 from ..text.global_settings import GlobalSettings
-from ..text.models import Model
+from ..text.models import Model, find_listed_model
 from ..text.modules import NO_MODULE
+from ..text.options import CONFLICTS
 from ..text.preambles import PREAMBLE
 from ..tier import Tier
 from .context.build import build_context, context_size
@@ -70,10 +72,7 @@ def resolve_model(story: Story, override: Model | str | None = None) -> Model:
     name = override or story.settings.model
     if not name:
         raise InvalidRequestError("the story names no model: pass one", parameter="model")
-    model = Model.named(name)
-    if not model.is_listed:
-        raise InvalidRequestError(f"{model.id!r} is no known text model", parameter="model")
-    return model
+    return find_listed_model(name)
 
 
 def build_continuation(
@@ -174,7 +173,7 @@ def build_continuation(
         options["stop_sequences"] = [stop for stop in stops if stop]
     if settings.module != NO_MODULE:
         options["module"] = settings.module
-    return Continuation(context, generate_stream(context.tokens, **{**options, **overrides}))
+    return Continuation(context, generate_stream(context.tokens, **override_options(options, overrides, CONFLICTS)))
 
 
 _DEFAULT_LENGTH: Final = 40

@@ -137,7 +137,7 @@ def build_adventure_bans(model: Model | str) -> BanList:
     See docs/protocol/native.md#98-model-heads-preamble-and-special-token-use.
 
     Args:
-        model: which model, or its id.
+        model: which model, or its id or name.
 
     Raises:
         InvalidRequestError: nothing is known of the model's tokenizer.

@@ -61,7 +61,7 @@ def generate_prompt(
 
     Args:
         prompt: what it is about, 1–40,000 characters.
-        model: which model, or its id.
+        model: which model, or its id or name.
         temp: the temperature, 0.1–100.
         tokens_to_generate: 1–200.
 
@@ -92,7 +92,7 @@ def get_next_words(
 
     Args:
         prompt: the text.
-        model: which model, or its id.
+        model: which model, or its id or name.
     """
     return _build_operation(prompt, model, "next_word", JsonBodyReader(_NextWords, _words))
 
@@ -105,7 +105,7 @@ def get_hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Oper
 
     Args:
         prompt: the text.
-        model: which model, or its id.
+        model: which model, or its id or name.
     """
     return _build_operation(prompt, model, "get_hidden_states", JsonBodyReader(_HiddenStates, _states))
 

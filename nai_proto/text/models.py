@@ -17,8 +17,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, TypeVar
 
-from ..arguments import FLAG, INTEGER, MAPPING, TEXT, TIER, ArgumentType, convert_fields, list_of, record
-from ..errors import InvalidRequestError
+from ..arguments import (
+    FLAG,
+    INTEGER,
+    MAPPING,
+    TEXT,
+    TIER,
+    ArgumentType,
+    convert_fields,
+    fold_name,
+    list_of,
+    record,
+    suggest_name,
+)
+from ..errors import InvalidRequestError, excerpt
 from ..exchange.endpoints import host_of_model
 from ..http import Host
 from ..tier import Tier
@@ -26,7 +38,7 @@ from ..tokenizers.registry import TOKENIZERS
 from .preambles import PREAMBLE, Preamble
 from .samplers import INTERNAL_MODELS, ORDER, SAMPLERS, SamplerOrder
 
-__all__ = ["MODEL", "MODELS", "Model", "TextModelFacts", "Tier"]
+__all__ = ["MODEL", "MODELS", "Model", "TextModelFacts", "Tier", "find_listed_model", "suggest_model"]
 
 T = TypeVar("T")
 
@@ -71,20 +83,27 @@ class TextModelFacts:
             object.__setattr__(self, "samplers", frozenset(self.samplers))
 
 
+_NO_FACTS: Final = TextModelFacts()
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A text model. `named` finds the listed ones, and ``Model("new-v1", TextModelFacts(…))`` is a model that is not listed.
+    """A text model: ``Model("kayra-v1")`` and ``Model("Kayra")`` are `KAYRA`; with facts, it is a model that is not listed.
 
-    A property raises InvalidRequestError where its fact is neither listed nor given.
+    How an id or a name is written makes no difference: ``"kayra"`` and ``"KAYRA V1"`` are found too. A property
+    raises InvalidRequestError where its fact is neither listed nor given.
     """
 
     id: str
     "As it is on the wire."
-    facts: TextModelFacts = field(default=TextModelFacts(), repr=False, hash=False)
+    facts: TextModelFacts = field(default=_NO_FACTS, repr=False, hash=False)
     "The facts that no other table has."
 
     def __post_init__(self) -> None:
         convert_fields(self, id=TEXT, facts=record(TextModelFacts))
+        if self.facts == _NO_FACTS and (listed := _LISTED.get(fold_name(self.id))) is not None:
+            object.__setattr__(self, "id", listed.id)
+            object.__setattr__(self, "facts", listed.facts)
 
     CALLIOPE: ClassVar[Model]
     SIGURD: ClassVar[Model]
@@ -104,11 +123,11 @@ class Model:
 
     @classmethod
     def named(cls, model: Model | str) -> Model:
-        """Return the listed model with this id (``"kayra-v1"``) or name (``"Kayra"``), or a new one without facts."""
+        """Return a model itself, or the one with this id or name, as ``Model(…)`` finds it."""
         if isinstance(model, Model):
             return model
         MODEL.convert(model, "model")
-        return _BY_ID.get(model) or _BY_NAME.get(model.casefold()) or cls(model)
+        return _LISTED.get(fold_name(model)) or cls(model)
 
     @property
     def name(self) -> str:
@@ -215,7 +234,7 @@ class Model:
     @property
     def is_listed(self) -> bool:
         """Return whether it, or a newer version of it, is in the table of models."""
-        return self.id in _BY_ID
+        return self.id in _LISTED_IDS
 
     @property
     def _version(self) -> str:
@@ -227,14 +246,19 @@ class Model:
         value = listed if own is None else own
         if value is None:
             how = f"Model({self.id!r}, TextModelFacts({fact}=…))"
+            guess = "" if self.is_listed else suggest_model(self.id)
             raise InvalidRequestError(
-                f"{fact} of the text model {self.id!r} is not known; give it: {how}", parameter="model"
+                f"{fact} of the text model {excerpt(self.id, 60)!r} is not known; give it: {how}{guess}",
+                parameter="model",
             )
         return value
 
 
 MODEL: Final = ArgumentType("a Model, or the id or the name of one", Model, str)
 """What parameters that are models take; `Model.named` makes a model of it."""
+
+_LISTED: Final[dict[str, Model]] = {}
+"""By id and by name, folded; filled when all models are defined."""
 
 _SHORT: Final = dict.fromkeys(Tier, 2048)
 _LONG: Final = dict.fromkeys(Tier, 8192)
@@ -291,8 +315,10 @@ _OLDER: Final = (
 )
 _STAGING: Final = tuple(map(Model, INTERNAL_MODELS))
 
-_BY_ID: Final = {model.id: model for model in (*MODELS, Model.GLM, Model.XIALONG, *_OLDER, *_STAGING)}
-_BY_NAME: Final = {model.name.casefold(): model for model in (*MODELS, Model.GLM, Model.XIALONG)}
+_NEWEST: Final = (*MODELS, Model.GLM, Model.XIALONG)
+_LISTED_IDS: Final = frozenset(model.id for model in (*_NEWEST, *_OLDER, *_STAGING))
+_LISTED.update((fold_name(model.id), model) for model in (*_NEWEST, *_OLDER, *_STAGING))
+_LISTED.update((fold_name(model.name), model) for model in _NEWEST)
 
 _VERSION: Final = re.compile(r"-v\d+\Z")
 
@@ -302,3 +328,24 @@ def _stem(id: str) -> str:  # noqa: A002
 
 
 _BY_STEM: Final = {_stem(model.id): model for model in MODELS}
+
+
+def suggest_model(name: str) -> str:
+    """Return the end of a message about an unknown model: the listed one whose id or name comes nearest, if one does."""
+    return suggest_name(name, [text for model in _NEWEST for text in (model.id, model.name)])
+
+
+def find_listed_model(name: Model | str) -> Model:
+    """Return the listed model with this id or name.
+
+    Raises:
+        InvalidRequestError: there is none. Names the nearest one, and all ids.
+    """
+    model = Model.named(name)
+    if not model.is_listed:
+        ids = ", ".join(each.id for each in _NEWEST)
+        raise InvalidRequestError(
+            f"no text model is called {excerpt(model.id, 60)!r}; the models are {ids}{suggest_model(model.id)}",
+            parameter="model",
+        )
+    return model

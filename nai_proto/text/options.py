@@ -11,8 +11,9 @@ See:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from ..conflicts import Conflict
 from .text_parameters import TextParameters, list_inherited_options
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .preset import Preset
     from .text_parameters import Phrase
 
-__all__ = ["TextOptions"]
+__all__ = ["CONFLICTS", "TextOptions"]
 
 
 class TextOptions(TextParameters, total=False):
@@ -83,3 +84,6 @@ class TextOptions(TextParameters, total=False):
 
 
 list_inherited_options(TextOptions, TextParameters)
+
+CONFLICTS: Final = (Conflict("prefix", "module", "both choose the module: give one of them"),)
+"""Options that contradict each other."""

@@ -143,7 +143,7 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
 
     Args:
         parameters: of a text request, by name.
-        model: which model, or its id.
+        model: which model, or its id or name.
 
     Raises:
         InvalidRequestError: a name, a type, a range, a number of items or a sampler is wrong for this model, or the native

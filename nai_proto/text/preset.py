@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, Self, cast, overload
 
 from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, suggest_name, takes
 from ..codecs.json import encode_json
 from ..errors import InvalidFile, InvalidRequestError
-from .models import MODEL, Model
+from ..exchange.actions import Steps, get_context
+from ..exchange.flow import Flow, flow
+from .models import MODEL, Model, suggest_model
 from .official_presets import find_default_name, find_presets
 from .preset_fields import DEFAULTS, FIELDS, PresetFields, SamplerSlot, build_slots, check_name, copy_setting
 from .preset_file_parser import dump_slots, parse_document, read_settings, read_slots, require_parameters, require_text
@@ -288,22 +290,39 @@ class Preset(PresetFields):
         model = Model.named(model)
         return tuple(cls.from_preset_data(one.document(model.id)) for one in find_presets(model))
 
+    @overload
     @classmethod
-    @takes(model=MODEL, name=TEXT)
-    def from_official(cls, model: Model | str, name: str) -> Self:
-        """Return a copy of an official preset.
+    def from_official(cls, model: Model | str, name: str) -> Self: ...
+    @overload
+    @classmethod
+    def from_official(cls, model: Model | str, name: None = None) -> Flow[Never, Self]: ...
+    @classmethod
+    @takes(model=MODEL, name=TEXT | None)
+    def from_official(cls, model: Model | str, name: str | None = None) -> Self | Flow[Never, Self]:
+        """Return a copy of an official preset; without a name, a flow that draws one of them.
+
+        Chance comes from the context of the run, so that a preset is drawn where there is one:
+        ``client.run(Preset.from_official("Kayra"))``, or ``yield from`` it in a flow of your own.
 
         Raises:
-            InvalidRequestError: the model has none of this name.
+            InvalidRequestError: the model has none of this name, or none at all.
         """
         model = Model.named(model)
         names = [one.name for one in find_presets(model)]
+        if not names:
+            guess = "" if model.is_listed else suggest_model(model.id)
+            raise InvalidRequestError(
+                f"{model.id} has no official presets; make one with Preset(name, model, {{…}}){guess}",
+                parameter="model",
+            )
+        if name is None:
+            return cast("Flow[Never, Self]", _draw_official(cls, model))
         for one in find_presets(model):
             if one.name == name:
                 return cls.from_preset_data(one.document(model.id))
-        has = f"it has {', '.join(names)}" if names else "it has none at all; make one with Preset(name, model, {…})"
         raise InvalidRequestError(
-            f"{model.id} has no official preset named {name!r}{suggest_name(name, names)}; {has}", parameter="name"
+            f"{model.id} has no official preset named {name!r}; it has {', '.join(names)}{suggest_name(name, names)}",
+            parameter="name",
         )
 
     @classmethod
@@ -318,3 +337,11 @@ class Preset(PresetFields):
         """
         model = Model.named(model)
         return cls.from_official(model, find_default_name(model) or "default")
+
+
+@flow
+def _draw_official(kind: type[Preset], model: Model) -> Steps[Never, Preset]:
+    """Draw one of a model's official presets, each as likely as the others."""
+    entropy = (yield from get_context()).entropy
+    presets = kind.official(model)
+    return presets[int.from_bytes(entropy(8), "big") % len(presets)]

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar, cast
 
 from ..arguments import FLAG, MAPPING, TOKENIZER, ArgumentType, list_of, takes
+from ..conflicts import check_conflicts
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.registry import TOKENIZERS
 from .global_settings import ALWAYS_SENT, SETTINGS, GlobalSettings
 from .models import Model
 from .modules import TEXT_ADVENTURE, Module, find_prefix
+from .options import CONFLICTS
 from .parameter_rules import ParameterKind, check_parameters
 from .phrases import BIAS_GROUP, BanList, BiasGroup, encode_phrase, simplify_phrase
 from .preset import Preset
@@ -79,7 +81,7 @@ def build_parameters(
     See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 
     Args:
-        model: which model, or its id.
+        model: which model, or its id or name.
         preset: one of the model's own, or the name of an official one.
         settings: the client's, as an object or a mapping; None leaves out all that they add.
         module: a built-in module or its id, or the id of a module that a user trained.
@@ -98,6 +100,9 @@ def build_parameters(
             another model's, a fact of an unlisted model is needed and not known, or what `check_parameters` finds.
     """
     model = Model.named(model)
+    own_parameters = {name: value for name, value in (overrides or {}).items() if value is not None}
+    if validate is not False:
+        check_conflicts({**own_parameters, "module": module}, CONFLICTS)
     if tokenizer is not None and tokenizer.name in TOKENIZERS and tokenizer.name != model.tokenizer:
         raise InvalidRequestError(
             f"{model.id} uses the tokenizer {model.tokenizer}, not {tokenizer.name}", parameter="tokenizer"
@@ -117,7 +122,7 @@ def build_parameters(
     parameters["repetition_penalty_whitelist"] = [*dict.fromkeys((*common, *own))]
     if text_adventure:
         parameters |= _adventure_parameters(model, cast("int", parameters["min_length"]))
-    parameters |= {name: value for name, value in (overrides or {}).items() if value is not None}
+    parameters |= own_parameters
     # 7. Two models count the repetition penalty on another scale.
     penalty = parameters.get("repetition_penalty")
     if model.newest.id in _SCALED_PENALTY and ParameterKind.NUMBER.accepts(penalty):
@@ -125,7 +130,7 @@ def build_parameters(
             check_parameters({"repetition_penalty": penalty}, model)
         parameters["repetition_penalty"] = (0.525 * (cast("float", penalty) - 1) / 7) + 1
     # 8. The module, and the phrases.
-    if module is None and text_adventure and model.has_modules:
+    if module is None and text_adventure and model.has_modules and "prefix" not in own_parameters:
         module = TEXT_ADVENTURE
     if module is not None or "prefix" not in parameters:
         parameters["prefix"] = find_prefix(module, model)

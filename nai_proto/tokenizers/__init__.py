@@ -11,15 +11,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .registry import TOKENIZERS, TokenizerInfo, find_tokenizer_info, tokenizer_name
+from .registry import TOKENIZERS, TokenizerInfo
 
 if TYPE_CHECKING:
     from .base import IncrementalDecoder, Tokenizer
     from .loader import read
+    from .lookup import find_tokenizer_info, tokenizer_name
 else:
     from ..lazy import finder
 
-    __getattr__ = finder(__name__, {"base": "IncrementalDecoder Tokenizer", "loader": "read"})
+    _HOMES = {
+        "base": "IncrementalDecoder Tokenizer",
+        "loader": "read",
+        "lookup": "find_tokenizer_info tokenizer_name",
+    }
+
+    __getattr__ = finder(__name__, _HOMES)
 
     def __dir__():
         return __all__

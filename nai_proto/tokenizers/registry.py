@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ..arguments import INTEGER, MAPPING, TEXT, convert_fields, list_of, takes
-from ..errors import InvalidRequestError, excerpt
+from ..arguments import INTEGER, MAPPING, TEXT, convert_fields, list_of
 
-__all__ = ["TOKENIZERS", "TokenizerInfo", "find_tokenizer_info", "tokenizer_name"]
+__all__ = ["TOKENIZERS", "TokenizerInfo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,44 +167,3 @@ TOKENIZERS: Final[Mapping[str, TokenizerInfo]] = {
     )
 }
 """All tokenizers by name."""
-
-_BY_MODEL: Final = {model: one.name for one in TOKENIZERS.values() for model in one.models}
-
-
-@takes(model_id=TEXT)
-def tokenizer_name(model_id: str) -> str:
-    """Return the name of the tokenizer that a model uses.
-
-    Args:
-        model_id: id of the model on the wire, such as ``"kayra-v1"`` (`Model.id`).
-
-    Raises:
-        InvalidRequestError: the model is unknown.
-    """
-    name = _BY_MODEL.get(model_id)
-    if name is None:
-        raise InvalidRequestError(
-            f"no tokenizer is known for the model {excerpt(model_id, 60)!r}; model_id is one of {', '.join(_BY_MODEL)}",
-            parameter="model_id",
-        )
-    return name
-
-
-@takes(name=TEXT)
-def find_tokenizer_info(name: str) -> TokenizerInfo:
-    """Return the tokenizer with this name, or the tokenizer of the model with this id.
-
-    Args:
-        name: name of a tokenizer, or id of a model.
-
-    Raises:
-        InvalidRequestError: there is no such tokenizer and no such model.
-    """
-    info = TOKENIZERS.get(name) or TOKENIZERS.get(_BY_MODEL.get(name, ""))
-    if info is None:
-        raise InvalidRequestError(
-            f"no tokenizer and no model has the name {excerpt(name, 60)!r}; "
-            f"the tokenizers are {', '.join(TOKENIZERS)}, for the models {', '.join(_BY_MODEL)}",
-            parameter="name",
-        )
-    return info

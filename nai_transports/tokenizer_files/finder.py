@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import FileError, InvalidFile, RemoteProtocolError, StatusError, TransportError
+from nai_proto.image.models import ImageModel
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import Tokenizer, TokenizerInfo, find_tokenizer_info, read
 
@@ -29,7 +30,7 @@ _load_lock: Final = threading.Lock()
 
 
 def load(
-    which: Model | str,
+    which: Model | ImageModel | str,
     *,
     path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
@@ -38,7 +39,8 @@ def load(
     """Return the tokenizer of a model. Each is read once per process.
 
     Args:
-        which: a model, a model's id (``"kayra-v1"``), or a tokenizer's name (``"nerdstash_v2"``).
+        which: a text model or an image model, the id or the name of one (``"kayra-v1"``, ``"Kayra"``), or a tokenizer's
+            name (``"nerdstash_v2"``).
         path: the file, or a directory with a file of a known name.
         progress: called with the progress of a download; by default a bar or a line on stderr.
         origin: URL of NovelAI's website.
@@ -51,7 +53,7 @@ def load(
         TransportError: the file is not on this machine and could not be downloaded; the message says what was tried, and
             what to do.
     """
-    info = find_tokenizer_info(which.id if isinstance(which, Model) else which)
+    info = find_tokenizer_info(which)
     key = (info.name, None if path is None else Path(path).absolute())
     with _load_lock:  # threads that need the same tokenizer read it once
         tokenizer = _loaded.get(key)
@@ -79,7 +81,7 @@ def find_file(
 ) -> bytes:
     """Return the content of a tokenizer's file, from the first place that has it; download it if none has.
 
-    Args and Raises are those of `load`; ``name`` is a model's id or a tokenizer's name.
+    Args and Raises are those of `load`; ``name`` is a model's id or name, or a tokenizer's name.
     """
     info = find_tokenizer_info(name)
     if path is not None:

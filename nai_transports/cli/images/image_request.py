@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from nai_proto.codecs.picture_metadata import read_metadata
+from nai_proto.conflicts import override_options
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import (
     Image,
@@ -25,7 +26,7 @@ from nai_proto.image import (
 )
 from nai_proto.image.argument_types import SIZE
 from nai_proto.image.model_hashes import find_model
-from nai_proto.image.options import ImageOptions
+from nai_proto.image.options import CONFLICTS, ImageOptions
 
 from ... import files
 from ...sync import Client
@@ -82,7 +83,9 @@ def rebuild_request(
         raise InvalidFile(
             f"the metadata of {path} is incomplete; give {', '.join(missing_options)} as well", path=str(path)
         )
-    return recipe.prompt if prompt is None else prompt, {**recipe.options, **options}
+    return recipe.prompt if prompt is None else prompt, cast(
+        "ImageOptions", override_options(recipe.options, options, CONFLICTS)
+    )
 
 
 def add_source_image(
@@ -95,7 +98,7 @@ def add_source_image(
     """Add the source image and the mask to the options, cropped to the requested size or to the image's own.
 
     Args:
-        options: get ``image``, ``mask`` and ``size``.
+        options: get ``image``, ``mask``, ``width`` and ``height``, and lose ``size``.
         image: the source image's file.
         mask: the mask's file.
         boxes: rectangles to inpaint: left, top, right, bottom in pixels.
@@ -113,7 +116,8 @@ def add_source_image(
     if mask is not None and boxes:
         raise InvalidRequestError("give --mask or --box, not both")
     data = read_image(image)
-    size = options["size"] = _choose_size(options, get_size(data), factor)
+    size = options["width"], options["height"] = _choose_size(options, get_size(data), factor)
+    options.pop("size", None)
     with name_file_in_errors(image):
         options["image"] = fit_source(data, size)
     if mask is not None:
@@ -138,6 +142,8 @@ def _choose_size(options: ImageOptions, image_size: tuple[int, int], factor: flo
         factor = 1
     elif size is not None:
         raise InvalidRequestError("give --enhance or --size, not both")
+    elif options.get("upscaled_enhance"):
+        raise InvalidRequestError("give --enhance or --max-enhance, not both")
     if not 0 < factor < 100:
         raise InvalidRequestError(f"--enhance is a factor above 0 and below 100, not {factor!r}")
     width, height = (max(64, round(side * factor / 64) * 64) for side in image_size)

@@ -22,7 +22,7 @@ from ..common.output import Json
 
 __all__ = ["chat", "complete", "models"]
 
-_Model = Annotated[str, typer.Option(help="Model id (see `nai models`).")]
+_Model = Annotated[str, typer.Option(help="Model id or name (see `nai models`).")]
 _MaxTokens = Annotated[int | None, typer.Option(help="Maximum number of tokens, including reasoning.")]
 _Temperature = Annotated[float | None, typer.Option(help="Sampling temperature, 0 to 2.")]
 _Stop = Annotated[list[str] | None, typer.Option(help="Stop sequence (repeatable).")]

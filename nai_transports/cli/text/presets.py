@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.text.models import MODELS, Model
+from nai_proto.text.models import MODELS, find_listed_model
 from nai_proto.text.preset import Preset
 from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS
@@ -30,10 +30,12 @@ def list_presets(
 ) -> None:
     """List the official presets."""
     with exit_on_error("presets"):
-        models = MODELS if model is None else (_parse_model(model),)
+        models = MODELS if model is None else (find_listed_model(model),)
         selected = [preset for each in models for preset in Preset.official(each)]
         if not selected:
-            raise InvalidRequestError(f"{model!r} has no official presets; models: {_model_ids()}")
+            raise InvalidRequestError(
+                f"{model!r} has no official presets; models: {', '.join(each.id for each in MODELS)}"
+            )
     if as_json:
         typer.echo(json.dumps([_describe_preset(preset) for preset in selected], ensure_ascii=False))
         return
@@ -52,7 +54,7 @@ def show(
 ) -> None:
     """Show the settings of a preset, and what a request sends of them. --json prints the .preset file."""
     with exit_on_error("presets"):
-        preset = Preset.from_official(_parse_model(model), name)
+        preset = Preset.from_official(model, name)
     if as_json:
         typer.echo(json.dumps(preset.to_preset_data(), ensure_ascii=False))
         return
@@ -74,14 +76,3 @@ def _sampler_names(preset: Preset) -> list[str]:
     """Return the names of the enabled samplers, in order."""
     pairs = zip(preset.order or (), preset.sampling_options, strict=True)
     return [SAMPLERS[sampler].name for sampler, enabled in pairs if enabled]
-
-
-def _parse_model(name: str) -> Model:
-    model = Model.named(name)
-    if not model.is_listed:
-        raise InvalidRequestError(f"no model is called {name!r}; models: {_model_ids()}")
-    return model
-
-
-def _model_ids() -> str:
-    return ", ".join(each.id for each in MODELS)

@@ -30,7 +30,7 @@ tokens = typer.Typer(help="Convert text to token ids and back.", no_args_is_help
 _INPUT: Final = "Default: read from stdin."
 _Text = Annotated[str | None, typer.Argument(help=f"Text. {_INPUT}", show_default=False)]
 _Ids = Annotated[list[str] | None, typer.Argument(help=f"Decimal token ids. {_INPUT}", show_default=False)]
-_Model = Annotated[str | None, typer.Option(help=f"Model id. Default: {Model.KAYRA.id}.")]
+_Model = Annotated[str | None, typer.Option(help=f"Model id or name. Default: {Model.KAYRA.name}.")]
 _TokenizerName = Annotated[str | None, typer.Option(help=f"Tokenizer, instead of a model: {', '.join(TOKENIZERS)}.")]
 _Path = Annotated[Path | None, typer.Option(help="Tokenizer file, or directory that contains it.")]
 
@@ -91,7 +91,7 @@ def _count_remotely(text: str, model: str, session: Session) -> int:
 
 
 def decode_packed(
-    model: Annotated[str, typer.Argument(help=f"Model id, such as {Model.KAYRA.id}.")],
+    model: Annotated[str, typer.Argument(help=f"Model id or name, such as {Model.KAYRA.name}.")],
     data: Annotated[str | None, typer.Argument(help=f"Tokens in base64. {_INPUT}", show_default=False)] = None,
     path: _Path = None,
 ) -> None:
@@ -113,7 +113,7 @@ def _load_tokenizer(model: str | None, name: str | None, path: Path | None) -> T
         return _read_tokenizer_file(path)
     if name is not None and name not in TOKENIZERS:
         raise InvalidRequestError(f"no tokenizer is called {name!r}; tokenizers: {', '.join(TOKENIZERS)}")
-    return load(name or tokenizer_name(model or Model.KAYRA.id), path=path)
+    return load(name or tokenizer_name(model or Model.KAYRA), path=path)
 
 
 def _read_tokenizer_file(path: Path) -> Tokenizer:
