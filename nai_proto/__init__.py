@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from .exchange.context import FlowContext
     from .exchange.flow import Flow, flow
     from .exchange.operation import Operation
+    from .exchange.reachability import HealthOutcome, HostHealth, health
     from .exchange.retry import NO_RETRY, Repeat, RetryPolicy
     from .exchange.session import Session
     from .http import Head, Headers, Host, Request
@@ -102,6 +103,7 @@ else:
         "exchange.flow": "Flow flow",
         "exchange.operation": "Operation",
         "exchange.connection_pool": "PoolLimits",
+        "exchange.reachability": "HealthOutcome HostHealth health",
         "exchange.retry": "NO_RETRY Repeat RetryPolicy",
         "exchange.session": "Session",
         "http": "Head Headers Host Request",
@@ -138,7 +140,9 @@ __all__ = [
     "GetContext",
     "Head",
     "Headers",
+    "HealthOutcome",
     "Host",
+    "HostHealth",
     "InvalidFile",
     "InvalidRequestError",
     "InvalidTypeError",
@@ -185,6 +189,7 @@ __all__ = [
     "exchange",
     "flow",
     "get_context",
+    "health",
     "image",
     "library",
     "modules",

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nai_proto import account, text
+from nai_proto.__main__ import main
 from nai_proto.emulator.faults import describe_faults
 from nai_proto.errors import StreamError, Truncated
 from nai_proto.exchange.actions import Steps
@@ -39,6 +41,32 @@ def nai(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         check=False,
         env={**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100", **environment},
     )
+
+
+def test_python_m_nai_proto_is_the_command() -> None:
+    def run_module(*arguments: str) -> str:
+        line = [sys.executable, "-m", "nai_proto", *arguments]
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8", "COLUMNS": "100"}
+        return subprocess.run(line, capture_output=True, text=True, timeout=50, check=True, env=environment).stdout
+
+    assert run_module("--version") == nai("--version").stdout
+    assert run_module("presets", "list", "--model", "erato") == nai("presets", "list", "--model", "erato").stdout
+
+
+def test_python_m_nai_proto_says_which_extra_it_needs() -> None:
+    code = "import runpy, sys; sys.modules['typer'] = None; runpy.run_module('nai_proto', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "The nai command needs the extra cli: pip install 'nai-proto[cli]'\n"
+
+
+def test_python_m_nai_proto_says_that_the_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_nothing(name: str) -> Distribution:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.distribution", find_nothing)
+    with pytest.raises(SystemExit, match=r"The command nai is not installed: pip install 'nai-proto\[cli\]'"):
+        main()
 
 
 @contextmanager

@@ -78,8 +78,9 @@ def test_every_function_takes_a_name_where_it_takes_an_id() -> None:
     assert lookup("kayra") == lookup("kayra-v1") == lookup(Model.KAYRA) == "nerdstash_v2"
     assert lookup("v4.5 full inpainting") == lookup("V4.5 Full") == lookup(image.ImageModel.V4_5_FULL) == "t5"
     assert lookup(Model("new-v1", TextModelFacts(tokenizer="llama3"))) == "llama3"
+    chat = [nai.openai.Message.user("x")]
     for name, id in (("Kayra", "kayra-v1"), ("GLM 4.6", "glm-4-6")):  # noqa: A001
-        assert nai.openai.chat_completion([], model=name) == nai.openai.chat_completion([], model=id)
+        assert nai.openai.chat_completion(chat, model=name) == nai.openai.chat_completion(chat, model=id)
         assert nai.openai.completion("x", model=name) == nai.openai.completion("x", model=id)
         assert nai.openai.token_count("x", model=name) == nai.openai.token_count("x", model=id)
     assert nai.text.generate("x", model="KAYRA") == nai.text.generate("x", model="kayra-v1")

@@ -13,6 +13,7 @@ from .account.commands import account, subscription
 from .emulator.demo import demo
 from .emulator.emulate import emulate
 from .emulator.record import record, replay
+from .health import health_command
 from .images.director import director, upscale
 from .images.image import image
 from .images.image_info import image_info
@@ -62,6 +63,7 @@ app.command()(emulate)
 app.command()(record)
 app.command()(replay)
 app.command()(demo)
+app.command("health")(health_command)
 app.command()(generate)
 app.command()(chat)
 app.command()(complete)

@@ -1,0 +1,123 @@
+"""Whether the service answers: an outcome for each of a session's addresses.
+
+See docs/protocol/native.md#5-get--health-check.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+import nai_proto as nai
+from nai_proto.emulator.http.host_profiles import restrict_to_host
+from nai_proto.testing import play, run_in_memory
+from nai_transports.servers.serve import serve_in_thread
+from nai_transports.sync import Client
+from tests.support import an_emulator
+
+from .test_cli import nai as run_command
+
+HOSTS = nai.Session(
+    account="http://image.test", text="http://text.test", image="http://image.test", api="http://api.test"
+)
+OK, FAILING, UNREACHABLE = nai.HealthOutcome.OK, nai.HealthOutcome.FAILING, nai.HealthOutcome.UNREACHABLE
+TIMED_OUT = nai.TimedOut("no response within 60 s", sent=True, phase="read")
+
+
+def test_each_address_is_asked_once_and_without_a_wait() -> None:
+    played = play(nai.health(), [nai.Head(200), b"", nai.Head(503), b"", nai.Head(200), b""], HOSTS)
+    assert [action.request.url for action in played.actions if isinstance(action, nai.Send)] == [
+        *("http://image.test/", "http://text.test/", "http://api.test/")
+    ]
+    assert played.kinds == "Send Receive Send Receive Send Receive"
+    assert [(host.url, host.roles) for host in played.result] == [
+        ("http://image.test", (nai.Host.ACCOUNT, nai.Host.IMAGE)),
+        ("http://text.test", (nai.Host.TEXT,)),
+        ("http://api.test", (nai.Host.API,)),
+    ]
+    assert pickle.loads(pickle.dumps(played.result)) == played.result
+    assert pickle.loads(pickle.dumps(nai.health())) == nai.health()
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "detail"),
+    [
+        ([nai.Head(200), b"OK", b""], OK, "answers"),
+        ([nai.Head(200), b"<html>", b""], OK, "answers"),
+        ([nai.Head(404), b"", b""], OK, "404"),
+        ([nai.Head(429), b"", b""], OK, "429"),
+        ([nai.Head(301), b""], OK, "301"),
+        ([nai.Head(500), b""], FAILING, "500"),
+        ([nai.Head(503), b""], FAILING, "503"),
+        ([nai.RemoteProtocolError("this is not HTTP")], FAILING, "this is not HTTP"),
+        ([nai.TransportError("api.test: no such host", sent=False, phase="connect")], UNREACHABLE, "no such host"),
+        ([TIMED_OUT], UNREACHABLE, "no response within 60 s"),
+    ],
+)
+def test_an_address_has_the_outcome_that_its_answer_means(
+    script: list[nai.Head | bytes | nai.NaiError], outcome: nai.HealthOutcome, detail: str
+) -> None:
+    (host,) = play(nai.health(), script, nai.Session(base_url="http://api.test")).result
+    assert (host.outcome, host.is_reachable) == (outcome, outcome is OK)
+    assert detail in host.detail
+    assert host.roles == tuple(nai.Host)
+
+
+def test_what_says_nothing_of_an_address_is_an_error_of_the_run() -> None:
+    for error in (nai.ClosedError("the client is closed"), nai.TimedOut("all is over", sent=False, phase="total")):
+        assert play(nai.health(), [error], HOSTS).error is error
+
+
+def test_the_emulator_answers_on_each_of_its_hosts() -> None:
+    emulator, _ = an_emulator()
+    for role in (None, *nai.Host):
+        app = emulator if role is None else restrict_to_host(role, emulator)
+        (host,) = run_in_memory(nai.health(), app).result
+        assert host.is_reachable
+        assert host.detail == "answers" if role in (None, nai.Host.API) else host.detail.startswith("404")
+
+
+# ---- over sockets, and as a command
+
+
+@pytest.fixture
+def served() -> Iterator[str]:
+    emulator, _ = an_emulator()
+    with serve_in_thread(emulator) as url:
+        yield url
+
+
+def closed_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_a_real_host_answers_and_a_closed_port_does_not(served: str) -> None:
+    session = nai.Session(account=served, image=served, text=closed_port(), api=served)
+    with Client(session) as client:
+        here, there = client.run(nai.health())
+    assert (here.outcome, there.outcome) == (OK, UNREACHABLE)
+    assert "127.0.0.1" in there.detail
+
+
+def test_the_command_shows_each_address_and_its_exit_code_says_whether_all_work(served: str) -> None:
+    done = run_command("health", "--url", served)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(rf"ok  {re.escape(served)} \(account, text, image, api\): answers\n", done.stdout)
+    (said,) = json.loads(run_command("health", "--json", "--url", served).stdout)
+    assert said == {
+        "url": served,
+        "roles": ["account", "text", "image", "api"],
+        "outcome": "ok",
+        "detail": "answers",
+    }
+    url = closed_port()
+    done = run_command("health", "--url", url)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith(f"unreachable  {url} (")
