@@ -23,6 +23,8 @@ from nai_proto.codecs.token_packing import pack, unpack
 from nai_proto.text.samplers import SAMPLERS
 from nai_transports.tokenizer_files import load
 
+from ..migration_guide import DIFFERENCES, ROWS, Difference, codes, names_of_novelai_api
+from ..test_migration import describe, set_up
 from .environments import ENVIRONMENTS, PATIENCE, NotMade
 
 pytestmark = pytest.mark.timeout(PATIENCE + 120)
@@ -80,9 +82,15 @@ def ask(client: Path) -> Iterator[Ask]:
 
 
 @pytest.fixture(scope="module")
-def tokenizer(client: Path) -> Callable[[str], nai.tokenizers.Tokenizer]:
-    """The tokenizers of text models, from the other library's own files."""
-    (files,) = client.parent.parent.glob("[Ll]ib/**/novelai_api/tokenizers")
+def files(client: Path) -> Path:
+    """The other library's own tokenizer files."""
+    (directory,) = client.parent.parent.glob("[Ll]ib/**/novelai_api/tokenizers")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def tokenizer(files: Path) -> Callable[[str], nai.tokenizers.Tokenizer]:
+    """The tokenizers of text models, from these files."""
     return lambda model: load(model, path=files)
 
 
@@ -350,3 +358,23 @@ def test_image_prompts_have_the_same_tags_but_where_the_website_has_changed_them
 
 NOT_THERE: Final = ("nai-diffusion-3", "Human_Focus")
 """A preset of the website's that they have not."""
+
+
+# ---- docs/migration.md
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: difference.here)
+def test_a_difference_is_on_both_sides_as_the_migration_guide_says(
+    ask: Ask, files: Path, tmp_path: Path, difference: Difference
+) -> None:
+    (there,), (here,) = codes(difference.there), codes(difference.here)
+    assert ask("evaluate", there) == codes(difference.value_there)[0]
+    with set_up(files, tmp_path) as names:
+        assert describe(here, names) == codes(difference.value_here)[0]
+
+
+def test_every_name_of_the_migration_guide_is_in_the_other_library(ask: Ask) -> None:
+    names = {name for row in ROWS if row.section.startswith("novelai-api") for name in names_of_novelai_api(row)}
+    assert len(names) > 200
+    gone = {"Preset.cfg_uc", "Preset.top_g"}  # as the row says
+    assert [name for name in sorted(names - gone) if not ask("has", name)] == []

@@ -15,8 +15,10 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from pkgutil import iter_modules
 from typing import Any, Final
 
+import novelai_api
 from novelai_api import NovelAIAPI
 from novelai_api.BanList import BanList
 from novelai_api.BiasGroup import BiasGroup
@@ -202,20 +204,31 @@ def _image_settings(changed: dict[str, Any]) -> dict[str, Any]:
 
 
 def evaluate(expression: str) -> str:
-    """The repr of an expression in this client's names, each class in the module of its own name."""
-    return repr(eval(expression, {**globals(), "utils": importlib.import_module("novelai_api.utils")}))
+    """The repr of an expression's value, in this client's names; or the class of what it raises."""
+    try:
+        return repr(eval(expression, {**vars(importlib.import_module("novelai_api.Preset")), **globals()}))
+    except Exception as error:
+        return type(error).__name__
 
 
 def has(name: str) -> bool:
-    """Whether there is a dotted name in the package; also one that a class only announces, or that its instances have."""
-    module, *names = name.split(".")
-    found: Any = importlib.import_module(f"novelai_api.{module}")
-    for part in names:
-        announced = {**getattr(found, "__annotations__", {}), **getattr(found, "_TYPE_MAPPING", {})}
-        code = getattr(getattr(found, "__init__", None), "__code__", None)
-        if not hasattr(found, part) and part not in announced and (code is None or part not in code.co_names):
+    """Whether the package has a dotted name; also one that a class only announces, or that its instances have."""
+    first, *rest = name.split(".")
+    every = {module.name for module in iter_modules(novelai_api.__path__)} - {"__main__", "poetry_scripts"}
+    modules = [importlib.import_module(f"novelai_api.{each}") for each in every]
+    owners = [getattr(module, first) for module in modules if hasattr(module, first)]
+    owners += [module for module in modules if module.__name__ == f"novelai_api.{first}"]
+    return any(_has(owner, rest) for owner in owners)
+
+
+def _has(owner: Any, names: list[str]) -> bool:
+    for name in names:
+        lists = ("__annotations__", "_TYPE_MAPPING", "_DEFAULT_SETTINGS")
+        announced = {each: value for part in lists for each, value in getattr(owner, part, {}).items()}
+        code = getattr(getattr(owner, "__init__", None), "__code__", None)
+        if not hasattr(owner, name) and name not in announced and (code is None or name not in code.co_names):
             return False
-        found = getattr(found, part, announced.get(part))
+        owner = getattr(owner, name, announced.get(name))
     return True
 
 
