@@ -42,6 +42,21 @@ def test_format_and_size_are_read_from_the_file(kind: str) -> None:
     assert (get_format(data), get_size(data)) == (kind.lower(), (70, 90))
 
 
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"", "this is an empty file, and not a PNG, WebP or JPEG"),
+        (b"GIF89a", "this is a GIF, and not a PNG, WebP or JPEG"),
+        (b"text", "not a PNG, WebP or JPEG"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_for_what_it_is(tmp_path: Path, data: bytes, problem: str) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(InvalidFile) as caught:
+        read_image(tmp_path / "file")
+    assert str(caught.value) == f"{tmp_path / 'file'}: {problem}"
+
+
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
 def test_an_image_that_claims_to_be_huge_is_refused(kind: str) -> None:
     data = make_two_halves(kind, (16, 16))
@@ -83,15 +98,22 @@ def test_an_image_that_fits_is_sent_unchanged() -> None:
     data = make_two_halves("PNG", (64, 128))
     assert fit_source(data, (64, 128)) is data
     mask = make_two_halves("PNG", (8, 16))
-    assert fit_mask(mask, (64, 128)) is mask
+    assert fit_mask(mask, (64, 128), (100, 100)) is mask
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1"])
 @pytest.mark.parametrize("size", [(64, 128), (32, 64), (128, 256)])
 def test_a_mask_has_a_pixel_for_each_block(size: tuple[int, int], mode: str) -> None:
-    made = open_png(fit_mask(make_two_halves("PNG", size, mode), (64, 128)))
+    made = open_png(fit_mask(make_two_halves("PNG", size, mode), (64, 128), (64, 128)))
     assert (made.size, made.mode) == ((8, 16), "L")
     assert [made.getpixel((x, 9)) for x in range(8)] == [255] * 4 + [0] * 4
+
+
+def test_a_mask_is_scaled_to_its_source_and_then_cropped_as_the_source_is() -> None:
+    """The source is 256 wide and 64 high, and its middle quarter is kept: left of its middle is white."""
+    for mask_size in ((256, 64), (128, 128), (16, 100)):
+        made = open_png(fit_mask(make_two_halves("PNG", mask_size), (64, 64), (256, 64)))
+        assert [made.getpixel((x, 3)) for x in range(8)] == [255] * 4 + [0] * 4
 
 
 def test_transparent_pixels_of_a_mask_are_not_inpainted() -> None:
@@ -100,7 +122,7 @@ def test_transparent_pixels_of_a_mask_are_not_inpainted() -> None:
     out = io.BytesIO()
     image.save(out, "PNG")
     for size in ((64, 64), (128, 128)):
-        made = open_png(fit_mask(out.getvalue(), size))
+        made = open_png(fit_mask(out.getvalue(), size, (64, 64)))
         assert [made.getpixel((x, 3)) for x in range(0, made.width, made.width // 8)] == [255] * 4 + [0] * 4
 
 

@@ -84,6 +84,31 @@ def test_a_mask_of_any_other_form_is_read_by_pillow(mode: str, monkeypatch: pyte
         align_mask(file.getvalue(), 64, 64)
 
 
+@settings(max_examples=30, deadline=None)
+@given(boxes, st.sampled_from([(64, 64), (32, 100), (300, 200), (16, 8)]), st.sampled_from(["PNG", "WEBP", "GIF"]))
+def test_a_mask_of_another_size_is_scaled_by_its_nearest_pixels(
+    drawn: list[Box], size: tuple[int, int], form: str
+) -> None:
+    small, out = Image.open(io.BytesIO(painted(*size, drawn))), io.BytesIO()
+    small.save(out, form, **({"lossless": True} if form == "WEBP" else {}))
+    mask = build_image_request("a cat", image=png(128, 64), mask=out.getvalue(), seed=1).parameters["mask"]
+    assert isinstance(mask, bytes)
+    large = io.BytesIO()
+    small.resize((128, 64), Image.Resampling.NEAREST).save(large, "PNG")
+    if size == (16, 8) and form == "PNG":
+        assert mask == out.getvalue()  # a pixel for each block
+    else:
+        assert white(mask) == white(align_mask(large.getvalue(), 128, 64))
+
+
+def test_without_pillow_a_mask_of_another_size_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtra, match=r"scaling an image needs Pillow: pip install 'nai-proto\[image\]'"):
+        build_image_request("a cat", image=png(128, 64), mask=PNG, seed=1)
+    odd = build_image_request("a cat", image=png(128, 64), mask=b"as it is", seed=1, validate=False)
+    assert odd.parameters["mask"] == b"as it is"
+
+
 def test_what_is_half_transparent_is_kept() -> None:
     for alpha, drawn in ((127, set[tuple[int, int]]()), (128, {(x, y) for x in range(8) for y in range(8)})):
         mask = write_png(Pixels(64, 64, bytes((255, 255, 255, alpha)) * 64 * 64))
@@ -93,9 +118,9 @@ def test_what_is_half_transparent_is_kept() -> None:
 @pytest.mark.parametrize(
     ("mask", "size", "problem"),
     [
-        (PNG, (128, 64), "the mask has 64 × 64 pixels, and its image has 128 × 64"),
-        (b"GIF", (64, 64), "the mask is no PNG"),
-        (PNG.replace(b"IDAT", b"abCd"), (64, 64), "cannot be read: the checksum"),
+        (b"GIF", (64, 64), "cannot be read: no PNG, JPEG"),
+        (b"\xff\xd8\xff", (64, 64), "cannot be read: "),
+        (PNG.replace(b"IDAT", b"abCd"), (64, 64), "cannot be read: the pixels of this PNG cannot be decoded"),
         (painted(64, 64, [])[:-20], (64, 64), "cannot be read: the PNG ends too early"),
         (PNG, (100, 64), "multiples of 64"),
     ],

@@ -33,6 +33,7 @@ __all__ = [
     "fit_image",
     "has_pillow",
     "pad_image",
+    "scale_image",
 ]
 
 T = TypeVar("T")
@@ -118,6 +119,21 @@ def pad_image(data: bytes, width: int, height: int, limits: Limits = Limits()) -
         return padded
 
     return _resize(data, (width, height), limits, pad)
+
+
+def scale_image(data: bytes, width: int, height: int, limits: Limits = Limits()) -> bytes:
+    """Return a PNG of this size: the image turned as its EXIF says, and each pixel the nearest one of it.
+
+    So it keeps its colours, and not its shape. Takes and raises what `fit_image` does.
+    """
+
+    def scale(
+        pillow: _Pillow, image: Any
+    ) -> Image:  # Pillow's type of `resize` is incomplete where numpy is not installed
+        scaled: Image = image.resize((width, height), pillow.Image.Resampling.NEAREST)
+        return scaled
+
+    return _resize(data, (width, height), limits, scale)
 
 
 def encode_image(

@@ -99,8 +99,6 @@ def _check_references(references: Sequence[PreciseReference], model: ImageModel)
             f"{len(references)} references, and {model.id} takes at most {_MAX_COUNT}", parameter="references"
         )
     for each in references:
-        _check_range("the strength of one of references", each.strength, 0, 1, "references")
-        _check_range("fidelity of one of references", each.fidelity, 0, 1, "references")
         size = png_size(each.image)
         if size not in CANVASES:
             came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
@@ -114,17 +112,8 @@ def _check_sources(values: Mapping[str, object], action: ImageGenerationType) ->
     width, height = values["width"], values["height"]
     assert isinstance(width, int)
     assert isinstance(height, int)
-    if action is ImageGenerationType.INPAINTING:
-        if "image" not in values:
-            raise InvalidRequestError("a mask needs the image that it belongs to", parameter="image")
-        size = png_size(values["mask"]) if isinstance(values["mask"], bytes) else None
-        if size not in ((width, height), (width // 8, height // 8)):
-            came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
-            raise InvalidRequestError(
-                f"the mask {came}; it is a PNG of {width} × {height}, in whole blocks of 8 × 8, "
-                f"or of {width // 8} × {height // 8} pixels; align_mask makes one",
-                parameter="mask",
-            )
+    if action is ImageGenerationType.INPAINTING and "image" not in values:
+        raise InvalidRequestError("a mask needs the image that it belongs to", parameter="image")
     if values.get("upscaled_enhance") and width * height >= _MAX_ENHANCED_PIXELS:
         raise InvalidRequestError(
             f"Max enhance takes fewer than {_MAX_ENHANCED_PIXELS:.1f} pixels, not {width * height}",

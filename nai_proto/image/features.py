@@ -109,9 +109,9 @@ class PreciseReference:
     kind: Literal["character", "style", "character&style", "costume", "delta"] = "character&style"
     "What is taken from it. The last two are known from one client alone."
     strength: float = 1.0
-    "How strongly it counts, 0 to 1."
+    "How strongly it counts, 0 to 1 on the website; other numbers are sent."
     fidelity: float = 1.0
-    "How exactly it is kept, 0 to 1."
+    "How exactly it is kept, 0 to 1 on the website; other numbers are sent."
 
     def __post_init__(self) -> None:
         convert_fields(self, image=BYTES, kind=TEXT, strength=NUMBER, fidelity=NUMBER)

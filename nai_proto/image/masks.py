@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ..arguments import BYTES, INTEGER, list_of, takes, tuple_of
+from ..codecs.pillow_images import scale_image
 from ..codecs.pixels import read_grey, read_pixels
 from ..codecs.png import build_png_chunk, read_png_header
 from ..errors import InvalidRequestError, RemoteProtocolError
@@ -64,23 +65,21 @@ def align_mask(mask: bytes, width: int, height: int) -> bytes:
 
     Args:
         mask: a PNG as large as the image; what is less than half opaque is black. Or one with a pixel for each block,
-            which is returned unchanged. One that is not 8-bit grey, RGB or RGBA needs Pillow, the extra ``image``.
+            which is returned unchanged. An image of another size is scaled to that of the image; that, another format and
+            a PNG that is not 8-bit grey, RGB or RGBA need Pillow, the extra ``image``.
         width: of the image, in pixels; a multiple of 64.
         height: of the image, in pixels; a multiple of 64.
 
     Raises:
         MissingExtra: the mask needs Pillow, which is not installed.
-        InvalidRequestError: a side is no multiple of 64, or the mask has another size, or is damaged.
+        InvalidRequestError: a side is no multiple of 64, or the mask is no image, or is damaged.
     """
     _check_size(width, height)
-    size = png_size(mask)
-    if size == (width // BLOCK, height // BLOCK):
+    if png_size(mask) == (width // BLOCK, height // BLOCK):
         return mask
-    if size != (width, height):
-        came = "is no PNG" if size is None else f"has {size[0]} × {size[1]} pixels"
-        raise InvalidRequestError(f"the mask {came}, and its image has {width} × {height}", parameter="mask")
     try:
-        seen = _read_channels(mask, Limits(pixels=width * height))
+        same_size = mask if png_size(mask) == (width, height) else scale_image(mask, width, height)
+        seen = _read_channels(same_size, Limits(pixels=width * height))
     except RemoteProtocolError as error:
         problem = str(error).removeprefix("picture: ")
     else:

@@ -61,7 +61,8 @@ class ImageParameters(TypedDict, total=False):
         add_original_image: Lay the unmasked part of ``image`` over the result; false for inpainting if not given.
         image_format: File format of the result, ``"png"`` or ``"webp"``; PNG if not given.
         image: Bytes of an image file to begin from (image to image), or to change within ``mask``.
-        mask: Bytes of a PNG, white where ``image`` is to be drawn anew; `box_mask` and `align_mask` make one.
+        mask: Bytes of a PNG, white where ``image`` is to be drawn anew; `box_mask` and `align_mask` make one. One of
+            another size is scaled to the size of the result, which needs the extra ``image``.
         strength: How far to depart from ``image``, 0.01 to 0.99; 0.7 if not given.
         noise: Noise added to ``image``, 0 to 0.99; 0 if not given.
         extra_noise_seed: Seed of that noise, 0 to 4,294,967,295; one less than ``seed`` if not given.
@@ -124,7 +125,8 @@ class ImageParameters(TypedDict, total=False):
     image: bytes | None
     "Bytes of an image file to begin from (image to image), or to change within ``mask``."
     mask: bytes | None
-    "Bytes of a PNG, white where ``image`` is to be drawn anew; `box_mask` and `align_mask` make one."
+    """Bytes of a PNG, white where ``image`` is to be drawn anew; `box_mask` and `align_mask` make one. One of another size
+    is scaled to the size of the result, which needs the extra ``image``."""
     strength: float | None
     "How far to depart from ``image``, 0.01 to 0.99; 0.7 if not given."
     noise: float | None

@@ -30,7 +30,8 @@ from .compatibility import check_compatibility
 from .cost_limits import check_max_anlas, parameters_price
 from .families import WITHOUT_SCHEDULE, Generation
 from .features import Character, EncodedVibe, PreciseReference, Vibe, find_center, normalize_strengths, strip_count
-from .image_files import image_size
+from .image_files import image_size, png_size
+from .masks import BLOCK, align_mask
 from .models import IMAGE_MODEL, QUALITY, UC, ImageModel
 from .options import CONFLICTS, FEATURE_NAMES, WIRE_NAMES, FeatureOptions
 from .parameter_rules import MAX_SEED, RULES, check_parameters
@@ -131,6 +132,8 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
     if validate:
         check_parameters(values, model, action)
         check_compatibility(prompt, model, action, values, features)
+        if isinstance(mask := values.get("mask"), bytes):
+            values["mask"] = _fit_mask(mask, *_size(values))
     if features.variety_plus:
         values["skip_cfg_above_sigma"] = variety_sigma(model, *_size(values))
     if model.family.smea and values.pop("auto_smea", False) and "sm" not in given:
@@ -237,6 +240,15 @@ def _values(
     elif sampler == ImageSampler.K_DPM_2 and NoiseSchedule.EXPONENTIAL in model.noise_schedules:
         values["noise_schedule"] = NoiseSchedule.EXPONENTIAL.value
     return {**values, **options}
+
+
+def _fit_mask(mask: bytes, width: int, height: int) -> bytes:
+    """Return the mask in one of the two sizes that the service takes; one of another size is scaled, as the website does.
+
+    See docs/protocol/image.md#53-img2img-enhance-inpaint.
+    """
+    sizes = ((width, height), (width // BLOCK, height // BLOCK))
+    return mask if png_size(mask) in sizes else align_mask(mask, width, height)
 
 
 def _draw_seed(entropy: Callable[[int], bytes] | None) -> int:

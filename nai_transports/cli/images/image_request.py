@@ -116,13 +116,14 @@ def add_source_image(
     if mask is not None and boxes:
         raise InvalidRequestError("give --mask or --box, not both")
     data = read_image(image)
-    size = options["width"], options["height"] = _choose_size(options, get_size(data), factor)
+    source_size = get_size(data)
+    size = options["width"], options["height"] = _choose_size(options, source_size, factor)
     options.pop("size", None)
     with name_file_in_errors(image):
         options["image"] = fit_source(data, size)
     if mask is not None:
         with name_file_in_errors(mask):
-            options["mask"] = fit_mask(read_image(mask), size)
+            options["mask"] = fit_mask(read_image(mask), size, source_size)
     elif boxes:
         options["mask"] = box_mask(*size, boxes)
 

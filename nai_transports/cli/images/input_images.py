@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from nai_proto.codecs.image_headers import describe_file, read_header_size
-from nai_proto.codecs.pillow_images import fit_image, pad_image
+from nai_proto.codecs.pillow_images import fit_image, pad_image, scale_image
 from nai_proto.codecs.png import check_png
 from nai_proto.codecs.webp import iter_webp_chunks
 from nai_proto.errors import InvalidFile, RemoteProtocolError
@@ -43,9 +43,8 @@ def get_format(data: bytes) -> str:
     """
     kind = image_type(data)
     if kind is None:
-        raise RemoteProtocolError(
-            f"picture: this is {describe_file(data) or 'another file'}, and not a PNG, WebP or JPEG"
-        )
+        other = describe_file(data)
+        raise RemoteProtocolError(f"picture: {f'this is {other}, and ' if other else ''}not a PNG, WebP or JPEG")
     return kind
 
 
@@ -104,14 +103,19 @@ def fit_source(data: bytes, size: tuple[int, int]) -> bytes:
     return data if png_size(data) == size else _crop(data, size)
 
 
-def fit_mask(data: bytes, size: tuple[int, int]) -> bytes:
-    """Return the mask for an image of this size, cropped as the image is, with one pixel for each block.
+def fit_mask(data: bytes, size: tuple[int, int], source_size: tuple[int, int]) -> bytes:
+    """Return the mask for an image of this size, with one pixel for each block.
+
+    A mask of another size than its source is scaled to it, and then cropped as the source is.
 
     See docs/protocol/image.md#53-img2img-enhance-inpaint.
     """
     if png_size(data) == (size[0] // BLOCK, size[1] // BLOCK):
         return data
-    return align_mask(data if png_size(data) == size else _crop(data, size), *size)
+    if png_size(data) != size and source_size != size:
+        with _replace_errors():
+            data = _crop(scale_image(data, *source_size), size)
+    return align_mask(data, *size)
 
 
 def fit_reference(data: bytes) -> bytes:
