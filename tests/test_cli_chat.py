@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +153,15 @@ def test_the_service_counts_tokens() -> None:
     facts = json.loads(nai("tokens", "count", "--remote", "--json", "--model", "glm-4-6", typed="hello").stdout)
     assert facts["model"] == "glm-4-6"
     assert facts["count"] > 0
+
+
+@pytest.mark.usefixtures("owner")
+def test_without_a_tokenizer_file_the_service_counts_and_the_command_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
+    done = nai("tokens", "count", "hello world", "--model", "glm-4-5")
+    assert (done.exit_code, int(done.stdout) > 0) == (0, True)
+    assert done.stderr == "no tokenizer file of glm-4-5 is here, so the service counts its tokens\n"
+    refused = nai("tokens", "count", "hello world", "--tokenizer", "glm-4.6")
+    assert (refused.exit_code, refused.stdout) == (1, "")

@@ -155,3 +155,8 @@ def test_the_commands_are_listed() -> None:
     assert "tokens" in listed
     assert "decode" in listed
     assert {"encode", "decode", "count"} <= set(nai("tokens", "--help").stdout.split())
+
+
+def test_a_url_needs_the_name_of_its_tokenizer(files: Path) -> None:
+    said = run_failing("tokens", "count", "x", "--path", "https://elsewhere.example/mine.json")
+    assert said == "nai tokens: --path with a URL needs --model or --tokenizer"

@@ -282,7 +282,7 @@ def test_all_four_forms_of_a_prompt_are_accepted() -> None:
 def test_token_ids_without_a_tokenizer_are_501(body: dict[str, Any], what: str) -> None:
     service = Service()
     status, message = service.get_refusal(COMPLETIONS, {"model": "glm-4-5", "prompt": "x", **body})
-    assert (status, message) == (501, f"this emulator has no tokenizer of glm-4-6, and {what} holds token ids")
+    assert (status, message) == (501, f"this emulator has no tokenizer of glm-4-5, and {what} holds token ids")
     assert not service.owner.generating
 
 

@@ -217,3 +217,12 @@ def test_phrase_repetition_penalties_are_their_words() -> None:
     assert PhraseRepPen("very_light") is PhraseRepPen.VERY_LIGHT
     assert str(PhraseRepPen.AGGRESSIVE) == json.loads(json.dumps(PhraseRepPen.AGGRESSIVE)) == "aggressive"
     assert [*PhraseRepPen] == ["off", "very_light", "light", "medium", "aggressive", "very_aggressive"]
+
+
+def test_glm_4_5_is_a_known_model_with_the_tokenizer_and_the_context_of_4_6() -> None:
+    """docs/protocol/openai.md#71-models-over-time, docs/protocol/native.md#112-tokenizer-per-model."""
+    model = Model.named("GLM 4.5")
+    assert model is Model.GLM_4_5 is Model.named("glm-4-5")
+    assert (model.is_listed, model.is_native, model.token_width) == (True, False, 4)
+    assert model.tokenizer == Model.GLM.tokenizer
+    assert [model.context_limit(tier) for tier in (1, 2, 3)] == [12_288, 16_384, 36_864]

@@ -35,6 +35,7 @@ from nai_transports.tokenizer_files import (
     cache_directory,
     find_file,
     finder,
+    installed_packages,
     load,
     novelai_api_wheel,
 )
@@ -98,6 +99,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path, monkeypatch)
     info = replace(TOKENIZERS[NAME], files={FILE: sha256(GOOD), "other.model": None})
     monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), NAME, info)
+    monkeypatch.setattr(installed_packages, "_FOLDERS", {"made-up": "novelai_api/tokenizers"})
     monkeypatch.setattr(novelai_api_wheel, "_DISTRIBUTION", "made-up")
     monkeypatch.setattr(novelai_api_wheel, "_run", made.run)
     monkeypatch.setattr(finder, "cache_directory", lambda: made.cache)
@@ -288,7 +290,7 @@ def test_a_tokenizer_without_a_source_causes_no_download(machine: Machine) -> No
     only_own = replace(TOKENIZERS["pile"], files={"own.json": None}, substitutes={})
     machine.monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), "pile", only_own)
     with pytest.raises(
-        FileError, match=rf"put one of own.json into a directory and set {DIRECTORY_VARIABLE} to its path"
+        FileError, match=rf"put one of own.json into a directory and set {DIRECTORY_VARIABLE} to its path or URL"
     ):
         find_file("pile")
     assert machine.requests == []

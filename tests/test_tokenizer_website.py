@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 from nai_proto.errors import (
+    FileError,
     InvalidFile,
     InvalidRequestError,
     LimitExceeded,
@@ -26,7 +27,15 @@ from nai_proto.exchange.reply import App, Handler
 from nai_proto.http import Request
 from nai_proto.tokenizers import TOKENIZERS, TokenizerInfo
 from nai_transports.servers.serve import serve_in_thread
-from nai_transports.tokenizer_files import DIRECTORY_VARIABLE, find_file, finder, load, novelai_api_wheel, website
+from nai_transports.tokenizer_files import (
+    DIRECTORY_VARIABLE,
+    find_file,
+    finder,
+    installed_packages,
+    load,
+    novelai_api_wheel,
+    website,
+)
 from nai_transports.tokenizer_files.website import download
 from tests.support import answers, cuts
 from tests.test_tokenizers import byte_level_file
@@ -71,6 +80,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     info = replace(TOKENIZERS["llama3"], files={FILE: None}, substitutes={STOCK: hashlib.sha256(b"stock").hexdigest()})
     monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), "llama3", info)
     monkeypatch.setattr(finder, "cache_directory", lambda: made.cache)
+    monkeypatch.setattr(installed_packages, "_FOLDERS", {"made-up": "novelai_api/tokenizers"})
     monkeypatch.setattr(novelai_api_wheel, "_DISTRIBUTION", "made-up")
     monkeypatch.setattr(novelai_api_wheel, "download", made.registry)
     monkeypatch.delenv(DIRECTORY_VARIABLE, raising=False)
@@ -201,3 +211,61 @@ def test_a_caller_s_file_that_is_no_tokenizer_is_an_invalid_file(tmp_path: Path,
     with pytest.raises(InvalidFile, match=problem) as caught:
         load("nerdstash_v2", path=path)
     assert caught.value.path == str(path)
+
+
+# ---- a URL that the user names
+
+
+def test_a_file_at_the_user_s_url_is_downloaded_once(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with machine.serving(answers(200, GOOD)) as url:
+        assert find_file("llama3", path=f"{url}/files/mine.def", progress=ignore_progress) == GOOD
+        assert find_file("llama3", path=f"{url}/files/mine.def", progress=ignore_progress) == GOOD
+        assert machine.requests == ["/files/mine.def"]
+        monkeypatch.setenv(DIRECTORY_VARIABLE, f"{url}/files/")
+        assert find_file("llama3", progress=ignore_progress) == GOOD
+    assert machine.requests == ["/files/mine.def", f"/files/{FILE}"]
+
+
+def test_a_url_without_the_file_is_a_file_error_that_names_it(machine: Machine) -> None:
+    with machine.serving(answers(404, b"")) as url:
+        with pytest.raises(FileError, match=rf"no tokenizer file at {url}/files/; possible names are {FILE}, {STOCK}"):
+            find_file("llama3", path=f"{url}/files/", progress=ignore_progress)
+        assert machine.requests == [f"/files/{FILE}", f"/files/{STOCK}"]
+
+
+@pytest.mark.parametrize(
+    ("app", "kind"),
+    [(answers(200, PAGE), RemoteProtocolError), (answers(200, b"x"), InvalidFile), (answers(500, b""), StatusError)],
+)
+def test_what_is_no_tokenizer_at_the_user_s_url_is_an_error_and_not_stored(
+    machine: Machine, app: App, kind: type[Exception]
+) -> None:
+    with machine.serving(app) as url, pytest.raises(kind):
+        find_file("llama3", path=f"{url}/mine.def", progress=ignore_progress)
+    assert not [*machine.cache.rglob("*")]
+
+
+def test_a_url_is_taken_over_https_only(machine: Machine) -> None:
+    with pytest.raises(InvalidRequestError, match="over https only"):
+        find_file("llama3", path="http://elsewhere.example/mine.def")
+
+
+# ---- an installed package that has downloaded it
+
+
+def test_a_file_that_an_installed_package_has_downloaded_is_used_if_it_can_be_read(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "site" / "novelai_api" / "tokenizers"
+    folder.mkdir(parents=True)
+    (tmp_path / "site" / "made_up-1.dist-info").mkdir()
+    (tmp_path / "site" / "made_up-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: made-up\nVersion: 1\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    (folder / FILE).write_bytes(GOOD)
+    assert find_file("llama3") == GOOD
+    (folder / FILE).write_bytes(GOOD[: len(GOOD) // 2])
+    with machine.serving(answers(200, GOOD)) as url:
+        assert find_file("llama3", progress=ignore_progress, origin=url) == GOOD
+        assert len(machine.requests) == 1

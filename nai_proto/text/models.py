@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, TypeVar
 
 from ..arguments import (
@@ -118,6 +118,7 @@ class Model:
     CLIO: ClassVar[Model]
     KAYRA: ClassVar[Model]
     ERATO: ClassVar[Model]
+    GLM_4_5: ClassVar[Model]
     GLM: ClassVar[Model]
     XIALONG: ClassVar[Model]
 
@@ -281,9 +282,9 @@ Model.KAYRA = Model(
 Model.ERATO = Model("llama-3-erato-v1", TextModelFacts(name="Erato", context={Tier.OPUS: 8192}, modules=False))
 # With the window that moves (docs/protocol/openai.md#73-context-and-output-limits).
 _ROLLING: Final = {Tier.TABLET: 12_288, Tier.SCROLL: 16_384, Tier.OPUS: 36_864}
-Model.GLM = Model(
-    "glm-4-6", TextModelFacts(name="GLM 4.6", context=_ROLLING, host=Host.TEXT, modules=False, native=False)
-)
+_GLM: Final = TextModelFacts(context=_ROLLING, host=Host.TEXT, modules=False, native=False)
+Model.GLM_4_5 = Model("glm-4-5", replace(_GLM, name="GLM 4.5"))
+Model.GLM = Model("glm-4-6", replace(_GLM, name="GLM 4.6"))
 Model.XIALONG = Model(
     "xialong-v1",
     TextModelFacts(name="Xialong", context={Tier.OPUS: 36_864}, host=Host.TEXT, modules=False, native=False),
@@ -306,6 +307,7 @@ MODELS: Final = (
 )
 """All models that the native endpoints serve, or served once, each in its newest version."""
 
+_CHAT: Final = (Model.GLM_4_5, Model.GLM, Model.XIALONG)
 _OLDER: Final = (
     Model("6B", Model.SIGURD.facts),
     Model("6B-v3", Model.SIGURD.facts),
@@ -315,7 +317,7 @@ _OLDER: Final = (
 )
 _STAGING: Final = tuple(map(Model, INTERNAL_MODELS))
 
-_NEWEST: Final = (*MODELS, Model.GLM, Model.XIALONG)
+_NEWEST: Final = (*MODELS, *_CHAT)
 _LISTED_IDS: Final = frozenset(model.id for model in (*_NEWEST, *_OLDER, *_STAGING))
 _LISTED.update((fold_name(model.id), model) for model in (*_NEWEST, *_OLDER, *_STAGING))
 _LISTED.update((fold_name(model.name), model) for model in _NEWEST)

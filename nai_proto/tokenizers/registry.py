@@ -120,7 +120,7 @@ TOKENIZERS: Final[Mapping[str, TokenizerInfo]] = {
         ),
         TokenizerInfo(
             "glm-4.6",
-            ("glm-4-6", "xialong-v1"),
+            ("glm-4-5", "glm-4-6", "xialong-v1"),
             {
                 "[gMASK]": 151331,
                 "<sop>": 151333,
@@ -161,7 +161,7 @@ TOKENIZERS: Final[Mapping[str, TokenizerInfo]] = {
             "qwen35",
             ("nai-diffusion-5-curated", "nai-diffusion-5-full"),
             {},
-            {"qwen35_tokenizer.def": None},
+            {"qwen35_tokenizer.json": None, "qwen35_tokenizer.def": None},
             token_width=4,
         ),
     )

@@ -2,10 +2,10 @@
 
 The files are not part of this package, since their licences differ. `load` looks in these places, in this order:
 
-1. the path that the caller passes: a file, or a directory with a file of a known name;
-2. the directory in the environment variable ``NAI_TOKENIZER_DIR``;
+1. the path or URL that the caller passes: a file, or a directory with a file of a known name;
+2. the directory whose path or URL is in the environment variable ``NAI_TOKENIZER_DIR``;
 3. the user's cache;
-4. an installed ``novelai-api``, which is read without importing it;
+4. an installed ``novelai-api`` or ``novelai-python``, which is read without importing it;
 5. a download into the cache: from that package's wheel in the package registry, else from NovelAI's website.
 
 The wheel comes before the website because its SHA-256 is known, and its files give the same ids. Llama 3's file is an

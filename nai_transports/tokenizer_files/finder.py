@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -9,23 +10,24 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from nai_proto.errors import FileError, InvalidFile, RemoteProtocolError, StatusError, TransportError
+from nai_proto.errors import FileError, InvalidFile, NotFoundError, RemoteProtocolError, StatusError, TransportError
 from nai_proto.image.models import ImageModel
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import Tokenizer, TokenizerInfo, find_tokenizer_info, read
 
 from ..files import read as read_file
 from . import novelai_api_wheel, website
-from .cache import cache_directory, find_verified
+from .cache import cache_directory, find_verified, store
+from .installed_packages import find_installed
 from .progress import Progress, show_progress
-from .website import ORIGIN
+from .website import ORIGIN, fetch, is_url
 
 __all__ = ["DIRECTORY_VARIABLE", "find_file", "load"]
 
 DIRECTORY_VARIABLE: Final = "NAI_TOKENIZER_DIR"
-"""The environment variable with the path of a directory of tokenizer files."""
+"""The environment variable with the path, or the URL, of a directory of tokenizer files."""
 
-_loaded: Final[dict[tuple[str, Path | None], Tokenizer]] = {}
+_loaded: Final[dict[tuple[str, str | None], Tokenizer]] = {}
 _load_lock: Final = threading.Lock()
 
 
@@ -41,7 +43,8 @@ def load(
     Args:
         which: a text model or an image model, the id or the name of one (``"kayra-v1"``, ``"Kayra"``), or a tokenizer's
             name (``"nerdstash_v2"``).
-        path: the file, or a directory with a file of a known name.
+        path: the file, or a directory with a file of a known name; or the URL of either, which ends with a slash if it is
+            a directory. What a URL gives is kept in the user's cache.
         progress: called with the progress of a download; by default a bar or a line on stderr.
         origin: URL of NovelAI's website.
 
@@ -54,13 +57,17 @@ def load(
             what to do.
     """
     info = find_tokenizer_info(which)
-    key = (info.name, None if path is None else Path(path).absolute())
+    key = (info.name, None if path is None else _absolute(os.fspath(path)))
     with _load_lock:  # threads that need the same tokenizer read it once
         tokenizer = _loaded.get(key)
         if tokenizer is None:
             data = find_file(info.name, path=path, progress=progress, origin=origin)
             tokenizer = _loaded[key] = _read(data, info, path)
     return tokenizer
+
+
+def _absolute(place: str) -> str:
+    return place if is_url(place) else str(Path(place).absolute())
 
 
 def _read(data: bytes, info: TokenizerInfo, path: str | os.PathLike[str] | None) -> Tokenizer:
@@ -85,7 +92,7 @@ def find_file(
     """
     info = find_tokenizer_info(name)
     if path is not None:
-        data = _find_callers_file(info, Path(path))
+        data = _find_callers_file(info, os.fspath(path), progress)
         if data is None:
             raise FileError(
                 f"{info.name}: no tokenizer file at {path}; possible names are {_file_names(info)}",
@@ -93,7 +100,7 @@ def find_file(
             )
         return data
     own = os.environ.get(DIRECTORY_VARIABLE)
-    data = _find_callers_file(info, Path(own)) if own else None
+    data = _find_callers_file(info, own, progress) if own else None
     if data is not None:
         return data
     tried: list[str] = []
@@ -104,12 +111,31 @@ def find_file(
     raise _not_found_error(info, tried)
 
 
-def _find_callers_file(info: TokenizerInfo, path: Path) -> bytes | None:
-    """Return the caller's own file, or the best one in the caller's own directory."""
+def _find_callers_file(info: TokenizerInfo, place: str, progress: Progress | None) -> bytes | None:
+    """Return the caller's own file, or the best one in the caller's own directory; ``place`` is a path or a URL."""
+    names = (*info.files, *info.substitutes)
+    if is_url(place):
+        urls = [place + name for name in names] if place.endswith("/") else [place]
+        return next((data for url in urls if (data := _find_at_url(url, progress)) is not None), None)
+    path = Path(place)
     if path.is_file():
         return read_file(path)
-    named = (path / name for name in (*info.files, *info.substitutes))
-    return next((read_file(file) for file in named if file.is_file()), None)
+    return next((read_file(path / name) for name in names if (path / name).is_file()), None)
+
+
+def _find_at_url(url: str, progress: Progress | None) -> bytes | None:
+    """Return the file at a URL, from the cache if it was downloaded before; None if the server does not have it."""
+    name = hashlib.sha256(url.encode()).hexdigest()
+    directory = cache_directory() / "by-url"
+    data = find_verified({name: None}, directory)
+    if data is None:
+        try:
+            with show_progress(progress) as report:
+                data = fetch(url, report)
+        except NotFoundError:
+            return None
+        store(directory / name, data, record_digest=True)
+    return data
 
 
 def _find_or_download(
@@ -117,7 +143,7 @@ def _find_or_download(
 ) -> bytes | None:
     """Return one of these files, from this machine or downloaded. Append failed sources, with the reason, to ``tried``."""
     cache = cache_directory()
-    data = find_verified(files, cache) or novelai_api_wheel.find_installed(files)
+    data = find_verified(files, cache) or find_installed(files)
     for source, download in _iter_sources(files, origin) if data is None else ():
         try:
             with show_progress(progress) as report:
@@ -145,7 +171,7 @@ def _iter_sources(
 
 def _not_found_error(info: TokenizerInfo, tried: list[str]) -> FileError | TransportError:
     names = _file_names(info)
-    advice = f"put one of {names} into a directory and set {DIRECTORY_VARIABLE} to its path"
+    advice = f"put one of {names} into a directory and set {DIRECTORY_VARIABLE} to its path or URL"
     without = "Everything else works without it: pass prompts as text or as token ids"
     if not tried:
         return FileError(f"{info.name}: no source of this tokenizer is known; {advice}. {without}")

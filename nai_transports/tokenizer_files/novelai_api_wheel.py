@@ -1,4 +1,4 @@
-"""Tokenizer files of the distribution ``novelai-api``: installed ones, or those of its wheel in the package registry.
+"""Tokenizer files of the distribution ``novelai-api``, from its wheel in the package registry.
 
 This uses one release, whose SHA-256 is known, as is that of each file in it. Only the data files are used, and nothing of
 it is imported.
@@ -11,18 +11,17 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import RemoteProtocolError, TimedOut, TransportError, excerpt
 from nai_proto.tokenizers import TOKENIZERS
 
-from .cache import MAX_FILE_BYTES, read_verified, store
+from .cache import MAX_FILE_BYTES, store
 from .progress import Progress
 
-__all__ = ["download", "find_installed", "requirement"]
+__all__ = ["download", "requirement"]
 
 _DISTRIBUTION: Final = "novelai-api"
 _VERSION: Final = "0.34.1"
@@ -36,21 +35,6 @@ _PIP_RETRIES: Final = ("--retries", "1", "--timeout", "10")
 def requirement() -> str:
     """Return the requirement for pip."""
     return f"{_DISTRIBUTION}=={_VERSION}"
-
-
-def find_installed(files: Mapping[str, str | None]) -> bytes | None:
-    """Return the first of these files that an installed distribution has, undamaged."""
-    try:
-        listed = metadata.files(_DISTRIBUTION) or ()
-    except metadata.PackageNotFoundError:
-        return None
-    for file in listed:
-        folder, _, name = file.as_posix().rpartition("/")
-        if f"{folder}/" == _FOLDER and name in files:
-            data = read_verified(Path(str(file.locate())), files[name])
-            if data is not None:
-                return data
-    return None
 
 
 def download(directory: Path, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Download NovelAI's own tokenizer files from its website.
+"""Download tokenizer files: NovelAI's own from its website, and any from a URL that the user names.
 
 The download is an operation whose events are numbers of received bytes, run with the synchronous client. So limits,
 timeouts and errors are the same as for every request; redirects are not followed.
@@ -30,7 +30,7 @@ from ..sync import Client
 from .cache import MAX_FILE_BYTES, store
 from .progress import Progress
 
-__all__ = ["ORIGIN", "download"]
+__all__ = ["ORIGIN", "download", "fetch", "is_url"]
 
 ORIGIN: Final = "https://novelai.net"
 """URL of the website."""
@@ -42,7 +42,7 @@ _LOOPBACK_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 
 
 def download(file: str, directory: Path, progress: Progress, *, origin: str = ORIGIN) -> None:
-    """Download one file into ``directory``, if it is a tokenizer.
+    """Download one file of the website into ``directory``, if it is a tokenizer.
 
     Args:
         file: name of the file, such as ``"llama3nai_tokenizer.def"``.
@@ -51,32 +51,53 @@ def download(file: str, directory: Path, progress: Progress, *, origin: str = OR
         origin: ``https://host``, or any scheme on loopback.
 
     Raises:
-        TransportError: there was no connection, or it was lost.
-        StatusError: the website does not have the file, or redirects elsewhere.
-        RemoteProtocolError: the response is a web page or too large; it is not stored.
-        InvalidFile: the file is not a tokenizer file, or is cut off; it is not stored.
+        NaiError: as for `fetch`; nothing is stored.
         FileError: ``directory`` cannot be written.
-        InvalidRequestError: ``origin`` is neither https nor on loopback.
+    """
+    data = fetch(f"{origin}/tokenizer/compressed/{file}?v=2&static=true", progress)
+    store(directory / file, data, record_digest=True)
+
+
+def is_url(place: str) -> bool:
+    """Return whether this is a URL, and not a path."""
+    return place.lower().startswith(("https://", "http://"))
+
+
+def fetch(url: str, progress: Progress) -> bytes:
+    """Return the content of a URL, if it is a tokenizer file.
+
+    Args:
+        url: ``https://…``, or ``http://…`` on loopback.
+        progress: called with the progress.
+
+    Raises:
+        TransportError: there was no connection, or it was lost.
+        StatusError: the server does not have the file, or redirects elsewhere.
+        RemoteProtocolError: the response is a web page or too large.
+        InvalidFile: the file is not a tokenizer file, or is cut off.
+        InvalidRequestError: the URL is neither https nor on loopback, or not valid.
         MissingExtra: a library is missing.
     """
-    if urlsplit(origin).scheme != "https" and urlsplit(origin).hostname not in _LOOPBACK_HOSTS:
-        raise InvalidRequestError("tokenizer files are downloaded over https only", parameter="origin")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK_HOSTS:
+        raise InvalidRequestError("tokenizer files are downloaded over https only")
+    origin, file = f"{parts.scheme}://{parts.netloc}", parts.path.rpartition("/")[2]
     session = Session(base_url=origin, limits=Limits(body=MAX_FILE_BYTES), timeouts=_TIMEOUTS)
-    task = f"downloading {file} from {urlsplit(origin).hostname}"
+    task = f"downloading {file} from {parts.hostname}"
     progress(task, 0, 0)
     with (
         Client(session, proxy=proxy_from_environment(origin)) as client,
-        client.stream(_download_operation(file)) as stream,
+        client.stream(_download_operation(url.removeprefix(origin))) as stream,
     ):
         for done, total in stream:
             progress(task, done, total)
         data = stream.result
     read(data, name=file)
-    store(directory / file, data, record_digest=True)
+    return data
 
 
-def _download_operation(file: str) -> Operation[tuple[int, int], bytes]:
-    request = Request("GET", f"/tokenizer/compressed/{file}?v=2&static=true", host=Host.API)
+def _download_operation(target: str) -> Operation[tuple[int, int], bytes]:
+    request = Request("GET", target, host=Host.API)
     return Operation(request, (("*/*", _FileReader),), Repeat.NEVER)
 
 

@@ -126,7 +126,8 @@ class OpenAIService:
         See docs/protocol/openai.md#8-token-count.
         """
         request = parse_request(context.parameters.body, TokenCountRequest, ranges=False)
-        tokenizer = yield from self._registry.tokenizer(self._models.find_tokenizer(request.model))
+        self._models.check_countable(request.model)
+        tokenizer = yield from self._registry.tokenizer(request.model)
         _, encoded = yield from self._encode(tokenizer, request.prompts)
         ids = [token for prompt in encoded for token in prompt]
         yield from send_json(context.endpoint.status, {"length": len(ids), "encoded": ids})
@@ -153,12 +154,10 @@ class OpenAIService:
         """Check the rest of the request, and return the task. No token is generated yet."""
         model = self._models.find_for_generation(request.model, context.owner.tier)
         settings = build_settings(request)
-        tokenizer = yield from self._registry.tokenizer(model.tokenizer)
+        tokenizer = yield from self._registry.tokenizer(model.id)
         field_with_ids = "logit_bias" if settings.logit_bias else "" if isinstance(prompts[0], str) else "prompt"
         if field_with_ids and tokenizer is None:
-            raise Refused(
-                501, f"this emulator has no tokenizer of {model.tokenizer}, and {field_with_ids} holds token ids"
-            )
+            raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {field_with_ids} holds token ids")
         language_model, encoded = yield from self._encode(tokenizer, prompts)
         plan = GenerationPlan(
             max_tokens=_DEFAULT_MAX_TOKENS if request.max_tokens is None else max(request.max_tokens, 1),

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ...text.models import MODELS
+from ...text.models import MODELS, Model
 from ...tier import Tier
 from ..errors import Refused
 
@@ -24,8 +24,6 @@ class ServedModel:
     """A model of these endpoints."""
 
     id: str
-    tokenizer: str
-    "Id of the model whose tokenizer it uses."
     context: Mapping[Tier, int] | None
     "Maximum tokens of prompt and answer together, for each tier that has the model. None: all tiers, without a limit."
 
@@ -45,11 +43,8 @@ class ServedModel:
             raise Refused(400, f"Validation error: {self.id} has {limit} tokens maximum, {requested}")
 
 
-_GLM_CONTEXT: Final = {Tier.TABLET: 12_288, Tier.SCROLL: 16_384, Tier.OPUS: 36_864}
 _KNOWN_MODELS: Final = {
-    "glm-4-5": ServedModel("glm-4-5", "glm-4-6", _GLM_CONTEXT),
-    "glm-4-6": ServedModel("glm-4-6", "glm-4-6", _GLM_CONTEXT),
-    "xialong-v1": ServedModel("xialong-v1", "xialong-v1", {Tier.OPUS: 36_864}),
+    model.id: ServedModel(model.id, model.facts.context) for model in (Model.GLM_4_5, Model.GLM, Model.XIALONG)
 }
 _NATIVE_MODELS: Final = frozenset(model.id for model in MODELS)
 """Models of the native endpoints, whose tokens are counted too.
@@ -66,7 +61,7 @@ class ServedModels:
     """
 
     def __init__(self, ids: tuple[str, ...]) -> None:
-        self._served: Final = {id: _KNOWN_MODELS.get(id) or ServedModel(id, id, None) for id in ids}  # noqa: A001
+        self._served: Final = {id: _KNOWN_MODELS.get(id) or ServedModel(id, None) for id in ids}  # noqa: A001
 
     def list_for(self, tier: Tier) -> list[dict[str, object]]:
         """Return the list of models that an account of this tier gets.
@@ -94,13 +89,14 @@ class ServedModels:
             raise Refused(403, "Not eligible for this model")
         return served
 
-    def find_tokenizer(self, model: str) -> str:
-        """Return the id of the model whose tokenizer counts the tokens of this one.
+    def check_countable(self, model: str) -> None:
+        """Check that tokens of the model of this id can be counted.
 
         Raises:
             Refused: 400, there is no such model.
         """
-        return model if model in _NATIVE_MODELS else self._find(model).tokenizer
+        if model not in _NATIVE_MODELS:
+            self._find(model)
 
     def _find(self, model: str) -> ServedModel:
         if model not in self._served:

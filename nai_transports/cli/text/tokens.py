@@ -18,10 +18,12 @@ from nai_proto.tokenizers import TOKENIZERS, Tokenizer, find_tokenizer_info, rea
 
 from ... import files
 from ...tokenizer_files import load
+from ...tokenizer_files.website import is_url
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json
 from ..common.text_input import read_standard_input
+from ..common.tokenizers import load_or_none
 
 __all__ = ["decode_packed", "tokens"]
 
@@ -32,7 +34,9 @@ _Text = Annotated[str | None, typer.Argument(help=f"Text. {_INPUT}", show_defaul
 _Ids = Annotated[list[str] | None, typer.Argument(help=f"Decimal token ids. {_INPUT}", show_default=False)]
 _Model = Annotated[str | None, typer.Option(help=f"Model id or name. Default: {Model.KAYRA.name}.")]
 _TokenizerName = Annotated[str | None, typer.Option(help=f"Tokenizer, instead of a model: {', '.join(TOKENIZERS)}.")]
-_Path = Annotated[Path | None, typer.Option(help="Tokenizer file, or directory that contains it.")]
+_Path = Annotated[
+    str | None, typer.Option(help="Tokenizer file, or directory that contains it; or the URL of a file, with --model.")
+]
 
 
 @tokens.command()
@@ -74,13 +78,14 @@ def count(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Count the tokens of a text."""
+    """Count the tokens of a text. Without a tokenizer file of the model, the service counts them."""
     with exit_on_error("tokens"):
-        if remote:
-            number = _count_remotely(_read_input(text), model or Model.GLM.id, sign_in(url, email, unsafe_password))
-            typer.echo(json.dumps({"model": model or Model.GLM.id, "count": number}) if as_json else number)
+        chosen = None if remote else _load_or_none(model, tokenizer, path)
+        if chosen is None:
+            remote_model = model or (Model.GLM if remote else Model.KAYRA).id
+            number = _count_remotely(_read_input(text), remote_model, sign_in(url, email, unsafe_password))
+            typer.echo(json.dumps({"model": remote_model, "count": number}) if as_json else number)
             return
-        chosen = _load_tokenizer(model, tokenizer, path)
         number = chosen.count(_read_input(text))
     _print_result(as_json, chosen, str(number), count=number)
 
@@ -106,14 +111,25 @@ def decode_packed(
     typer.echo(f"Tokens = {ids}\nText = {text}")
 
 
-def _load_tokenizer(model: str | None, name: str | None, path: Path | None) -> Tokenizer:
+def _load_tokenizer(model: str | None, name: str | None, path: str | None) -> Tokenizer:
     if model is not None and name is not None:
         raise InvalidRequestError("give --model or --tokenizer, not both")
-    if model is None and name is None and path is not None and not path.is_dir():
-        return _read_tokenizer_file(path)
+    if model is None and name is None and path is not None:
+        if is_url(path):
+            raise InvalidRequestError("--path with a URL needs --model or --tokenizer")
+        if not Path(path).is_dir():
+            return _read_tokenizer_file(Path(path))
     if name is not None and name not in TOKENIZERS:
         raise InvalidRequestError(f"no tokenizer is called {name!r}; tokenizers: {', '.join(TOKENIZERS)}")
     return load(name or tokenizer_name(model or Model.KAYRA), path=path)
+
+
+def _load_or_none(model: str | None, name: str | None, path: str | None) -> Tokenizer | None:
+    """Return the tokenizer; None without its file if the service can count, which it can for text models."""
+    chosen = Model.named(model or Model.KAYRA)
+    if name is not None or path is not None or not chosen.is_listed:
+        return _load_tokenizer(model, name, path)
+    return load_or_none(chosen)
 
 
 def _read_tokenizer_file(path: Path) -> Tokenizer:
