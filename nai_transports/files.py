@@ -14,7 +14,7 @@ from nai_proto.errors import FileError, InvalidFile
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["database_error", "read", "write", "write_all", "write_new"]
+__all__ = ["database_error", "make_directories", "read", "write", "write_all", "write_new"]
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -28,6 +28,20 @@ def read(path: str | os.PathLike[str]) -> bytes:
     except OSError as error:
         problem = error.strerror
     raise FileError(f"{os.fspath(path)} cannot be read: {problem}", path=os.fspath(path))
+
+
+def make_directories(path: Path) -> None:
+    """Create a directory and its parents, if they do not exist.
+
+    Raises:
+        FileError: they cannot be created.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{path} cannot be created: {problem}", path=str(path))
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:

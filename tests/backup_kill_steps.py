@@ -78,12 +78,20 @@ def replay(directory: Path, played: FlowTrace[Any, Any]) -> None:
         backups.finish(played.result)
 
 
-def kill_backup(directory: Path, played: FlowTrace[Any, Any], steps: int) -> bool:
+def keep_some(directory: Path, played: FlowTrace[Any, Any]) -> None:
+    """Back up the first story only, as before its deletion."""
+    library = played.result
+    story = library.stories[0]
+    with BackupDirectory(directory, EMAIL) as backups:
+        backups.keep_objects(library.stored_keystore, {"stories": [story.card], "storycontent": [story.content]})
+
+
+def kill_backup(work: Callable[[Path, FlowTrace[Any, Any]], None], directory: Path, played: Any, steps: int) -> bool:
     """Return whether a backup was killed before this step; if not, it had fewer steps."""
     child = os.fork()
     if child == 0:
         Killer(steps).watch()
-        replay(directory, played)
+        work(directory, played)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
@@ -114,8 +122,19 @@ def check_nothing_is_lost(directory: Path, before: dict[str, list[OpenedObject]]
             assert (directory / item.stored.type / f"{item.stored.id}.json").read_bytes().endswith(b"}")
 
 
+def check_kept(directory: Path, played: FlowTrace[Any, Any]) -> None:
+    """Check that the story is in the last run, and that everything is on the disk as it was backed up."""
+    story = played.result.stories[0]
+    with BackupDirectory(directory) as backups:
+        last = backups.runs[-1]
+        assert last.finished is not None
+        assert [*backups.items(run=last.id)] == [story.card, story.content]
+        assert backups.verify().ok
+
+
 def main() -> None:
-    again, every = sys.argv[1] == "again", int(sys.argv[2])
+    which, every = sys.argv[1], int(sys.argv[2])
+    again, work = which != "first", keep_some if which == "some" else replay
     emulator, owner = an_emulator()
     with tempfile.TemporaryDirectory(dir=MEMORY) as scratch:
         base, backups = Path(scratch) / "base", Path(scratch) / "backups"
@@ -132,10 +151,13 @@ def main() -> None:
         for steps in count(1, every):
             if again:
                 shutil.copytree(base, backups)
-            if not kill_backup(backups, played, steps):
+            if not kill_backup(work, backups, played, steps):
                 break
             if again:
                 check_nothing_is_lost(backups, before)
+            work(backups, played)
+            if work is keep_some:
+                check_kept(backups, played)
             replay(backups, played)
             check_current(backups, owner)
             assert not [*backups.rglob(".*")]

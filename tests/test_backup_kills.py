@@ -1,6 +1,6 @@
 """Backups that are killed and run again.
 
-By default with 200 stories and three kills, and before every third step. ``NAI_KILLS=1 pytest tests/test_backup_kills.py``
+By default with 200 stories and three kills, and before some of the steps. ``NAI_KILLS=1 pytest tests/test_backup_kills.py``
 takes 2,000 stories and ten kills as well, and every step.
 """
 
@@ -17,35 +17,45 @@ from pathlib import Path
 
 import pytest
 
+from nai_proto.codecs.sealed_objects import OpenedObject
+from nai_proto.exchange.reply import Handler
+from nai_proto.http import Request
 from nai_transports.backups import BackupDirectory
 from nai_transports.servers.serve import serve_in_thread
-from tests.backup_support import TYPES, check_current, empty_account, files_under, fill, objects_of
+from tests.backup_support import TYPES, check_current, empty_account, files_under, fill, objects_of, open_all
 from tests.support import EMAIL, PASSWORD
 from tests.test_cli import NAI
 
 MANY = "NAI_KILLS" in os.environ
+EVERY = {"first": "3", "again": "3", "some": "7"}
+"""Of how many steps one is tried, by kind of backup."""
 
 if sys.platform == "win32":
     pytest.skip("no SIGKILL there", allow_module_level=True)
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize("which", ["first", "again"])
+@pytest.mark.parametrize("which", EVERY)
 def test_a_backup_may_be_killed_before_any_step(which: str) -> None:
-    """Try a first backup, and one into an existing backup directory."""
-    program = [sys.executable, "-m", "tests.backup_kill_steps", which, "1" if MANY else "3"]
+    """Try a first backup, one into an existing backup directory, and one of a single story there."""
+    program = [sys.executable, "-m", "tests.backup_kill_steps", which, "1" if MANY else EVERY[which]]
     root = Path(__file__).parent.parent
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))}
     done = subprocess.run(program, capture_output=True, text=True, cwd=root, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 100
+    assert int(done.stdout) > 50
 
 
 def start_backup(url: str, directory: Path) -> subprocess.Popen[str]:
     """Start a backup in a process of its own."""
+    return start_nai(url, "library", "backup", str(directory), "--json")
+
+
+def start_nai(url: str, *arguments: str) -> subprocess.Popen[str]:
+    """Start a command in a process of its own."""
     environment = {**os.environ, "NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}
-    command, pipe = [*NAI, "library", "backup", str(directory), "--json"], subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*NAI, *arguments], stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
 def count_files(directory: Path) -> int:
@@ -101,3 +111,39 @@ def test_a_backup_of_200_stories_killed_three_times_is_complete_in_the_end(tmp_p
 @pytest.mark.timeout(1200)
 def test_a_backup_of_2000_stories_killed_ten_times_is_complete_in_the_end(tmp_path: Path) -> None:
     kill_and_resume(tmp_path / "backups", 2000, 10, seed=11)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_deletion_that_is_killed_at_any_request_loses_nothing(tmp_path: Path, number: int) -> None:
+    emulator, owner = empty_account()
+    fill(owner, 4)
+    before = open_all(owner)
+    running: list[subprocess.Popen[str]] = []
+    seen = 0
+
+    def kill_at_request(request: Request) -> Handler:
+        nonlocal seen
+        if running and request.path.startswith("/user/objects/"):
+            seen += 1
+            if seen == number + 3:  # the first two list the objects
+                running[0].send_signal(signal.SIGKILL)
+        return emulator(request)
+
+    directory = tmp_path / "backups"
+    with serve_in_thread(kill_at_request) as url:
+        running.append(start_nai(url, "story", "delete", "Story 2", "--yes", "--backup", str(directory)))
+        running[0].communicate()
+        assert running.pop().returncode in (-signal.SIGKILL, 0)
+        restoring = start_nai(url, "library", "restore", str(directory), "--yes")
+        _, complaint = restoring.communicate()
+        assert restoring.returncode == 0, complaint
+    now = open_all(owner)
+    assert titles_of(now) == titles_of(before)
+    assert {len(now[each]) for each in ("stories", "storycontent")} == {4}
+
+
+def titles_of(objects: dict[str, list[OpenedObject]]) -> list[str]:
+    """Return the titles of the stories whose content is there."""
+    contents = {item.stored.id for item in objects["storycontent"]}
+    cards = [item.json() for item in objects["stories"] if item.ok]
+    return sorted(card["title"] for card in cards if card["remoteStoryId"] in contents)

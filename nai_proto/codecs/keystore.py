@@ -37,6 +37,7 @@ from .secret_box import (
     Entropy,
     decode_or_none,
     draw_bytes,
+    draw_uuid,
     from_base64,
     is_utf8,
     open_box,
@@ -112,7 +113,7 @@ class Keystore(Mapping[str, bytes]):
         Args:
             entropy: draws both.
         """
-        meta = _format_uuid(draw_bytes(entropy, _UUID_SIZE))
+        meta = draw_uuid(entropy)
         return meta, self.with_key(meta, draw_bytes(entropy, KEY_SIZE))
 
     def with_keys(self, other: Mapping[str, bytes]) -> Keystore:
@@ -141,14 +142,6 @@ def _check_keys(keys: Mapping[str, bytes], name: str) -> None:
         check_type(key, bytes, name, takes)
 
 
-def _format_uuid(drawn: bytes) -> str:
-    """Return a UUID of version 4 (RFC 9562 §5.4), which metas are."""
-    number = int.from_bytes(drawn) & ~(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48
-    digits = f"{number:032x}"
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-
-_UUID_SIZE: Final = 16
 _ENVELOPE: Final = re.compile(rb'\{"version": ?([0-9]+), ?"nonce": ?(\[[0-9, ]+\]), ?"sdata": ?\[')
 _INNER: Final = re.compile(rb'\{"keys": ?\{')
 _KEYS: Final = msgspec.json.Decoder(dict[str, list[int]])

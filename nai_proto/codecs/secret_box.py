@@ -32,9 +32,12 @@ __all__ = [
     "KEY_SIZE",
     "NONCE_SIZE",
     "TAG_SIZE",
+    "UUID_SIZE",
     "Entropy",
     "decode_or_none",
     "draw_bytes",
+    "draw_uuid",
+    "format_uuid",
     "from_base64",
     "is_utf8",
     "open_box",
@@ -54,6 +57,7 @@ system_entropy: Final[Entropy] = randombytes
 KEY_SIZE: Final = crypto_secretbox_KEYBYTES
 NONCE_SIZE: Final = crypto_secretbox_NONCEBYTES
 TAG_SIZE: Final = crypto_secretbox_MACBYTES
+UUID_SIZE: Final = 16
 
 
 def decode_or_none(decode: Callable[[bytes], T], data: bytes) -> T | None:
@@ -99,6 +103,18 @@ def draw_bytes(entropy: Entropy, size: int) -> bytes:
     if len(drawn) != size:
         raise InvalidRequestError(f"entropy gave {len(drawn)} bytes where {size} were asked for", parameter="entropy")
     return drawn
+
+
+def draw_uuid(entropy: Entropy) -> str:
+    """Return a new UUID, which metas and the ids of lorebook entries are."""
+    return format_uuid(draw_bytes(entropy, UUID_SIZE))
+
+
+def format_uuid(drawn: bytes) -> str:
+    """Return the UUID of version 4 (RFC 9562 §5.4) that 16 bytes give."""
+    number = int.from_bytes(drawn) & ~(0xF000 << 64 | 0xC000 << 48) | 0x4000 << 64 | 0x8000 << 48
+    digits = f"{number:032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def to_base64(data: bytes) -> str:

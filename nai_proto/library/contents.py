@@ -161,8 +161,8 @@ class Library:
     def delete(self, story: OpenedStory) -> Flow[StoredObject, tuple[StoredObject, ...]]:
         """Delete a story: its content, then its card, so that a half-deleted story is still listed and can be deleted again.
 
-        Its key stays in the keystore, where it takes a hundred bytes: it opens copies of the story. Each deleted object is
-        an event.
+        A content that another story links to as well stays. The key stays in the keystore, where it takes a hundred bytes:
+        it opens copies of the story. Each deleted object is an event.
 
         Args:
             story: of this library.
@@ -175,7 +175,9 @@ class Library:
             NaiError: a step failed. An object that is missing already is no error.
         """
         check_type(story, OpenedStory, "story", "an OpenedStory")
-        return self._sign(delete_story(story))
+        others = (each.content for each in self.stories if each.card != story.card)
+        shared = story.content is not None and story.content in others
+        return self._sign(delete_story(OpenedStory(story.card, None) if shared else story))
 
     def continue_story(
         self,

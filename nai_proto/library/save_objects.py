@@ -236,8 +236,7 @@ def _update(stored: StoredObject, data: str) -> Steps[Never, WriteResult]:
         if present.data == data:
             return WriteResult(SaveOutcome.UPDATED, present)
         if present.data != stored.data:
-            conflict = failure if isinstance(failure, ConflictError) else _conflict_error(stored)
-            return WriteResult(SaveOutcome.CONFLICT, present, conflict)
+            return WriteResult(SaveOutcome.CONFLICT, present, _conflict_error(stored))
         stored = present
         yield _PAUSE
     return WriteResult(SaveOutcome.REFUSED, stored, failure)

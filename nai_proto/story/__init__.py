@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .lore.key_matching import Key, KeyMatch, KeySearch
     from .lore.key_trial import EntryTrial, KeyTrial, try_lorebook
     from .lore.lorebook import Lorebook
+    from .lore.merge import merge_lorebooks
     from .sections import Origin, OriginSpan, Section, SectionKind
     from .story import Story
     from .story_settings import StorySettings
@@ -47,6 +48,7 @@ else:
         "history": "HistoryChange History Node",
         "lore.key_matching": "Key KeyMatch KeySearch",
         "lore.lorebook": "Lorebook",
+        "lore.merge": "merge_lorebooks",
         "sections": "SectionKind Origin Section OriginSpan",
         "story_settings": "StorySettings",
         "story": "Story",
@@ -105,6 +107,7 @@ __all__ = [
     "count_units",
     "evaluate_condition",
     "evaluate_conditions",
+    "merge_lorebooks",
     "resolve_model",
     "select_bans",
     "select_biases",

@@ -34,6 +34,8 @@ class BackupRun:
     "UNIX seconds, when everything was written and verified; None if the run was interrupted."
     before_restore: bool = False
     "Whether it was made before a restore, to be able to go back: its objects are read only with its number."
+    objects: int = 0
+    "How many objects it saw: all, or those that were about to be deleted."
 
 
 @dataclass(frozen=True, slots=True)

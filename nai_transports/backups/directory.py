@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_bytes
@@ -156,6 +156,28 @@ class BackupDirectory:
                 self._totals[event.type] = (event.done, event.total)
                 self._run = run
 
+    def keep_objects(self, keystore: StoredKeystore, items: Mapping[str, Collection[OpenedObject]]) -> int:
+        """Back up some objects, before they are deleted: as a run of its own, complete and verified when this returns.
+
+        What the backup has of other objects stays as it is.
+
+        Args:
+            keystore: the account's sealed keystore.
+            items: the objects by the type under which they were listed.
+
+        Returns:
+            The number of the run.
+
+        Raises:
+            FileError, InvalidFile, Damaged: as for `begin` and `finish`.
+        """
+        self.begin(keystore)
+        run = self._current_run
+        for type_, each in items.items():
+            self.keep(ObjectsOpened(type_, tuple(each), len(each), len(each)))
+        self._complete(run, ())
+        return run
+
     def finish(self, library: Library) -> BackupSummary:
         """Finish a run: compare the backup with the library, write missing files, and verify everything on the disk.
 
@@ -174,17 +196,27 @@ class BackupDirectory:
             raise InvalidRequestError(
                 "this library has other objects than those that were kept in this run", parameter="library"
             )
+        summary = self._complete(run, [*self._totals])
+        return replace(summary, unread={type_: str(error) for type_, error in library.unread.items()})
+
+    def _complete(self, run: int, types: Collection[str]) -> BackupSummary:
+        """Write missing files, verify everything on the disk, and end a run that saw all objects of these types."""
         self._write_files(self._records.files())
         self._files.sync_directories()
         report = self.verify()
         if not report.ok:
             raise Damaged(f"{self._files.root}: {'; '.join(report.problems[:3])}", category="backup")
         with self._open_database.transaction():
-            summary = self._records.finish_run(run, [*self._totals], time.time())
+            summary = self._records.finish_run(run, types, time.time())
         self._run = None
-        return replace(summary, unread={type_: str(error) for type_, error in library.unread.items()})
+        return summary
 
     # ---- reading
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the directory."""
+        return self._files.root
 
     def verify(self) -> VerificationReport:
         """Read everything back from the disk, database and files, and compare it with what was backed up."""
@@ -193,8 +225,12 @@ class BackupDirectory:
     @property
     def runs(self) -> tuple[BackupRun, ...]:
         """Return all backups, the first one first."""
-        rows = self._open_database.rows("SELECT id, started, finished, aside FROM runs ORDER BY id")
-        return tuple(BackupRun(id_, started, finished, bool(aside)) for id_, started, finished, aside in rows)
+        rows = self._open_database.rows(
+            "SELECT id, started, finished, aside, (SELECT count(*) FROM seen WHERE run = runs.id) FROM runs ORDER BY id"
+        )
+        return tuple(
+            BackupRun(id_, started, finished, bool(aside), objects) for id_, started, finished, aside, objects in rows
+        )
 
     def items(
         self,

@@ -24,7 +24,7 @@ from .library.commands import library
 from .library.export import export
 from .library.restore import restore
 from .library.sanity_check import sanity_check
-from .story import context, continue_, show, tree
+from .story import context, continue_, create, delete, edit, show, tree
 from .story.export import export as export_story
 from .story.lorebook import lorebook
 from .text.chat import chat, complete, models
@@ -86,12 +86,19 @@ library.command()(backup)
 library.command()(verify)
 library.command()(restore)
 app.add_typer(library, name="library")
-story = typer.Typer(help="Read, inspect, export or continue one story.", no_args_is_help=True)
+story = typer.Typer(help="Read, create, continue, edit, export or delete stories.", no_args_is_help=True)
 story.command()(show.show)
 story.command()(tree.tree)
 story.command("export")(export_story)
 story.command()(context.context)
 story.command("continue")(continue_.continue_)
+story.command()(create.create)
+story.command("import")(create.import_)
+story.command()(edit.append)
+story.command()(edit.undo)
+story.command()(edit.redo)
+story.command()(edit.rename)
+story.command()(delete.delete)
 app.add_typer(story, name="story")
 app.add_typer(lorebook, name="lorebook")
 app.add_typer(tokens, name="tokens")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .cards import read_card, write_card
 from .file_kinds import FileKind, ImportedFile, read_file
+from .import_story import import_story
 from .scenario import Scenario
 from .story_file import build_story_file, read_story_file
 
@@ -15,6 +16,7 @@ __all__ = [
     "ImportedFile",
     "Scenario",
     "build_story_file",
+    "import_story",
     "read_card",
     "read_file",
     "read_story_file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,16 +13,46 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from ... import backups
+from ... import backups, files
 from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, format_date, show_progress
 
-__all__ = ["DirectoryArgument", "backup", "verify"]
+__all__ = ["BackupOption", "DirectoryArgument", "backup", "open_own_backup", "verify"]
 
 _SHOWN_RUNS: Final = 20
+_NAME_CHARACTERS: Final = 16
+"""How much of the hash of an e-mail goes into the name of the account's own backup directory."""
 
 DirectoryArgument: TypeAlias = Annotated[Path, typer.Argument(help="Backup directory.", show_default=False)]
+BackupOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--backup",
+        metavar="DIR",
+        help="Backup directory to keep it in. Default: a directory of this account among your user data.",
+        show_default=False,
+    ),
+]
+
+
+def open_own_backup(directory: Path | None, email: str) -> backups.BackupDirectory:
+    """Open a backup directory of the account; if none is given, its own one among the user's data.
+
+    Args:
+        directory: the one that the person gave.
+        email: of the account.
+
+    Raises:
+        FileError, InvalidFile: as for `nai_transports.backups.BackupDirectory`.
+    """
+    if directory is None:
+        from platformdirs import user_data_path
+
+        name = hashlib.sha256(email.lower().encode()).hexdigest()[:_NAME_CHARACTERS]
+        directory = user_data_path("nai-proto", appauthor=False) / "backups" / name
+        files.make_directories(directory.parent)
+    return backups.BackupDirectory(directory, email)
 
 
 def backup(
@@ -71,8 +102,9 @@ def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
 
 def _print_runs(runs: Sequence[backups.BackupRun]) -> None:
     """Print the last backups with the numbers that `nai library restore --run` takes."""
-    table = Table(Column("backup", justify="right"), "began (UTC)", "state")
+    table = Table(Column("backup", justify="right"), "began (UTC)", Column("objects", justify="right"), "state")
     for run in runs[-_SHOWN_RUNS:]:
         complete = "complete, before a restore" if run.before_restore else "complete"
-        table.add_row(str(run.id), format_date(run.started), "interrupted" if run.finished is None else complete)
+        state = "interrupted" if run.finished is None else complete
+        table.add_row(str(run.id), format_date(run.started), str(run.objects), state)
     Console().print(table)

@@ -8,7 +8,6 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.errors import FileError
 from nai_proto.library import ExportedFile, export_files
 from nai_proto.objects import TYPES
 
@@ -78,11 +77,6 @@ def _write_file(path: Path, data: bytes, overwrite: bool) -> str:
             return _UNCHANGED
         if not overwrite:
             return _KEPT
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        problem = error.strerror
-    else:
-        files.write(path, data)
-        return _WRITTEN
-    raise FileError(f"{path.parent} cannot be created: {problem}", path=str(path.parent))
+    files.make_directories(path.parent)
+    files.write(path, data)
+    return _WRITTEN

@@ -8,10 +8,10 @@ from typing import Final
 from nai_proto.library import Library, open_library
 from nai_proto.objects import TYPES
 
-from ..common.credentials import build_session, get_credentials, open_client
+from ..common.credentials import Credentials, build_session, get_credentials, open_client
 from ..common.output import show_progress
 
-__all__ = ["STORY_TYPES", "load_library"]
+__all__ = ["STORY_TYPES", "load_library", "open_account"]
 
 STORY_TYPES: Final = ("stories", "storycontent")
 """The types of objects that a story consists of."""
@@ -31,7 +31,16 @@ def load_library(
         InvalidRequestError: the address is not valid, or there is no e-mail or no password.
         NaiError: logging in failed, the keystore does not open, or stories cannot be listed.
     """
-    login = get_credentials(email, unsafe_password)
+    return open_account(url, get_credentials(email, unsafe_password), types=types)
+
+
+def open_account(url: str | None, login: Credentials, *, types: Sequence[str] = TYPES) -> Library:
+    """Return the library of an account, as `load_library` does.
+
+    Args:
+        url, types: as for `load_library`.
+        login: e-mail and password of the account.
+    """
     flow = open_library(login.email, login.password, types=types)
     with (
         open_client(build_session(url)) as client,

@@ -28,6 +28,7 @@ __all__ = [
     "current_time_ms",
     "parse_answers",
     "parse_tier",
+    "select_stored_story",
     "select_story",
 ]
 
@@ -90,14 +91,38 @@ def select_story(
 def _select_story(
     name: str, answers: Mapping[str, str], url: str | None, email: str | None, unsafe_password: str | None
 ) -> SelectedStory:
-    path = Path(name)
-    if path.is_file() or path.suffix.lower() in _FILE_SUFFIXES:
-        return _read_story_file(path, answers)
+    if _is_file(name):
+        return _read_story_file(Path(name), answers)
     library = load_library(url, email, unsafe_password, types=STORY_TYPES)
     stored = library.find(name)
     if not stored.ok:
         raise InvalidRequestError("the story's card or content did not open; nai library list shows the reason")
     return SelectedStory(stored.edit(), answers, stored, library)
+
+
+def select_stored_story(
+    name: str, url: str | None, email: str | None, unsafe_password: str | None
+) -> tuple[Library, OpenedStory]:
+    """Return the account's stories and contents, and the story with this title or id.
+
+    Args:
+        name: the argument of the command.
+        url, email, unsafe_password: as for `select_story`.
+
+    Raises:
+        NaiError: there is no such story; or the name is a path of a file, which the command cannot change.
+    """
+    if _is_file(name):
+        raise InvalidRequestError(
+            f"{name} is a file, and this changes a story of the account; nai story import stores a file"
+        )
+    library = load_library(url, email, unsafe_password, types=STORY_TYPES)
+    return library, library.find(name)
+
+
+def _is_file(name: str) -> bool:
+    path = Path(name)
+    return path.is_file() or path.suffix.lower() in _FILE_SUFFIXES
 
 
 def current_time_ms() -> int:

@@ -1,0 +1,97 @@
+"""Begin a story from a file: a story, a scenario, a lorebook, a card with one of them, or plain text.
+
+See docs/protocol/content.md#10-exported-files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ...arguments import BYTES, INTEGER, LIMITS, TEXT
+from ...codecs.secret_box import Entropy, system_entropy
+from ...errors import InvalidFile
+from ...limits import Limits
+from ..placeholders import check_answers
+from ..sections import Origin
+from ..story import Story
+from .file_kinds import FileKind, read_file
+from .scenario import Scenario
+from .story_file import read_story_file
+
+__all__ = ["import_story", "read_plain_text"]
+
+_JSON_SUFFIXES: Final = (*(f".{kind}" for kind in FileKind), ".json", ".png")
+"""The names of files that are never plain text."""
+_BYTE_ORDER_MARK: Final = "\ufeff"
+
+
+def import_story(
+    data: bytes,
+    *,
+    name: str,
+    now: int,
+    answers: Mapping[str, str] | None = None,
+    limits: Limits = Limits(),
+    entropy: Entropy = system_entropy,
+) -> Story:
+    """Return a new story that begins as a file says; `nai_proto.library.Library.create` stores it.
+
+    A story keeps its text, history and settings. A scenario begins a story, its placeholders replaced by answers. A lorebook
+    is that of an empty story. Plain text is the prompt of a story. The kind is told by the content.
+
+    Args:
+        data: the whole file.
+        name: of the file, without directories. Error messages begin with it, and a story that has no title of its own is
+            called by it.
+        now: milliseconds since 1970.
+        answers: for the placeholders of a scenario, by key; other files have none.
+        limits: for the nesting of the file, and for texts in pictures.
+        entropy: for the ids of sections and nodes.
+
+    Raises:
+        InvalidFile: the file is none of these; the message says what it is.
+        InvalidRequestError: an answer is to no placeholder.
+        LimitExceeded: the file is nested too deeply, or a text in the picture is too long.
+    """
+    data = BYTES.convert(data, "data")
+    TEXT.check(name, "name")
+    INTEGER.check(now, "now", "an int, milliseconds since 1970")
+    LIMITS.check(limits, "limits")
+    title = name.rpartition(".")[0] or name
+    text = read_plain_text(data, name)
+    if text is not None:
+        check_answers(answers or {}, ())
+        story = Story.new(title, now=now, limits=limits, entropy=entropy)
+        if text:
+            story.append(text, now=now, origin=Origin.PROMPT)
+        return story
+    file = read_file(data, where=name, limits=limits)
+    if file.kind is not FileKind.SCENARIO:
+        check_answers(answers or {}, ())
+    match file.kind:
+        case FileKind.STORY:
+            card, content = read_story_file(file.data, where=name, limits=limits)
+            return Story.from_data(card, content, limits=limits, entropy=entropy)
+        case FileKind.SCENARIO:
+            return Scenario(file.document).start_story(answers, now=now, limits=limits, entropy=entropy)
+        case FileKind.LOREBOOK:
+            story = Story.new(title, now=now, limits=limits, entropy=entropy)
+            story.fields["lorebook"] = file.document
+            return story
+        case _:
+            raise InvalidFile(f"{name}: a {file.kind} begins no story; stories, scenarios, lorebooks and texts do")
+
+
+def read_plain_text(data: bytes, name: str) -> str | None:
+    """Return the text of a file with line feeds only, without the last one; None if it is not plain text.
+
+    Whatever is called like a file of another kind, or begins like JSON, is not taken for text: a broken story would be.
+    """
+    try:
+        text = data.decode().removeprefix(_BYTE_ORDER_MARK)
+    except UnicodeDecodeError:
+        return None
+    if "\0" in text or text.lstrip().startswith("{") or name.lower().endswith(_JSON_SUFFIXES):
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")

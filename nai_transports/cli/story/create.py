@@ -1,0 +1,137 @@
+"""``nai story create`` and ``nai story import``: store new stories in the account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from nai_proto.codecs.secret_box import write_json
+from nai_proto.errors import InvalidRequestError, NaiError
+from nai_proto.library import Library, OpenedStory
+from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
+from nai_proto.story.files import FileKind, import_story, read_file
+from nai_proto.story.json_records import object_or_empty
+
+from ... import files
+from ...sync import Client
+from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line
+from ..library.library_loader import load_library
+from ..library.story_summary import summarize_story
+from .edit import print_story, read_text
+from .story_source import AnswerOption, current_time_ms, parse_answers, select_stored_story
+
+__all__ = ["create", "import_"]
+
+_LOREBOOK: Final = "lorebook"
+
+
+def create(
+    title: Annotated[str, typer.Argument(help="Title of the story.")],
+    text: Annotated[
+        str | None, typer.Option("--text", help="Text that the story begins with; - reads stdin.", show_default=False)
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Begin with the text of this file; - reads stdin.")] = None,
+    model: Annotated[str, typer.Option(help="Model id or name.")] = "Kayra",
+    memory: Annotated[str, typer.Option(help="Memory of the story.", show_default=False)] = "",
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Store a new story in the account.
+
+    Example: nai story create "The Lighthouse" --text "The lamp went out at nine."
+    """
+    with exit_on_error("story create"):
+        begin, now = read_text(text, file), current_time_ms()
+        story = Story.new(title, now=now, model=model)
+        story.memory = memory
+        if begin:
+            story.append(begin, now=now, origin=Origin.PROMPT)
+        library = load_library(url, email, unsafe_password, types=())
+        with open_client(build_session(url)) as client:
+            stored = client.run(library.create(story))
+    print_story(stored, as_json)
+
+
+def import_(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files of stories, scenarios, lorebooks or text.")
+    ],
+    into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STORY", help="Add lorebooks to this story of the account (title or id).", show_default=False
+        ),
+    ] = None,
+    answer: AnswerOption = None,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Import files into the account: each begins a new story; with --into, lorebooks are added to a story instead.
+
+    Takes .story, .scenario and .lorebook files, cards, and plain text, told by their content. A scenario's placeholders get
+    the values of --answer, else their defaults. All files are read before anything is stored.
+
+    Example: nai story import draft.story notes.txt
+    """
+    with exit_on_error("story import"):
+        if into is not None:
+            print_story(_import_lorebooks(paths, into, url, email, unsafe_password), as_json)
+            return
+        answers, now = parse_answers(answer), current_time_ms()
+        if answers and len(paths) > 1:
+            raise InvalidRequestError("--answer is for the placeholders of one scenario: import it by itself")
+        stories = [import_story(files.read(path), name=path.name, now=now, answers=answers) for path in paths]
+        library = load_library(url, email, unsafe_password, types=())
+        with open_client(build_session(url)) as client:
+            stored = _create_all(client, library, stories)
+    if as_json:
+        typer.echo(write_json([asdict(summarize_story(story)) for story in stored]))
+        return
+    for path, story in zip(paths, stored, strict=True):
+        typer.echo(f"{path}: {escape_line(story.title)} ({story.card.stored.id})")
+
+
+def _create_all(client: Client, library: Library, stories: Iterable[Story]) -> list[OpenedStory]:
+    """Store stories; if one fails, the error names those that are stored."""
+    stored: list[OpenedStory] = []
+    try:
+        for story in stories:
+            stored.append(client.run(library.create(story)))
+    except NaiError as error:
+        if stored:
+            ids = ", ".join(each.card.stored.id for each in stored)
+            error.add_note(f"{len(stored)} stories before it are stored: {ids}")
+        raise
+    return stored
+
+
+def _import_lorebooks(
+    paths: Iterable[Path], into: str, url: str | None, email: str | None, unsafe_password: str | None
+) -> OpenedStory:
+    """Add lorebooks to a story of the account, and save it."""
+    added = [_read_lorebook(path) for path in paths]
+    library, stored = select_stored_story(into, url, email, unsafe_password)
+    story = stored.edit()
+    book = Lorebook(object_or_empty(story.fields.get(_LOREBOOK)) or Lorebook.new().data)
+    for each in added:
+        book = merge_lorebooks(book, each)
+    story.fields[_LOREBOOK] = dict(book.data)
+    with open_client(build_session(url)) as client:
+        return client.run(library.save(story))
+
+
+def _read_lorebook(path: Path) -> Lorebook:
+    file = read_file(files.read(path), where=str(path))
+    if file.kind is not FileKind.LOREBOOK:
+        raise InvalidRequestError(f"{path}: --into takes lorebooks, and this is a {file.kind}")
+    return Lorebook(file.document)

@@ -1,0 +1,89 @@
+"""``nai story delete``: delete stories of the account, which stay in a backup directory."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final
+
+import typer
+
+from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, open_objects
+from nai_proto.codecs.secret_box import write_json
+from nai_proto.errors import NaiError
+from nai_proto.library import Library, OpenedStory
+
+from ...backups import BackupDirectory
+from ...sync import Client
+from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line
+from ..common.prompts import confirm
+from ..library.backup import BackupOption, open_own_backup
+from ..library.library_loader import STORY_TYPES, open_account
+
+__all__ = ["delete"]
+
+_NEEDS_YES: Final = "no terminal to ask at: give --yes to delete"
+
+
+def delete(
+    stories: Annotated[list[str], typer.Argument(metavar="STORY...", help="Titles or ids of stories of the account.")],
+    backup: BackupOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deleting.")] = False,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Delete stories from the account. They are backed up first, and the command that restores them is printed.
+
+    A story that another program changes meanwhile is not deleted.
+
+    Example: nai story delete "Old draft" --backup backups
+    """
+    with exit_on_error("story delete"):
+        login = get_credentials(email, unsafe_password)
+        library = open_account(url, login, types=STORY_TYPES)
+        selected = [*{id(story): story for story in map(library.find, stories)}.values()]
+        if not yes:
+            titles = ", ".join(f"{story.title!r} ({story.card.stored.id})" for story in selected)
+            confirm(f"Delete {titles}?", _NEEDS_YES)
+        with open_own_backup(backup, login.email) as backups, open_client(build_session(url)) as client:
+            run = backups.keep_objects(library.stored_keystore, _group(selected))
+            _delete_all(client, backups, library, selected)
+    directory = shlex.quote(str(backups.path))
+    restore = [f"nai library restore {directory} {story.card.stored.id}" for story in selected]
+    if as_json:
+        deleted = [
+            {"title": story.title, "id": story.card.stored.id, "restore": command}
+            for story, command in zip(selected, restore, strict=True)
+        ]
+        typer.echo(write_json({"directory": str(backups.path), "backup": run, "deleted": deleted}))
+        return
+    for story, command in zip(selected, restore, strict=True):
+        typer.echo(f"{escape_line(story.title)} is deleted, and kept in {backups.path}. To restore it: {command}")
+
+
+def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:
+    """Return the cards and contents of stories by the type under which they are listed."""
+    contents = {id(story.content): story.content for story in stories if story.content is not None}
+    return dict(zip(STORY_TYPES, ([story.card for story in stories], [*contents.values()]), strict=True))
+
+
+def _delete_all(client: Client, backups: BackupDirectory, library: Library, stories: Sequence[OpenedStory]) -> None:
+    """Delete stories that are backed up; what was changed at the last moment is backed up once more."""
+    for number, story in enumerate(stories):
+        try:
+            deleted = client.run(library.delete(story))
+        except NaiError as error:
+            if number:
+                error.add_note(f"The {number} stories before it are deleted, and kept in {backups.path}")
+            raise
+        if newer := [item for item in deleted if not _is_kept(item, story)]:
+            again = {item.type: open_objects([item], library.keystore) for item in newer}
+            backups.keep_objects(library.stored_keystore, again)
+
+
+def _is_kept(item: StoredObject, story: OpenedStory) -> bool:
+    return any(each is not None and each.stored.data == item.data for each in (story.card, story.content))

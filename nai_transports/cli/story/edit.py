@@ -1,0 +1,188 @@
+"""``nai story undo``, ``redo``, ``append`` and ``rename``: change a story of the account, and save it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final, TypeAlias
+
+import typer
+
+from nai_proto.codecs.secret_box import write_json
+from nai_proto.errors import InvalidRequestError, LocalProtocolError
+from nai_proto.library import EditedStory, OpenedStory
+
+from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
+from ..common.errors import exit_on_error
+from ..common.output import Json, escape_line
+from ..common.text_input import read_standard_input, read_text_argument, read_text_file
+from ..library.story_summary import summarize_story
+from .story_source import current_time_ms, select_stored_story
+
+__all__ = ["append", "print_story", "read_text", "redo", "rename", "undo"]
+
+_SHOWN_CHARACTERS: Final = 60
+"""How much of the end of a text is shown."""
+
+StoredStoryArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="STORY", help="Title or id of a story of the account, or the beginning of one.")
+]
+Steps: TypeAlias = Annotated[int, typer.Option(min=1, help="Number of steps.")]
+
+
+def undo(
+    story: StoredStoryArgument,
+    steps: Steps = 1,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Undo the last steps of a story: generations and edits. Nothing is lost: redo brings them back.
+
+    Example: nai story undo "The Quiet Harbour" --steps 2
+    """
+    with exit_on_error("story undo"):
+        saved = _edit_text(story, url, email, unsafe_password, lambda each, _: _repeat(each.undo, steps))
+    print_story(saved, as_json)
+
+
+def redo(
+    story: StoredStoryArgument,
+    steps: Steps = 1,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Redo the steps of a story that were undone last. Where it branches, the way that was taken last is taken.
+
+    Example: nai story redo "The Quiet Harbour"
+    """
+    with exit_on_error("story redo"):
+        saved = _edit_text(story, url, email, unsafe_password, lambda each, _: _repeat(each.redo, steps))
+    print_story(saved, as_json)
+
+
+def append(
+    story: StoredStoryArgument,
+    text: Annotated[
+        str | None,
+        typer.Argument(help="Text to append, with its blank or line end; - reads stdin.", show_default=False),
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="Append the text of this file; - reads stdin.")] = None,
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Append a text to a story, directly behind its last character.
+
+    Example: nai story append "The Quiet Harbour" " The tide turned."
+    """
+    with exit_on_error("story append"):
+        added = read_text(text, file)
+        if not added:
+            raise InvalidRequestError("there is no text to append: give it as an argument, or with --file")
+        saved = _edit_text(story, url, email, unsafe_password, lambda each, now: each.append(added, now=now))
+    print_story(saved, as_json)
+
+
+def rename(
+    story: StoredStoryArgument,
+    title: Annotated[str, typer.Argument(help="New title.")],
+    email: Email = None,
+    unsafe_password: UnsafePassword = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Give a story another title.
+
+    Example: nai story rename "The Quiet Harbour" "The Loud Harbour"
+    """
+
+    def set_title(each: EditedStory, _: int) -> None:
+        each.title = title
+
+    with exit_on_error("story rename"):
+        if not title.strip():
+            raise InvalidRequestError("the new title is empty")
+        saved = _edit(story, url, email, unsafe_password, set_title)
+    print_story(saved, as_json)
+
+
+def read_text(text: str | None, file: Path | None) -> str | None:
+    """Return the text of an argument or of a file; None if neither is given.
+
+    Raises:
+        InvalidRequestError: both are given.
+        FileError, InvalidFile: the file cannot be read, or is not UTF-8.
+    """
+    if text is not None and file is not None:
+        raise InvalidRequestError("give a text or --file, not both")
+    if file is not None:
+        return read_standard_input() if file == Path("-") else read_text_file(file)
+    return None if text is None else read_text_argument(text)
+
+
+def print_story(story: OpenedStory, as_json: bool) -> None:
+    """Print what a story of the account is now: title and id, and how long its text is and how it ends."""
+    text = story.text
+    if as_json:
+        facts = {**asdict(summarize_story(story)), "characters": None if text is None else len(text)}
+        typer.echo(write_json(facts))
+        return
+    end = "" if text is None else f", {len(text):,} characters"
+    if text:
+        end += f", ending in: {'… ' if len(text) > _SHOWN_CHARACTERS else ''}{text[-_SHOWN_CHARACTERS:]}"
+    typer.echo(escape_line(f"{story.title} ({story.card.stored.id}){end}"))
+
+
+# ---- edits
+
+
+def _edit_text(
+    name: str,
+    url: str | None,
+    email: str | None,
+    unsafe_password: str | None,
+    change: Callable[[EditedStory, int], None],
+) -> OpenedStory:
+    """Change the text of a story, and save it. Changes that the website has not made a step yet become one first."""
+
+    def commit_and_change(story: EditedStory, now: int) -> None:
+        story.commit_pending(now=now)
+        change(story, now)
+
+    return _edit(name, url, email, unsafe_password, commit_and_change)
+
+
+def _edit(
+    name: str,
+    url: str | None,
+    email: str | None,
+    unsafe_password: str | None,
+    change: Callable[[EditedStory, int], None],
+) -> OpenedStory:
+    """Change a story of the account, and save it; return it as it is stored.
+
+    Raises:
+        ConflictError: another program changed it meanwhile; its version stays.
+    """
+    library, stored = select_stored_story(name, url, email, unsafe_password)
+    story = stored.edit()
+    change(story, current_time_ms())
+    with open_client(build_session(url)) as client:
+        return client.run(library.save(story))
+
+
+def _repeat(step: Callable[[], None], times: int) -> None:
+    for done in range(times):
+        try:
+            step()
+        except LocalProtocolError as error:
+            problem = f"{error}, after {done} of {times} steps; nothing was changed" if done else str(error)
+        else:
+            continue
+        raise InvalidRequestError(problem)

@@ -1,0 +1,335 @@
+"""``nai story`` on stories of an account: created, imported, edited, deleted and brought back, against the emulator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nai_proto.codecs.sealed_objects import open_object, seal_object
+from nai_proto.codecs.secret_box import write_json
+from nai_proto.exchange.reply import App, Handler
+from nai_proto.http import Request
+from nai_proto.library import Library, open_library
+from nai_proto.story import Lorebook, Story
+from nai_proto.story.files import build_story_file
+from nai_proto.testing import run_in_memory
+from nai_transports.backups import BackupDirectory
+from nai_transports.cli.app import app
+from nai_transports.servers.serve import serve_in_thread
+from tests.faults import FAULTS, inject_fault
+from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.test_library import keys_of
+
+NOW = 1_700_000_000_000
+HARBOUR, MOON = "The Quiet Harbour", "Letters to the Moon"
+LOREBOOK = {
+    "lorebookVersion": 5,
+    "entries": [{"id": "a", "text": "Swans are white.", "keys": ["swan"]}],
+    "order": ["a"],
+}
+
+
+class Served:
+    """An emulator with an account, whose app can be exchanged while it is served."""
+
+    def __init__(self) -> None:
+        self.emulator, self.owner = an_emulator()
+        self.app: App = self.emulator
+
+    def __call__(self, request: Request) -> Handler:
+        return self.app(request)
+
+    @property
+    def library(self) -> Library:
+        return run_in_memory(open_library(EMAIL, PASSWORD), self.emulator).result
+
+    def texts(self) -> dict[str, str | None]:
+        return {story.title: story.text for story in self.library.stories}
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Served]:
+    served = Served()
+    with serve_in_thread(served) as url:
+        environment = {
+            "NAI_URL": url,
+            "NAI_EMAIL": EMAIL,
+            "NAI_PASSWORD": PASSWORD,
+            "COLUMNS": "200",
+            "XDG_DATA_HOME": str(tmp_path / "data"),
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(tmp_path)
+        yield served
+
+
+def nai(*arguments: object, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+
+
+def story(*arguments: object, stdin: str | None = None) -> str:
+    """What a command prints."""
+    done = nai("story", *arguments, stdin=stdin)
+    assert (done.exit_code, done.stderr) == (0, ""), done.output
+    return done.stdout
+
+
+def failing(*arguments: object) -> str:
+    """The one line that a command fails with."""
+    done = nai("story", *arguments)
+    assert (done.exit_code, done.stdout) == (1, ""), done.output
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+# ---- edits
+
+
+def test_a_story_is_created_appended_to_undone_and_redone(served: Served) -> None:
+    created = json.loads(story("create", "Swans", "--text", "The lake was frozen.", "--memory", "Cold.", "--json"))
+    assert (created["title"], created["characters"], created["state"]) == ("Swans", 20, "ok")
+    story("append", "Swans", " A swan sang.")
+    assert story("append", created["id"], "--file", "-", stdin=" It slept.\n").endswith("A swan sang. It slept.\\n\n")
+    assert (
+        story("undo", "swans", "--steps", 2)
+        == f"Swans ({created['id']}), 20 characters, ending in: The lake was frozen.\n"
+    )
+    assert served.texts()["Swans"] == "The lake was frozen."
+    story("redo", "Swans")
+    assert served.texts()["Swans"] == "The lake was frozen. A swan sang."
+    assert json.loads(nai("story", "show", "Swans", "--json").stdout)["memory"] == "Cold."
+
+
+def test_more_steps_than_there_are_change_nothing(served: Served) -> None:
+    story("create", "Swans", "--text", "One.")
+    before = served.library
+    assert failing("undo", "Swans", "--steps", 2).endswith(
+        "there is nothing to undo, after 1 of 2 steps; nothing was changed"
+    )
+    assert failing("redo", "Swans").endswith("there is nothing to redo")
+    assert served.library == before
+
+
+def test_a_story_is_renamed_and_its_text_stays(served: Served) -> None:
+    text = served.texts()[HARBOUR]
+    assert story("rename", "the quiet", "Loud").startswith("Loud (")
+    assert served.texts()["Loud"] == text
+    assert "empty" in failing("rename", "Loud", " ")
+
+
+def test_a_story_whose_text_is_damaged_can_be_renamed(served: Served) -> None:
+    owner = served.owner
+    stored = owner.storage.objects["storycontent"][0]
+    keys = keys_of(owner)
+    data = seal_object(open_object(stored, keys), keys, {"document": "1BQA"})
+    owner.storage.update("storycontent", stored.id, stored.meta or "", data, None, 0)
+    story("rename", HARBOUR, "Loud")
+    assert "Loud" in served.texts()
+    assert failing("append", "Loud", "x").startswith("nai story append: ")
+
+
+def test_an_edit_never_overwrites_what_another_program_stored(served: Served) -> None:
+    other = {"done": False}
+
+    def app(request: Request) -> Handler:
+        if request.method == "PATCH" and not other["done"]:
+            other["done"] = True
+            library = served.library
+            theirs = library.find(MOON).edit()
+            theirs.append(" Theirs.", now=NOW)
+            run_in_memory(library.save(theirs), served.emulator)
+        return served.emulator(request)
+
+    before = served.texts()[MOON]
+    served.app = app
+    assert "was changed since it was read" in failing("append", MOON, " Mine.")
+    assert served.texts()[MOON] == f"{before} Theirs."
+
+
+@pytest.mark.parametrize("command", [("append", "x"), ("undo",), ("redo",), ("rename", "x")])
+def test_a_file_is_not_edited(served: Served, command: tuple[str, ...]) -> None:
+    assert "nai story import stores a file" in failing(command[0], "draft.story", *command[1:])
+
+
+@pytest.mark.parametrize("command", ["create", "import", "append", "undo", "redo", "rename", "delete"])
+def test_each_command_has_a_help_text_with_an_example(command: str) -> None:
+    shown = nai("story", command, "--help").stdout
+    assert f"Example: nai story {command}" in " ".join(shown.split())
+
+
+# ---- importing
+
+
+def test_files_of_every_kind_begin_stories(served: Served, tmp_path: Path) -> None:
+    swans = Story.new("Swans", now=NOW)
+    swans.append("The lake was frozen.", now=NOW)
+    scenario = {"scenarioVersion": 3, "title": "Lake", "prompt": "${hero[Ana]} woke."}
+    contents = {
+        "a.story": build_story_file(*map(write_json, swans.to_data(now=NOW))),
+        "b.scenario": write_json(scenario),
+        "Birds.lorebook": write_json(LOREBOOK),
+        "My notes.txt": b"Once.\r\n",
+    }
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+    before = served.texts()
+    lines = story("import", *contents).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [*contents]
+    assert served.texts() == {
+        **before,
+        "Swans": "The lake was frozen.",
+        "Lake": "Ana woke.",
+        "Birds": "",
+        "My notes": "Once.",
+    }
+    assert served.library.find("Birds").edit().fields["lorebook"] == LOREBOOK
+    assert nai("sanity-check").exit_code == 0
+
+
+def test_a_scenario_begins_with_the_answers_and_nothing_else_takes_any(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "a.scenario").write_bytes(
+        write_json({"scenarioVersion": 3, "title": "Lake", "prompt": "${hero} woke."})
+    )
+    (tmp_path / "b.txt").write_bytes(b"Once.")
+    story("import", "a.scenario", "--answer", "hero=Bo")
+    assert served.texts()["Lake"] == "Bo woke."
+    assert "import it by itself" in failing("import", "a.scenario", "b.txt", "--answer", "hero=Bo")
+    assert "heroine" in failing("import", "a.scenario", "--answer", "heroine=Bo")
+    assert "hero" in failing("import", "b.txt", "--answer", "hero=Bo")
+
+
+def test_nothing_is_stored_if_a_file_cannot_be_read(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"Once.")
+    (tmp_path / "b.story").write_bytes(b"{")
+    before = served.texts()
+    assert "b.story" in failing("import", "a.txt", "b.story")
+    assert served.texts() == before
+
+
+def test_an_import_that_fails_names_what_is_stored(served: Served, tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_bytes(b"Once.")
+    served.app = inject_fault(served.emulator, FAULTS["409"], 2, method="PUT", path="/user/objects")
+    line = failing("import", "a.txt", "b.txt")
+    assert f"1 stories before it are stored: {served.library.find('a').card.stored.id}" in line
+
+
+def test_lorebooks_are_added_to_a_story_once(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "Birds.lorebook").write_bytes(write_json(LOREBOOK))
+    before = len(Lorebook(served.library.find(HARBOUR).edit().fields.get("lorebook", {})).entries)
+    for _ in range(2):
+        story("import", "Birds.lorebook", "--into", HARBOUR)
+        entries = Lorebook(served.library.find(HARBOUR).edit().fields["lorebook"]).entries
+        assert len(entries) == before + 1
+        assert entries[-1].text == "Swans are white."
+    (tmp_path / "a.scenario").write_bytes(write_json({"scenarioVersion": 3, "prompt": "x"}))
+    assert "--into takes lorebooks, and this is a scenario" in failing("import", "a.scenario", "--into", HARBOUR)
+
+
+# ---- deleting
+
+
+def restore(line: str) -> None:
+    """Run the command that a deletion printed."""
+    _, _, command = line.strip().rpartition("To restore it: nai ")
+    done = nai(*command.split(), "--yes")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("directory", [None, "backups"], ids=["its own", "named"])
+def test_a_deleted_story_is_restored_by_the_command_that_is_printed(served: Served, directory: str | None) -> None:
+    before = served.texts()
+    story("rename", HARBOUR, "Old")
+    if directory:
+        assert nai("library", "backup", directory).exit_code == 0
+    story("append", "Old", " More.")
+    now = served.texts()
+    printed = story("delete", "Old", "--yes", *(("--backup", directory) if directory else ()))
+    assert served.texts() == {title: text for title, text in before.items() if title != HARBOUR}
+    restore(printed)
+    assert served.texts() == now
+    assert nai("sanity-check").exit_code == 0
+
+
+def test_the_backup_of_a_deletion_leaves_all_else_in_the_directory_as_it_is(served: Served, tmp_path: Path) -> None:
+    assert nai("library", "backup", "backups").exit_code == 0
+    facts = json.loads(story("delete", MOON, HARBOUR, "--yes", "--backup", "backups", "--json"))
+    assert facts["backup"] == 2
+    assert [each["title"] for each in facts["deleted"]] == [MOON, HARBOUR]
+    with BackupDirectory(tmp_path / "backups") as backups:
+        assert [run.objects for run in backups.runs] == [6, 4]
+        assert backups.verify().ok
+        assert len([*backups.items()]) == 6
+        assert len([*backups.items(run=2)]) == 4
+    assert json.loads(nai("library", "backup", "backups", "--json").stdout)["gone"] == 4
+    assert nai("library", "restore", "backups", "--yes").exit_code == 0
+    assert len(served.texts()) == 3
+
+
+def test_a_story_that_did_not_open_is_deleted_and_restored_as_it_is_stored(served: Served) -> None:
+    objects = served.owner.storage.objects
+    card = objects["stories"][0]
+    data = "A" * 80
+    served.owner.storage.update("stories", card.id, card.meta or "", data, None, 0)
+    printed = story("delete", card.id, "--yes")
+    assert len(objects["stories"]) == 2
+    restore(printed)
+    assert data in [item.data for item in objects["stories"]]
+
+
+def test_deleting_needs_a_yes_and_a_backup_directory_of_this_account(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_bytes(b"")
+    before = served.library
+    assert "--yes" in failing("delete", MOON)
+    assert "not a backup directory" in failing("delete", MOON, "--yes", "--backup", "other")
+    assert served.library == before
+
+
+def test_a_story_that_is_changed_before_it_is_deleted_stays(served: Served) -> None:
+    changed = {"done": False}
+
+    def app(request: Request) -> Handler:
+        if "/user/objects/storycontent/" in request.path and not changed["done"]:
+            changed["done"] = True
+            library = served.library
+            theirs = library.find(MOON).edit()
+            theirs.append(" Theirs.", now=NOW)
+            run_in_memory(library.save(theirs), served.emulator)
+        return served.emulator(request)
+
+    served.app = app
+    assert "nothing was deleted" in failing("delete", MOON, "--yes")
+    assert (served.texts()[MOON] or "").endswith(" Theirs.")
+
+
+def test_what_another_program_stores_at_the_last_moment_is_kept_too(served: Served, tmp_path: Path) -> None:
+    def app(request: Request) -> Handler:
+        if request.method == "DELETE" and "/storycontent/" in request.path:
+            library = served.library
+            theirs = library.find(MOON).edit()
+            theirs.append(" Theirs.", now=NOW)
+            run_in_memory(library.save(theirs), served.emulator)
+        return served.emulator(request)
+
+    served.app = app
+    printed = story("delete", MOON, "--yes", "--backup", "backups")
+    served.app = served.emulator
+    restore(printed)
+    assert (served.texts()[MOON] or "").endswith(" Theirs.")
+
+
+@pytest.mark.parametrize("fault", ["lost", "unanswered", "500"])
+@pytest.mark.parametrize("number", range(4))
+def test_after_any_fault_the_story_is_in_the_account_or_in_the_backup(served: Served, fault: str, number: int) -> None:
+    before = served.texts()
+    served.app = inject_fault(served.emulator, FAULTS[fault], *range(number, 99), path="/user/objects/storyc")
+    nai("story", "delete", MOON, "--yes", "--backup", "backups")
+    served.app = served.emulator
+    nai("library", "restore", "backups", "--yes")  # which fails if not even the backup was begun
+    assert served.texts() == before
