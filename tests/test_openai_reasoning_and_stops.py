@@ -32,7 +32,8 @@ from nai_proto.testing import FlowTrace, play
 
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
 JSON: Final = Head(200, Headers.of(content_type="application/json"))
-CHAT: Final = chat_completion_stream([Message("user", "What is 2 + 2?")])
+HELLO: Final = [Message("user", "What is 2 + 2?")]
+CHAT: Final = chat_completion_stream(HELLO)
 TEXT: Final = completion_stream("Once")
 DONE: Final = b"data: [DONE]\n\n"
 
@@ -102,7 +103,7 @@ def test_reasoning_stays_in_the_text_by_default() -> None:
 
 
 def test_an_answer_in_one_piece_is_split_as_well() -> None:
-    for operation in (chat_completion([]), chat_completion([], stream=False)):
+    for operation in (chat_completion(HELLO), chat_completion(HELLO, stream=False)):
         body = b'{"choices":[{"message":{"content":"<think>2</think>4","reasoning_content":"1 + "}}]}'
         result = play(separate_reasoning(operation), [JSON, body, b""]).result
         assert result.choices[0].message == Message("assistant", "4", None, "1 + 2")

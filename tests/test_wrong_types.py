@@ -132,6 +132,7 @@ def options_of(type_: type) -> tuple[str, ...]:
 TEXT_OPTIONS: Final = options_of(TextOptions)
 IMAGE_OPTIONS: Final = options_of(ImageOptions)
 CHAT_OPTIONS: Final = options_of(ChatOptions)
+HELLO: Final = [{"role": "user", "content": "Hello"}]
 
 CALLS: Final[dict[str, Call]] = {
     # ---- account
@@ -232,15 +233,15 @@ CALLS: Final[dict[str, Call]] = {
     # ---- openai
     "openai.completion": Call(openai.completion, {"prompt": "x"}, options_of(CompletionOptions)),
     "openai.completion_stream": Call(openai.completion_stream, {"prompt": "x"}, options_of(CompletionOptions)),
-    "openai.chat_completion": Call(openai.chat_completion, {"messages": []}, CHAT_OPTIONS),
-    "openai.chat_completion_stream": Call(openai.chat_completion_stream, {"messages": []}, CHAT_OPTIONS),
+    "openai.chat_completion": Call(openai.chat_completion, {"messages": HELLO}, CHAT_OPTIONS),
+    "openai.chat_completion_stream": Call(openai.chat_completion_stream, {"messages": HELLO}, CHAT_OPTIONS),
     "openai.list_models": Call(openai.list_models),
     "openai.token_count": Call(openai.token_count, {"prompt": "x"}),
     "openai.count_tokens": Call(openai.count_tokens, {"text": "x"}),
     "openai.render_chat": Call(openai.render_chat, {"messages": []}),
     "openai.check_parameters": Call(openai.check_parameters, {"parameters": {}}),
-    "openai.separate_reasoning": Call(openai.separate_reasoning, {"flow": openai.chat_completion([])}),
-    "openai.trim_stop_text": Call(openai.trim_stop_text, {"flow": openai.chat_completion([])}),
+    "openai.separate_reasoning": Call(openai.separate_reasoning, {"flow": openai.chat_completion(HELLO)}),
+    "openai.trim_stop_text": Call(openai.trim_stop_text, {"flow": openai.chat_completion(HELLO)}),
     "openai.split_reasoning": Call(openai.split_reasoning, {"text": "x"}),
     "openai.ChatAccumulator": Call(openai.ChatAccumulator),
     "openai.ChatAccumulator.receive": Call(openai.ChatAccumulator().receive, {"chunks": ()}),

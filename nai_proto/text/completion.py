@@ -88,7 +88,7 @@ class TokenIds(msgspec.Struct, frozen=True, gc=False):
 class Completion(msgspec.Struct, frozen=True):
     """Generated text, without the prompt."""
 
-    text: str = msgspec.field(name="output")
+    text: str
     "May be empty."
     logprobs: tuple[Logprobs, ...] | None = None
     "One per token, when ``num_logprobs`` was sent."
@@ -97,6 +97,10 @@ class Completion(msgspec.Struct, frozen=True):
     and text that is not streamed does not show how many tokens it has."""
     ids: tuple[int, ...] = ()
     "What `decode_tokens` decoded the text from; the service does not say where it was asked for text."
+    prompt: str = ""
+    "The prompt, where ``return_full_text`` had it repeated before the text; else empty."
+    alternatives: tuple[Completion, ...] = ()
+    "The other answers, where ``num_return_sequences`` asked for several."
 
 
 class CompletionIds(msgspec.Struct, frozen=True):
@@ -107,3 +111,7 @@ class CompletionIds(msgspec.Struct, frozen=True):
     "One per token, when ``num_logprobs`` was sent."
     finish_reason: FinishReason | None = None
     """``"length"`` when ``max_length`` tokens came, else ``"stop"``; None while the stream goes on."""
+    prompt: tuple[int, ...] = ()
+    "The prompt, where ``return_full_text`` had it repeated before the ids; else empty."
+    alternatives: tuple[CompletionIds, ...] = ()
+    "The other answers, where ``num_return_sequences`` asked for several."

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Never, TypeVar, cast, overload
 
+import msgspec
+
 from ..arguments import FLOW, TEXT, TOKENIZER, ArgumentType, takes
 from ..codecs.json import encode_json
 from ..codecs.token_packing import pack
@@ -22,7 +24,7 @@ from ..exchange.readers import JsonBodyReader
 from ..http import Headers, Host, Request
 from .completion import Completion, CompletionIds, Token, TokenIds
 from .models import Model
-from .token_stream import AS_TEXT, AsIds, CompletionUnpacker, TokenReaderFactory
+from .token_stream import AS_TEXT, Answer, AnswerBuilder, AsIds, TokenReaderFactory
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -57,7 +59,8 @@ def generate(prompt: str | Sequence[int], **options: Unpack[TextOptions]) -> Ope
     """
     model, parameters = _build_parameters(prompt, options)
     request = build_generation_request("generate", prompt, model, parameters, "application/json")
-    return Operation(request, (("application/json", _completion_reader(prompt, model, parameters)),))
+    whole, _ = _build_readers(prompt, model, parameters)
+    return Operation(request, (("application/json", whole),))
 
 
 @overload
@@ -83,9 +86,7 @@ def generate_stream(prompt: str | Sequence[int], **options: Unpack[TextOptions])
     """
     model, parameters = _build_parameters(prompt, options)
     request = build_generation_request("generate_stream", prompt, model, parameters, "text/event-stream")
-    form = AS_TEXT if isinstance(prompt, str) else AsIds(model.token_width)
-    stream: TokenReaderFactory[Any, Any] = TokenReaderFactory(form, _max_length(parameters))
-    whole = _completion_reader(prompt, model, parameters)
+    whole, stream = _build_readers(prompt, model, parameters)
     return Operation(request, (("text/event-stream", stream), ("application/json", whole)))
 
 
@@ -118,23 +119,16 @@ _NOT_SENT: Final = (
 """Options that are no parameters of the request."""
 
 
-def _max_length(parameters: Mapping[str, object]) -> int:
-    return cast("int", parameters["max_length"])
-
-
-def _identity(value: T) -> T:
-    return value
-
-
-_TEXT_READER: Final = JsonBodyReader(Completion, _identity)
-
-
-def _completion_reader(
-    prompt: object, model: Model, parameters: Mapping[str, object]
-) -> JsonBodyReader[Completion, Any]:
-    if isinstance(prompt, str):
-        return _TEXT_READER
-    return JsonBodyReader(Completion, CompletionUnpacker(model.token_width, _max_length(parameters)))
+def _build_readers(
+    prompt: str | Sequence[int], model: Model, parameters: Mapping[str, object]
+) -> tuple[JsonBodyReader[Answer, Any], TokenReaderFactory[Any, Any]]:
+    """Return what reads an answer in one piece, and what reads a stream."""
+    form: Any = AS_TEXT if isinstance(prompt, str) else AsIds(model.token_width)
+    max_length = cast("int", parameters["max_length"])
+    is_repeated = parameters.get("return_full_text") is True
+    repeated = None if not is_repeated else prompt if isinstance(prompt, str) else tuple(prompt)
+    whole = AnswerBuilder(form, max_length, repeated)
+    return JsonBodyReader(Answer, whole), TokenReaderFactory(form, max_length, repeated)
 
 
 def build_generation_request(
@@ -198,7 +192,7 @@ def decode_tokens(flow: Runnable[TokenIds, CompletionIds], tokenizer: Tokenizer)
         lambda events: [decode_event(event) for event in events],
         lambda partial: _decode_partial(partial, tokenizer),
     )
-    return Completion(tokenizer.decode(result.ids), result.logprobs, result.finish_reason, result.ids)
+    return _decode_completion(result, tokenizer)
 
 
 def _decode_partial(partial: object, tokenizer: Tokenizer) -> object:
@@ -206,4 +200,15 @@ def _decode_partial(partial: object, tokenizer: Tokenizer) -> object:
     if not isinstance(partial, CompletionIds):
         return partial
     text = tokenizer.decoder().receive(partial.ids)
-    return Completion(text, partial.logprobs, partial.finish_reason, partial.ids)
+    return msgspec.structs.replace(_decode_completion(partial, tokenizer), text=text)
+
+
+def _decode_completion(completion: CompletionIds, tokenizer: Tokenizer) -> Completion:
+    return Completion(
+        tokenizer.decode(completion.ids),
+        completion.logprobs,
+        completion.finish_reason,
+        completion.ids,
+        tokenizer.decode(completion.prompt),
+        tuple([_decode_completion(other, tokenizer) for other in completion.alternatives]),
+    )

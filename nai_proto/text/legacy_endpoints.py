@@ -17,7 +17,7 @@ from ..errors import InvalidRequestError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import JsonBodyReader
-from ..http import Headers
+from ..http import Headers, Host
 from .generation import build_generation_request
 from .models import MODEL, Model
 
@@ -92,7 +92,10 @@ def get_next_words(
 
     Args:
         prompt: the text.
-        model: which model, or its id or name.
+        model: which model, or its id or name; one of the api host.
+
+    Raises:
+        InvalidRequestError: the model is on the text host, which does not have this.
     """
     return _build_operation(prompt, model, "next_word", JsonBodyReader(_NextWords, _words))
 
@@ -105,14 +108,21 @@ def get_hidden_states(prompt: str, *, model: Model | str = Model.SIGURD) -> Oper
 
     Args:
         prompt: the text.
-        model: which model, or its id or name.
+        model: which model, or its id or name; one of the api host, and not Clio.
+
+    Raises:
+        InvalidRequestError: the model does not have this.
     """
+    if Model.named(model).newest == Model.CLIO:
+        raise InvalidRequestError("get_hidden_states is of Sigurd, Krake and what is older", parameter="model")
     return _build_operation(prompt, model, "get_hidden_states", JsonBodyReader(_HiddenStates, _states))
 
 
 def _build_operation(
     prompt: str, model: Model | str, output: str, reader: JsonBodyReader[Any, T]
 ) -> Operation[Never, T]:
-    parameters = {**_ONE_TOKEN, output: True}
-    request = build_generation_request("generate", prompt, Model.named(model), parameters, "application/json")
+    model = Model.named(model)
+    if model.host is not Host.API:
+        raise InvalidRequestError(f"{output} is a parameter of older models, and {model.id} is none", parameter="model")
+    request = build_generation_request("generate", prompt, model, {**_ONE_TOKEN, output: True}, "application/json")
     return Operation(request, (("application/json", reader),))

@@ -27,7 +27,7 @@ from .distribution import FLOOR, Distribution, NextTokenModel
 from .generation_settings import GenerationSettings
 from .repetition_penalties import create_penalties
 from .samplers import SamplerContext, apply_samplers, has_guidance, has_mirostat
-from .token_sequences import Bans, Biases, Stops
+from .token_sequences import Bans, Biases, Repeats, Stops
 
 __all__ = ["Logprob", "SampledLogprobs", "SamplingStep", "generate"]
 
@@ -167,7 +167,7 @@ def _steps(
         candidates = generation.candidates(expected)
         if candidates is None:
             return
-        token = candidates.draw(rng.uniform())
+        token = candidates.draw(rng.uniform()) if prepared.settings.do_sample else candidates.tokens[0]
         generation.add(token, candidates.probabilities[token])
         logprobs = None if wanted is None else _create_logprobs(token, expected, candidates, wanted)
         yield SamplingStep(token, ptr, logprobs, *prepared.end(generation.output, ends_sentence))
@@ -183,6 +183,7 @@ class _GenerationState:
         "_model",
         "_opposing",
         "_prepared",
+        "_repeats",
         "_surprise",
         "_text",
         "output",
@@ -200,6 +201,7 @@ class _GenerationState:
         self._text = [*context]
         self._model, self._prepared, self._begins_with = model, prepared, begins_with
         self._biases = Biases(settings, self._text)
+        self._repeats = Repeats(settings, self._text)
         self._adjustments = [*create_penalties(settings, self._text), *([self._biases] if self._biases else [])]
         self._opposing = [*settings.cfg_uc] if prepared.guided else None
         self._surprise = 2 * settings.mirostat_tau if prepared.mirostat else inf
@@ -208,6 +210,7 @@ class _GenerationState:
         """Append a token that was drawn with this probability."""
         self.output.append(token)
         self._text.append(token)
+        self._repeats.add(self._text)
         for adjustment in self._adjustments:
             adjustment.add(token)
         if self._opposing is not None:
@@ -223,6 +226,8 @@ class _GenerationState:
     def candidates(self, expected: Distribution) -> Distribution | None:
         """Return the distribution to draw from; None if no candidate is allowed."""
         banned = self._prepared.bans.after(self._text)
+        if self._repeats:
+            banned |= self._repeats.after(self._text)
         left = self._apply_weights(expected, banned)
         if required := self._required_tokens(expected, banned):
             left = left.only(required)
@@ -274,6 +279,8 @@ def _filter(
         return None
     if not may_end:
         left = left.without(prepared.settings.eos_ids) or left
+    if not prepared.settings.do_sample:
+        return left
     return apply_samplers(left, SamplerContext(prepared.settings, opposing, surprise))
 
 

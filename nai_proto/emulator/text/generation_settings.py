@@ -40,8 +40,8 @@ class GenerationSettings:
     See docs/protocol/native.md#91-parameters--complete-list.
 
     The defaults change nothing. Where sources use both 0 and 1 for *off*, both are. No value is refused: one that is out
-    of range has the effect that its formula gives, or the nearest one. ``line_start_ids`` and ``cfg_alpha`` are left out,
-    because no source says what they do.
+    of range has the effect that its formula gives, or the nearest one. ``line_start_ids`` is left out, because no source
+    says what it does.
 
     Biases, ``ensure_sequence_finish`` and ``valid_first_tokens`` can bring up a token that the model does not expect. It
     must be a token of the vocabulary.
@@ -68,6 +68,10 @@ class GenerationSettings:
     candidates are banned, the generation stops."""
     valid_first_tokens: frozenset[int] = frozenset()
     "The allowed first tokens; all if empty."
+    no_repeat_ngram_size: int = 0
+    "How long sequences are that may not come twice, in prompt and output together; 0 is off."
+    encoder_no_repeat_ngram_size: int = 0
+    "How long sequences of the prompt are that may not come again; 0 is off."
     cropped_token: int | None = None
     "The token that was cut off the prompt's end; the text of the first new token begins with its text."
 
@@ -88,6 +92,8 @@ class GenerationSettings:
     "A level of `PHRASE_LEVELS`; any other is off."
 
     # The samplers.
+    do_sample: bool = True
+    "Draw a token from what the samplers leave, or take the best one and leave the samplers out?"
     temperature: float = 1.0
     "At 0 only the best candidates are kept."
     top_k: int = 0
@@ -98,6 +104,8 @@ class GenerationSettings:
     cfg_scale: float = 1.0
     cfg_uc: tuple[int, ...] = ()
     "The opposing prompt of guidance; an empty one has an effect as well."
+    cfg_alpha: float = 1.0
+    "How much of guidance counts: at 0 none, at 1 all."
     top_g: int = 0
     mirostat_tau: float = 0.0
     mirostat_lr: float = 1.0

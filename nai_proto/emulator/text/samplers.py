@@ -105,8 +105,10 @@ def _typical(distribution: Distribution, context: SamplerContext) -> Distributio
 
 def _guidance(distribution: Distribution, context: SamplerContext) -> Distribution:
     """Move away from the opposing prompt: log q + scale · (log p - log q), as in "Stay on topic with Classifier-Free
-    Guidance". Candidates of only the opposing prompt are dropped; candidates of only the prompt have q = `FLOOR`."""
-    scale, opposing = context.settings.cfg_scale, context.opposing
+    Guidance". Candidates of only the opposing prompt are dropped; candidates of only the prompt have q = `FLOOR`. No
+    source says what ``cfg_alpha`` is; here, the share of the way that is gone."""
+    opposing = context.opposing
+    scale = 1 + context.settings.cfg_alpha * (context.settings.cfg_scale - 1)
     if opposing is None:
         return distribution
     opposed = {token: log(opposing.probabilities.get(token, FLOOR)) for token in distribution.tokens}

@@ -1,6 +1,8 @@
 """Text generation requests: their bodies, parsed and checked as the two generation hosts do.
 
-Parameters that the hosts do not know are ignored, and so are those without a meaning here: built-in modules, caches, beams.
+Parameters that the hosts do not know are ignored. Those without an effect here are only checked: ``use_cache``,
+``force_emotion``, ``bracket_ban`` (clients send the bans too), ``line_start_ids`` and ``pad_token_id``. What this emulator
+cannot do is refused: beams, and a report of the probabilities that are not 0.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -18,7 +20,7 @@ from typing import Annotated, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from ...codecs.json import find_problem
+from ...codecs.json import encode_json, find_problem
 from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.type_mismatch import Mismatch
 from ...http import Host
@@ -42,7 +44,11 @@ __all__ = [
 
 T = TypeVar("T")
 
+_MAX_ANSWERS: Final = 32
+"""Bound on the work of one request. It is the emulator's own."""
+
 _Length = Annotated[int, msgspec.Meta(ge=1, le=2048)]
+_Count = Annotated[int, msgspec.Meta(ge=0)]
 _Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Positive = Annotated[float, msgspec.Meta(ge=0)]
 _Id = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
@@ -85,6 +91,8 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
     bad_words_ids: tuple[_Ids, ...] = ()
     valid_first_tokens: frozenset[_Id] = frozenset()
     cropped_token: _Id | None = None
+    no_repeat_ngram_size: _Count = 0
+    encoder_no_repeat_ngram_size: _Count = 0
     logit_bias: tuple[tuple[_Id, float], ...] = ()
     logit_bias_exp: tuple[BiasEntry, ...] = ()
     repetition_penalty: float = 1.0
@@ -94,6 +102,7 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
     repetition_penalty_presence: _ApiPenalty = 0.0
     repetition_penalty_whitelist: frozenset[_Id] = frozenset()
     phrase_rep_pen: str = "off"
+    do_sample: bool = True
     temperature: Annotated[float, msgspec.Meta(ge=0.1, le=100)] = 1.0
     top_k: Annotated[int, msgspec.Meta(ge=0)] = 0
     top_p: float = 1.0
@@ -102,6 +111,7 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
     typical_p: float = 1.0
     cfg_scale: _Positive = 1.0
     cfg_uc: str = ""
+    cfg_alpha: _Fraction = 1.0
     top_g: Annotated[int, msgspec.Meta(ge=0, le=65_536)] = 0
     mirostat_tau: _Positive = 0.0
     mirostat_lr: _Fraction = 1.0
@@ -113,6 +123,24 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
     num_logprobs: Annotated[int, msgspec.Meta(ge=0, le=30)] | None = None
     prefix: str = NO_MODULE
     use_string: bool | None = None
+    return_full_text: bool = False
+    num_return_sequences: Annotated[int, msgspec.Meta(ge=1, le=_MAX_ANSWERS)] = 1
+    next_word: bool = False
+    get_hidden_states: bool = False
+    max_time: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    bos_token_id: _Id | None = None
+    "Begins a prompt that is empty."
+    pad_token_id: _Id | None = None
+    use_cache: bool = False
+    bracket_ban: bool = False
+    force_emotion: bool = False
+    line_start_ids: tuple[_Ids, ...] = ()
+    num_beams: float = 1
+    num_beam_groups: float = 1
+    early_stopping: bool = False
+    length_penalty: float = 1
+    diversity_penalty: float = 0
+    output_nonzero_probs: bool = False
     seed: int | None = None
     "An addition of the emulator: the same seed gives the same text."
 
@@ -187,11 +215,25 @@ _SLIDERS: Final[Mapping[str, tuple[float, float]]] = {
 
 See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 """
+_NOT_EMULATED: Final[Mapping[str, object]] = {
+    "num_beams": 1,
+    "num_beam_groups": 1,
+    "early_stopping": False,
+    "length_penalty": 1,
+    "diversity_penalty": 0,
+    "output_nonzero_probs": False,
+}
+"""What parameters must be that the emulator does not have: a beam search, and a report of which no source has the form.
+
+See docs/protocol/native.md#173-text-voice-modules.
+"""
+_WITHOUT_HIDDEN_STATES: Final = (Model.CLIO.id, Model.KAYRA.id, Model.ERATO.id)
+"""See docs/protocol/native.md#97-rare-outputs-api-host-older-models."""
 _MODEL_IDS: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
 """The served models of docs/protocol/native.md#12-which-host-per-text-model, and the only older one that they name."""
 _ID_PARAMETERS: Final = (
     *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
-    *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist"),
+    *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist", "bos_token_id"),
 )
 _COPIED: Final = frozenset(field.name for field in fields(GenerationSettings)) & {
     *TextRequestParameters.__struct_fields__
@@ -232,6 +274,11 @@ def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switc
     parameters = _decode(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
     if switches.text_ranges:
         _check_sliders(parameters)
+    for name, neutral in _NOT_EMULATED.items():
+        if getattr(parameters, name) != neutral:
+            raise Refused(501, f"this emulator cannot do {name}; it takes {encode_json(neutral).decode()}")
+    if parameters.get_hidden_states and model.newest.id in _WITHOUT_HIDDEN_STATES:
+        raise Refused(400, f"Validation error: model {model.id} has no hidden states to return")
     as_text = parameters.use_string
     return TextRequest(outer.input, model, parameters, host is Host.TEXT if as_text is None else as_text)
 

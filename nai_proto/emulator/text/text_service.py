@@ -12,8 +12,8 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ...codecs.json import encode_json
@@ -23,6 +23,7 @@ from ...errors import RemoteProtocolError
 from ...exchange.reply import Handler, Start, Wait, Write
 from ...http import Head, Headers
 from ...text.models import Model
+from ...text.modules import NO_MODULE
 from ..accounts.trained_modules import ModuleTraining
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
@@ -35,7 +36,14 @@ from .generation import SampledLogprobs, SamplingStep, generate
 from .generation_settings import GenerationSettings
 from .language_model import LanguageModel, get_tale_model
 from .model_registry import ModelRegistry
-from .text_request import parse_prompt_request, parse_text_request, to_generation_settings
+from .rare_outputs import build_hidden_state, list_next_words
+from .text_request import (
+    TextRequest,
+    TextRequestParameters,
+    parse_prompt_request,
+    parse_text_request,
+    to_generation_settings,
+)
 
 __all__ = ["TextService"]
 
@@ -44,16 +52,28 @@ __all__ = ["TextService"]
 class _PreparedGeneration:
     """A generation that is ready to start."""
 
+    request: TextRequest
     language_model: LanguageModel
     prompt: list[int]
     settings: GenerationSettings
-    seed: int | None
-    width: int | None
-    "Bytes per token of the output; None if it is text."
 
-    def encode_output(self, tokens: list[int]) -> str:
+    @property
+    def parameters(self) -> TextRequestParameters:
+        return self.request.parameters
+
+    def encode_tokens(self, tokens: Sequence[int]) -> str:
         """Return tokens in the form of the response: text, or ids in base64."""
-        return self.language_model.vocabulary.decode(tokens) if self.width is None else pack(tokens, self.width)
+        if self.request.as_text:
+            return self.language_model.vocabulary.decode(tokens)
+        return pack(tokens, self.request.model.token_width)
+
+    def encode_output(self, tokens: Sequence[int]) -> str:
+        """Return an answer in the form of the response, after the prompt if ``return_full_text`` is set."""
+        if not self.parameters.return_full_text:
+            return self.encode_tokens(tokens)
+        if self.request.as_text:
+            return self.request.input + self.encode_tokens(tokens)
+        return self.encode_tokens([*self.prompt, *tokens])
 
 
 class TextService:
@@ -109,13 +129,23 @@ class TextService:
 
     def _send_whole(self, context: RequestContext) -> Handler:
         generation = yield from self._prepare(context)
-        steps = list(self._run(generation))
+        status, parameters = context.endpoint.status, generation.parameters
+        if parameters.next_word:
+            words = list_next_words(generation.language_model, generation.prompt)
+            yield from send_json(status, {"output": words})
+            return
+        if parameters.get_hidden_states:
+            yield from send_json(status, {"output": build_hidden_state(generation.request.model, generation.prompt)})
+            return
+        answers = [list(steps) for steps in self._run(generation)]
         if self._pace:
-            yield Wait(self._pace * len(steps))
-        document: dict[str, object] = {"output": generation.encode_output([step.token for step in steps])}
-        if steps and steps[0].logprobs is not None:
-            document["logprobs"] = [_logprobs_document(step.logprobs) for step in steps if step.logprobs is not None]
-        yield from send_json(context.endpoint.status, document)
+            yield Wait(self._pace * sum(map(len, answers)))
+        outputs = [generation.encode_output([step.token for step in steps]) for steps in answers]
+        document: dict[str, object] = {"output": outputs if len(outputs) > 1 else outputs[0]}
+        if any(step.logprobs for steps in answers for step in steps):
+            logprobs = [[_logprobs_document(step.logprobs) for step in steps if step.logprobs] for steps in answers]
+            document["logprobs"] = logprobs if len(logprobs) > 1 else logprobs[0]
+        yield from send_json(status, document)
 
     def _send_prompt(self, context: RequestContext) -> Handler:
         request = parse_prompt_request(context.parameters.body, context.host_profile)
@@ -123,28 +153,34 @@ class TextService:
         plan_limits.count_trial_action(context.owner)
         language_model = get_tale_model()
         settings = GenerationSettings(max_length=request.tokens_to_generate, temperature=request.temp)
-        generation = _PreparedGeneration(
-            language_model, language_model.vocabulary.encode(request.prompt), settings, None, None
-        )
-        text = generation.encode_output([step.token for step in self._run(generation)])
+        vocabulary = language_model.vocabulary
+        self._count += 1
+        steps = _generate(language_model, vocabulary.encode(request.prompt), settings, self._random.fork(self._count))
+        text = vocabulary.decode([step.token for step in steps])
         yield from send_json(context.endpoint.status, {"generated_text": text})
 
     def _send_stream(self, context: RequestContext) -> Handler:
         generation = yield from self._prepare(context)
+        if generation.parameters.num_return_sequences > 1:
+            raise Refused(400, "Validation error: num_return_sequences must be 1 in a stream")
         yield Start(Head(context.endpoint.status, Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN])))
         text = generation.language_model.vocabulary.decoder()
-        final = False
-        for step in self._run(generation):
+        final, first = False, 0
+        if repeated := generation.encode_output(()) if generation.parameters.return_full_text else "":
+            yield Write(_encode_event(repeated, 0, False, None))
+            first = 1
+        (steps,) = self._run(generation)
+        for step in steps:
             if self._pace:
                 yield Wait(self._pace)
             final = step.final
-            if generation.width is not None:
-                token = pack((step.token,), generation.width)
+            if not generation.request.as_text:
+                token = generation.encode_tokens((step.token,))
             else:  # only whole characters, since one may be spread over tokens
                 token = text.receive((step.token,)) + (text.receive_eof() if final else "")
-            yield Write(_encode_event(token, step.ptr, final, step.logprobs))
+            yield Write(_encode_event(token, first + step.ptr, final, step.logprobs))
         if not final:  # the output can be empty, and the stream still has a final event
-            yield Write(_encode_event("", 0, True, None))
+            yield Write(_encode_event("", first, True, None))
 
     def _prepare(self, context: RequestContext) -> HandlerSteps[_PreparedGeneration]:
         strict = self._switches.strict_limits
@@ -166,27 +202,44 @@ class TextService:
         language_model = yield from self._models.language_model(tokenizer, self._find_module(parameters.prefix))
         encode = language_model.vocabulary.encode
         prompt = encode(request.input) if ids is None else ids
+        if not prompt and parameters.bos_token_id is not None:
+            prompt = [parameters.bos_token_id]
         settings = to_generation_settings(parameters, encode, include_stop=self._switches.include_stop)
+        if parameters.max_time is not None and self._pace:
+            settings = replace(settings, max_length=min(settings.max_length, int(parameters.max_time / self._pace)))
         if strict:
             most, sentence = parameters.max_length, parameters.generate_until_sentence
             plan_limits.check_length(context.owner, model, context.endpoint.host, len(prompt), most, sentence=sentence)
         plan_limits.count_trial_action(context.owner)
-        return _PreparedGeneration(
-            language_model, prompt, settings, parameters.seed, None if request.as_text else model.token_width
-        )
+        return _PreparedGeneration(request, language_model, prompt, settings)
 
-    def _run(self, generation: _PreparedGeneration) -> Iterator[SamplingStep]:
+    def _run(self, generation: _PreparedGeneration) -> list[Iterator[SamplingStep]]:
+        """Return the steps of each answer, which are generated when they are iterated."""
         self._count += 1
-        rng = self._random.fork(self._count) if generation.seed is None else SeededRandom(generation.seed)
-        decode = generation.language_model.vocabulary.decode
-        return generate(
-            generation.language_model,
-            generation.prompt,
-            generation.settings,
-            rng,
-            ends_sentence=lambda token: decode((token,)).rstrip(_CLOSING).endswith(_SENTENCE_ENDS),
-            begins_with=lambda token, start: decode((token,)).startswith(decode((start,))),
-        )
+        seed, prefix = generation.parameters.seed, generation.parameters.prefix
+        rng = self._random.fork(self._count) if seed is None else SeededRandom(seed)
+        if prefix not in ("", NO_MODULE):  # a built-in module changes the text: here, by other random numbers
+            rng = rng.fork(prefix)
+        return [
+            _generate(
+                generation.language_model, generation.prompt, generation.settings, rng.fork(number) if number else rng
+            )
+            for number in range(generation.parameters.num_return_sequences)
+        ]
+
+
+def _generate(
+    model: LanguageModel, prompt: list[int], settings: GenerationSettings, rng: SeededRandom
+) -> Iterator[SamplingStep]:
+    decode = model.vocabulary.decode
+    return generate(
+        model,
+        prompt,
+        settings,
+        rng,
+        ends_sentence=lambda token: decode((token,)).rstrip(_CLOSING).endswith(_SENTENCE_ENDS),
+        begins_with=lambda token, start: decode((token,)).startswith(decode((start,))),
+    )
 
 
 _SENTENCE_ENDS: Final = (".", "!", "?", "…", "。")

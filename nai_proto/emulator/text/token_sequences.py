@@ -1,4 +1,4 @@
-"""Sequences of tokens that are banned, that end a generation, or that are biased.
+"""Sequences of tokens that are banned, that may not come twice, that end a generation, or that are biased.
 
 All of them follow the text one token at a time. The cost of a token depends on the number and the lengths of the
 sequences, not on the length of the text.
@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 from .distribution import FLOOR
 from .generation_settings import GenerationSettings, SequenceBias
 
-__all__ = ["Bans", "Biases", "Stops"]
+__all__ = ["Bans", "Biases", "Repeats", "Stops"]
 
 _Tokens: TypeAlias = tuple[int, ...]
 
@@ -42,6 +42,47 @@ class Bans:
         for length in self._lengths:
             banned = banned.union(more) if (more := self._after.get(tuple(text[-length:]))) else banned
         return banned
+
+
+class Repeats:
+    """``no_repeat_ngram_size`` and ``encoder_no_repeat_ngram_size``, for one generation.
+
+    The first looks at prompt and output, the second at the prompt alone.
+    """
+
+    __slots__ = ("_encoder_followers", "_encoder_size", "_followers", "_size")
+
+    def __init__(self, settings: GenerationSettings, context: Sequence[int]) -> None:
+        self._size, self._encoder_size = settings.no_repeat_ngram_size, settings.encoder_no_repeat_ngram_size
+        self._followers = _list_followers(context, self._size)
+        self._encoder_followers = _list_followers(context, self._encoder_size)
+
+    def __bool__(self) -> bool:
+        return bool(self._size or self._encoder_size)
+
+    def after(self, text: Sequence[int]) -> frozenset[int]:
+        """Return the tokens that would complete a sequence that was there before."""
+        banned = self._followers.get(_last(text, self._size - 1), frozenset[int]())
+        return frozenset(banned | self._encoder_followers.get(_last(text, self._encoder_size - 1), frozenset[int]()))
+
+    def add(self, text: Sequence[int]) -> None:
+        """Read the last token of the text."""
+        if 0 < self._size <= len(text):
+            *before, last = text[-self._size :]
+            self._followers[tuple(before)].add(last)
+
+
+def _list_followers(text: Sequence[int], size: int) -> defaultdict[_Tokens, set[int]]:
+    """Return what follows each beginning of a sequence of this size."""
+    followers: defaultdict[_Tokens, set[int]] = defaultdict(set)
+    for end in range(size, len(text) + 1) if size > 0 else ():
+        *before, last = text[end - size : end]
+        followers[tuple(before)].add(last)
+    return followers
+
+
+def _last(text: Sequence[int], count: int) -> _Tokens:
+    return tuple(text[len(text) - count :]) if 0 <= count <= len(text) else ()
 
 
 class Stops:
