@@ -46,7 +46,7 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "novelai_sdk": ("plain",),
 }
 """The emulators of each session."""
-LEAST: Final = {"novelai_api": 150, "openai": 50, "nekoai": 40, "novelai_sdk": 50}
+LEAST: Final = {"novelai_api": 190, "openai": 50, "nekoai": 40, "novelai_sdk": 50}
 """Checks that have to pass: a session that was cut down is no session."""
 SESSION: Final = 240.0  # seconds
 

@@ -1,14 +1,11 @@
-"""A whole session of novelai-api: an account, its keystore and objects, its texts, speech, tags and images.
-
-Left out until the emulator has them: modules that are trained.
-"""
+"""A whole session of novelai-api: an account, its keystore and objects, its texts, modules, speech, tags and images."""
 
 from __future__ import annotations
 
 import asyncio
 
 from ..checking import running
-from . import account, commands, images, keystore, media, objects, stories, text, tools
+from . import account, commands, images, keystore, media, modules, objects, stories, text, tools
 from .novel import Novel
 
 
@@ -20,6 +17,7 @@ async def session() -> None:
         await objects.session(novel)
         await text.session(novel)
         await stories.session(novel)
+        await modules.session(novel)
         await media.session(novel)
         await commands.session(novel)
     async with Novel.apart() as novel:
