@@ -229,8 +229,6 @@ def test_unknown_keys_and_null_are_ignored() -> None:
         "tools": [{}],
         "response_format": {"type": "json"},
         "max_completion_tokens": 1,
-        "best_of": 3,
-        "echo": True,
     }
     assert Service().complete(**unknown, temperature=None, stop=None, n=None, stream=None)["choices"] == plain
 

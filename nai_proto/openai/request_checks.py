@@ -98,6 +98,15 @@ def check_parameters(parameters: Mapping[str, object]) -> None:
                         parameter="logit_bias",
                     )
                 _check_value(f"logit_bias[{token}]", bias, _NUMBER)
+    _check_counts(parameters)
+
+
+def _check_counts(parameters: Mapping[str, object]) -> None:
+    n, best_of = cast("int", parameters.get("n", 1)), cast("int | None", parameters.get("best_of"))
+    if best_of is not None and best_of < n:
+        raise InvalidRequestError(
+            f"best_of is {best_of}, and it must not be below n, which is {n}", parameter="best_of"
+        )
 
 
 def _check_value(name: str, value: object, rule: ParameterRule) -> None:

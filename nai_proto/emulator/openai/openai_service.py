@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import count, zip_longest
+from itertools import count, groupby, zip_longest
+from statistics import fmean
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...exchange.endpoints import Endpoint
@@ -29,7 +30,7 @@ from .request_body import ChatRequest, CompletionRequest, Prompts, TokenCountReq
 from .response_shapes import Choice, ResponseShape, UsageCounts, choose_shape
 from .served_models import ServedModels
 from .switches import OpenAISwitches
-from .text_generation import GenerationPlan, TextPiece, generate_pieces
+from .text_generation import GenerationPlan, TextPiece, generate_pieces, list_prompt_pieces
 
 if TYPE_CHECKING:
     from ...tokenizers import Tokenizer
@@ -38,7 +39,19 @@ __all__ = ["OpenAIService"]
 
 _DEFAULT_MAX_TOKENS: Final = 256
 """Maximum tokens of a request without ``max_tokens``. The service's default is not known."""
+_SUFFIX_BIAS: Final = 4.0
+"""Added to the logit of the token that begins the suffix, so that the answer leads to it. It is the emulator's own."""
 _Request: TypeAlias = CompletionRequest | ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A choice: the prompt if it is repeated, and the answer."""
+
+    prompt: int
+    "The number of the prompt."
+    echo: list[TextPiece]
+    pieces: Iterator[TextPiece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +62,9 @@ class _GenerationTask:
     request: _Request
     shape: ResponseShape
     prompt_tokens: int
-    choices: list[Iterator[TextPiece]]
+    choices: list[_Choice]
+    kept: int
+    "How many choices of each prompt are sent: the best ones."
 
 
 class OpenAIService:
@@ -159,24 +174,37 @@ class OpenAIService:
         if field_with_ids and tokenizer is None:
             raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {field_with_ids} holds token ids")
         language_model, encoded = yield from self._encode(tokenizer, prompts)
+        kept, drawn, suffix = request.n or 1, request.n or 1, list[int]()
+        if isinstance(request, CompletionRequest):
+            drawn = request.best_of or kept
+            suffix = language_model.vocabulary.encode(request.suffix or "")
+        if suffix:
+            settings = replace(settings, logit_bias=(*settings.logit_bias, (suffix[0], _SUFFIX_BIAS)))
+        if drawn > kept and settings.num_logprobs is None:
+            settings = replace(settings, num_logprobs=0)
         plan = GenerationPlan(
             max_tokens=_DEFAULT_MAX_TOKENS if request.max_tokens is None else max(request.max_tokens, 1),
             stops=request.stops,
             prefix=request.generation_prefix or "",
             thinking=isinstance(request, ChatRequest) and self._wants_thinking(request),
+            suffix_start=suffix[0] if suffix else None,
         )
-        model.check_length(context.owner.tier, max(map(len, encoded)), plan.max_tokens)
+        model.check_length(context.owner.tier, max(map(len, encoded)) + len(suffix), plan.max_tokens)
         decode = language_model.vocabulary.decode
         rng = self._rng.fork(next(self._numbers)) if request.seed is None else SeededRandom(request.seed)
-        choices: list[Iterator[TextPiece]] = []
-        for prompt, ids in zip(prompts, encoded, strict=True):
+        choices: list[_Choice] = []
+        echoes = isinstance(request, CompletionRequest) and bool(request.echo)
+        for number, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
             turn = ASSISTANT in (prompt if isinstance(prompt, str) else decode(prompt))
-            for _ in range(request.n or 1):
+            echo = list_prompt_pieces(language_model, ids, request.logprobs) if echoes else []
+            here = replace(plan, turn=turn, offset=sum([len(piece.text) for piece in echo]))
+            for _ in range(drawn):
                 choice_rng = rng.fork(len(choices)) if choices else rng
-                choices.append(generate_pieces(language_model, ids, settings, choice_rng, replace(plan, turn=turn)))
-        return _GenerationTask(
-            context.endpoint, request, choose_shape(request, self._switches, decode), sum(map(len, encoded)), choices
-        )
+                pieces = generate_pieces(language_model, ids, settings, choice_rng, here)
+                choices.append(_Choice(number, echo, pieces))
+        shape = choose_shape(request, self._switches, decode)
+        prompt_tokens = sum([len(ids) + len(suffix) for ids in encoded])
+        return _GenerationTask(context.endpoint, request, shape, prompt_tokens, choices, kept)
 
     def _encode(
         self, tokenizer: Tokenizer | None, prompts: Prompts
@@ -206,11 +234,12 @@ class OpenAIService:
             yield from self._send_whole(task)
 
     def _send_whole(self, task: _GenerationTask) -> Handler:
-        answers = yield from compute(lambda: [list(choice) for choice in task.choices])
+        answers = yield from compute(lambda: [list(choice.pieces) for choice in task.choices])
         usage = UsageCounts(task.prompt_tokens, sum(map(len, answers)))
         if self._pace:
             yield Wait(self._pace * usage.completion_tokens)
-        choices = [task.shape.build_whole(index, pieces) for index, pieces in enumerate(answers)]
+        chosen = _choose_best(task, answers)
+        choices = [task.shape.build_whole(index, pieces) for index, pieces in enumerate(chosen)]
         yield from send_json(
             task.endpoint.status,
             {**self._build_envelope(task, task.shape.whole_object), "choices": choices, "usage": usage.to_wire()},
@@ -224,10 +253,10 @@ class OpenAIService:
         def chunk(choice: Choice, **more: object) -> dict[str, object]:
             return {**envelope, "choices": [choice], **more}
 
-        for index in range(len(task.choices)):
-            yield from map(chunk, shape.build_opening(index))
+        for index, choice in enumerate(task.choices):
+            yield from map(chunk, shape.build_opening(index, choice.echo))
         unfinished, generated = len(task.choices), 0
-        for pieces in zip_longest(*task.choices):
+        for pieces in zip_longest(*(choice.pieces for choice in task.choices)):
             for index, piece in enumerate(pieces):
                 if piece is None:
                     continue
@@ -251,3 +280,22 @@ class OpenAIService:
             "created": int(self._now()),
             "model": task.request.model,
         }
+
+
+def _choose_best(task: _GenerationTask, answers: list[list[TextPiece]]) -> Iterator[list[TextPiece]]:
+    """Return the choices that are sent, each after the prompt if that is repeated.
+
+    If more were generated than are wanted, those of each prompt with the highest log probability per token are sent, best
+    first.
+    """
+    generated = [*zip(task.choices, answers, strict=True)]
+    for _, group in groupby(generated, key=lambda pair: pair[0].prompt):
+        of_prompt = [*group]
+        if len(of_prompt) > task.kept:
+            of_prompt.sort(key=lambda pair: -_mean_logprob(pair[1]))
+        for choice, pieces in of_prompt[: task.kept]:
+            yield [*choice.echo, *pieces]
+
+
+def _mean_logprob(pieces: list[TextPiece]) -> float:
+    return fmean(0.0 if piece.logprobs is None else piece.logprobs.chosen[0].before for piece in pieces)

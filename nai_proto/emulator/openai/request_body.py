@@ -6,8 +6,8 @@ See:
     docs/protocol/openai.md#4-chat-completions
     docs/protocol/openai.md#5-unified-sampling
 
-Keys that the service does not know are ignored, such as ``tools`` and ``response_format``. So are ``best_of``, ``echo``,
-``suffix`` and ``user``, which have no effect here. Null means that a key is absent.
+Keys that the service does not know are ignored, such as ``tools`` and ``response_format``. ``user`` and ``recaptcha_token``
+are checked and have no effect here. Null means that a key is absent.
 """
 
 from __future__ import annotations
@@ -72,6 +72,8 @@ class _SamplingRequest(msgspec.Struct, frozen=True, kw_only=True):
     stream_options: _StreamOptions | None = None
     enable_thinking: bool | None = None
     generation_prefix: str | None = None
+    user: str | None = None
+    recaptcha_token: str | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(model={self.model!r}, max_tokens={self.max_tokens}, n={self.n}, stream={self.stream})"
@@ -104,6 +106,9 @@ class CompletionRequest(_SamplingRequest, frozen=True, kw_only=True):
     """Body of ``POST /oa/v1/completions``."""
 
     prompt: _Prompt
+    best_of: int | None = None
+    echo: bool | None = None
+    suffix: str | None = None
 
     @property
     def prompts(self) -> Prompts:
@@ -212,8 +217,15 @@ def _check_values(request: _SamplingRequest, ranges: bool) -> None:
         if value is not None and not low <= value <= high:
             raise Refused(400, f"Validation error: {name} must be from {low} to {high}")
     prompts = len(request.prompts) if isinstance(request, CompletionRequest) else 1
-    if not 1 <= (1 if request.n is None else request.n) <= _MAX_CHOICES // prompts:
-        raise Refused(400, f"Validation error: n must be from 1 to {_MAX_CHOICES} for all prompts together")
+    n = 1 if request.n is None else request.n
+    best_of = n if not isinstance(request, CompletionRequest) or request.best_of is None else request.best_of
+    for name, count in (("n", n), ("best_of", best_of)):
+        if not 1 <= count <= _MAX_CHOICES // prompts:
+            raise Refused(400, f"Validation error: {name} must be from 1 to {_MAX_CHOICES} for all prompts together")
+    if best_of < n:
+        raise Refused(400, f"Validation error: best_of must not be below n, which is {n}")
+    if best_of > n and request.stream:
+        raise Refused(400, "Validation error: best_of must not be above n in a stream")
     if request.logprobs is not None and request.logprobs < 0:
         raise Refused(400, "Validation error: logprobs must be 0 or more")
     if request.logprobs == 0:  # as captured from GLM-4.6 (docs/protocol/openai.md#33-log-probabilities)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from ..text.generation import Logprob
-from .chat_template import TURN
+from .chat_template import END_OF_TURN, TURN
 from .request_body import ChatRequest, CompletionRequest
 from .switches import OpenAISwitches
 from .text_generation import StreamPart, TextPiece
@@ -61,8 +61,8 @@ class ResponseShape(Protocol):
         """Return a whole choice."""
         ...
 
-    def build_opening(self, index: int) -> list[Choice]:
-        """Return the choices of the chunks before the first token."""
+    def build_opening(self, index: int, echo: Sequence[TextPiece]) -> list[Choice]:
+        """Return the choices of the chunks before the first token, with the prompt if it is repeated."""
         ...
 
     def build_chunks(self, index: int, piece: TextPiece) -> list[Choice]:
@@ -90,8 +90,8 @@ class CompletionShape:
     def build_whole(self, index: int, pieces: Sequence[TextPiece]) -> Choice:
         return self._build_choice(index, pieces)
 
-    def build_opening(self, index: int) -> list[Choice]:  # noqa: ARG002 -- nothing comes before the first token
-        return []
+    def build_opening(self, index: int, echo: Sequence[TextPiece]) -> list[Choice]:
+        return [self._build_choice(index, echo)] if echo else []
 
     def build_chunks(self, index: int, piece: TextPiece) -> list[Choice]:
         return [self._build_choice(index, [piece])]
@@ -114,7 +114,7 @@ class CompletionShape:
         return {
             "tokens": [text for text, _, _ in tokens],
             "token_logprobs": [logprob for _, logprob, _ in tokens],
-            "top_logprobs": [dict(top) for _, _, top in tokens],
+            "top_logprobs": [None if logprob is None else dict(top) for _, logprob, top in tokens],
             "text_offset": [piece.offset for piece in pieces],
             "token_ids": [piece.token for piece in pieces],
         }
@@ -150,7 +150,7 @@ class ChatShape:
             **_build_extras(self.switches, pieces),
         }
 
-    def build_opening(self, index: int) -> list[Choice]:
+    def build_opening(self, index: int, echo: Sequence[TextPiece]) -> list[Choice]:  # noqa: ARG002 -- a chat is not repeated
         return [self._build_chunk(index, {"role": "assistant", "content": ""}, [])]
 
     def build_chunks(self, index: int, piece: TextPiece) -> list[Choice]:
@@ -248,11 +248,14 @@ def _build_extras(
 
 def _describe_token(
     piece: TextPiece, decode: Callable[[Iterable[int]], str]
-) -> tuple[str, float, list[tuple[str, float]]]:
-    """Return a token's text and log probability, and those of the best candidates. A token that was not drawn is certain."""
-    text = TURN if piece.part is StreamPart.END else decode((piece.token,))
+) -> tuple[str, float | None, list[tuple[str, float]]]:
+    """Return a token's text and log probability, and those of the best candidates.
+
+    A token that was not drawn is certain; the first of a prompt has no probability.
+    """
+    text = TURN if piece.token == END_OF_TURN else decode((piece.token,))
     if piece.logprobs is None:
-        return text, 0.0, [(text, 0.0)]
+        return text, None if piece.part is StreamPart.PROMPT else 0.0, [(text, 0.0)]
 
     def describe(candidate: Logprob) -> tuple[str, float]:
         return decode((candidate.token,)), candidate.before
@@ -260,5 +263,5 @@ def _describe_token(
     return text, piece.logprobs.chosen[0].before, list(map(describe, piece.logprobs.before))
 
 
-def _build_entry(text: str, logprob: float) -> dict[str, object]:
+def _build_entry(text: str, logprob: float | None) -> dict[str, object]:
     return {"token": text, "logprob": logprob, "bytes": list(text.encode("utf-8", "replace"))}

@@ -16,23 +16,25 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ...text.completion import FinishReason
 from ..seeded_random import SeededRandom
-from ..text.generation import SampledLogprobs, generate
+from ..text.generation import SampledLogprobs, describe_given, generate
 from ..text.generation_settings import GenerationSettings
 from ..text.language_model import LanguageModel
 from .chat_template import END_OF_TURN, THINK, THOUGHT, TURN
 
-__all__ = ["GenerationPlan", "StreamPart", "TextPiece", "generate_pieces"]
+__all__ = ["GenerationPlan", "StreamPart", "TextPiece", "generate_pieces", "list_prompt_pieces"]
 
 
 class StreamPart(enum.Enum):
     """The part of an answer that a token belongs to."""
 
+    PROMPT = "prompt"
+    "The prompt, repeated."
     TAG = "tag"
     "The marks around the reasoning."
     REASONING = "reasoning"
     CONTENT = "content"
     END = "end"
-    "The end of the model's turn."
+    "The end of the model's turn, or the beginning of the text after the answer; it has no text in the answer."
 
 
 class TextPiece(NamedTuple):
@@ -69,6 +71,31 @@ class GenerationPlan:
     "Whether the answer begins with reasoning."
     turn: bool = False
     "Whether the answer ends by itself, after a paragraph."
+    suffix_start: int | None = None
+    "The token that begins the text after the answer; the answer ends before it."
+    offset: int = 0
+    "Where the answer begins in its choice's text, in characters."
+
+
+def list_prompt_pieces(model: LanguageModel, prompt: list[int], num_logprobs: int | None) -> list[TextPiece]:
+    """Return a prompt as the beginning of an answer, for ``echo``.
+
+    Args:
+        model: Expects each token of the prompt to some degree. It expects nothing before the first one.
+        prompt: Token ids.
+        num_logprobs: How many candidates to report for each token; None reports nothing.
+    """
+    decoder = model.vocabulary.decoder()
+    pieces: list[TextPiece] = []
+    offset = 0
+    for place, token in enumerate(prompt):
+        text = decoder.receive((token,)) + (decoder.receive_eof() if place == len(prompt) - 1 else "")
+        logprobs = None
+        if num_logprobs is not None and place:
+            logprobs = describe_given(token, model.distribution(prompt[:place]), num_logprobs)
+        pieces.append(TextPiece(StreamPart.PROMPT, token, text, offset, logprobs))
+        offset += len(text)
+    return pieces
 
 
 _DrawnToken: TypeAlias = tuple[StreamPart, int, SampledLogprobs | None]
@@ -94,8 +121,11 @@ def generate_pieces(
     decoder = model.vocabulary.decoder()
     stop_matcher = _StopMatcher(plan.stops)
     paragraph = _ParagraphTracker()
-    offset = 0
+    offset = plan.offset
     for count, (part, token, logprobs) in enumerate(_draw_tokens(model, prompt, settings, rng, plan), 1):
+        if token == plan.suffix_start and part is StreamPart.CONTENT:
+            yield TextPiece(StreamPart.END, token, decoder.receive_eof(), offset, logprobs, "stop")
+            return
         text = decoder.receive((token,))
         if plan.turn and part is StreamPart.CONTENT and paragraph.is_over_before(text):
             yield TextPiece(StreamPart.END, END_OF_TURN, TURN, offset, None, "stop", END_OF_TURN)

@@ -29,7 +29,7 @@ from .repetition_penalties import create_penalties
 from .samplers import SamplerContext, apply_samplers, has_guidance, has_mirostat
 from .token_sequences import Bans, Biases, Repeats, Stops
 
-__all__ = ["Logprob", "SampledLogprobs", "SamplingStep", "generate"]
+__all__ = ["Logprob", "SampledLogprobs", "SamplingStep", "describe_given", "generate"]
 
 _SENTENCE_TOKENS: Final = 20
 """The most tokens that ``generate_until_sentence`` adds.
@@ -282,6 +282,11 @@ def _filter(
     if not prepared.settings.do_sample:
         return left
     return apply_samplers(left, SamplerContext(prepared.settings, opposing, surprise))
+
+
+def describe_given(token: int, expected: Distribution, wanted: int) -> SampledLogprobs:
+    """Return the logprobs of a token that was given, and not drawn."""
+    return _create_logprobs(token, expected, expected, wanted)
 
 
 def _create_logprobs(token: int, expected: Distribution, candidates: Distribution, wanted: int) -> SampledLogprobs:
