@@ -137,13 +137,13 @@ class CompletionOptions(OpenAIOptions, total=False):
     """Keyword arguments of completions, all optional: those of chats, and a few more.
 
     Options:
-        best_of: Number of answers of which the service returns the best ``n``, ``n`` or more.
+        best_of: Number of answers of which the service returns the best ``n``, 1 or more and not below ``n``.
         echo: Have the prompt repeated before the answer.
         suffix: Text that comes after the answer.
     """
 
     best_of: int
-    "Number of answers of which the service returns the best ``n``, ``n`` or more."
+    "Number of answers of which the service returns the best ``n``, 1 or more and not below ``n``."
     echo: bool
     "Have the prompt repeated before the answer."
     suffix: str

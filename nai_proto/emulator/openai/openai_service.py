@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count, groupby, zip_longest
-from statistics import fmean
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...exchange.endpoints import Endpoint
@@ -298,4 +297,4 @@ def _choose_best(task: _GenerationTask, answers: list[list[TextPiece]]) -> Itera
 
 
 def _mean_logprob(pieces: list[TextPiece]) -> float:
-    return fmean(0.0 if piece.logprobs is None else piece.logprobs.chosen[0].before for piece in pieces)
+    return sum([piece.logprobs.chosen[0].before for piece in pieces if piece.logprobs]) / len(pieces)
