@@ -1,6 +1,8 @@
-"""Preset files on disk: text presets in the website's format, image presets in our own.
+"""Preset files on disk: text presets in the website's format, image presets in our own and in that of novelai-api.
 
-See docs/protocol/native.md#121-file-format-preset-utf-8-json.
+See:
+    docs/protocol/native.md#121-file-format-preset-utf-8-json
+    docs/protocol/image.md#34-presets-of-novelai-api
 """
 
 from __future__ import annotations
@@ -51,11 +53,11 @@ def save_preset(preset: Preset, path: str | os.PathLike[str]) -> None:
 
 
 def load_image_preset(path: str | os.PathLike[str], *, model: ImageModel | str | None = None) -> ImagePreset:
-    """Read a file with an image preset.
+    """Read a file with an image preset: one that `save_image_preset` wrote, or one of novelai-api.
 
     Args:
         path: of the file.
-        model: in place of the one that it names; settings of one model may suit another.
+        model: in place of the one that it names; settings of one model may suit another. novelai-api's files name none.
 
     Raises:
         FileError: there is no such file, or it cannot be read.

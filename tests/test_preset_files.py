@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nai_proto.codecs.pixels import Pixels, write_jpeg
 from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
 from nai_proto.image import MODELS, ImageModel, ImagePreset, build_image_request
 from nai_proto.text.models import Model
@@ -36,6 +37,24 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path.write_bytes(CAREFREE.dumps()[:-9])
     with pytest.raises(InvalidFile, match=r"cut\.preset: "):
         load_preset(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "an empty file"),
+        (write_jpeg(Pixels(5, 3, bytes(45))), "a JPEG of 5 × 3 pixels"),
+        (b"PK\3\4", "a ZIP archive"),
+        ("{}".encode("utf-16"), "text in UTF-16"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_for_what_it_is(content: bytes, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.preset"
+    path.write_bytes(content)
+    for load in (load_preset, load_image_preset):
+        with pytest.raises(InvalidFile) as caught:
+            load(path)
+        assert str(caught.value) == f"{path}: this is {kind}"
 
 
 def test_another_model_s_file_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from .jpeg import is_jpeg, read_jpeg_size
 from .png import SIGNATURE, read_png_header
 from .webp import is_webp, read_webp_size
 
-__all__ = ["JSON", "describe_file", "detect_format", "read_header_size"]
+__all__ = ["describe_file", "detect_format", "read_header_size"]
 
 _AVIF_BRANDS: Final = (b"avif", b"avis", b"mif1", b"msf1")
 _UNBOUNDED: Final = Limits(pixels=1 << 62)
@@ -25,8 +25,6 @@ _IMAGES: Final = {
     "TIFF": "a TIFF",
     "AVIF": "an AVIF",
 }
-JSON: Final = "JSON"
-"""What `describe_file` calls JSON."""
 _OTHERS: Final = (
     (rb"\Z", "an empty file"),
     (rb"PK[\x03\x05]", "a ZIP archive"),
@@ -39,7 +37,6 @@ _OTHERS: Final = (
     (rb"\xff\xfe|\xfe\xff", "text in UTF-16"),
     (rb"\s*<svg|\s*<\?xml", "XML"),
     (rb"\s*<(?:!doctype|html)", "a web page"),
-    (rb"(?:\xef\xbb\xbf)?\s*[{\[]", JSON),
 )
 """What other files begin with."""
 
@@ -87,7 +84,7 @@ def read_header_size(data: bytes, limits: Limits = Limits()) -> tuple[int, int] 
 
 
 def describe_file(data: bytes) -> str | None:
-    """Return what a file is by its first bytes, for an error message; None if that is not known.
+    """Return what a file is by its first bytes, for an error message; None if that is not known, and for JSON and text.
 
     ``a JPEG of 832 × 1216 pixels``, say, or ``a ZIP archive``.
     """

@@ -23,7 +23,7 @@ from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from . import accelerators
 from .forgiving_base64 import decode_base64
-from .image_headers import JSON, describe_file
+from .image_headers import describe_file
 from .json import check_depth, convert_document, find_problem
 from .secret_box import write_json
 
@@ -211,7 +211,7 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
         document = None
     if not isinstance(document, dict):
         kind = describe_file(data)
-        raise RemoteProtocolError(f"vibe: {find_problem(data, dict) if kind in (None, JSON) else f'this is {kind}'}")
+        raise RemoteProtocolError(f"vibe: {f'this is {kind}' if kind else find_problem(data, dict)}")
     found = cast("dict[str, Any]", document)
     if found.get("identifier") != _BUNDLE:
         return StoredVibe(found)

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
 from ..arguments import BYTES, MAPPING, TEXT, suggest_name, takes
+from ..codecs.image_headers import describe_file
 from ..codecs.json import JsonDecoder, encode_json
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
 from .choices import Sampler
 from .families import Generation
 from .models import IMAGE_MODEL, ImageModel
+from .novelai_api_preset import is_novelai_api_preset, settings_from_novelai_api
 from .parameter_rules import RULES
 
 __all__ = ["ImagePreset", "default_parameters"]
@@ -26,13 +28,14 @@ _SETTING_NAMES: Final = (
     "auto_text",
 )
 _DOCUMENT: Final = JsonDecoder(dict[str, Any])
+_EXPECTED: Final = "it has neither parameters (an object) nor the settings of a preset of novelai-api"
 
 
 class ImagePreset(Mapping[str, object]):
     """Keyword arguments of `generate` for one model, as a value: ``preset | {"steps": 28}`` is another preset.
 
     Args:
-        model: that the preset is for.
+        model: that the preset is for; None if it is for whichever model a request names.
         settings: options by name, as `ImageOptions` has them, without images and features. They are checked against the
             model when a request is built.
 
@@ -43,8 +46,8 @@ class ImagePreset(Mapping[str, object]):
     __slots__ = ("_settings", "model")
 
     @takes(settings=MAPPING | None)
-    def __init__(self, model: ImageModel | str, settings: Mapping[str, object] | None = None) -> None:
-        self.model: Final = ImageModel.named(model)
+    def __init__(self, model: ImageModel | str | None, settings: Mapping[str, object] | None = None) -> None:
+        self.model: Final = None if model is None else ImageModel.named(model)
         self._settings: Final = dict(settings or {})
         for name in self._settings:
             if name not in _SETTING_NAMES:
@@ -79,7 +82,7 @@ class ImagePreset(Mapping[str, object]):
         return isinstance(other, ImagePreset) and (self.model, self._settings) == (other.model, other._settings)
 
     def __repr__(self) -> str:
-        return f"<image preset for {self.model.id}: {', '.join(self)}>"
+        return f"<image preset for {'any model' if self.model is None else self.model.id}: {', '.join(self)}>"
 
     # ---- files
 
@@ -89,7 +92,8 @@ class ImagePreset(Mapping[str, object]):
         """Read the preset in a file's text.
 
         Args:
-            data: JSON: an object with ``model`` and ``parameters``.
+            data: JSON: an object with ``model`` and ``parameters``, or with the settings of a preset of novelai-api, which
+                names no model.
             model: in place of the one that it names; settings of one model may suit another.
             where: what this is, to begin a message with.
 
@@ -98,20 +102,24 @@ class ImagePreset(Mapping[str, object]):
         """
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogatepass")
-        problem = "an object with model (text) and parameters (an object) was expected"
+        problem = _EXPECTED
         try:
             document = _DOCUMENT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
             own, settings = document.get("model"), document.get("parameters")
-            if isinstance(own, str) and isinstance(settings, dict):
+            if (own is None or isinstance(own, str)) and isinstance(settings, dict):
                 return cls(own if model is None else model, cast("dict[str, object]", settings))
+            if is_novelai_api_preset(document):
+                return cls(model, settings_from_novelai_api(document))
         except (InvalidRequestError, RemoteProtocolError) as error:
-            problem = str(error)
+            kind = describe_file(data)
+            problem = f"this is {kind}" if kind else str(error)
         raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
 
     def dumps(self) -> bytes:
         """Return the text of a file with this preset."""
         settings = {name: str(value) if isinstance(value, Sampler) else value for name, value in self._settings.items()}
-        return encode_json({"model": self.model.id, "parameters": settings})
+        model = {} if self.model is None else {"model": self.model.id}
+        return encode_json({**model, "parameters": settings})
 
 
 def default_parameters(model: ImageModel) -> dict[str, object]:

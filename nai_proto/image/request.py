@@ -114,7 +114,9 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
     if (size := given.pop("size", None)) is not None:
         given["width"], given["height"] = size
     usual = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
-    requested = ImageModel.named(given.pop("model", usual))
+    if (chosen := given.pop("model", usual)) is None:
+        raise InvalidRequestError("the preset names no model; give it: model=…", parameter="model")
+    requested = ImageModel.named(chosen)
     if preset is not None and not isinstance(preset, ImagePreset):
         preset = ImagePreset(requested, preset)
     max_anlas, allowance = given.pop("max_anlas", None), given.pop("allowance", NOTHING_FREE)
@@ -124,7 +126,7 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
     action = _action(given)
     model = _model(requested, action)
     if preset is not None:
-        given = override_options(_settings(preset), given, CONFLICTS)
+        given = override_options(_settings(preset, requested, action), given, CONFLICTS)
         if validate:
             check_conflicts(given, CONFLICTS)
     features = FeatureOptions(**{name: given.pop(name) for name in FEATURE_NAMES if name in given})
@@ -185,10 +187,17 @@ def _enhanced_size(image: object, factor: float) -> tuple[int, int]:
     return width, height
 
 
-def _settings(preset: ImagePreset) -> dict[str, Any]:
-    """Return the preset's settings without its model's defaults, which give way to those of an image or another model."""
-    usual = default_parameters(preset.model)
-    return {name: value for name, value in preset.items() if name not in usual or usual[name] != value}
+def _settings(preset: ImagePreset, requested: ImageModel, action: ImageGenerationType) -> dict[str, Any]:
+    """Return the preset's settings that go with the action.
+
+    Its model's defaults are left out: they give way to those of an image or another model.
+    """
+    usual = default_parameters(preset.model or requested)
+    return {
+        name: value
+        for name, value in preset.items()
+        if (name not in usual or usual[name] != value) and (name not in RULES or action in RULES[name].actions)
+    }
 
 
 def _action(options: Mapping[str, object]) -> ImageGenerationType:

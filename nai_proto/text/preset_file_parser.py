@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final, cast
 
+from ..codecs.image_headers import describe_file
 from ..codecs.json import JsonDecoder
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
@@ -32,7 +33,8 @@ def parse_document(data: bytes | str, where: str) -> dict[str, object]:
     try:
         return _OBJECT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
     except RemoteProtocolError as error:
-        problem = str(error)
+        kind = describe_file(data)
+        problem = f"this is {kind}" if kind else str(error)
     raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
 
 

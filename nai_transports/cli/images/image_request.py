@@ -170,7 +170,7 @@ class ImageRequestBuilder:
         self._vibes = vibes
         self._previews = previews
         preset = options.get("preset")
-        default_model = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
+        default_model = (preset.model if isinstance(preset, ImagePreset) else None) or ImageModel.V5_CURATED
         self._model = ImageModel.named(options.get("model") or default_model)
         if previews and not self._model.family.streaming:
             raise InvalidRequestError(f"{self._model.id} has no previews; V4 and later have them")
