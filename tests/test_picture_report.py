@@ -183,6 +183,24 @@ def test_a_transparent_colour_of_a_png_is_alpha(mode: str) -> None:
     assert alpha.data == bytes(5) + b"\xff" + bytes(2)
 
 
+@pytest.mark.parametrize(
+    ("mode", "image_format"), [("P", "GIF"), ("P", "PNG"), ("L", "PNG"), ("1", "PNG"), ("RGB", "PNG")]
+)
+def test_a_copy_in_alpha_that_is_all_or_nothing_is_read(mode: str, image_format: str) -> None:
+    """Nobody writes such a picture, but the official extractor reads it: 255 has its lowest bit set, and 0 not."""
+    content = json.dumps({"Software": "NovelAI", "Comment": "{}"}).encode()
+    packed = zlib.compress(content, 9, 31)
+    copy = hidden(b"stealth_pngcomp" + (8 * len(packed)).to_bytes(4) + packed)
+    assert copy.alpha is not None
+    bits = Image.frombytes("L", (WIDTH, HEIGHT), bytes(value & 1 for value in copy.alpha.data))
+    if mode == "P":
+        bits.putpalette([0, 0, 0, 255, 255, 255])
+    else:
+        bits = bits.point(lambda bit: 255 * bit).convert(mode)
+    file = saved(bits, image_format, transparency=(0, 0, 0) if mode == "RGB" else 0)
+    assert examine_picture(file) == PictureReport((Metadata(json.loads(content)),))
+
+
 def test_without_pillow_an_encoding_that_is_not_decoded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {name: encode() for name, encode in ENCODINGS.items()}
     monkeypatch.setitem(sys.modules, "PIL", None)
