@@ -30,7 +30,7 @@ _BYTES_PER_PARAGRAPH: Final = 790
 """The bytes of a paragraph and of its part of the history."""
 _EDITS: Final = 100
 _SIZES: Final = (0.5, 1, 2.5, 5)
-_NOW: Final = 1_700_000_000_000
+_NOW: Final = 1_700_000_000
 
 
 def _build_content(paragraphs: int) -> dict[str, Any]:

@@ -38,6 +38,7 @@ __all__ = [
     "TEXT",
     "TEXTS",
     "TIER",
+    "TIME",
     "TOKENIZER",
     "ArgumentType",
     "check_type",
@@ -53,6 +54,7 @@ __all__ = [
     "record",
     "suggest_name",
     "takes",
+    "to_milliseconds",
     "tuple_of",
     "type_error",
 ]
@@ -334,6 +336,28 @@ def _to_texts(value: Mapping[object, object], name: str) -> Mapping[object, obje
     return value
 
 
+def _to_time(value: float, name: str) -> float:
+    if not 0 <= value < _YEAR_10000:
+        raise invalid(
+            name, f"{name} is {value!r}, and takes seconds since 1970, as time.time() returns them: no milliseconds"
+        )
+    return value
+
+
+def to_milliseconds(seconds: float, name: str) -> int:
+    """Return a time as the service's documents have it: milliseconds since 1970.
+
+    Args:
+        seconds: since 1970.
+        name: of the parameter that it was given for.
+
+    Raises:
+        InvalidRequestError: it is no such time.
+    """
+    checked: float = TIME.convert(seconds, name)
+    return round(checked * 1000)
+
+
 def _to_tier(value: Tier | int | str, name: str) -> Tier:
     try:
         return Tier[value.upper()] if isinstance(value, str) else Tier(value)
@@ -342,6 +366,8 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
     raise invalid(name, f"{name} is one of {', '.join(each.name.capitalize() for each in Tier)}, or its number")
 
 
+_YEAR_10000: Final = 253_402_300_800
+"""In seconds since 1970."""
 _SEPARATORS: Final = str.maketrans(" _.", "---")
 _LONGEST_NAME: Final = 80
 """Characters of an unknown name that are compared: of a whole text the beginning."""
@@ -355,6 +381,8 @@ TEXTS: Final = ArgumentType("a mapping of str to str", Mapping, convert=_to_text
 FLAG: Final = ArgumentType("True or False", bool)
 INTEGER: Final = ArgumentType("an int", int)
 NUMBER: Final = ArgumentType("a number", int, float)
+TIME: Final = ArgumentType("seconds since 1970, as time.time() returns them", int, float, convert=_to_time)
+"""The type of a parameter that is a point in time."""
 BYTES: Final = ArgumentType("bytes", bytes, bytearray, memoryview, convert=lambda value, _: bytes(value))
 MAPPING: Final = ArgumentType("a mapping", Mapping)
 LIST: Final = list_of(ArgumentType("anything", object), "a list")

@@ -86,8 +86,8 @@ class TrainedModule(Response, frozen=True, kw_only=True):
     "The module itself in base64 when it is ready, and the reason of a failure."
     loss_history: tuple[int | float | None, ...] = ()
     "The losses that were recorded, the newest last."
-    last_updated_at: int | float | None = None
-    "UNIX seconds."
+    last_updated_at: float | None = None
+    "Seconds since 1970."
 
     @property
     def is_ready(self) -> bool:

@@ -84,9 +84,8 @@ class VibeFolder:
         except OSError as error:
             problem = error.strerror
         else:
-            now = time.time_ns() // 1_000_000
             return save_vibes(
-                update_vibe_file(source, encoding, self._load(source), created_at=now), self._path_of(source)
+                update_vibe_file(source, encoding, self._load(source), created_at=time.time()), self._path_of(source)
             )
         raise FileError(f"{self._path} cannot be made: {problem}", path=str(self._path))
 

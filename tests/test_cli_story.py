@@ -26,7 +26,7 @@ from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 from tests.test_continue_story import KEY, load_byte_tokenizer, load_word_tokenizer
 
-NOW = 1_700_000_000_000
+NOW = 1_700_000_000
 ENTRIES = [
     {"id": "1", "displayName": "Swans", "text": "Swans are white.", "keys": ["swan", "/ducks?/i"]},
     {"id": "2", "displayName": "Broken", "text": "Never.", "keys": ["/(/"]},
@@ -41,8 +41,8 @@ def make_story(title: str = "Swans", legacy: bool = False) -> Story:
     story.settings.fields["trimResponses"] = False
     story.fields["lorebook"]["entries"] = ENTRIES
     story.append("Chapter 1\nThe lake was frozen.", now=NOW, origin=Origin.PROMPT)
-    story.append(" A Swan slept.", now=NOW + 60_000, origin=Origin.AI)
-    story.retry(" A swan sang.", now=NOW + 120_000)
+    story.append(" A Swan slept.", now=NOW + 60, origin=Origin.AI)
+    story.retry(" A swan sang.", now=NOW + 120)
     return story
 
 

@@ -24,7 +24,7 @@ from tests.faults import FAULTS, inject_fault
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_library import keys_of
 
-NOW = 1_700_000_000_000
+NOW = 1_700_000_000
 HARBOUR, MOON = "The Quiet Harbour", "Letters to the Moon"
 LOREBOOK = {
     "lorebookVersion": 5,

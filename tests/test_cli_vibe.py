@@ -84,7 +84,7 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
     (facts,) = json.loads(nai("vibe", "sea.naiv4vibe", "--json").stdout)["vibes"]
     assert facts["encodings"] == {"v4-5full": [0.7]}
     assert (facts["strength"], facts["intact"], facts["picture"]) == (0.6, True, f"png, {len(PICTURE):,} bytes")
-    alone = StoredVibe.from_encoding(b"encoded", "v4full", created_at=1_700_000_000_000)
+    alone = StoredVibe.from_encoding(b"encoded", "v4full", created_at=1_700_000_000)
     bundle = VibeBundle((read_vibe("sea.naiv4vibe"), alone))
     Path("two.naiv4vibebundle").write_bytes(write_vibe_file(bundle))
     first, second = json.loads(nai("vibe", "two.naiv4vibebundle", "--json").stdout)["vibes"]

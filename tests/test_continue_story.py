@@ -54,10 +54,10 @@ def load_byte_tokenizer(_: str) -> Tokenizer:
 
 
 def build_story(legacy: bool = False) -> Story:
-    story = Story.new("Swans", now=1000 * NOW, model=Model.KAYRA, legacy=legacy)
+    story = Story.new("Swans", now=NOW, model=Model.KAYRA, legacy=legacy)
     story.memory = "Swans are white."
     story.settings.fields["trimResponses"] = False
-    story.append("The lake was frozen.\nSo", now=1000 * NOW)
+    story.append("The lake was frozen.\nSo", now=NOW)
     return story
 
 

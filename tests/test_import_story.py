@@ -17,7 +17,7 @@ from nai_proto.errors import InvalidFile, NaiError
 from nai_proto.story import Origin, Story
 from nai_proto.story.files import build_story_file, import_story, write_card
 
-NOW = 1_700_000_000_000
+NOW = 1_700_000_000
 LOREBOOK = {"lorebookVersion": 5, "entries": [{"id": "a", "text": "Swans are white.", "keys": ["swan"]}]}
 SCENARIO = {
     "scenarioVersion": 3,

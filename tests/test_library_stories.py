@@ -55,8 +55,8 @@ def writes_of(played: FlowTrace[Any, Any]) -> list[tuple[str, str]]:
 def with_story(legacy: bool = False) -> tuple[Emulator, Library]:
     """An emulator and its library, which has one story more than usual, called Swans."""
     emulator, _ = an_emulator()
-    story = Story.new("Swans", now=1000 * NOW, legacy=legacy)
-    story.append("The lake was frozen.", now=1000 * NOW)
+    story = Story.new("Swans", now=NOW, legacy=legacy)
+    story.append("The lake was frozen.", now=NOW)
     run(opened(emulator).create(story), emulator)
     return emulator, opened(emulator)
 
@@ -145,7 +145,7 @@ def test_an_edited_story_is_saved_without_naming_token_or_keystore(legacy: bool)
     emulator, library = with_story(legacy)
     story = library.find("swans").edit()
     story.title = "Ducks"
-    story.append(" A duck sang.", now=1000 * NOW)
+    story.append(" A duck sang.", now=NOW)
     played = run(library.save(story), emulator)
     assert played.result == story.opened == opened(emulator).find("Ducks")
     assert played.result.text == "The lake was frozen. A duck sang."
@@ -156,11 +156,11 @@ def test_an_edited_story_is_saved_without_naming_token_or_keystore(legacy: bool)
 def test_a_story_may_be_edited_and_saved_again_and_again(legacy: bool) -> None:
     emulator, library = with_story(legacy)
     story = library.find("Swans").edit()
-    story.append(" One.", now=1000 * NOW)
+    story.append(" One.", now=NOW)
     flow = library.save(story)
     run(flow, emulator)
     assert writes_of(run(flow, emulator)) == []
-    story.append(" Two.", now=1000 * NOW)
+    story.append(" Two.", now=NOW)
     run(flow, emulator)
     story.undo()
     run(flow, emulator)
@@ -191,9 +191,9 @@ def test_saving_never_overwrites_what_another_program_saved() -> None:
     emulator, library = with_story()
     story = library.find("Swans").edit()
     theirs = library.find("Swans").edit()
-    theirs.append(" Theirs.", now=1000 * NOW)
+    theirs.append(" Theirs.", now=NOW)
     run(library.save(theirs), emulator)
-    story.append(" Mine.", now=1000 * NOW)
+    story.append(" Mine.", now=NOW)
     played = run(library.save(story), emulator)
     assert isinstance(played.error, ConflictError)
     assert opened(emulator).find("Swans").text == "The lake was frozen. Theirs."
@@ -204,7 +204,7 @@ def test_a_card_that_another_program_changed_is_an_error_and_the_text_is_stored(
     emulator, library = with_story()
     story = library.find("Swans").edit()
     change_title(emulator, library, library.find("Swans"), "Theirs")
-    story.append(" Mine.", now=1000 * NOW)
+    story.append(" Mine.", now=NOW)
     played = run(library.save(story), emulator)
     assert isinstance(played.error, ConflictError)
     assert "text and settings are stored" in played.error.__notes__[0]
@@ -219,7 +219,7 @@ def test_a_card_that_another_program_changed_is_an_error_and_the_text_is_stored(
 def test_saving_again_after_any_fault_stores_the_edits(fault: str, number: int) -> None:
     emulator, library = with_story()
     story = library.find("Swans").edit()
-    story.append(" Mine.", now=1000 * NOW)
+    story.append(" Mine.", now=NOW)
     story.title = "Mine"
     played = run(library.save(story), inject_fault(emulator, FAULTS[fault], number, method="PATCH"))
     if played.error is not None:
@@ -231,7 +231,7 @@ def test_a_story_that_is_gone_or_did_not_open_is_not_saved() -> None:
     emulator, library = with_story()
     story = library.find("Swans")
     edited = story.edit()
-    edited.append(" Mine.", now=1000 * NOW)
+    edited.append(" Mine.", now=NOW)
     run(library.delete(story), emulator)
     assert isinstance(run(library.save(edited), emulator).error, NotFoundError)
     with pytest.raises(InvalidRequestError, match="did not open, so it cannot be edited"):

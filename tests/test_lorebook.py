@@ -60,7 +60,7 @@ def test_stored_fields_are_attributes() -> None:
     assert (dragon.keys, dragon.search_range, dragon.last_updated_at) == (
         ("dragon", "/drakes?/i"),
         2000,
-        1_700_000_000_000,
+        1_700_000_000.0,
     )
     assert (dragon.enabled, dragon.force_activation, dragon.key_relative) == (True, False, True)
     assert (dragon.non_story_activatable, dragon.hidden) == (True, False)
@@ -266,7 +266,7 @@ def test_a_lorebook_with_any_stored_values_can_be_used(value: object) -> None:
         ("enabled", 1, "entry.enabled takes True or False, not an int"),
         ("search_range", 20_000, "entry.search_range cannot be 20000"),
         ("search_range", True, "entry.search_range takes an int, not a bool"),
-        ("last_updated_at", 1.5, "entry.last_updated_at cannot be 1.5"),
+        ("last_updated_at", 1_700_000_000_000, "last_updated_at is 1700000000000, and takes seconds since 1970"),
         ("keys", ("a", 5), "entry.keys takes a list of str; one of its items has the wrong type"),
         ("keys", "dragon", "entry.keys takes a list of str, not a str"),
         ("config", "x", "entry.config takes a ContextConfig, not a str"),

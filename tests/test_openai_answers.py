@@ -131,7 +131,7 @@ def test_logprobs_are_read_in_both_forms() -> None:
         ({"choices": [{"text": 5}]}, "Expected `str`, got `int` - at `$.choices[0].text`"),
         ({"choices": [{}, {"index": "1"}]}, "Expected `int`, got `str` - at `$.choices[1].index`"),
         ({"choices": [], "usage": {"total_tokens": 1.5}}, "Expected `int`, got `float` - at `$.usage.total_tokens`"),
-        ({"choices": [], "created": "now"}, "Expected `int | null`, got `str` - at `$.created`"),
+        ({"choices": [], "created": "now"}, "Expected `float | null`, got `str` - at `$.created`"),
         ([], "Expected `object`, got `array`"),
         ("a secret", "Expected `object`, got `str`"),
     ],

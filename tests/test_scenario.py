@@ -17,7 +17,7 @@ from nai_proto.story import Key, Lorebook, Origin, Story
 from nai_proto.story.files import Scenario
 from nai_proto.story.placeholders import Placeholder
 
-NOW = 1_700_000_000_000
+NOW = 1_700_000_000
 FIELDS: dict[str, Any] = {
     "scenarioVersion": 3,
     "title": "${hero}'s dawn",

@@ -26,7 +26,7 @@ from tests.test_msgpackr import node_with_msgpackr
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
 DOCUMENTS = {vector["id"].partition("/")[2]: vector for vector in VECTORS if "document" in vector}
-NOW = 1_720_000_000_000
+NOW = 1_720_000_000
 CARD = {"storyMetadataVersion": 1, "title": "T", "lastUpdatedAt": 5, "unknown": [1.0]}
 
 each_document = pytest.mark.parametrize("name", DOCUMENTS)
@@ -141,7 +141,7 @@ def test_nodes_have_origins_changes_and_dates() -> None:
     assert generated.inserted == " Her lamp smoked.\nAt the top the door stood open."
     assert generated.position == (243070733566151, 24)
     assert [change.whole for change in generated.changes] == [False, True]
-    assert (user.origin, user.date) == (Origin.USER, 1715449298516)
+    assert (user.origin, user.date) == (Origin.USER, 1715449298.516)
     assert load_vector("edit-inside-paragraph").history.get_path()[-1].origin is Origin.EDIT
     removed = load_vector("remove-middle").history.get_path()[-1].changes[0]
     assert (removed.inserted, removed.deleted, removed.whole) == ("", "Two.", True)
@@ -197,7 +197,7 @@ def test_one_edit_adds_one_node_and_changes_nothing_else() -> None:
         "children": JsSet(),
         "route": UNDEFINED,
         "changes": JsMap(((section, {"type": 1, "diff": diff}),)),
-        "date": Timestamp.from_milliseconds(NOW),
+        "date": Timestamp.from_milliseconds(1000 * NOW),
         "genPosition": UNDEFINED,
     }
     assert after["sections"].pairs[:2] == before["sections"].pairs[:2]
@@ -523,7 +523,7 @@ def test_card_has_the_preview_and_the_date_of_the_text() -> None:
     story = load_vector("insert-at-start")
     story.append("x" * 300, now=NOW)
     card, _ = story.to_data(now=NOW + 5)
-    assert card == {**CARD, "textPreview": story.text[:250], "lastUpdatedAt": NOW + 5}
+    assert card == {**CARD, "textPreview": story.text[:250], "lastUpdatedAt": 1000 * NOW + 5000}
     assert story.original[0] == CARD
     assert story.title == "T"
     story.card["title"] = 5
@@ -536,7 +536,7 @@ def test_new_story_has_all_fields(legacy: bool) -> None:
     assert (story.title, story.text, story.problems, story.step) == ("Ducks", "", (), 0)
     assert story.has_document is not legacy
     card, content = story.to_data(now=NOW)
-    assert (card["createdAt"], card["hasDocument"]) == (NOW, not legacy)
+    assert (card["createdAt"], card["hasDocument"]) == (1000 * NOW, not legacy)
     assert content["storyContentVersion"] == (4 if legacy else 6)
     assert ("story" in content) is legacy
     assert [entry["contextConfig"]["insertionPosition"] for entry in content["context"]] == [0, -4]
@@ -570,7 +570,7 @@ def test_changes_beside_the_text_change_neither_the_text_nor_the_arguments() -> 
         "document": given["document"],
         "settings": {"parameters": {"x": 1, "temperature": 2}, "model": "clio-v1", "prefix": "theme_x"},
     }
-    assert card == {"lastUpdatedAt": NOW}
+    assert card == {"lastUpdatedAt": 1000 * NOW}
     assert given["settings"] == {"parameters": {"x": 1}}
     assert (story.settings.model, story.settings.module) == ("clio-v1", "theme_x")
     empty = Story.from_data({}, {}).settings

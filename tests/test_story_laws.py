@@ -58,7 +58,7 @@ class StoryMachine(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.now = 1_700_000_000_000
+        self.now = 1_700_000_000
         self.drawn = 0
         self.story = Story.new("A story", now=self.now, legacy=self.legacy, entropy=self.entropy)
         root = self.node

@@ -50,7 +50,7 @@ def vibe(**changes: Any) -> StoredVibe:
 def test_a_vibe_has_typed_views_of_what_is_known() -> None:
     found = read_vibe_file(json.dumps(DOCUMENT).encode())
     assert isinstance(found, StoredVibe)
-    assert (found.id, found.name, found.created_at) == (ID, "夜", 1750000000123)
+    assert (found.id, found.name, found.created_at) == (ID, "夜", 1750000000.123)
     assert found.image == b"\x89PNG\r\n\x1a\n"
     assert (found.information_extracted, found.strength) == (1.0, 0.6)
     assert found.encoding("v4full", 0.5) == found.encoding("v4full") == b"\0\1\2"

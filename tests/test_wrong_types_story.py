@@ -55,7 +55,7 @@ from tests.context_support import BYTES
 from tests.wrong_types import Case, check
 
 LIMITS = Limits()
-NOW = 1_700_000_000_000
+NOW = 1_700_000_000
 
 
 def entropy(size: int) -> bytes:
@@ -199,7 +199,7 @@ CASES = [
     Case(story_files.build_story_file, {"card": b"{}", "content": b"{}"}),
     Case(story_files.read_story_file, {"data": STORY_FILE, "where": "story", "limits": LIMITS}),
     Case(story_files.Scenario.loads, {"data": SCENARIO.dumps(), "where": "scenario", "limits": LIMITS}),
-    Case(SCENARIO.start_story, {"answers": {"a": "b"}, "now": NOW, "limits": LIMITS, "entropy": entropy}),
+    Case(SCENARIO.start_story, {"answers": {}, "now": NOW, "limits": LIMITS, "entropy": entropy}),
     Case(story_files.Scenario.from_story, {"story": STORY, "author": "a", "placeholders": [Placeholder("a")]}),
     Case(fill_placeholders, {"text": "${a}", "values": {"a": "b"}, "placeholders": [Placeholder("a")]}),
     Case(a_placeholder, {"texts": "${a}"}),
@@ -323,10 +323,10 @@ def test_the_lists_of_parts_may_be_any_iterable_but_no_text() -> None:
 
 SENTENCES: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
     (Story.new, {"title": None, "now": NOW}, "title takes a str, not None"),
-    (Story.new, {"title": "a", "now": "today"}, "now takes an int, milliseconds since 1970, not a str"),
+    (Story.new, {"title": "a", "now": "today"}, "now takes seconds since 1970, as time.time() returns them, not a str"),
     (Story.from_data, {"card": [], "content": {}}, "card takes a mapping, not a list"),
     (STORY.append, {"text": None, "now": NOW}, "text takes a str, not None"),
-    (STORY.append, {"text": "a", "now": 1.5}, "now takes an int, milliseconds since 1970, not a float"),
+    (STORY.append, {"text": "a", "now": None}, "now takes seconds since 1970, as time.time() returns them, not None"),
     (Lorebook.loads, {"data": "{}"}, "data takes bytes, not a str"),
     (BOOK.with_entry, {"entry": {"id": "e"}}, "entry takes an Entry, not a dict"),
     (BOOK.entry, {"entry_id": 5}, "entry_id takes a str, not an int"),

@@ -67,7 +67,8 @@ class AccountInformation(Response, frozen=True, kw_only=True):
     email_verification_letter_sent: bool
     trial_activated: bool
     trial_actions_left: int
-    account_created_at: _Number
+    account_created_at: float
+    "Seconds since 1970."
     trial_images_left: int | None = None
     has_plaintext_email: bool | None = None
     plaintext_email: str | None = None
@@ -85,8 +86,8 @@ class Priority(Response, frozen=True, kw_only=True):
     """
 
     max_priority_actions: int
-    next_refill_at: _Number
-    "UNIX seconds."
+    next_refill_at: float
+    "Seconds since 1970."
     task_priority: int
 
 
@@ -129,7 +130,7 @@ class ImageAllowance(Response, frozen=True, kw_only=True):
     percent: _Number | None = None
     purchased_percent: _Number | None = None
     is_negative: bool | None = None
-    time_until_next_percent: _Number | None = None
+    time_until_next_percent: float | None = None
     "Seconds."
 
 
@@ -143,8 +144,8 @@ class Subscription(Response, frozen=True, kw_only=True):
 
     tier: Tier
     active: bool
-    expires_at: _Number
-    "UNIX seconds."
+    expires_at: float
+    "Seconds since 1970."
     perks: Perks
     training_steps_left: TrainingSteps
     account_type: int | None = None

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, NoReturn, cast
 
 import msgspec
 
-from ..arguments import BYTES, INTEGER, LIMITS, MAPPING, NUMBER, TEXT, check_type
+from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, check_type, to_milliseconds
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from . import accelerators
@@ -89,36 +89,36 @@ class StoredVibe:
         object.__setattr__(self, "id", known.id)
 
     @staticmethod
-    def from_image(image: bytes, *, created_at: int, thumbnail: bytes | None = None) -> StoredVibe:
+    def from_image(image: bytes, *, created_at: float, thumbnail: bytes | None = None) -> StoredVibe:
         """Return a vibe of a picture, without encodings yet.
 
         Args:
             image: PNG, JPEG or WebP.
-            created_at: milliseconds since 1970.
+            created_at: seconds since 1970.
             thumbnail: a JPEG.
         """
         image = BYTES.convert(image, "image")
-        INTEGER.check(created_at, "created_at")
+        date = to_milliseconds(created_at, "created_at")
         thumbnail = None if thumbnail is None else BYTES.convert(thumbnail, "thumbnail")
         text = accelerators.encode(image)
         small = {} if thumbnail is None else {"thumbnail": f"data:image/jpeg;base64,{accelerators.encode(thumbnail)}"}
-        return _build_vibe("image", text, {"image": text}, {}, small, created_at)
+        return _build_vibe("image", text, {"image": text}, {}, small, date)
 
     @staticmethod
-    def from_encoding(encoding: bytes, model_key: str, *, created_at: int) -> StoredVibe:
+    def from_encoding(encoding: bytes, model_key: str, *, created_at: float) -> StoredVibe:
         """Return a vibe that is nothing but an encoding, of unknown parameters.
 
         Args:
             encoding: what ``/ai/encode-vibe`` answered.
             model_key: ``v4full``, ``v4curated``, ``v4-5full`` or ``v4-5curated``.
-            created_at: milliseconds since 1970.
+            created_at: seconds since 1970.
         """
         encoding = BYTES.convert(encoding, "encoding")
         TEXT.check(model_key, "model_key")
-        INTEGER.check(created_at, "created_at")
+        date = to_milliseconds(created_at, "created_at")
         text = accelerators.encode(encoding)
         encodings: dict[str, Any] = {model_key: {UNKNOWN_KEY: {"encoding": text, "params": {}}}}
-        return _build_vibe("encoding", text, {}, encodings, {}, created_at)
+        return _build_vibe("encoding", text, {}, encodings, {}, date)
 
     @property
     def name(self) -> str:
@@ -131,10 +131,10 @@ class StoredVibe:
         return None if self._known.image is None else _decode(self._known.image, "image")
 
     @property
-    def created_at(self) -> int | None:
-        """Milliseconds since 1970."""
+    def created_at(self) -> float | None:
+        """Seconds since 1970."""
         created = self._known.createdAt
-        return int(created) if created is not None and isfinite(created) else None
+        return created / 1000 if created is not None and isfinite(created) else None
 
     @property
     def strength(self) -> float | None:
@@ -250,12 +250,12 @@ def _build_vibe(
     image: Mapping[str, Any],
     encodings: Mapping[str, Any],
     thumbnail: Mapping[str, Any],
-    created_at: int,
+    date: int,
 ) -> StoredVibe:
     """Return a new document, its keys in the website's order."""
     id_ = _hash(text)
     head = {"identifier": _VIBE, "version": 1, "type": kind, **image, "id": id_, "encodings": encodings}
-    return StoredVibe({**head, "name": _default_name(id_), **thumbnail, "createdAt": created_at})
+    return StoredVibe({**head, "name": _default_name(id_), **thumbnail, "createdAt": date})
 
 
 def _default_name(id_: str) -> str:

@@ -250,14 +250,14 @@ def vibes_from_file(file: VibeFile | VibeBundle, model: ImageModel | str) -> tup
     return tuple(vibe_from_file(each, model) for each in found)
 
 
-def update_vibe_file(source: VibeSource, encoding: bytes, file: VibeFile | None, *, created_at: int) -> VibeFile:
+def update_vibe_file(source: VibeSource, encoding: bytes, file: VibeFile | None, *, created_at: float) -> VibeFile:
     """Return a vibe file with an encoding added.
 
     Args:
         source: what was encoded.
         encoding: as the service gave it.
         file: the file of the same image so far, whose content is kept; None makes a new one.
-        created_at: time of a new file, in milliseconds since 1970.
+        created_at: time of a new file, in seconds since 1970.
 
     Raises:
         InvalidRequestError: ``information_extracted`` is not from 0 to 1.

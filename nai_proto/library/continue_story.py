@@ -78,7 +78,7 @@ def continue_story(
     yield Emit([plan.context])
     completion = yield from plan.generate(model_tokenizer)
     if completion.text:
-        now = int(1000 * context.now())
+        now = context.now()
         yield from compute(partial(edited.append, completion.text, now=now, origin=Origin.AI))
     saved = (yield from try_save_story(edited, keystore, key)) if store else ()
     return ContinuedStory(edited, completion, plan.context, saved)

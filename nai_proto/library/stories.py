@@ -37,7 +37,7 @@ def create_story(story: Story, key: EncryptionKey) -> Steps[KeystoreReplacement 
         key: the account's encryption key.
     """
     context = yield from get_context()
-    card, content = yield from compute(partial(story.to_data, now=int(1000 * context.now())))
+    card, content = yield from compute(partial(story.to_data, now=context.now()))
     meta, new = Keystore().create_key(context.entropy)
     new_content = new_object("storycontent", meta, content, new, compressed=True)
     new_object("stories", meta, card, new)  # raise now rather than after the first write
@@ -107,7 +107,7 @@ def try_save_story(
     Raises (when run):
         NaiError: the edits do not replay to the story's text; nothing was sent.
     """
-    now = int(1000 * (yield from get_context()).now())
+    now = (yield from get_context()).now()
     opened, (old_card, _) = story.opened, story.original
     assert opened.content is not None  # an EditedStory has one
     card, content = yield from compute(partial(story.to_data, now=now))

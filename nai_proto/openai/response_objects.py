@@ -192,8 +192,8 @@ class ChatChunkChoice(_Choice, frozen=True, gc=False):
 class _Envelope(_Open, frozen=True, kw_only=True, gc=False):
     id: str = ""
     object: str = ""
-    created: int | None = None
-    "Unix seconds."
+    created: float | None = None
+    "Seconds since 1970."
     model: str = ""
     usage: Usage | None = None
     """In a stream it comes with the last piece of text, in a chunk without choices, or not at all.
@@ -264,7 +264,8 @@ class ModelCard(_Open, frozen=True, gc=False):
 
     id: str
     object: str = "model"
-    created: int | None = None
+    created: float | None = None
+    "Seconds since 1970."
     owned_by: str | None = None
 
 

@@ -120,7 +120,7 @@ def _arrange(value: object, type: type) -> object:  # noqa: A002
         if key in parts:
             made[key] = _arrange([] if item is None and key == "choices" else item, parts[key])
         else:
-            made[key] = int(item) if key == "created" and isinstance(item, float) else item
+            made[key] = item
     return {key: item for key, item in made.items() if item is not None}
 
 

@@ -44,8 +44,8 @@ class Node:
     origin: Origin
     "Who made the change, as far as it is known."
     changes: tuple[HistoryChange, ...]
-    date: int | None = None
-    "Milliseconds since 1970; the legacy format has none."
+    date: float | None = None
+    "Seconds since 1970; the legacy format has none."
     position: tuple[int, int] | None = None
     "Where the generation began: a section's id and an offset in UTF-16 units, as the file has them."
 

@@ -23,6 +23,7 @@ __all__ = [
     "as_integer",
     "as_list",
     "as_number",
+    "as_seconds",
     "as_text",
     "as_texts",
     "dump_records",
@@ -48,6 +49,7 @@ class Field(Generic[T]):
         read: reads a value from JSON; returns None for a value of another type.
         write: returns a value for JSON.
         alias: another spelling of the name; a record keeps the spelling that it has.
+        is_rounded: whether a value may be stored less exactly than it was given.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class Field(Generic[T]):
         write: Callable[[T], object] | None = None,
         *,
         alias: str | None = None,
+        is_rounded: bool = False,
     ) -> None:
         self._wire = wire
         self._alias = alias
+        self.is_rounded = is_rounded
         self.default = default
         self.read = read
         self.write: Callable[[T], object] = write or _write_plain
@@ -133,7 +137,7 @@ class Record:
             if read_back is None or (isinstance(wanted, tuple) and read_back != wanted):
                 but = f", not {describe_type(value)}" if read_back is None else "; one of its items has the wrong type"
                 raise InvalidTypeError(f"{record}.{name} takes {definition.expected}{but}", parameter=name)
-            if read_back != wanted:
+            if read_back != wanted and not definition.is_rounded:
                 shown = wanted if isinstance(wanted, int | float) else f"this {type(value).__name__}"
                 raise InvalidRequestError(f"{record}.{name} cannot be {shown}", parameter=name)
             data[definition.wire_name(data)] = stored
@@ -161,6 +165,12 @@ def as_number(value: object) -> float | None:
     """Return a finite number, or None; a bool is no number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LARGEST_FLOAT
     return cast("float", value) if is_number else None
+
+
+def as_seconds(value: object) -> float | None:
+    """Return a time that a document has in milliseconds since 1970 in seconds; None for anything but a finite number."""
+    number = as_number(value)
+    return None if number is None else number / 1000
 
 
 def as_integer(value: object) -> int | None:
@@ -201,6 +211,7 @@ _EXPECTED: Final[Mapping[Callable[[object], object], str]] = {
     as_text: "a str",
     as_flag: "True or False",
     as_number: "a finite number",
+    as_seconds: "seconds since 1970",
     as_integer: "an int",
     as_texts: "a list of str",
 }

@@ -7,8 +7,8 @@ history.
 The text is opened on first use. If it cannot be opened, each use raises; the rest of the story still works, and is stored
 beside the original bytes of the text.
 
-Positions are characters, as Python counts them. Dates are milliseconds since 1970, as stories store them; this package reads
-no clock, so the methods that write take the date as ``now``.
+Positions are characters, as Python counts them. Times are seconds since 1970; stories store milliseconds. This package reads
+no clock, so the methods that write take the time as ``now``.
 
 See:
     docs/protocol/content.md#4-decrypted-json
@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from ..arguments import FUNCTION, INTEGER, LIMITS, MAPPING, TEXT, member
+from ..arguments import FUNCTION, INTEGER, LIMITS, MAPPING, TEXT, TIME, member, to_milliseconds
 from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
@@ -96,7 +96,7 @@ class Story:
     def new(
         title: str = "New Story",
         *,
-        now: int,
+        now: float,
         model: Model | str = Model.KAYRA,
         legacy: bool = False,
         limits: Limits = Limits(),
@@ -106,21 +106,21 @@ class Story:
 
         Args:
             title: of the card.
-            now: milliseconds since 1970.
+            now: seconds since 1970.
             model: its default settings are the story's settings.
             legacy: whether to use the legacy text format.
             limits, entropy: as for `from_data`.
         """
         TEXT.check(title, "title")
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        date = to_milliseconds(now, "now")
         model = Model.named(model)
         LIMITS.check(limits, "limits")
         FUNCTION.check(entropy, "entropy")
         text: tuple[str, object] = (
-            (_LEGACY, build_legacy_story()) if legacy else (_DOCUMENT, build_document(entropy, now))
+            (_LEGACY, build_legacy_story()) if legacy else (_DOCUMENT, build_document(entropy, date))
         )
         return Story(
-            build_card(title, now, not legacy), build_content(text, model, 4 if legacy else 6), limits, entropy
+            build_card(title, date, not legacy), build_content(text, model, 4 if legacy else 6), limits, entropy
         )
 
     @property
@@ -195,24 +195,24 @@ class Story:
         """
         return self._text.build_pending_text()
 
-    def commit_pending(self, *, now: int) -> None:
+    def commit_pending(self, *, now: float) -> None:
         """Apply the pending changes to the text, and add a node for them; without pending changes do nothing.
 
         Raises:
             Damaged: the changes fit no section, or the history is torn.
         """
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        date = to_milliseconds(now, "now")
         self._history = None
-        self._text.commit_pending(now)
+        self._text.commit_pending(date)
 
     # ---- writing
 
-    def append(self, text: str, *, now: int, origin: Origin = Origin.USER) -> None:
+    def append(self, text: str, *, now: float, origin: Origin = Origin.USER) -> None:
         """Append a text directly behind the last character.
 
         Args:
             text: of any number of lines.
-            now: milliseconds since 1970.
+            now: seconds since 1970.
             origin: `Origin.AI` for generated text.
 
         Raises:
@@ -222,14 +222,14 @@ class Story:
         """
         self._replace(None, None, text, origin, now)
 
-    def retry(self, text: str, *, now: int) -> None:
+    def retry(self, text: str, *, now: float) -> None:
         """Replace what the current node wrote by another generated text; both stay in the history.
 
         Raises:
             LocalProtocolError, Damaged: as for `append` and `undo`.
         """
         TEXT.check(text, "text")
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        TIME.convert(now, "now")
         self.undo()
         try:
             self.append(text, now=now, origin=Origin.AI)
@@ -237,13 +237,13 @@ class Story:
             self.redo()
             raise
 
-    def replace(self, start: int, end: int, text: str, *, now: int, origin: Origin = Origin.EDIT) -> None:
+    def replace(self, start: int, end: int, text: str, *, now: float, origin: Origin = Origin.EDIT) -> None:
         """Replace ``self.text[start:end]`` by a text; an empty text deletes.
 
         Args:
             start, end: characters, from 0 to the length of the text.
             text: of any number of lines.
-            now: milliseconds since 1970.
+            now: seconds since 1970.
             origin: of the new text.
 
         Raises:
@@ -255,14 +255,14 @@ class Story:
         self._replace(start, end, text, origin, now)
 
     def insert_sections(
-        self, index: int, text: str, *, now: int, origin: Origin = Origin.USER, kind: SectionKind = SectionKind.STORY
+        self, index: int, text: str, *, now: float, origin: Origin = Origin.USER, kind: SectionKind = SectionKind.STORY
     ) -> None:
         """Insert sections, one for each line of a text.
 
         Args:
             index: of the section to insert them in front of; the number of sections for the end.
             text: of any number of lines.
-            now: milliseconds since 1970.
+            now: seconds since 1970.
             origin: of the new text.
             kind: of the new sections; the legacy format has `SectionKind.STORY` only.
 
@@ -272,29 +272,29 @@ class Story:
         """
         INTEGER.check(index, "index")
         TEXT.check(text, "text")
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        date = to_milliseconds(now, "now")
         kind = _KIND.convert(kind, "kind")
         origin = _ORIGIN.convert(origin, "origin")
         if kind not in _KINDS:
             raise InvalidRequestError(f"a new section cannot be {kind}: its code is not known", parameter="kind")
         self._check_origin(origin)
         self._history = None
-        self._text.insert(index, join_surrogates(text), origin, _KINDS[kind], now)
+        self._text.insert(index, join_surrogates(text), origin, _KINDS[kind], date)
 
-    def remove_section(self, index: int, *, now: int) -> None:
+    def remove_section(self, index: int, *, now: float) -> None:
         """Remove a section with its line feed; raises as `insert_sections`."""
         INTEGER.check(index, "index")
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        date = to_milliseconds(now, "now")
         self._history = None
-        self._text.remove(index, now)
+        self._text.remove(index, date)
 
-    def _replace(self, start: int | None, end: int | None, text: str, origin: Origin, now: int) -> None:
+    def _replace(self, start: int | None, end: int | None, text: str, origin: Origin, now: float) -> None:
         TEXT.check(text, "text")
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        date = to_milliseconds(now, "now")
         origin = _ORIGIN.convert(origin, "origin")
         self._check_origin(origin)
         self._history = None
-        self._text.replace(start, end, join_surrogates(text), origin, now)
+        self._text.replace(start, end, join_surrogates(text), origin, date)
 
     def _check_origin(self, origin: Origin) -> None:
         if origin not in ORIGIN_CODES:
@@ -427,18 +427,18 @@ class Story:
 
     # ---- the file
 
-    def to_data(self, *, now: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    def to_data(self, *, now: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the card and the content to store.
 
         The history of a changed text is replayed first, to check that it gives this text.
 
         Args:
-            now: milliseconds since 1970; the date of the card if anything was changed.
+            now: seconds since 1970; the date of the card if anything was changed.
 
         Raises:
             InvalidRequestError: the replay gives another text, or the story is larger than the limits or no JSON.
         """
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        date = to_milliseconds(now, "now")
         card, content = self.original
         fields = self.fields
         if self._loaded_text is not None and self._loaded_text.is_changed:
@@ -451,7 +451,7 @@ class Story:
         if self._loaded_text is not None and self._loaded_text.is_changed:
             new_card["textPreview"] = self.text[:_PREVIEW_CHARACTERS]
         if write_json((changed, new_card)) != write_json((content, card)):
-            new_card["lastUpdatedAt"] = now
+            new_card["lastUpdatedAt"] = date
         return new_card, copy_json(changed)
 
     def set_original(self, card: Mapping[str, Any], content: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from ...arguments import INTEGER, TEXT, check_type
+from ...arguments import TEXT, TIME, check_type
 from ...codecs.zip_archive import zip_files
 from ...errors import InvalidRequestError
 from .html import STYLE, escape_xml, render_blocks
@@ -18,7 +18,6 @@ _FILE_CHARACTERS: Final = 200_000
 """About how many characters a file has at most: readers are slow with long files. A longer chapter has several files."""
 _EPUB_TYPE: Final = "application/epub+zip"
 _XHTML_TYPE: Final = "application/xhtml+xml"
-_YEAR_10000: Final = 253_402_300_800  # UNIX time in seconds
 _XML_DECLARATION: Final = '<?xml version="1.0" encoding="utf-8"?>\n'
 _CONTAINER: Final = f"""{_XML_DECLARATION}\
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -36,26 +35,22 @@ class _EpubFile(NamedTuple):
     body: str
 
 
-def to_epub(book: Book, *, identifier: str, modified: int) -> bytes:
+def to_epub(book: Book, *, identifier: str, modified: float) -> bytes:
     """Return a book as an EPUB file.
 
     Args:
         book: the book.
         identifier: a globally unique identifier, such as ``urn:uuid:…``; all editions of a book have the same one.
-        modified: UNIX time in seconds, from 0 to the year 9999.
+        modified: seconds since 1970.
 
     Raises:
         InvalidRequestError: the identifier is blank, or the time is out of range.
     """
     check_type(book, Book, "book", "a Book")
     TEXT.check(identifier, "identifier")
-    INTEGER.check(modified, "modified", "an int, UNIX time in seconds")
+    TIME.convert(modified, "modified")
     if not identifier.strip():
         raise InvalidRequestError("an EPUB needs an identifier, such as urn:uuid:…", parameter="identifier")
-    if not 0 <= modified < _YEAR_10000:
-        raise InvalidRequestError(
-            f"modified takes a UNIX time in seconds before the year 10000, not {modified}", parameter="modified"
-        )
     files = list(_make_files(book))
     members = [
         ("mimetype", _EPUB_TYPE),
@@ -112,7 +107,7 @@ def _render_navigation(book: Book, files: Sequence[_EpubFile]) -> str:
     return _render_page(book, book.title, f'<nav epub:type="toc">\n<ol>\n{"".join(items)}</ol>\n</nav>\n')
 
 
-def _render_package(book: Book, files: Sequence[_EpubFile], identifier: str, modified: int) -> str:
+def _render_package(book: Book, files: Sequence[_EpubFile], identifier: str, modified: float) -> str:
     about = [
         f'<dc:identifier id="id">{escape_xml(identifier)}</dc:identifier>',
         f"<dc:title>{escape_xml(book.title or '…')}</dc:title>",

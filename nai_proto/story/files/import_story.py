@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ...arguments import BYTES, INTEGER, LIMITS, TEXT
+from ...arguments import BYTES, LIMITS, TEXT, TIME
 from ...codecs.secret_box import Entropy, system_entropy
 from ...errors import InvalidFile
 from ...limits import Limits
@@ -30,7 +30,7 @@ def import_story(
     data: bytes,
     *,
     name: str,
-    now: int,
+    now: float,
     answers: Mapping[str, str] | None = None,
     limits: Limits = Limits(),
     entropy: Entropy = system_entropy,
@@ -44,7 +44,7 @@ def import_story(
         data: the whole file.
         name: of the file, without directories. Error messages begin with it, and a story that has no title of its own is
             called by it.
-        now: milliseconds since 1970.
+        now: seconds since 1970.
         answers: for the placeholders of a scenario, by key; other files have none.
         limits: for the nesting of the file, and for texts in pictures.
         entropy: for the ids of sections and nodes.
@@ -56,7 +56,7 @@ def import_story(
     """
     data = BYTES.convert(data, "data")
     TEXT.check(name, "name")
-    INTEGER.check(now, "now", "an int, milliseconds since 1970")
+    TIME.convert(now, "now")
     LIMITS.check(limits, "limits")
     title = name.rpartition(".")[0] or name
     text = read_plain_text(data, name)

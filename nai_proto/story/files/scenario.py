@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self
 
-from ...arguments import BYTES, INTEGER, LIMITS, TEXT, TEXTS, check_type, list_items
+from ...arguments import BYTES, LIMITS, TEXT, TEXTS, TIME, check_type, list_items
 from ...codecs.secret_box import Entropy, system_entropy, write_json
 from ...errors import InvalidFile
 from ...limits import Limits
@@ -117,7 +117,7 @@ class Scenario(Record):
         self,
         answers: Mapping[str, str] | None = None,
         *,
-        now: int,
+        now: float,
         legacy: bool = False,
         limits: Limits = Limits(),
         entropy: Entropy = system_entropy,
@@ -126,7 +126,7 @@ class Scenario(Record):
 
         Args:
             answers: by key of `placeholders`; a missing answer is the default.
-            now: milliseconds since 1970.
+            now: seconds since 1970.
             legacy: whether to use the legacy text format.
             limits, entropy: as for `Story.new`.
 
@@ -135,7 +135,7 @@ class Scenario(Record):
         """
         if answers is not None:
             TEXTS.convert(answers, "answers")
-        INTEGER.check(now, "now", "an int, milliseconds since 1970")
+        TIME.convert(now, "now")
         LIMITS.check(limits, "limits")
         values, known = answers or {}, self.placeholders
         check_answers(values, known)

@@ -148,7 +148,7 @@ class DocumentHistory:
             children=self.get_children(id_),
             origin=_infer_origin(parent, isinstance(position, dict), changes, codes),
             changes=changes,
-            date=date.milliseconds if isinstance(date, Timestamp) else None,
+            date=date.milliseconds / 1000 if isinstance(date, Timestamp) else None,
             position=cast("tuple[int, int]", where) if where and None not in where else None,
         )
 

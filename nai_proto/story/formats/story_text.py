@@ -48,6 +48,8 @@ class ReplayWork:
 class StoryText(Protocol):
     """A text with its history. Positions are characters; each change is a node of the history.
 
+    Times are milliseconds since 1970 here, as the formats store them; `Story` takes and returns seconds.
+
     If a method raises, nothing was changed. Each method may raise
 
     * `Damaged` if the history is torn, or one of its steps does not fit the text;

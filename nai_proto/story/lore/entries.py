@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from ...arguments import LIMITS, OPTIONAL_FUNCTION
+from ...arguments import LIMITS, OPTIONAL_FUNCTION, to_milliseconds
 from ...limits import Limits
 from ..context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
 from ..json_records import (
@@ -16,6 +16,7 @@ from ..json_records import (
     Record,
     as_flag,
     as_integer,
+    as_seconds,
     as_text,
     as_texts,
     dump_records,
@@ -42,6 +43,10 @@ def _read_config(value: object) -> ContextConfig | None:
 def _read_search_range(value: object) -> int | None:
     known = as_integer(value)
     return None if known is None else max(SEARCH_RANGE[0], min(known, SEARCH_RANGE[1]))
+
+
+def _write_time(seconds: float) -> int:
+    return to_milliseconds(seconds, "last_updated_at")
 
 
 class Entry(Record):
@@ -80,8 +85,8 @@ class Entry(Record):
         "loreBiasGroups", (), make_records_reader(StoredBiases), dump_records
     )
     "Biases that are in force while it is active, or while it is not."
-    last_updated_at = Field("lastUpdatedAt", 0, as_integer)
-    "Milliseconds since 1970."
+    last_updated_at = Field("lastUpdatedAt", 0.0, as_seconds, _write_time, is_rounded=True)
+    "Seconds since 1970."
 
     def parse_keys(self, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()) -> tuple[Key, ...]:
         """Return the keys, without empty ones.

@@ -104,7 +104,7 @@ def _describe_vibe(vibe: StoredVibe) -> dict[str, object]:
         "name": vibe.name,
         "id": vibe.id,
         "intact": vibe.intact,
-        "created_at": None if created is None else created / 1000,
+        "created_at": created,
         "picture": None if picture is None else f"{image_type(picture) or 'unknown'}, {len(picture):,} bytes",
         "strength": vibe.strength,
         "information_extracted": vibe.information_extracted,

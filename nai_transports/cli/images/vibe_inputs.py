@@ -89,7 +89,7 @@ def read_vibes(path: Path) -> list[StoredVibe]:
         InvalidFile: the file is neither vibe file nor image, or is damaged. The message names the file.
     """
     if image_type(files.read(path)) is not None:
-        return [StoredVibe.from_image(read_image(path), created_at=time.time_ns() // 1_000_000)]
+        return [StoredVibe.from_image(read_image(path), created_at=time.time())]
     file = load_vibes(path)
     vibes = file.vibes if isinstance(file, VibeBundle) else (file,)
     with name_file_in_errors(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -24,7 +25,7 @@ from ..common.output import Json, escape_line
 from ..library.library_loader import load_library
 from ..library.story_summary import summarize_story
 from .edit import print_story, read_text
-from .story_source import AnswerOption, current_time_ms, parse_answers, select_stored_story
+from .story_source import AnswerOption, parse_answers, select_stored_story
 
 __all__ = ["create", "import_"]
 
@@ -49,7 +50,7 @@ def create(
     Example: nai story create "The Lighthouse" --text "The lamp went out at nine."
     """
     with exit_on_error("story create"):
-        begin, now = read_text(text, file), current_time_ms()
+        begin, now = read_text(text, file), time.time()
         story = Story.new(title, now=now, model=model)
         story.memory = memory
         if begin:
@@ -87,7 +88,7 @@ def import_(
         if into is not None:
             print_story(_import_lorebooks(paths, into, url, email, unsafe_password), as_json)
             return
-        answers, now = parse_answers(answer), current_time_ms()
+        answers, now = parse_answers(answer), time.time()
         if answers and len(paths) > 1:
             raise InvalidRequestError("--answer is for the placeholders of one scenario: import it by itself")
         stories = [import_story(files.read(path), name=path.name, now=now, answers=answers) for path in paths]

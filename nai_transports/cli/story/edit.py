@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
 from ..library.story_summary import summarize_story
-from .story_source import current_time_ms, select_stored_story
+from .story_source import select_stored_story
 
 __all__ = ["append", "print_story", "read_text", "redo", "rename", "undo"]
 
@@ -102,7 +103,7 @@ def rename(
     Example: nai story rename "The Quiet Harbour" "The Loud Harbour"
     """
 
-    def set_title(each: EditedStory, _: int) -> None:
+    def set_title(each: EditedStory, _: float) -> None:
         each.title = title
 
     with exit_on_error("story rename"):
@@ -147,11 +148,11 @@ def _edit_text(
     url: str | None,
     email: str | None,
     unsafe_password: str | None,
-    change: Callable[[EditedStory, int], None],
+    change: Callable[[EditedStory, float], None],
 ) -> OpenedStory:
     """Change the text of a story, and save it. Changes that the website has not made a step yet become one first."""
 
-    def commit_and_change(story: EditedStory, now: int) -> None:
+    def commit_and_change(story: EditedStory, now: float) -> None:
         story.commit_pending(now=now)
         change(story, now)
 
@@ -163,7 +164,7 @@ def _edit(
     url: str | None,
     email: str | None,
     unsafe_password: str | None,
-    change: Callable[[EditedStory, int], None],
+    change: Callable[[EditedStory, float], None],
 ) -> OpenedStory:
     """Change a story of the account, and save it; return it as it is stored.
 
@@ -172,7 +173,7 @@ def _edit(
     """
     library, stored = select_stored_story(name, url, email, unsafe_password)
     story = stored.edit()
-    change(story, current_time_ms())
+    change(story, time.time())
     with open_client(build_session(url)) as client:
         return client.run(library.save(story))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from enum import StrEnum
@@ -23,7 +24,7 @@ from nai_proto.story.utf16 import replace_lone_surrogates
 from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
-from .story_source import AnswerOption, StoryArgument, current_time_ms, select_story
+from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["ExportFormat", "export"]
 
@@ -95,9 +96,9 @@ def _export(format_: ExportFormat, story: Story, book: Callable[[], Book], autho
         case ExportFormat.HTML:
             return to_html(book(), origins=origins)
         case ExportFormat.EPUB:
-            return to_epub(book(), identifier=_book_identifier(story), modified=current_time_ms() // 1000)
+            return to_epub(book(), identifier=_book_identifier(story), modified=time.time())
         case ExportFormat.STORY:
-            return build_story_file(*map(write_json, story.to_data(now=current_time_ms())))
+            return build_story_file(*map(write_json, story.to_data(now=time.time())))
         case ExportFormat.SCENARIO:
             return Scenario.from_story(story, author=author).dumps()
 

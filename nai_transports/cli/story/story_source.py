@@ -25,7 +25,6 @@ __all__ = [
     "AnswerOption",
     "SelectedStory",
     "StoryArgument",
-    "current_time_ms",
     "parse_answers",
     "parse_tier",
     "select_stored_story",
@@ -125,16 +124,11 @@ def _is_file(name: str) -> bool:
     return path.is_file() or path.suffix.lower() in _FILE_SUFFIXES
 
 
-def current_time_ms() -> int:
-    """Return the milliseconds since 1970, the unit of times in stories."""
-    return int(1000 * time.time())
-
-
 def _read_story_file(path: Path, answers: Mapping[str, str]) -> SelectedStory:
     data = files.read(path)
     file = read_file(data, where=str(path))
     if file.kind is FileKind.SCENARIO:
-        return SelectedStory(Scenario(file.document).start_story(answers, now=current_time_ms()))
+        return SelectedStory(Scenario(file.document).start_story(answers, now=time.time()))
     return SelectedStory(Story.from_data(*read_story_file(file.data, where=str(path))), answers)
 
 

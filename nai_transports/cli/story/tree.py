@@ -18,7 +18,8 @@ from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["format_tree", "tree"]
 
-_MAX_DATE_MS: Final = 253_402_300_800_000
+_YEAR_10000: Final = 253_402_300_800
+"""In seconds since 1970: `datetime` has no later dates."""
 
 
 def tree(
@@ -69,8 +70,8 @@ def format_tree(history: History, width: int) -> Iterator[str]:
 
 def _format_node(node: Node, width: int) -> str:
     date = ""
-    if node.date is not None and 0 <= node.date < _MAX_DATE_MS:
-        date = f"{datetime.fromtimestamp(node.date / 1000, UTC):%Y-%m-%d %H:%M}"
+    if node.date is not None and 0 <= node.date < _YEAR_10000:
+        date = f"{datetime.fromtimestamp(node.date, UTC):%Y-%m-%d %H:%M}"
     text = escape_line(node.inserted)
     deleted = sum(len(change.deleted) for change in node.changes)
     deletion = f"  (-{deleted})" if deleted else ""
