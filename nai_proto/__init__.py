@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .exchange.actions import (
         Compute,
         Emit,
+        FlowContext,
         GetContext,
         Receive,
         Runnable,
@@ -71,7 +72,6 @@ if TYPE_CHECKING:
     )
     from .exchange.call import Call
     from .exchange.connection_pool import PoolLimits
-    from .exchange.context import FlowContext
     from .exchange.flow import Flow, flow
     from .exchange.operation import Operation
     from .exchange.reachability import HealthOutcome, HostHealth, health
@@ -97,9 +97,8 @@ else:
             "PermissionDeniedError RateLimitError RejectedRequestError RemoteProtocolError RequestTimeoutError "
             "ServerError StatusError StreamError TimedOut TransportError Truncated"
         ),
-        "exchange.actions": "Compute Emit GetContext Receive Runnable Send Sleep Steps compute get_context",
+        "exchange.actions": "Compute Emit FlowContext GetContext Receive Runnable Send Sleep Steps compute get_context",
         "exchange.call": "Call",
-        "exchange.context": "FlowContext",
         "exchange.flow": "Flow flow",
         "exchange.operation": "Operation",
         "exchange.connection_pool": "PoolLimits",

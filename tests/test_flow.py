@@ -46,6 +46,7 @@ from nai_proto.errors import (
 from nai_proto.exchange.actions import (
     Compute,
     Emit,
+    FlowContext,
     GetContext,
     Receive,
     Runnable,
@@ -56,7 +57,6 @@ from nai_proto.exchange.actions import (
     get_context,
 )
 from nai_proto.exchange.call import Call
-from nai_proto.exchange.context import FlowContext
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.retry import NO_RETRY, Repeat, RetryPolicy, may_have_acted

@@ -15,8 +15,7 @@ import nai_proto as nai
 from nai_proto import account, text
 from nai_proto.emulator.faults import FaultyApp
 from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError, TransportError
-from nai_proto.exchange.actions import Emit, GetContext, Send, Sleep, Steps, compute, get_context
-from nai_proto.exchange.context import FlowContext
+from nai_proto.exchange.actions import Emit, FlowContext, GetContext, Send, Sleep, Steps, compute, get_context
 from nai_proto.exchange.flow import map_actions
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits, Timeouts

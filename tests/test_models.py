@@ -24,8 +24,7 @@ from nai_proto.arguments import fold_name
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.endpoints import host_of_model
 from nai_proto.http import Host
-from nai_proto.text.models import MODELS, Model, TextModelFacts, Tier, find_listed_model
-from nai_proto.text.preambles import PREAMBLE, Preamble
+from nai_proto.text.models import MODELS, PREAMBLE, Model, Preamble, TextModelFacts, Tier, find_listed_model
 from nai_proto.text.samplers import INTERNAL_MODELS, SAMPLERS, SamplerOrder
 from nai_proto.text.text_parameters import PhraseRepPen
 from tests.protocol_data import DATA

@@ -147,7 +147,7 @@ def test_importing_text_loads_no_table_of_presets_or_words() -> None:
         "print(*[name for name in sys.modules if 'official_presets.' in name or 'wordlists.' in name])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=50)
-    assert done.stdout.splitlines() == ["", "nai_proto.text.official_presets.kayra"]
+    assert done.stdout.splitlines() == ["", "nai_proto.text.official_presets.newer_models"]
 
 
 # ---- settings

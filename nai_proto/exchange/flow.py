@@ -21,8 +21,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
 from ..secret import Token
-from .actions import Action, Emit, GetContext, HasPartial, Incoming, Runnable, Send, Steps
-from .context import FlowContext
+from .actions import Action, Emit, FlowContext, GetContext, HasPartial, Incoming, Runnable, Send, Steps
 from .options import NO_OPTIONS, FlowOptions
 from .retry import RetryPolicy
 

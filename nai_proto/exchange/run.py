@@ -12,9 +12,21 @@ from typing import Any, Final, Generic, TypeVar
 
 from ..arguments import check_type, with_article
 from ..errors import InvalidTypeError, LocalProtocolError, NaiError
-from .actions import Action, Compute, Emit, GetContext, HasPartial, Incoming, Receive, Runnable, Send, Sleep, Steps
+from .actions import (
+    Action,
+    Compute,
+    Emit,
+    FlowContext,
+    GetContext,
+    HasPartial,
+    Incoming,
+    Receive,
+    Runnable,
+    Send,
+    Sleep,
+    Steps,
+)
 from .budget import Budget
-from .context import FlowContext
 from .options import FlowOptions
 from .session import Session
 

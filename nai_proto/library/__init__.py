@@ -17,8 +17,7 @@ from ..story.files.story_file import build_story_file, read_story_file
 from .contents import Library, Suspicion
 from .continue_story import ContinuedStory
 from .export import ExportedFile, export_files
-from .load import KeystoreOpened, LoadEvent, ObjectsOpened, open_library, read_library
-from .login import Access, log_in
+from .load import Access, KeystoreOpened, LoadEvent, ObjectsOpened, log_in, open_library, read_library
 from .opened_story import EditedStory, OpenedStory, link_stories
 from .restore import RestoreAction, RestoredObject, RestoreStep
 from .restore_plan import plan_restore

@@ -5,7 +5,9 @@ that does not open stops everything, since an account without its keys is not an
 
 Opening takes long, so it is split into computations of about a megabyte each, with an event after each.
 
-See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
+See:
+    docs/protocol/native.md#3-key-derivation
+    docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, Never, TypeAlias
 
+from ..account import login_with_spelling
+from ..codecs.key_derivation import encryption_key
 from ..codecs.keystore import Keystore, open_keystore
 from ..codecs.sealed_objects import OpenedObject, StoredObject, open_objects
 from ..errors import NaiError, RemoteProtocolError, StatusError, TransportError
@@ -22,16 +26,43 @@ from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import flow
 from ..limits import Limits
 from ..objects import TYPES, StoredKeystore, get_keystore, list_objects
-from ..secret import EncryptionKey, Password
+from ..secret import AccessToken, EncryptionKey, Password
 from .contents import Library
-from .login import log_in
 from .opened_story import link_stories
 
-__all__ = ["KeystoreOpened", "LoadEvent", "ObjectsOpened", "open_library", "read_library"]
+__all__ = ["Access", "KeystoreOpened", "LoadEvent", "ObjectsOpened", "log_in", "open_library", "read_library"]
 
 _BATCH_CHARACTERS: Final = 1_048_576
 """Characters of sealed text that one computation opens, in a few milliseconds."""
 _ESSENTIAL_TYPES: Final = ("stories", "storycontent")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The result of a login with e-mail and password. Its repr shows no secret."""
+
+    email: str = field(repr=False)
+    "In the spelling that logged in, from which the key is derived."
+    token: AccessToken
+    "Authenticates requests: ``flow.with_options(token=access.token)``."
+    key: EncryptionKey
+    "Opens and seals the keystore."
+
+
+@flow
+def log_in(email: str, password: Password | str) -> Steps[Never, Access]:
+    """Log in, and derive the key that opens the keystore.
+
+    Args:
+        email: as for `nai_proto.account.login`.
+        password: of the account.
+
+    Raises (when run):
+        AuthenticationError: no account has this e-mail and password.
+    """
+    secret = password if isinstance(password, Password) else Password(password)
+    token, spelling = yield from login_with_spelling(email, secret)
+    return Access(spelling, token, (yield from compute(partial(encryption_key, spelling, secret))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,9 @@ from ..conflicts import override_options
 from ..errors import InvalidRequestError
 from ..text.generation import decode_tokens, generate_stream
 from ..text.global_settings import GlobalSettings
-from ..text.models import Model, find_listed_model
+from ..text.models import PREAMBLE, Model, find_listed_model
 from ..text.modules import NO_MODULE
 from ..text.options import CONFLICTS
-from ..text.preambles import PREAMBLE
 from ..tier import Tier
 from .context.build import build_context, context_size
 from .context.parts import DEFAULT_RULES, ContextParts, ContextRules

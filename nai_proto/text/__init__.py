@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from .completion import Completion, CompletionIds, FinishReason, Logprobs, Token, TokenCandidate, TokenIds
 from .generation import decode_tokens, generate, generate_stream
-from .models import MODELS, Model, TextModelFacts, Tier
+from .models import MODELS, PREAMBLE, Model, Preamble, TextModelFacts, Tier
 
 if TYPE_CHECKING:
     from .classification import Classification, ScoredLabel, classify
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .options import TextOptions
     from .parameter_rules import check_parameters
     from .phrases import BanList, BiasGroup
-    from .preambles import PREAMBLE, Preamble
     from .preset import Preset
     from .request import build_parameters
     from .samplers import SAMPLERS, SamplerOrder, TextSampler
@@ -48,7 +47,6 @@ else:
         "options": "TextOptions",
         "parameter_rules": "check_parameters",
         "phrases": "BanList BiasGroup",
-        "preambles": "PREAMBLE Preamble",
         "preset": "Preset",
         "request": "build_parameters",
         "samplers": "SAMPLERS SamplerOrder TextSampler",

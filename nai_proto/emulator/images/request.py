@@ -23,7 +23,7 @@ from ...errors import LimitExceeded, RemoteProtocolError
 from ...image.choices import ImageSampler
 from ...image.families import Generation
 from ...image.models import ImageModel
-from ..accounts.image_cache import ImageCache
+from ..accounts.account import ImageCache
 from ..errors import Refused
 from ..http.request_context import RequestContext
 

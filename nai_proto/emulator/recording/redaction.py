@@ -23,8 +23,7 @@ from typing import Final, TypeAlias
 from ...exchange.reply import RawWrite, Start, Write
 from ...http import Headers
 from .recording_file import RecordedExchange, SentAction
-from .redaction_tables import PATTERNS
-from .value_masking import Masks, mask_body, mask_field, mask_raw, mask_target
+from .value_masking import PATTERNS, Masks, mask_body, mask_field, mask_raw, mask_target
 
 __all__ = ["Redaction", "RequestShape", "is_same_request", "request_shape"]
 

@@ -2,6 +2,8 @@
 
 It works on bytes, without decoding and encoding, so that cut or malformed documents keep their form. If every
 replacement has as many bytes as the value, then lengths, chunks and the boundaries between pieces remain correct.
+
+Everything that is not in a list of what may be shown is private, since lists are never complete.
 """
 
 from __future__ import annotations
@@ -9,18 +11,58 @@ from __future__ import annotations
 import re
 from typing import Final, Protocol
 
-from .redaction_tables import (
-    HARMLESS,
-    MAPS,
-    MESSAGE_KEYS,
-    NAMES_IN_MAPS,
-    PLAIN_HEADERS,
-    PLAIN_KEYS,
-    SECRET_HEADERS,
-    SECRET_KEYS,
-)
+__all__ = ["PATTERNS", "Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
 
-__all__ = ["Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
+_PLAIN_HEADERS: Final = frozenset(
+    b"accept accept-encoding accept-language access-control-allow-headers access-control-allow-methods "
+    b"access-control-allow-origin cache-control connection content-encoding content-length content-type date expect host "
+    b"keep-alive retry-after server transfer-encoding user-agent vary x-correlation-id x-request-id".split()
+)
+"""Header fields whose values are shown."""
+
+_SECRET_HEADERS: Final = frozenset(
+    b"api-key authorization cookie proxy-authorization set-cookie x-api-key x-auth-token".split()
+)
+"""Header fields whose values are secrets, which are removed elsewhere too. All other fields are hidden as well."""
+
+_SECRET_KEYS: Final = frozenset(
+    b"key accessToken idToken currentAccessKey newAccessKey persistentToken recoveryToken verificationToken "
+    b"deletionToken recaptcha recapcha password email emailCleartext newEmail plaintextEmail giftkey giftKey giftKeys "
+    b"subscriptionId externalOsanoId".split()
+)
+"""Keys whose texts are secret even where contents are kept. Persistent tokens are recognised by their form.
+
+See docs/protocol/native.md#6-account-endpoints-user.
+"""
+
+_PLAIN_KEYS: Final = frozenset(
+    b"model id meta type types object role finish_reason owned_by event status statusCode code param "
+    b"banStatus paymentProcessor order prefix preset phrase_rep_pen reasoning_effort jurisdiction voice version lang "
+    b"fault shape endpoint method text_offset token_logprobs".split()
+)
+"""Keys whose texts are names of kinds. They are shown if they match `_HARMLESS`."""
+
+_MESSAGE_KEYS: Final = frozenset(b"message error".split())
+"""Keys of a response whose texts are error messages. They are shown, without what they quote from the request."""
+
+_MAPS: Final = frozenset(b"top_logprobs logit_bias".split())
+"""Keys of objects whose own keys are texts or token ids.
+
+See docs/protocol/openai.md#3-completions.
+"""
+_NAMES_IN_MAPS: Final = frozenset(b"token logprob bytes".split())
+
+_HARMLESS: Final = re.compile(rb" ?[\w.:/+-]{0,48}", re.ASCII)
+"""A word, a name or an id, but no prose."""
+
+PATTERNS: Final = re.compile(
+    rb"pst-[\w-]+"
+    rb"|(?:(?<![\w-])|(?<=%20))eyJ[\w-]++\.[\w-]*+(?:\.[\w-]*+)?"
+    rb"|(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)+"
+    rb"|\A[\w-]{64}\Z",
+    re.ASCII,
+)
+"""What is secret anywhere: persistent tokens, JWTs, e-mails, and texts with the length of an access key or a hash."""
 
 
 class Masks(Protocol):
@@ -61,9 +103,9 @@ class Masks(Protocol):
 def mask_field(name: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked value of a header field."""
     name = name.lower()
-    if name in PLAIN_HEADERS:
+    if name in _PLAIN_HEADERS:
         return masks.mask_plain(value)
-    if name not in SECRET_HEADERS:
+    if name not in _SECRET_HEADERS:
         return masks.mask_field(value)
     scheme = _SCHEME.match(value)
     return scheme[0] + masks.mask_secret(value[scheme.end() :]) if scheme else masks.mask_secret(value)
@@ -82,9 +124,9 @@ def mask_target(target: bytes, masks: Masks) -> bytes:
 
 def _mask_value(key: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked text under a key."""
-    if key in SECRET_KEYS:
+    if key in _SECRET_KEYS:
         return masks.mask_secret(value)
-    if key in PLAIN_KEYS and HARMLESS.fullmatch(value):
+    if key in _PLAIN_KEYS and _HARMLESS.fullmatch(value):
         return masks.mask_plain(value)
     return masks.mask_number(value) if _NUMBER.fullmatch(value) else masks.mask_content(value)
 
@@ -149,17 +191,17 @@ class _Json:
         return bracket
 
     def _name(self, name: bytes) -> bytes:
-        of_map = bool(self._open) and self._open[-1][1] in MAPS and name not in NAMES_IN_MAPS
+        of_map = bool(self._open) and self._open[-1][1] in _MAPS and name not in _NAMES_IN_MAPS
         return name if not name or (_NAME.fullmatch(name) and not of_map) else self._masks.mask_name(name)
 
     def _text(self, text: bytes) -> bytes:
-        if self._response and self._key in MESSAGE_KEYS:
+        if self._response and self._key in _MESSAGE_KEYS:
             return self._masks.mask_message(text)
         return _mask_value(self._key, text, self._masks)
 
     def _word(self, word: bytes) -> bytes:
         if _NUMBER.fullmatch(word):
-            listed = bool(self._open) and self._open[-1][0] == b"[" and self._key not in PLAIN_KEYS
+            listed = bool(self._open) and self._open[-1][0] == b"[" and self._key not in _PLAIN_KEYS
             return self._masks.mask_number(word) if listed and word.lstrip(b"-").isdigit() else word
         return word if any(one.startswith(word) for one in _WORDS) else self._masks.mask_content(word)
 
@@ -185,7 +227,7 @@ class _Lines:
             data = value[len(blank) :]
             value = blank + (data if data == _DONE else mask_body(data, "", self._masks, status=200))
         else:
-            value = self._masks.mask_plain(value) if HARMLESS.fullmatch(value) else self._masks.mask_content(value)
+            value = self._masks.mask_plain(value) if _HARMLESS.fullmatch(value) else self._masks.mask_content(value)
         return name + colon + value
 
 

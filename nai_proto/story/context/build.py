@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from ...arguments import INTEGER, OPTIONAL_FUNCTION, TEXT, TEXTS, TOKENIZER, check_type
 from ...errors import InvalidRequestError
-from ...text.models import Model
+from ...text.models import Model, Preamble
 from ...text.modules import NO_MODULE, Module
-from ...text.preambles import Preamble
 from ...tier import Tier
 from ..context_config import ContextKind
 from ..lore.active_biases import select_bans, select_biases

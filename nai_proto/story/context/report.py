@@ -17,8 +17,8 @@ from .insertion import ContextTree, list_pieces
 from .trimming import TokenCounter
 
 if TYPE_CHECKING:
+    from ...text.models import Preamble
     from ...text.phrases import BanList, BiasGroup
-    from ...text.preambles import Preamble
 
 __all__ = ["Context", "ContextBlock", "ContextRow", "make_blocks", "make_rows"]
 

@@ -1,4 +1,4 @@
-"""The presets that the service's website offers, by model; those of a model are loaded when they are first needed.
+"""The presets that the service's website offers, by model; they are loaded when one is first needed.
 
 They are written like their files, but shorter: ``order`` names all samplers, with a minus before those that are off.
 """
@@ -45,19 +45,19 @@ def define_preset(name: str, id: str, version: int | None, order: str, **paramet
 
 
 _LOCATIONS: Final = {
-    "2.7B": "others.CALLIOPE",
-    "6B-v4": "sigurd.SIGURD",
-    "euterpe-v2": "euterpe.EUTERPE",
-    "krake-v1": "krake.KRAKE_V1",
-    "krake-v2": "krake.KRAKE",
-    "genji-jp-6b-v2": "others.GENJI",
-    "genji-python-6b": "others.SNEK",
-    "hypebot": "others.HYPEBOT",
-    "infillmodel": "others.INLINE",
-    "clio-v1": "clio.CLIO",
-    "kayra-v1": "kayra.KAYRA",
-    "llama-3-erato-v1": "erato.ERATO",
-    **dict.fromkeys(INTERNAL_MODELS, "others.COLOURS"),
+    "2.7B": "older_models.CALLIOPE",
+    "6B-v4": "older_models.SIGURD",
+    "euterpe-v2": "older_models.EUTERPE",
+    "krake-v1": "older_models.KRAKE_V1",
+    "krake-v2": "older_models.KRAKE",
+    "genji-jp-6b-v2": "older_models.GENJI",
+    "genji-python-6b": "older_models.SNEK",
+    "hypebot": "older_models.HYPEBOT",
+    "infillmodel": "older_models.INLINE",
+    "clio-v1": "newer_models.CLIO",
+    "kayra-v1": "newer_models.KAYRA",
+    "llama-3-erato-v1": "newer_models.ERATO",
+    **dict.fromkeys(INTERNAL_MODELS, "older_models.COLOURS"),
 }
 
 _DEFAULTS: Final = {
@@ -81,8 +81,8 @@ def find_presets(model: Model) -> tuple[OfficialPreset, ...]:
     if home is None:
         return ()
     module, name = home.split(".")
-    found: tuple[OfficialPreset, ...] = getattr(import_module(f".{module}", __name__), name)
-    return found
+    presets: tuple[OfficialPreset, ...] = getattr(import_module(f".{module}", __name__), name)
+    return presets
 
 
 def find_default_name(model: Model) -> str | None:

@@ -1,4 +1,4 @@
-"""Token ids that global settings stand for, by tokenizer; each list is loaded when it is first needed.
+"""Token ids that global settings stand for, by tokenizer; the lists are loaded when one is first needed.
 
 See docs/protocol/native.md#13-global-settings.
 """
@@ -36,13 +36,13 @@ class Wordlist:
     "The same at the start of a line; banned while the context is short."
 
 
-_LOCATIONS: Final = {
-    "gpt2": "gpt2.GPT2",
-    "gpt2-genji": "gpt2.GENJI",
-    "pile": "pile.PILE",
-    "nerdstash_v1": "nerdstash.NERDSTASH_V1",
-    "nerdstash_v2": "nerdstash.NERDSTASH_V2",
-    "llama3": "llama3.LLAMA3",
+_NAMES: Final = {
+    "gpt2": "GPT2",
+    "gpt2-genji": "GENJI",
+    "pile": "PILE",
+    "nerdstash_v1": "NERDSTASH_V1",
+    "nerdstash_v2": "NERDSTASH_V2",
+    "llama3": "LLAMA3",
 }
 
 
@@ -55,15 +55,14 @@ def find_wordlist(tokenizer: str) -> Wordlist:
     Raises:
         InvalidRequestError: there are no lists for it.
     """
-    if tokenizer not in _LOCATIONS:
+    if tokenizer not in _NAMES:
         raise InvalidRequestError(
             f"no bracket bans, whitelists and biases are known for the tokenizer {tokenizer!r}: "
-            f"switch the global settings off (settings=None), or use one of {', '.join(_LOCATIONS)}",
+            f"switch the global settings off (settings=None), or use one of {', '.join(_NAMES)}",
             parameter="model",
         )
-    module, name = _LOCATIONS[tokenizer].split(".")
-    found: Wordlist = getattr(import_module(f".{module}", __name__), name)
-    return found
+    words: Wordlist = getattr(import_module(".tables", __name__), _NAMES[tokenizer])
+    return words
 
 
 def parse_phrases(text: str) -> tuple[tuple[int, ...], ...]:
