@@ -52,7 +52,7 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     emulator, owner = an_emulator(tokenizers=load_byte_tokenizer)
     run_in_memory(logged_in(create_story(make_story(), KEY)), emulator)
     for module in ("continue_", "context"):
-        monkeypatch.setattr(f"nai_transports.cli.story.{module}.load", load_word_tokenizer)
+        monkeypatch.setattr(f"nai_transports.cli.story.{module}.load_or_none", load_word_tokenizer)
     with serve_in_thread(emulator) as url:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
             monkeypatch.setenv(name, value)

@@ -18,7 +18,8 @@ from nai_proto.story.context.candidates import ContextStatus
 from nai_proto.story.context.ephemeral import EphemeralEntry
 from nai_proto.story.context.parts import ContextParts, ContextText
 from nai_proto.story.context.report import Context, ContextRow
-from nai_proto.story.context.trimming import TokenCounter, find_unit_ends
+from nai_proto.story.context.token_counters import TokenizerCounter
+from nai_proto.story.context.trimming import find_unit_ends
 from nai_proto.story.context_config import ContextConfig, ContextKind
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.lorebook import Lorebook
@@ -203,7 +204,7 @@ def cuts_follow_the_settings(case: Case) -> None:
             continue
         assert config.trim_direction != "doNotTrim"
         assert FINER.index(row.trimmed) <= FINER.index(config.maximum_trim_type)
-        edges = [0, *find_unit_ends(text, row.trimmed, TokenCounter(case.tokenizer))]
+        edges = [0, *find_unit_ends(text, row.trimmed, TokenizerCounter(case.tokenizer))]
         if config.trim_direction == "trimTop":
             assert any(edge <= row.dropped and not text[edge : row.dropped].strip() for edge in edges)
         else:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.story.context.trimming import TokenCounter, TrimResult, find_unit_ends, trim
+from nai_proto.story.context.token_counters import TokenizerCounter
+from nai_proto.story.context.trimming import TrimResult, find_unit_ends, trim
 from nai_proto.story.context_config import ContextConfig, ContextUnit, TrimDirection
 from nai_proto.tokenizers.base import Tokenizer
 from tests.context_support import BYTES, Pairs, Words
@@ -20,12 +21,12 @@ SPEECH = 'He said "No." She left! What? And so…\nno end\n\n(Was it?) It was.\n
 
 def trimmed_text(text: str, allowed: int, tokenizer: Tokenizer = BYTES, **fields: Any) -> str | None:
     config = ContextConfig(**fields)
-    trimmed = trim(text, config, allowed, TokenCounter(tokenizer))
+    trimmed = trim(text, config, allowed, TokenizerCounter(tokenizer))
     return None if trimmed is None else text[trimmed.start : trimmed.end]
 
 
 def split_units(text: str, unit: ContextUnit, tokenizer: Tokenizer = BYTES) -> list[str]:
-    ends = [0, *find_unit_ends(text, unit, TokenCounter(tokenizer))]
+    ends = [0, *find_unit_ends(text, unit, TokenizerCounter(tokenizer))]
     return [text[start:end] for start, end in pairwise(ends)]
 
 
@@ -115,7 +116,7 @@ def test_prefix_and_suffix_count() -> None:
     assert trimmed_text("abc", 4, prefix="[", suffix="]", maximum_trim_type="newline") is None
     assert trimmed_text("abc", 5, prefix="[", suffix="]") == "abc"
     assert trimmed_text("abc\nde", 5, prefix="[", suffix="]") == "abc"
-    assert trim("abc\nde", ContextConfig(prefix="[", suffix="]"), 6, TokenCounter(BYTES)) == TrimResult(
+    assert trim("abc\nde", ContextConfig(prefix="[", suffix="]"), 6, TokenizerCounter(BYTES)) == TrimResult(
         0, 3, 5, "newline"
     )
 
@@ -168,7 +169,7 @@ def test_a_trimmed_text_fits_and_is_cut_no_finer_than_allowed(
 ) -> None:
     prefix, suffix = around
     config = ContextConfig(prefix=prefix, suffix=suffix, trim_direction=direction, maximum_trim_type=finest)
-    trimmed = trim(text, config, allowed, TokenCounter(tokenizer))
+    trimmed = trim(text, config, allowed, TokenizerCounter(tokenizer))
     if trimmed is None:
         assert direction == "doNotTrim" or tokenizer.count(prefix + text + suffix) > allowed
         return
@@ -182,7 +183,7 @@ def test_a_trimmed_text_fits_and_is_cut_no_finer_than_allowed(
     assert direction != "doNotTrim"
     assert order.index(trimmed.unit) <= order.index(finest)
     # It is cut at the edge of a unit, but for what is not left there.
-    edges = {0, *find_unit_ends(text, trimmed.unit, TokenCounter(tokenizer))}
+    edges = {0, *find_unit_ends(text, trimmed.unit, TokenizerCounter(tokenizer))}
     if direction == "trimTop":
         assert trimmed.end == len(text)
         dropped = text[: trimmed.start]
@@ -198,8 +199,8 @@ def test_a_trimmed_text_fits_and_is_cut_no_finer_than_allowed(
 @given(st.text(alphabet="ab .\n\n\n", min_size=1, max_size=80), st.integers(1, 40), st.sampled_from([BYTES, Pairs()]))
 def test_as_many_lines_are_kept_as_fit(text: str, allowed: int, tokenizer: Tokenizer) -> None:
     config = ContextConfig(trim_direction="trimTop", maximum_trim_type="newline")
-    trimmed = trim(text, config, allowed, TokenCounter(tokenizer))
-    edges = [0, *find_unit_ends(text, "newline", TokenCounter(BYTES))[:-1]]
+    trimmed = trim(text, config, allowed, TokenizerCounter(tokenizer))
+    edges = [0, *find_unit_ends(text, "newline", TokenizerCounter(BYTES))[:-1]]
     fitting = [
         kept
         for edge in edges
@@ -223,7 +224,7 @@ def test_a_long_text_is_not_encoded_as_a_whole() -> None:
 
     tokenizer = Counting()
     text = "a line of five words\n" * 50_000
-    trimmed = trim(text, ContextConfig(trim_direction="trimTop"), 2000, TokenCounter(tokenizer))
+    trimmed = trim(text, ContextConfig(trim_direction="trimTop"), 2000, TokenizerCounter(tokenizer))
     assert trimmed is not None
     assert 1990 < trimmed.tokens <= 2000
     assert tokenizer.characters < len(text) / 10
@@ -238,7 +239,7 @@ def test_long_tokens_are_counted_right() -> None:
 def test_a_long_line_is_cut_without_encoding_all_of_it() -> None:
     text = "word " * 200_000
     config = ContextConfig(trim_direction="trimTop", maximum_trim_type="token")
-    trimmed = trim(text, config, 100, TokenCounter(Words()))
+    trimmed = trim(text, config, 100, TokenizerCounter(Words()))
     assert trimmed is not None
     assert trimmed.tokens == 100
     assert trimmed.end == len(text)

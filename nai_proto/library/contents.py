@@ -183,7 +183,7 @@ class Library:
         self,
         story: OpenedStory,
         *,
-        tokenizer: Callable[[Model], Tokenizer],
+        tokenizer: Callable[[Model], Tokenizer | None],
         store: bool = True,
         model: Model | str | None = None,
         max_length: int | None = None,
@@ -202,7 +202,8 @@ class Library:
 
         Args:
             story: of this library.
-            tokenizer: returns the tokenizer of a model.
+            tokenizer: returns the tokenizer of a model. For a model that the OpenAI-compatible API has it may return None,
+                or raise the error of a missing file: then the service counts the tokens that matter, in a few requests.
             store: save the story; otherwise the text is only in the result.
             model: continue with this model; None for the story's own.
             max_length: number of tokens to generate; None for that of the story's preset.

@@ -13,11 +13,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..account.info import get_subscription
+from ..errors import FileError, MissingExtra, TransportError
 from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import flow
 from ..secret import EncryptionKey
 from ..story.continuation import build_continuation, resolve_model
 from ..story.sections import Origin
+from ..story.service_counts import build_counted_continuation
 from ..text.completion import Completion, Token
 from .opened_story import EditedStory, OpenedStory
 from .save_objects import SavedObject
@@ -57,7 +59,7 @@ def continue_story(
     story: OpenedStory,
     keystore: Mapping[str, bytes],
     key: EncryptionKey | None,
-    tokenizer: Callable[[Model], Tokenizer],
+    tokenizer: Callable[[Model], Tokenizer | None],
     store: bool,
     options: Mapping[str, Any],
 ) -> Steps[Context | Token | SavedObject, ContinuedStory]:
@@ -70,15 +72,27 @@ def continue_story(
     """
     context = yield from get_context()
     edited = story.edit(limits=context.limits, entropy=context.entropy)
-    model_tokenizer = tokenizer(resolve_model(edited, options["model"]))
+    model_tokenizer = _find_tokenizer(tokenizer, resolve_model(edited, options["model"]))
     tier = (yield from get_subscription()).tier
-    plan: Continuation | ChatContinuation = yield from compute(
-        partial(build_continuation, edited, tokenizer=model_tokenizer, tier=tier, **options)
-    )
+    plan: Continuation | ChatContinuation
+    if model_tokenizer is None:
+        plan = yield from build_counted_continuation(edited, tier=tier, **options)
+    else:
+        plan = yield from compute(partial(build_continuation, edited, tokenizer=model_tokenizer, tier=tier, **options))
     yield Emit([plan.context])
-    completion = yield from plan.generate(model_tokenizer)
+    completion = yield from plan.generate()
     if completion.text:
         now = context.now()
         yield from compute(partial(edited.append, completion.text, now=now, origin=Origin.AI))
     saved = (yield from try_save_story(edited, keystore, key)) if store else ()
     return ContinuedStory(edited, completion, plan.context, saved)
+
+
+def _find_tokenizer(lookup: Callable[[Model], Tokenizer | None], model: Model) -> Tokenizer | None:
+    """Return the tokenizer of a model; None without its file, if the service can count instead."""
+    try:
+        return lookup(model)
+    except (FileError, MissingExtra, TransportError):
+        if model.is_native:
+            raise
+    return None

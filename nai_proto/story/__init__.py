@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .lore.lorebook import Lorebook
     from .lore.merge import merge_lorebooks
     from .sections import Origin, OriginSpan, Section, SectionKind
+    from .service_counts import build_counted_continuation
     from .story import Story
     from .story_settings import StorySettings
     from .utf16 import count_characters, count_units
@@ -49,6 +50,7 @@ else:
         "lore.key_matching": "Key KeyMatch KeySearch",
         "lore.lorebook": "Lorebook",
         "lore.merge": "merge_lorebooks",
+        "service_counts": "build_counted_continuation",
         "sections": "SectionKind Origin Section OriginSpan",
         "story_settings": "StorySettings",
         "story": "Story",
@@ -102,6 +104,7 @@ __all__ = [
     "build_chat_messages",
     "build_context",
     "build_continuation",
+    "build_counted_continuation",
     "context_size",
     "count_characters",
     "count_units",

@@ -19,7 +19,7 @@ from ..openai.operations import chat_completion_stream
 from ..openai.reasoning_and_stops import trim_stop_text
 from ..openai.response_objects import ChatChunk, ChatCompletion
 from ..text.completion import Completion, FinishReason, Token
-from .context.build import build_chat_messages, build_context
+from .context.build import assemble_context, build_chat_messages
 from .context.parts import ContextParts, ContextRules
 from .json_records import as_number, as_text, as_texts, list_or_empty, object_or_empty
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from ..openai.request_options import MessageDict
     from ..text.models import Model
     from ..tier import Tier
-    from ..tokenizers import Tokenizer
     from .context.report import Context
+    from .context.token_counters import TokenCounter
 
 __all__ = ["ChatContinuation", "build_chat_continuation"]
 
@@ -52,7 +52,7 @@ class ChatContinuation:
     "Texts that end the answer and are removed from it."
 
     @flow
-    def generate(self, tokenizer: Tokenizer) -> Steps[Token, Completion]:  # noqa: ARG002 -- as `Continuation.generate`
+    def generate(self) -> Steps[Token, Completion]:
         """Send the request; events and result are those of `Continuation.generate`."""
         flow = trim_stop_text(self.operation, self.stops)
         return _to_completion((yield from map_batches(flow, _to_tokens, _to_partial)))
@@ -62,8 +62,8 @@ def build_chat_continuation(
     fields: Mapping[str, Any],
     parts: ContextParts,
     model: Model,
+    counter: TokenCounter,
     *,
-    tokenizer: Tokenizer,
     tier: Tier,
     max_length: int,
     placeholders: Mapping[str, str] | None,
@@ -78,7 +78,8 @@ def build_chat_continuation(
         fields: the story's content.
         parts: of its context.
         overrides: parameters of the chat (`nai_proto.openai.chat_completion`); they replace the story's.
-        model, tokenizer, tier, max_length, placeholders, chance, rules, size: as for `build_continuation`.
+        counter: counts tokens.
+        model, tier, max_length, placeholders, chance, rules, size: as for `build_continuation`.
 
     Raises:
         InvalidRequestError: as for `build_continuation`, or the context is empty.
@@ -89,18 +90,18 @@ def build_chat_continuation(
     room = room if size is None else min(room, size)
     context_size = room
     while True:
-        context = build_context(
-            parts, tokenizer=tokenizer, size=max(context_size, 0), placeholders=placeholders, chance=chance, rules=rules
+        context = assemble_context(
+            parts, counter, size=max(context_size, 0), placeholders=placeholders or {}, chance=chance, rules=rules
         )
         messages = build_chat_messages(context, system_prompt=system, prefill=prefill)
-        excess = tokenizer.count(render_chat(messages)) - room  # the chat template adds tokens around each message
+        excess = counter.count(render_chat(messages)) - room  # the chat template adds tokens around each message
         if excess <= 0:
             break
         if context_size <= 0:
             raise InvalidRequestError(
                 f"the system prompt and the prefill take more than the {room} tokens of the context"
             )
-        context_size = min(context_size, len(context.tokens)) - excess
+        context_size = min(context_size, counter.count(context.text)) - excess
     if not messages:
         raise InvalidRequestError("the story has no text to continue")
     parameters = object_or_empty(object_or_empty(fields.get("settings")).get("parameters"))

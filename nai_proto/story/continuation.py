@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ..arguments import INTEGER, TOKENIZER, check_type
+from ..arguments import INTEGER, OPTIONAL_FUNCTION, TEXTS, TOKENIZER, check_type
 from ..conflicts import override_options
 from ..errors import InvalidRequestError
 from ..text.generation import decode_tokens, generate_stream
@@ -22,6 +22,7 @@ from ..text.options import CONFLICTS
 from ..tier import Tier
 from .context.build import build_context, context_size
 from .context.parts import DEFAULT_RULES, ContextParts, ContextRules
+from .context.token_counters import ServiceCounter, TokenizerCounter
 from .json_records import as_integer, as_texts
 from .story import Story
 from .story_settings import StorySettings
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from .chat_continuation import ChatContinuation
     from .context.report import Context
 
-__all__ = ["Continuation", "build_continuation", "resolve_model"]
+__all__ = ["Continuation", "build_continuation", "plan_continuation", "resolve_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,12 @@ class Continuation:
     "The context that the model sees, and why."
     operation: Operation[TokenIds, CompletionIds] = field(repr=False)
     "The request; its events and its result are token ids."
+    tokenizer: Tokenizer = field(repr=False)
+    "Of the model."
 
-    def generate(self, tokenizer: Tokenizer) -> Flow[Token, Completion]:
-        """Return the flow that sends the request and decodes the answer.
-
-        Args:
-            tokenizer: of the model.
-        """
-        return decode_tokens(self.operation, tokenizer)
+    def generate(self) -> Flow[Token, Completion]:
+        """Return the flow that sends the request and decodes the answer."""
+        return decode_tokens(self.operation, self.tokenizer)
 
 
 def resolve_model(story: Story, override: Model | str | None = None) -> Model:
@@ -116,11 +115,52 @@ def build_continuation(
     """
     check_type(story, Story, "story", "a Story")
     TOKENIZER.check(tokenizer, "tokenizer")
+    return plan_continuation(
+        story,
+        TokenizerCounter(tokenizer),
+        tier=tier,
+        model=model,
+        max_length=max_length,
+        placeholders=placeholders,
+        chance=chance,
+        rules=rules,
+        size=size,
+        overrides=overrides,
+    )
+
+
+def plan_continuation(
+    story: Story,
+    counter: TokenizerCounter | ServiceCounter,
+    *,
+    tier: Tier,
+    model: Model | str | None,
+    max_length: int | None,
+    placeholders: Mapping[str, str] | None,
+    chance: Callable[[], float] | None,
+    rules: ContextRules,
+    size: int | None,
+    overrides: Mapping[str, Any],
+) -> Continuation | ChatContinuation:
+    """Do `build_continuation` with a counter in place of the tokenizer.
+
+    Args:
+        counter: counts tokens.
+        story, tier, model, max_length, placeholders, chance, rules, size, overrides: as for `build_continuation`.
+
+    Raises:
+        InvalidRequestError: as for `build_continuation`, or the model needs a tokenizer and the counter has none.
+        UncountedTexts: the service was not asked for a count that is needed.
+    """
     check_type(tier, Tier, "tier", "a Tier")
     if max_length is not None:
         INTEGER.check(max_length, "max_length", "an int or None")
     if size is not None:
         INTEGER.check(size, "size", "an int or None")
+    if placeholders is not None:
+        TEXTS.convert(placeholders, "placeholders")
+    OPTIONAL_FUNCTION.check(chance, "chance")
+    check_type(rules, ContextRules, "rules", "ContextRules")
     model, adventure = resolve_model(story, model), story.card.get("isTA") is True
     fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
     settings = StorySettings(fields)
@@ -133,7 +173,7 @@ def build_continuation(
             fields,
             parts,
             model,
-            tokenizer=tokenizer,
+            counter,
             tier=tier,
             max_length=max_length or as_integer(settings.parameters.get("max_length")) or _DEFAULT_LENGTH,
             placeholders=placeholders,
@@ -142,13 +182,18 @@ def build_continuation(
             size=size,
             overrides=overrides,
         )
+    if not isinstance(counter, TokenizerCounter):
+        raise InvalidRequestError(
+            f"{model.id} continues token ids, which needs its tokenizer; nai_transports.tokenizer_files.load finds it",
+            parameter="tokenizer",
+        )
     preset = settings.preset
     length = max_length or preset["max_length"] or _DEFAULT_LENGTH
     until_sentence = settings.fields.get("trimResponses") is not False
     room = context_size(model, tier, max_length=length, module=settings.module, until_sentence=until_sentence)
     context = build_context(
         parts,
-        tokenizer=tokenizer,
+        tokenizer=counter.tokenizer,
         size=room if size is None else min(room, size),
         preamble=PREAMBLE.get(model.newest.id),
         placeholders=placeholders,
@@ -164,7 +209,7 @@ def build_continuation(
         ),
         "bans": list(context.bans),
         "biases": list(context.biases),
-        "tokenizer": tokenizer,
+        "tokenizer": counter.tokenizer,
         "text_adventure": adventure,
         "max_length": length,
     }
@@ -172,7 +217,8 @@ def build_continuation(
         options["stop_sequences"] = [stop for stop in stops if stop]
     if settings.module != NO_MODULE:
         options["module"] = settings.module
-    return Continuation(context, generate_stream(context.tokens, **override_options(options, overrides, CONFLICTS)))
+    operation = generate_stream(context.tokens, **override_options(options, overrides, CONFLICTS))
+    return Continuation(context, operation, counter.tokenizer)
 
 
 _DEFAULT_LENGTH: Final = 40

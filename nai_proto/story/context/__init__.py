@@ -8,6 +8,7 @@ came of it (`report`):
 `activation`       decides which of them take part: docs/protocol/content.md#82-which-entries-take-part
 `allocation`       gives each its tokens: docs/protocol/content.md#85-order-and-reservation
 `trimming`         cuts a text to its tokens: docs/protocol/content.md#86-trimming-and-insertion
+`token_counters`   counts tokens, with a tokenizer or with what the service has counted
 `insertion`        finds the place of each part: docs/protocol/content.md#86-trimming-and-insertion
 `build`            the whole: docs/protocol/content.md#81-size and docs/protocol/content.md#84-sub-contexts, the preamble
                    (docs/protocol/content.md#87-preamble), and messages (docs/protocol/content.md#89-chat-format-models)

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from ..lore.search_text import SearchText
 from .candidates import ContextCandidate
 from .insertion import ContextTree, TreeNode, find_place, find_place_by_key, insert, join_text, slice_tree
-from .trimming import TokenCounter, TrimResult, trim
+from .token_counters import TokenCounter
+from .trimming import TrimResult, trim
 
 __all__ = ["Allocation", "AllocationOutcome", "allocate"]
 
@@ -71,10 +72,11 @@ def allocate(candidates: Sequence[ContextCandidate], size: int, counter: TokenCo
     while True:
         tree, outcomes = _allocate_once(candidates, size, available, counter)
         text = join_text(tree)
-        tokens = counter.tokenizer.encode(text) if tree else []
-        if len(tokens) <= max(size, 0):
+        tokens = counter.encode(text)
+        excess = counter.count(text) - max(size, 0)
+        if excess <= 0:
             return Allocation(tree, text, tokens, outcomes)
-        available -= len(tokens) - size
+        available -= excess
 
 
 def _allocate_once(

@@ -22,13 +22,14 @@ from .allocation import AllocationOutcome, allocate
 from .candidates import ContextCandidate, list_candidates
 from .parts import DEFAULT_RULES, ContextParts, ContextRules
 from .report import Context, make_blocks, make_rows
-from .trimming import TokenCounter
+from .token_counters import TokenCounter, TokenizerCounter
+from .trimming import count_whole_texts
 
 if TYPE_CHECKING:
     from ...openai.request_options import MessageDict
     from ...tokenizers.base import Tokenizer
 
-__all__ = ["build_chat_messages", "build_context", "context_size"]
+__all__ = ["assemble_context", "build_chat_messages", "build_context", "context_size"]
 
 _EXTRA_TOKENS: Final = 20
 """Are kept free for a module, and as many again for the end of a sentence."""
@@ -104,11 +105,38 @@ def build_context(
         raise InvalidRequestError(
             f"a context of {size} tokens: the answer leaves no room for a prompt", parameter="size"
         )
-    counter = TokenCounter(tokenizer)
+    return assemble_context(
+        parts,
+        TokenizerCounter(tokenizer),
+        size=size,
+        preamble=preamble,
+        placeholders=placeholders or {},
+        chance=chance,
+        rules=rules,
+    )
+
+
+def assemble_context(
+    parts: ContextParts,
+    counter: TokenCounter,
+    *,
+    size: int,
+    preamble: Preamble | None = None,
+    placeholders: Mapping[str, str],
+    chance: Callable[[], float] | None,
+    rules: ContextRules,
+) -> Context:
+    """Do `build_context` with a counter in place of the tokenizer, and with arguments that are right.
+
+    Args:
+        counter: counts tokens.
+        parts, size, preamble, placeholders, chance, rules: as for `build_context`.
+    """
     # The preamble takes its tokens from the size, used or not (docs/protocol/content.md#81-size).
     available = max(0, size - len(preamble.tokens)) if preamble else size
-    candidates = list_candidates(parts, placeholders or {})
-    candidates = activate(candidates, parts, placeholders or {}, rules, chance)
+    candidates = list_candidates(parts, placeholders)
+    candidates = activate(candidates, parts, placeholders, rules, chance)
+    count_whole_texts([(each.text, each.config) for each in candidates if each.takes_part], available, counter)
     # Each sub-context is put together by itself (docs/protocol/content.md#84-sub-contexts).
     outcomes: dict[int, AllocationOutcome] = {}
     full = False

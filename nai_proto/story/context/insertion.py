@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from .trimming import CHARACTERS_PER_TOKEN, TokenCounter, find_unit_ends
+from .token_counters import TokenCounter
+from .trimming import find_unit_ends
 
 if TYPE_CHECKING:
     from ..context_config import ContextConfig, ContextUnit
@@ -89,7 +90,7 @@ def find_place(text: str, position: int, unit: ContextUnit, counter: TokenCounte
 
     Positions beyond an end are that end. Tokens are counted in what is in reach, not in all of the text.
     """
-    reach = _ALWAYS_IN_REACH + CHARACTERS_PER_TOKEN * abs(position) if unit == "token" else len(text)
+    reach = _ALWAYS_IN_REACH + counter.characters_per_token * abs(position) if unit == "token" else len(text)
     passed = max(0, len(text) - reach) if position < 0 else 0
     ends = [0, *find_unit_ends(text[passed : passed + reach], unit, counter)]
     return passed + ends[min(position, len(ends) - 1) if position >= 0 else max(position, -len(ends))]

@@ -14,7 +14,7 @@ from ..context_config import ContextKind, ContextUnit
 from .allocation import AllocationOutcome
 from .candidates import ContextCandidate, ContextMatch, ContextStatus
 from .insertion import ContextTree, list_pieces
-from .trimming import TokenCounter
+from .token_counters import TokenCounter
 
 if TYPE_CHECKING:
     from ...text.models import Preamble

@@ -1,7 +1,7 @@
 """Trim a text to a number of tokens: keep it whole, or cut it by lines, sentences or tokens, as its settings allow.
 
 The token counts of single units give a guess of how many units fit. The guess is corrected with the count of the real text,
-prefix and suffix included, which takes a few encodings only, however long the text is.
+prefix and suffix included, which takes a few counts only, however long the text is.
 
 See docs/protocol/content.md#86-trimming-and-insertion.
 """
@@ -9,56 +9,34 @@ See docs/protocol/content.md#86-trimming-and-insertion.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, takewhile
-from typing import TYPE_CHECKING, Final, get_args
+from itertools import accumulate, count, pairwise, takewhile
+from typing import Final, get_args
 
 from ..context_config import ContextConfig, ContextUnit
 from .sentences import find_sentence_ends
+from .token_counters import TokenCounter
 
-if TYPE_CHECKING:
-    from ...tokenizers.base import Tokenizer
-
-__all__ = ["CHARACTERS_PER_TOKEN", "TokenCounter", "TrimResult", "find_unit_ends", "trim"]
-
-CHARACTERS_PER_TOKEN: Final = 32
-"""More characters than a token of any long text has on average."""
+__all__ = ["TrimResult", "count_whole_texts", "find_unit_ends", "trim"]
 
 _UNITS: Final[tuple[ContextUnit, ...]] = get_args(ContextUnit)
 _MIN_USED_SHARE: Final = 0.3  # of the allowed tokens; where less is used, a finer cut is tried
 _ALWAYS_IN_REACH: Final = 65_536  # characters; of a longer text only what can fit is looked at
 _STRIPPED_AT_CUT: Final = {"newline": "\n", "sentence": "\n\r\t ", "token": "\n"}
 """Characters that are removed where a text was cut."""
+_MOST_CORRECTIONS: Final = 8
 
 _LINES: Final = re.compile(r"\n")
-
-
-class TokenCounter:
-    """Counts tokens, and remembers the count of each text; made for one context."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self.tokenizer: Final = tokenizer
-        self._counts: Final[dict[str, int]] = {"": 0}
-
-    def count(self, text: str) -> int:
-        """Return how many tokens a text has by itself."""
-        known = self._counts.get(text)
-        if known is None:
-            known = self._counts[text] = self.tokenizer.count(text)
-        return known
 
 
 def find_unit_ends(text: str, unit: ContextUnit, counter: TokenCounter) -> list[int]:
     """Return where the units of a text end, in order; the last is the end of the text. An empty text has none.
 
-    A line includes its line feed, a sentence the white space behind it. A character of several tokens ends with the last
-    of them.
+    A line includes its line feed, a sentence the white space behind it.
     """
     if unit == "token":
-        receive = counter.tokenizer.decoder().receive
-        reached = accumulate(len(receive((token,))) for token in counter.tokenizer.encode(text))
-        ends = [*dict.fromkeys(end for end in reached if 0 < end < len(text))]
+        ends = counter.find_token_ends(text)
     else:
         ends = [match.end() for match in _LINES.finditer(text)] if unit == "newline" else find_sentence_ends(text)
     return ends if not text or ends[-1:] == [len(text)] else [*ends, len(text)]
@@ -87,7 +65,7 @@ def trim(text: str, config: ContextConfig, allowed: int, counter: TokenCounter) 
     """
     if allowed <= 0:
         return None
-    cut = _Cut(text, config, allowed, max(_ALWAYS_IN_REACH, CHARACTERS_PER_TOKEN * allowed), counter)
+    cut = _Cut(text, config, allowed, _find_reach(allowed, counter), counter)
     if len(text) <= cut.reach and (tokens := cut.count_tokens(0, len(text))) <= allowed:
         return TrimResult(0, len(text), tokens, None)
     if config.trim_direction == "doNotTrim":
@@ -98,6 +76,16 @@ def trim(text: str, config: ContextConfig, allowed: int, counter: TokenCounter) 
             finer = cut.find_longest(unit)
             best = finer if best is None or (finer and finer.tokens > best.tokens) else best
     return best
+
+
+def count_whole_texts(texts: Iterable[tuple[str, ContextConfig]], allowed: int, counter: TokenCounter) -> None:
+    """Have the texts counted that `trim` counts whole, with prefix and suffix, if there are ``allowed`` tokens for each."""
+    reach = _find_reach(allowed, counter)
+    counter.need(f"{config.prefix}{text}{config.suffix}" for text, config in texts if len(text) <= reach)
+
+
+def _find_reach(allowed: int, counter: TokenCounter) -> int:
+    return max(_ALWAYS_IN_REACH, counter.characters_per_token * allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,27 +118,28 @@ class _Cut:
                 return len(self.text) - kept, len(self.text)
             return 0, len(seen[:edge].rstrip(_STRIPPED_AT_CUT[unit]))
 
-        sizes = (1 if unit == "token" else self.counter.count(seen[min(ends) : max(ends)]) for ends in pairwise(bounds))
-        guess = sum(1 for _ in takewhile(self.allowed.__ge__, accumulate(sizes)))
-        units = _find_most(lambda units: self.count_tokens(*cut_after(units)) <= self.allowed, len(edges), guess)
+        sizes = self.counter.estimate_sizes(seen, unit, pairwise(bounds))
+        guess = sum(1 for _ in takewhile(lambda reached: reached <= self.allowed, accumulate(sizes)))
+        units = _find_most(lambda units: self.count_tokens(*cut_after(units)), self.allowed, len(edges), guess)
         start, end = cut_after(units) if units else (0, 0)
         return TrimResult(start, end, self.count_tokens(start, end), unit) if start < end else None
 
 
-def _find_most(fits: Callable[[int], bool], most: int, guess: int) -> int:
-    """Return the largest number up to ``most`` that fits, or 0. The search is fastest near the guess."""
+def _find_most(count_tokens: Callable[[int], int], allowed: int, most: int, guess: int) -> int:
+    """Return the largest number of units up to ``most`` that fits, or 0.
+
+    Each try is corrected by the units, of the size that they have had on average, that it has too few or too many tokens.
+    It ends after a few tries if the guess is good; if units are of very different sizes, the search halves what is left.
+    """
     low, high = 0, most + 1
-    at, step = min(max(guess, 1), most), 1
-    while low < at < high:
-        if fits(at):
-            low, at = at, at + step
-        else:
-            high, at = at, at - step
-        step *= 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle
+    at = min(max(guess, 1), most)
+    for tries in count(1):
+        if high - low <= 1:
+            break
+        tokens = count_tokens(at)
+        units = abs(allowed - tokens) * at // max(tokens, 1) or 1
+        low, high = (at, high) if tokens <= allowed else (low, at)
+        at += units if tokens <= allowed else -units
+        if tries > _MOST_CORRECTIONS or not low < at < high:
+            at = (low + high) // 2
     return low

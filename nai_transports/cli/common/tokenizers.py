@@ -14,21 +14,18 @@ __all__ = ["load_or_none"]
 
 
 def load_or_none(model: Model) -> Tokenizer | None:
-    """Return the tokenizer of a model; without its file, return None and say on stderr that the service counts.
+    """Return the tokenizer of a model; None without its file, if the service can count instead, and say so on stderr.
 
     Args:
-        model: has a known tokenizer.
+        model: has a known tokenizer. The service counts for models that only the OpenAI-compatible API has.
 
     Raises:
-        InvalidFile: the user's own file is not a tokenizer file.
-        MissingExtra: a native model's tokenizer needs the extra ``tokenizers``.
+        NaiError: there is no file of a native model's tokenizer, or the user's own file is not a tokenizer file.
     """
     try:
         return load(model)
-    except MissingExtra:
+    except (FileError, MissingExtra, TransportError):
         if model.is_native:
             raise
-    except (FileError, TransportError):
-        pass
     typer.echo(f"no tokenizer file of {model.id} is here, so the service counts its tokens", err=True)
     return None

@@ -11,13 +11,13 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.secret_box import write_json
-from nai_proto.story import build_continuation, resolve_model
+from nai_proto.story import build_continuation, build_counted_continuation, resolve_model
 from nai_proto.story.context.report import Context, ContextRow
 
-from ...tokenizer_files import load
-from ..common.credentials import Email, UnsafePassword, Url
+from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, escape_lines
+from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, parse_tier, select_story
 
 __all__ = ["build_table", "context"]
@@ -43,16 +43,19 @@ def context(
     """Show the parts of a story's context: whether each is included, why, where, and its tokens."""
     with exit_on_error("story context"):
         selected = select_story(story, answer, url, email, unsafe_password, builds_context=True)
-        tokenizer = load(resolve_model(selected.story, model))
-        built = build_continuation(
-            selected.story,
-            tokenizer=tokenizer,
-            tier=parse_tier(tier),
-            model=model,
-            max_length=max_length,
-            size=size,
-            placeholders=selected.answers,
-        ).context
+        tokenizer = load_or_none(resolve_model(selected.story, model))
+        options: dict[str, Any] = {
+            "tier": parse_tier(tier),
+            "model": model,
+            "max_length": max_length,
+            "size": size,
+            "placeholders": selected.answers,
+        }
+        if tokenizer is not None:
+            built = build_continuation(selected.story, tokenizer=tokenizer, **options).context
+        else:
+            with open_client(sign_in(url, email, unsafe_password)) as client:
+                built = client.run(build_counted_continuation(selected.story, **options)).context
     if as_json:
         typer.echo(write_json(_describe_context(built)))
     elif text:

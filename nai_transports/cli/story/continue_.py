@@ -12,10 +12,10 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.library import ContinuedStory, SaveOutcome
 from nai_proto.text import Token
 
-from ...tokenizer_files import load
 from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
 from ..common.errors import exit_on_error
 from ..common.output import Json
+from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["continue_"]
@@ -43,7 +43,7 @@ def continue_(
                 "only a story of the account can be continued; for a text, use nai generate --file"
             )
         options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
-        flow = selected.library.continue_story(selected.stored, tokenizer=load, store=store, **options)
+        flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
         with open_client(build_session(url)) as client, client.stream(flow) as stream:
             for event in stream:
                 if isinstance(event, Token) and not as_json:

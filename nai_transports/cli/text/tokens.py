@@ -78,7 +78,7 @@ def count(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Count the tokens of a text. Without a tokenizer file of the model, the service counts them."""
+    """Count the tokens of a text. Without a tokenizer file of a GLM model, the service counts them."""
     with exit_on_error("tokens"):
         chosen = None if remote else _load_or_none(model, tokenizer, path)
         if chosen is None:
