@@ -144,7 +144,7 @@ def test_only_named_objects_are_restored(person: Person) -> None:
     done = person.run("restore", "The Quiet Harbour", "--yes")
     assert done.exit_code == 0, done.stderr
     assert "2 objects were restored" in done.stdout
-    assert "Backup 2 has the state before the restore" in done.stdout
+    assert f"Backup 2 in {person.directory} has the state before the restore" in done.stdout
     assert read_texts(owner) == {"The Quiet Harbour": before["The Quiet Harbour"]}
     done = person.run("restore", "No Such Story", "--yes")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)

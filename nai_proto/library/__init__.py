@@ -20,6 +20,7 @@ from .export import ExportedFile, export_files
 from .load import Access, KeystoreOpened, LoadEvent, ObjectsOpened, log_in, open_library, read_library
 from .opened_story import EditedStory, OpenedStory, link_stories
 from .restore import RestoreAction, RestoredObject, RestoreStep
+from .restore_elsewhere import plan_restore_elsewhere
 from .restore_plan import plan_restore
 from .sanity_check import Finding, FindingKind, ObjectName, SanityReport, Severity, TypeCount, check
 from .save_keystore import KeystoreReplacement, SavedKeystore, save_keys
@@ -58,6 +59,7 @@ __all__ = [
     "log_in",
     "open_library",
     "plan_restore",
+    "plan_restore_elsewhere",
     "read_library",
     "read_story_file",
     "save_keys",

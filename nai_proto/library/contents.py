@@ -277,7 +277,7 @@ class Library:
         """Carry out a plan. A step that fails does not stop the others. An object that was changed since the plan is kept.
 
         Args:
-            steps: from `plan_restore`, in its order.
+            steps: from `plan_restore` or `plan_restore_elsewhere`, in their order.
 
         Returns:
             The results, in the order of the steps.

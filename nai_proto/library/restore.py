@@ -8,7 +8,7 @@ After an interruption, make a new plan: it finds what is done.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Never
 
@@ -31,8 +31,10 @@ __all__ = [
     "RestoreStep",
     "RestoredObject",
     "content_id_of",
+    "has_own_id",
     "link_keys",
     "restore",
+    "sort_steps",
 ]
 
 CARDS: Final = "stories"
@@ -57,11 +59,13 @@ class RestoreAction(enum.Enum):
     "The account has it, but an id in it names an object that is missing."
     KEEP = "keep what is there"
     "The backup has no better version."
+    LEAVE_OUT = "leave out"
+    "It cannot be restored."
 
     @property
     def is_write(self) -> bool:
         """Return whether this action stores something."""
-        return self not in (RestoreAction.NOTHING, RestoreAction.KEEP)
+        return self not in (RestoreAction.NOTHING, RestoreAction.KEEP, RestoreAction.LEAVE_OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,11 @@ class RestoredObject:
 
     step: RestoreStep
     saved: SavedObject
+
+
+def sort_steps(steps: Iterable[RestoreStep]) -> tuple[RestoreStep, ...]:
+    """Return steps in the order in which they are carried out: contents, other objects, cards, which link to contents."""
+    return tuple(sorted(steps, key=lambda step: {CONTENTS: 0, CARDS: 2}.get(step.type, 1)))
 
 
 @flow
@@ -178,3 +187,8 @@ def content_id_of(card: OpenedObject) -> str:
     """Return the id of the content that a card links to; empty if there is none."""
     content_id = card.json().get(CONTENT_ID_FIELD)
     return content_id if isinstance(content_id, str) else ""
+
+
+def has_own_id(item: OpenedObject) -> bool:
+    """Return whether an object's JSON holds the id that the service gave it."""
+    return item.ok and item.json().get(OWN_ID_FIELD) == item.stored.id

@@ -6,7 +6,6 @@ A plan compares the backup with what the account stores now; `Library.restore` c
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject
 from ..codecs.secret_box import KEY_SIZE, write_json
@@ -20,7 +19,9 @@ from .restore import (
     RestoreAction,
     RestoreStep,
     content_id_of,
+    has_own_id,
     link_keys,
+    sort_steps,
 )
 
 __all__ = ["plan_restore"]
@@ -51,10 +52,7 @@ def plan_restore(library: Library, items: Iterable[OpenedObject]) -> tuple[Resto
     steps += [
         account.plan_relink(card, card) for card in account.misdirected_cards(chosen) if card.stored.id not in touched
     ]
-    return tuple(sorted(steps, key=lambda step: _ORDER.get(step.type, 1)))
-
-
-_ORDER: Final = {CONTENTS: 0, CARDS: 2}
+    return sort_steps(steps)
 
 
 class _AccountIndex:
@@ -105,12 +103,12 @@ class _AccountIndex:
 
     def plan_relink(self, item: OpenedObject, present: OpenedObject) -> RestoreStep:
         """Return the step for an object that differs from the account's at most in the ids in it."""
-        wrong_own_id = present.ok and _has_own_id(item) and present.json().get(OWN_ID_FIELD) != present.stored.id
+        wrong_own_id = present.ok and has_own_id(item) and present.json().get(OWN_ID_FIELD) != present.stored.id
         if not wrong_own_id and not (present.ok and self._is_misdirected(present)):
             return RestoreStep(RestoreAction.NOTHING, item, present, "the account has the same version")
         why = "an id in it names an object that is missing"
         return RestoreStep(
-            RestoreAction.RELINK, present, present, why, False, self._find_content_id(present), _has_own_id(item)
+            RestoreAction.RELINK, present, present, why, False, self._find_content_id(present), has_own_id(item)
         )
 
     def _find(self, item: OpenedObject) -> OpenedObject | None:
@@ -134,7 +132,7 @@ class _AccountIndex:
         if item.stored.type not in PLAIN_TYPES and len(self._keystore.get(meta, bytes(KEY_SIZE))) != KEY_SIZE:
             return RestoreStep(RestoreAction.KEEP, item, present, "the account's key for it is unusable")
         why = f"{why}, nor a key for it" if new_key else why
-        return RestoreStep(action, item, present, why, new_key, self._find_content_id(item), _has_own_id(item))
+        return RestoreStep(action, item, present, why, new_key, self._find_content_id(item), has_own_id(item))
 
     def _is_misdirected(self, card: OpenedObject) -> bool:
         """Return whether a card links to a missing content, while another one of it exists or will be created."""
@@ -151,10 +149,6 @@ class _AccountIndex:
             (CONTENTS, item.stored.meta or "")
         )
         return "" if content is None else content.stored.id
-
-
-def _has_own_id(item: OpenedObject) -> bool:
-    return item.ok and item.json().get(OWN_ID_FIELD) == item.stored.id
 
 
 def _json_without_ids(item: OpenedObject) -> bytes:

@@ -218,6 +218,22 @@ class BackupDirectory:
         """Return the path of the directory."""
         return self._files.root
 
+    def belongs_to(self, email: str) -> bool:
+        """Return whether this is a backup of the account with this e-mail, or of none yet."""
+        account = self._open_database.row("SELECT salt, hash FROM account")
+        return account is None or _hash_email(email, account[0]) == account[1]
+
+    def get_seed(self, email: str) -> bytes:
+        """Return 32 bytes that are always the same for this backup and this account, and different for any other.
+
+        From them, `nai_proto.library.plan_restore_elsewhere` derives the metas of what it restores into the account.
+
+        Args:
+            email: of the account to restore into.
+        """
+        salt: bytes = self._open_database.value("SELECT salt FROM account") or b""
+        return _hash_email(email, salt)
+
     def verify(self) -> VerificationReport:
         """Read everything back from the disk, database and files, and compare it with what was backed up."""
         return verify(self._open_database, self._records, self._files)
@@ -291,8 +307,7 @@ class BackupDirectory:
             raise
 
     def _check_account(self) -> None:
-        account = self._open_database.row("SELECT salt, hash FROM account")
-        if self._email is not None and account is not None and _hash_email(self._email, account[0]) != account[1]:
+        if self._email is not None and not self.belongs_to(self._email):
             raise InvalidFile(f"{self._files.root} is a backup of another account", path=str(self._files.root))
 
     def _record_account(self) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -12,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from nai_proto.codecs.sealed_objects import OpenedObject
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.library import (
     KeystoreOpened,
     Library,
@@ -23,6 +26,7 @@ from nai_proto.library import (
     link_stories,
     open_library,
     plan_restore,
+    plan_restore_elsewhere,
 )
 
 from ...backups import BackupDirectory
@@ -31,7 +35,7 @@ from ..common.credentials import Email, UnsafePassword, Url, build_session, get_
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, show_progress
 from ..common.prompts import confirm
-from .backup import DirectoryArgument
+from .backup import DirectoryArgument, open_own_backup
 
 __all__ = ["restore", "select_items"]
 
@@ -58,6 +62,24 @@ def restore(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print the plan.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before writing.")] = False,
+    into_this_account: Annotated[
+        bool,
+        typer.Option(
+            "--into-this-account",
+            help="Restore a backup of another account: as new objects, with new keys and ids. Objects that were restored "
+            "before are left as they are.",
+        ),
+    ] = False,
+    backup: Annotated[
+        Path | None,
+        typer.Option(
+            "--backup",
+            metavar="DIR",
+            help="With --into-this-account: backup directory for this account's present objects. Default: a directory of "
+            "this account among your user data.",
+            show_default=False,
+        ),
+    ] = None,
     no_backup: Annotated[
         bool, typer.Option("--no-backup", help="Do not back up the account's present objects before writing.")
     ] = False,
@@ -69,12 +91,18 @@ def restore(
     """Restore backed up objects that are missing from the account or have changed. Never deletes anything.
 
     Prints the plan, and asks before it writes. The present state of the account is backed up first; to undo, restore again
-    with --run and the number of that backup.
+    with --run and the number of that backup. After an interruption, run the same command again: it continues, and restores
+    nothing twice.
+
+    Example: nai library restore backups "The Quiet Harbour" --dry-run
     """
     with exit_on_error("library restore"):
         login = get_credentials(email, unsafe_password)
-        with BackupDirectory(directory, login.email) as backups, open_client(build_session(url)) as client:
-            selected = select_items([*backups.items(run=run)], items or ())
+        with (
+            _open_source(directory, login.email, into_this_account) as source,
+            open_client(build_session(url)) as client,
+        ):
+            selected = select_items([*source.items(run=run)], items or ())
             events: list[LoadEvent] = []
             with (
                 show_progress("logging in") as progress,
@@ -84,7 +112,10 @@ def restore(
                     progress.show_event(event)
                     events.append(event)
                 library = opening.result
-            steps = plan_restore(library, selected)
+            if into_this_account:
+                steps = plan_restore_elsewhere(library, selected, [*source.items()], source.get_seed(login.email))
+            else:
+                steps = plan_restore(library, selected)
             writes = sum(step.action.is_write for step in steps)
             if not as_json:
                 _print_plan(steps)
@@ -93,11 +124,50 @@ def restore(
                 return
             if not yes:
                 confirm(f"Write {writes} objects to the account?", _NEEDS_YES)
-            number = None if no_backup else _back_up_current(backups, events, library)
-            restored = _execute_plan(client, backups, library, steps)
-        _print_result(as_json, steps, restored, number)
+            with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
+                number = None if no_backup or target is None else _back_up_current(target, events, library)
+                restored = _execute_plan(client, target, library, steps)
+        kept_in = "" if number is None or target is None else str(target.path)
+        _print_result(as_json, steps, restored, number, kept_in)
     if not all(one.saved.outcome.ok for one in restored):
         raise typer.Exit(1)
+
+
+# ---- backup directories
+
+
+def _open_source(directory: Path, email: str, into_this_account: bool) -> BackupDirectory:
+    """Open the backup directory to restore from.
+
+    Raises:
+        InvalidFile: it is a backup of another account and is not to be restored into this one, or the other way round.
+    """
+    with BackupDirectory(directory) as source:
+        is_own = source.belongs_to(email)
+    if is_own and into_this_account:
+        problem = "is a backup of this account; leave out --into-this-account to restore it"
+    elif not is_own and not into_this_account:
+        problem = (
+            "is a backup of another account; to restore it into this one: nai library restore "
+            f"{shlex.quote(str(directory))} --into-this-account"
+        )
+    else:
+        return BackupDirectory(directory, email if is_own else None)
+    raise InvalidFile(f"{directory} {problem}", path=str(directory))
+
+
+@contextmanager
+def _open_target(
+    source: BackupDirectory, directory: Path | None, email: str, into_this_account: bool, no_backup: bool
+) -> Generator[BackupDirectory | None, None, None]:
+    """Open the backup directory for what is about to be changed: the source itself, unless it is another account's."""
+    if not into_this_account:
+        yield source
+    elif no_backup:
+        yield None
+    else:
+        with open_own_backup(directory, email) as target:
+            yield target
 
 
 # ---- selecting
@@ -161,7 +231,7 @@ def _back_up_current(backups: BackupDirectory, events: Iterable[LoadEvent], libr
 
 
 def _execute_plan(
-    client: Client, backups: BackupDirectory, library: Library, steps: Sequence[RestoreStep]
+    client: Client, backups: BackupDirectory | None, library: Library, steps: Sequence[RestoreStep]
 ) -> tuple[RestoredObject, ...]:
     restored = 0
     with (
@@ -172,7 +242,7 @@ def _execute_plan(
             if isinstance(event, RestoredObject):
                 restored += 1
                 progress.update("restored", restored, len(steps))
-            else:
+            elif backups is not None:
                 backups.keep(event)
         return stream.result
 
@@ -210,6 +280,7 @@ def _print_result(
     steps: Sequence[RestoreStep],
     restored: Sequence[RestoredObject] | None = None,
     backup: int | None = None,
+    kept_in: str = "",
 ) -> None:
     descriptions = _describe_steps(steps)
     for facts, one in zip(descriptions, restored or (), strict=False):
@@ -220,11 +291,12 @@ def _print_result(
             typer.echo(escape_line(words), err=True)
     unchanged = sum(step.action is RestoreAction.NOTHING for step in steps)
     if as_json:
-        typer.echo(json.dumps({"written": restored is not None, "backup": backup, "steps": descriptions}))
+        written = {"written": restored is not None, "backup": backup, "backup_directory": kept_in or None}
+        typer.echo(json.dumps({**written, "steps": descriptions}))
     elif restored is None:
         typer.echo(f"{unchanged} of {len(steps)} objects are unchanged; nothing was written.")
     else:
         stored = sum(one.saved.outcome.ok and one.step.action.is_write for one in restored)
         typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
         if backup is not None:
-            typer.echo(f"Backup {backup} has the state before the restore.")
+            typer.echo(f"Backup {backup} in {kept_in} has the state before the restore.")
