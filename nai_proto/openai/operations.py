@@ -12,7 +12,6 @@ import msgspec
 
 from ..arguments import FLAG, MAPPING, takes
 from ..codecs.json import encode_json
-from ..conflicts import check_conflicts
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
@@ -22,7 +21,6 @@ from ..text.models import MODEL, Model
 from .accumulators import ChatAccumulator, CompletionAccumulator
 from .chunk_stream import ChunkReaderFactory, ResultReaderFactory
 from .request_checks import check_parameters, messages_to_json, prompt_to_json
-from .request_options import CONFLICTS
 from .response_objects import (
     ChatChunk,
     ChatCompletion,
@@ -189,7 +187,6 @@ def _build_generation(name: str, body: Mapping[str, object], options: Mapping[st
     extra: Mapping[str, object] = given.pop("extra", {})
     if given.pop("validate", True):
         check_parameters(given)
-        check_conflicts(given, CONFLICTS)
     if isinstance(given.get("logit_bias"), Mapping):
         biases = cast("Mapping[object, object]", given["logit_bias"])
         given["logit_bias"] = {str(token): bias for token, bias in biases.items()}

@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from ..arguments import MAPPING, ArgumentType, list_of, suggest_name, takes
+from ..conflicts import check_conflicts
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value
-from .request_options import Messages, Prompt
+from .request_options import CONFLICTS, Messages, Prompt
 from .response_objects import Message
 
 __all__ = ["RULES", "check_parameters", "messages_to_json", "prompt_to_json"]
@@ -98,15 +99,7 @@ def check_parameters(parameters: Mapping[str, object]) -> None:
                         parameter="logit_bias",
                     )
                 _check_value(f"logit_bias[{token}]", bias, _NUMBER)
-    _check_counts(parameters)
-
-
-def _check_counts(parameters: Mapping[str, object]) -> None:
-    n, best_of = cast("int", parameters.get("n", 1)), cast("int | None", parameters.get("best_of"))
-    if best_of is not None and best_of < n:
-        raise InvalidRequestError(
-            f"best_of is {best_of}, and it must not be below n, which is {n}", parameter="best_of"
-        )
+    check_conflicts(parameters, CONFLICTS)
 
 
 def _check_value(name: str, value: object, rule: ParameterRule) -> None:

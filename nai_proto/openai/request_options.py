@@ -156,7 +156,7 @@ CONFLICTS: Final = (
     Conflict(
         "best_of",
         "n",
-        "contradict each other: of best_of answers the best n are returned, so give a best_of that is not below n",
+        "contradict each other: the best n of best_of answers are returned, so give a best_of that is not below n",
         lambda best_of, n: isinstance(best_of, int) and isinstance(n, int) and best_of < n,
     ),
 )
