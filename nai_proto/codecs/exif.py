@@ -158,10 +158,7 @@ def _decode_comment(value: bytes, order: str) -> str | None:
 
 
 def _decode_unicode(text: bytes, order: str) -> str | None:
-    """Return the reading that is JSON, else the one in UTF-16 with the most ASCII: programs disagree what is meant.
-
-    See docs/protocol/image.md#86-reading-pictures-that-other-programs-saved.
-    """
+    """Return the reading that is JSON, else the one in UTF-16 with the most ASCII: programs disagree what is meant."""
     orders: tuple[str, ...] = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
     if text[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         orders = ("utf-16",)

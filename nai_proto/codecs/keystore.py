@@ -292,10 +292,7 @@ def _fields_if_unusual(fields: dict[str, bytes], *usual: str) -> dict[str, bytes
 
 
 def _read_key(value: bytes) -> bytes:
-    """Return a key as a list of numbers, or in the two other forms that were met.
-
-    See docs/protocol/content.md#21-bytes.
-    """
+    """Return a key as a list of numbers, or in the two other forms that were met."""
     document = decode_or_none(_ANY.decode, value)
     if isinstance(document, str):
         return from_base64(document, "a key of the keystore", _RANGE)

@@ -23,10 +23,7 @@ from .pixels import Pixels
 __all__ = ["TEST_SEED", "TEST_VERIFY_KEY", "VERIFY_KEY", "public_key", "sign", "verify"]
 
 VERIFY_KEY: Final = binascii.a2b_base64("Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMic=")
-"""The service's public key, 32 bytes.
-
-See docs/protocol/image.md#84-signature.
-"""
+"""The service's public key, 32 bytes."""
 
 TEST_SEED: Final = b"not secret: signs test pictures!"
 """What the emulator signs with. Everybody knows it, so it proves nothing."""
@@ -52,8 +49,6 @@ TEST_VERIFY_KEY: Final = public_key(TEST_SEED)
 
 def sign(pixels: Pixels, comment: str, seed: bytes = TEST_SEED, *, alpha: bool = False) -> str:
     """Return the comment with its ``signed_hash`` as the last key.
-
-    See docs/protocol/image.md#84-signature.
 
     Args:
         pixels: as they are in the file, with or without the copy in alpha.

@@ -165,8 +165,6 @@ def with_png_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits
     A text is Latin-1 in a ``tEXt`` chunk, or UTF-8 in an uncompressed ``iTXt`` chunk if it has to be. Text chunks that are
     damaged go as well.
 
-    See docs/protocol/image.md#81-png-text.
-
     Raises:
         InvalidRequestError: a keyword is not 1 to 79 characters of Latin-1, or a text holds NUL or a lone surrogate.
         RemoteProtocolError: what `iter_png_chunks` raises.

@@ -61,8 +61,6 @@ def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
 def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -> Pixels:
     """Return the picture with a copy of this in alpha, for `read_stealth`. gzip's bytes differ between its versions.
 
-    See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
-
     Args:
         pixels: RGB or RGBA.
         content: the copy, unpacked: JSON in UTF-8.

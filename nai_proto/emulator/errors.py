@@ -13,8 +13,6 @@ __all__ = ["Refused"]
 class Refused(Exception):
     """Ends a handler with an error response.
 
-    See docs/protocol/native.md#41-error-body.
-
     Args:
         status: of the response. A status of success means an error of the language model, which has its own JSON form.
         message: for the client.

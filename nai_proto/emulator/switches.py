@@ -42,8 +42,6 @@ class Switches:
     """Refuse native text generation that would be longer than model and plan allow? The text host's status is not
     known; 400 is our choice. The api host's was observed: 201, and ``{"error": "ModelMaxLength: …"}``. Tokens are counted
     by the model's tokenizer if there is one, else in the emulator's own vocabulary.
-
-    See docs/protocol/native.md#96-context-and-length-limits.
     """
     strict_bodies: bool = False
     """Refuse bodies that clients send although the official documents do not allow them? These are a plan that is a

@@ -379,10 +379,7 @@ class Call(Generic[E, R]):
         return None
 
     def _decide(self, data: bytes, *, at_eof: bool = False) -> bool:
-        """Choose the reader by the body's first byte; return False if there is none yet.
-
-        See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
-        """
+        """Choose the reader by the body's first byte; return False if there is none yet."""
         text = data.removeprefix(_BOM)
         first = text[:_LOOK].lstrip(_BLANKS)[:1]
         if not at_eof and (_BOM.startswith(data) or (not first and len(text) < _LOOK)):

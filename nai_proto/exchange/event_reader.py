@@ -27,10 +27,7 @@ UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, Remot
 """How the quick decoding fails for an event that is not an everyday one."""
 
 _NOTHING: Final = (b"", b"null", b"{}")
-"""What services send to keep a connection alive.
-
-See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
-"""
+"""What services send to keep a connection alive."""
 
 
 class EventReader(ABC, Generic[E, R]):

@@ -118,8 +118,6 @@ _LIST: Final = JsonDecoder(_ImageList)
 class ImagesReaderFactory:
     """Make a reader of images: in an archive, in JSON, or one as it is.
 
-    See docs/protocol/image.md#21-post-aigenerate-image.
-
     Args:
         seed: of the first image; each further image has one more. JSON has seeds itself.
     """

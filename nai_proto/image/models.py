@@ -67,10 +67,7 @@ class ImageModelFacts:
     quality: Mapping[QualityPreset, str] | None = field(default=None, hash=False)
     "Its ready-made tags for quality."
     nsfw_prefix: bool | None = None
-    """Whether ``nsfw`` is put before those texts, unless the prompt has it.
-
-    See docs/protocol/image.md#4-models-samplers-schedules-sizes.
-    """
+    """Whether ``nsfw`` is put before those texts, unless the prompt has it."""
     upscales: bool = False
     "Whether it can upscale. See docs/protocol/image.md#24-post-aiupscale."
     retired: bool = False
@@ -173,8 +170,6 @@ class ImageModel:
         """Return the model that inpaints in its place; itself if it is one; None where there is none.
 
         V5 Curated has that of V4.5 Curated.
-
-        See docs/protocol/image.md#4-models-samplers-schedules-sizes.
         """
         if self.facts.base:
             return self
@@ -183,10 +178,7 @@ class ImageModel:
 
     @property
     def samplers(self) -> tuple[ImageSampler, ...]:
-        """Return the known samplers that it takes, the website's first; without DDIM for an inpainting model.
-
-        See docs/protocol/image.md#4-models-samplers-schedules-sizes.
-        """
+        """Return the known samplers that it takes, the website's first; without DDIM for an inpainting model."""
         without_ddim = (ImageSampler.DDIM, ImageSampler.DDIM_V3) if self.facts.base else ()
         left_out = {*self.family.failing, *without_ddim}
         return tuple(each for each in dict.fromkeys((*self.family.samplers, *ImageSampler)) if each not in left_out)

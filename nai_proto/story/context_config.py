@@ -2,10 +2,6 @@
 
 Reading is lenient: a field that is missing or of a wrong type has the default of its kind. Nothing is lost:
 `ContextConfig.to_data` returns what was stored, with the fields that were changed.
-
-See:
-    docs/protocol/content.md#43-context-configuration-contextconfig
-    docs/protocol/content.md#83-budgets
 """
 
 from __future__ import annotations

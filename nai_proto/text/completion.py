@@ -36,10 +36,7 @@ class TokenCandidate(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Logprobs(msgspec.Struct, frozen=True, gc=False):
-    """The candidates that a token was chosen from, best first.
-
-    See docs/protocol/native.md#910-response.
-    """
+    """The candidates that a token was chosen from, best first."""
 
     chosen: tuple[TokenCandidate, ...] = ()
     "The token itself."

@@ -78,8 +78,6 @@ def build_parameters(
 ) -> dict[str, object]:
     """Build the object ``parameters`` of a request; no argument is changed.
 
-    See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
-
     Args:
         model: which model, or its id or name.
         preset: one of the model's own, or the name of an official one.

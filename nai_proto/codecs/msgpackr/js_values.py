@@ -95,10 +95,7 @@ class JsSet:
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """A value with a class attached to it, which is an extension's number.
-
-    See docs/protocol/content.md#71-wrappers.
-    """
+    """A value with a class attached to it, which is an extension's number."""
 
     type: int
     "From 0 to 127."

@@ -93,10 +93,7 @@ class ModuleService:
         yield from send_json(context.endpoint.status, training.document(context.now))
 
     def _check_account(self, account: Account, steps: int, now: float) -> None:
-        """Raise Refused if the account may not train for so many steps now.
-
-        See docs/protocol/native.md#82-modules-training.
-        """
+        """Raise Refused if the account may not train for so many steps now."""
         if account.tier is Tier.PAPER:
             raise Refused(402, "Incorrect subscription.")
         if steps < MIN_STEPS:

@@ -55,10 +55,7 @@ def _speak_from_body(context: RequestContext) -> Handler:
 
 
 def _speak(context: RequestContext, speech: _Speech) -> Handler:
-    """Send the speech of a text. A text that is too long is cut, not refused; a numbered voice needs no seed.
-
-    See docs/protocol/native.md#173-text-voice-modules.
-    """
+    """Send the speech of a text. A text that is too long is cut, not refused; a numbered voice needs no seed."""
     if not speech.text:
         raise Refused(400, "Validation error: text is required")
     if speech.seed is None and speech.voice == _VOICE_FROM_SEED:

@@ -24,17 +24,11 @@ class HostProfile:
     """What one host has."""
 
     roles: tuple[Host | None, ...]
-    """The hosts whose endpoints it has; None stands for all, and then the model in a request decides.
-
-    See docs/protocol/native.md#171-general-behaviour.
-    """
+    """The hosts whose endpoints it has; None stands for all, and then the model in a request decides."""
     models: frozenset[Host]
     "The hosts whose native text models it has."
     moved: bool = False
-    """Does it refuse account requests, because they have moved to another host?
-
-    See docs/protocol/native.md#11-host-migration-important.
-    """
+    """Does it refuse account requests, because they have moved to another host?"""
     kept: frozenset[str] = frozenset()
     "Names of endpoints that it keeps although they belong to another host."
 
@@ -68,8 +62,6 @@ _KEPT: Final = frozenset(("upscale", "subscription"))
 
 def restrict_to_host(role: Host, app: App) -> App:
     """Return the app as one host, with only the endpoints that this host has.
-
-    See docs/protocol/native.md#11-host-migration-important.
 
     Args:
         role: of the host. Accounts and images share one host, and the text host has the account endpoints as well.

@@ -59,8 +59,6 @@ _NO_ACCOUNT: Final = 0
 class RateLimit:
     """Counts each account's requests of the last seconds.
 
-    See docs/protocol/native.md#42-status-codes.
-
     Args:
         now: returns UNIX time in seconds.
         switches: how many requests are allowed, and for how many seconds each of them counts.

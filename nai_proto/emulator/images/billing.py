@@ -38,10 +38,7 @@ _SAMPLES_PER_PERCENT: Final = 17.3
 See docs/protocol/image.md#210-account-data-that-image-clients-need.
 """
 _OLD_UPSCALE_PRICES: Final = ((262_144, 1), (409_600, 2), (524_288, 3), (786_432, 5), (1_048_576, 7))
-"""Maximum pixels and price in Anlas of an upscale on the old host.
-
-See docs/protocol/image.md#9-anlas-price.
-"""
+"""Maximum pixels and price in Anlas of an upscale on the old host."""
 _OLD_UPSCALE_FREE_PIXELS: Final = 409_600
 """Opus accounts upscaled up to this size for free on the old host."""
 

@@ -86,10 +86,7 @@ def _source_name(model: ImageModel) -> tuple[str, str]:
 
 
 def build_comment(task: GenerationTask, index: int) -> dict[str, Any]:
-    """Build the comment of a sample, with keys in the order of V4.5. Keys that a model family lacks are left out.
-
-    See docs/protocol/image.md#81-png-text.
-    """
+    """Build the comment of a sample, with keys in the order of V4.5. Keys that a model family lacks are left out."""
     parameters, family = task.parameters, task.model.family
     is_early = family.generation in (Generation.V1, Generation.V2)
     comment: dict[str, Any] = {
@@ -166,10 +163,7 @@ def _source_keys(task: GenerationTask) -> Mapping[str, object]:
 
 
 def _vibe_keys(task: GenerationTask) -> Mapping[str, object]:
-    """Return the keys of vibes, with the vibes themselves.
-
-    See docs/protocol/image.md#81-png-text.
-    """
+    """Return the keys of vibes, with the vibes themselves."""
     parameters, attachments = task.parameters, task.attachments
     if not task.model.family.vibes:
         return {}

@@ -193,8 +193,6 @@ class ImageRequestBody(msgspec.Struct, kw_only=True):
     """The ``parameters`` of a generation request, without its images.
 
     A field without a default here has the model's default.
-
-    See docs/protocol/image.md#32-parameters-all-keys.
     """
 
     width: int
@@ -302,8 +300,6 @@ def collect_attachments(body: DecodedBody, cache: ImageCache, cache_bytes: int) 
     """Return all images of a request, from its body or from the cache.
 
     Images that come with a cache key are stored in the cache.
-
-    See docs/protocol/image.md#31-transport.
 
     Args:
         body: The request's body.

@@ -195,8 +195,6 @@ _KEPT_TEXTS: Final = ("Source", "Comment", "Title", "Description", "Software")
 def _check_upscale_model(name: object) -> None:
     """Check that the model upscales. An old body names no model, so its refusal has two blanks, as the service's has.
 
-    See docs/protocol/image.md#24-post-aiupscale.
-
     Raises:
         Refused: 400, there is no such model, or it does not upscale.
     """

@@ -46,10 +46,7 @@ class _StreamOptions(msgspec.Struct, frozen=True):
 
 
 class _SamplingRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The parameters that completions and chats share, under their names on the wire.
-
-    See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
-    """
+    """The parameters that completions and chats share, under their names on the wire."""
 
     model: str
     max_tokens: int | None = None
@@ -154,8 +151,6 @@ class TokenCountRequest(msgspec.Struct, frozen=True):
 def _list_prompts(prompt: _Prompt) -> Prompts:
     """Return a prompt in any of its four forms as a list of at least one prompt.
 
-    See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
-
     Raises:
         Refused: 400, a list is empty or mixed.
     """
@@ -181,10 +176,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "frequency_penalty": (-2, 2),
     "presence_penalty": (-2, 2),
 }
-"""Minimum and maximum of each parameter, as documented.
-
-See docs/protocol/openai.md#2-names-typescript-sdk--wire--python.
-"""
+"""Minimum and maximum of each parameter, as documented."""
 _MAX_CHOICES: Final = 128
 """Bound on the work of one request. It is the emulator's own."""
 
@@ -263,18 +255,13 @@ _UNIFIED_NAMES: Final = {
     "unified_increase_linear_with_entropy": "math1_quad_entropy_scale",
     "unified_cubic": "math2_cubic",
 }
-"""Native names of the parameters of unified sampling.
-
-See docs/protocol/openai.md#5-unified-sampling.
-"""
+"""Native names of the parameters of unified sampling."""
 
 
 def build_settings(request: CompletionRequest | ChatRequest) -> GenerationSettings:
     """Return the sampler's settings, without the length of the answer.
 
     Unified sampling is off if all its parameters are 0 or absent, the linear one included.
-
-    See docs/protocol/openai.md#5-unified-sampling.
 
     Raises:
         Refused: 400, a key of ``logit_bias`` is not a token id.

@@ -32,17 +32,11 @@ from .token_sequences import Bans, Biases, Repeats, Stops
 __all__ = ["Logprob", "SampledLogprobs", "SamplingStep", "describe_given", "generate"]
 
 _SENTENCE_TOKENS: Final = 20
-"""The most tokens that ``generate_until_sentence`` adds.
-
-See docs/protocol/native.md#91-parameters--complete-list.
-"""
+"""The most tokens that ``generate_until_sentence`` adds."""
 
 
 class Logprob(NamedTuple):
-    """The natural logarithms of one token's probability.
-
-    See docs/protocol/native.md#910-response.
-    """
+    """The natural logarithms of one token's probability."""
 
     token: int
     before: float

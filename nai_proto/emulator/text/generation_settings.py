@@ -18,10 +18,7 @@ ALL_SAMPLERS: Final = tuple(range(11))
 
 @dataclass(frozen=True, slots=True)
 class SequenceBias:
-    """A bias towards or against a sequence of tokens: one entry of ``logit_bias_exp``.
-
-    See docs/protocol/native.md#93-logit_bias_exp.
-    """
+    """A bias towards or against a sequence of tokens: one entry of ``logit_bias_exp``."""
 
     sequence: tuple[int, ...]
     "An empty one does nothing."
@@ -36,8 +33,6 @@ class SequenceBias:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationSettings:
     """The parameters of a generation under their names on the wire; texts are token ids here.
-
-    See docs/protocol/native.md#91-parameters--complete-list.
 
     The defaults change nothing. Where sources use both 0 and 1 for *off*, both are. No value is refused: one that is out
     of range has the effect that its formula gives, or the nearest one. ``line_start_ids`` is left out, because no source

@@ -29,8 +29,6 @@ See docs/protocol/native.md#91-parameters--complete-list.
 def check_plan(account: Account, model: Model) -> None:
     """Check that an account's plan includes a model.
 
-    See docs/protocol/native.md#173-text-voice-modules.
-
     Raises:
         Refused: 402, it does not. That a model of a higher tier is 402 and not 403 is our choice.
     """

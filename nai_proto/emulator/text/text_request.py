@@ -58,10 +58,7 @@ _TextPenalty = Annotated[float, msgspec.Meta(ge=-16, le=16)]
 
 
 class BiasEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of ``logit_bias_exp``. The hosts require different keys.
-
-    See docs/protocol/native.md#93-logit_bias_exp.
-    """
+    """An entry of ``logit_bias_exp``. The hosts require different keys."""
 
     sequence: tuple[_Id, ...]
     bias: float
@@ -170,10 +167,7 @@ class TextRequest(NamedTuple):
     model: Model
     parameters: TextRequestParameters
     as_text: bool
-    """Are prompt and output text, and not token ids? The default depends on the host.
-
-    See docs/protocol/native.md#9-aigenerate-request.
-    """
+    """Are prompt and output text, and not token ids? The default depends on the host."""
 
 
 class PromptRequest(msgspec.Struct):
@@ -195,16 +189,10 @@ class _Body(msgspec.Struct):
 
 
 _MAX_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
-"""The longest input of each host, in characters.
-
-See docs/protocol/native.md#9-aigenerate-request.
-"""
+"""The longest input of each host, in characters."""
 _PARAMETERS: Final[Mapping[Host, type[TextRequestParameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
 _REQUIRED: Final = ("max_length", "min_length", "force_emotion")
-"""The parameters that the api host's documents require.
-
-See docs/protocol/native.md#91-parameters--complete-list.
-"""
+"""The parameters that the api host's documents require."""
 _SLIDERS: Final[Mapping[str, tuple[float, float]]] = {
     "repetition_penalty": (1, 8),
     "top_p": (0, 1),
@@ -224,8 +212,6 @@ _NOT_EMULATED: Final[Mapping[str, object]] = {
     "output_nonzero_probs": False,
 }
 """What parameters must be that the emulator does not have: a beam search, and a report of which no source has the form.
-
-See docs/protocol/native.md#173-text-voice-modules.
 """
 _WITHOUT_HIDDEN_STATES: Final = (Model.CLIO.id, Model.KAYRA.id, Model.ERATO.id)
 """See docs/protocol/native.md#97-rare-outputs-api-host-older-models."""

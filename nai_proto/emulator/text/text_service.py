@@ -247,10 +247,7 @@ _CLOSING: Final = " \n\"')]\u201d\u2019»」"
 
 
 def _encode_event(token: str, ptr: int, final: bool, logprobs: SampledLogprobs | None) -> bytes:
-    """Return an event of the stream, always with all four keys, since some clients require them.
-
-    See docs/protocol/native.md#10-streaming-aigenerate-stream.
-    """
+    """Return an event of the stream, always with all four keys, since some clients require them."""
     data = {
         "token": token,
         "ptr": ptr,

@@ -2,10 +2,6 @@
 
 `ContextCandidate` is what all later steps work on: activation fills in whether it takes part and why, allocation puts it
 into the context, and the report has a row for each.
-
-See:
-    docs/protocol/content.md#82-which-entries-take-part
-    docs/protocol/content.md#85-order-and-reservation
 """
 
 from __future__ import annotations

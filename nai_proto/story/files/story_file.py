@@ -67,8 +67,6 @@ def read_story_file(
     ``remoteId`` and ``remoteStoryId`` are removed from the card. A caller that stores the story gives it a new ``id`` and a
     new key.
 
-    See docs/protocol/content.md#10-exported-files.
-
     Args:
         data: the whole file.
         where: the name of the file, to begin an error message with.

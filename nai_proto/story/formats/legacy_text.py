@@ -311,10 +311,7 @@ class LegacyText:
         return start, end, Fragment.from_raw(cast("dict[str, Any]", fragment))
 
     def _is_append(self, number: int) -> bool:
-        """Return whether a block at the end of the text is a pure append.
-
-        See docs/protocol/content.md#5-old-story-format-story.
-        """
+        """Return whether a block at the end of the text is a pure append."""
         block = self._get_block(number)
         return not block.get("removedFragments") and block.get("origin") != Origin.EDIT
 
