@@ -18,9 +18,8 @@ from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.errors import NaiError
 from nai_proto.exchange.actions import Runnable, Steps
 from nai_proto.exchange.flow import with_options
-from nai_proto.exchange.options import FlowOptions
 from nai_proto.exchange.reply import App, Cut, Handler, RawWrite, Read, Start, Wait, Write
-from nai_proto.exchange.session import Session
+from nai_proto.exchange.session import FlowOptions, Session
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import Password, Token
 from nai_proto.testing import Clock

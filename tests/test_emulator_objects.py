@@ -22,8 +22,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from nai_proto import account, objects
 from nai_proto.codecs.sealed_objects import StoredObject
 from nai_proto.emulator import Emulator
-from nai_proto.emulator.accounts.object_collection import ObjectCollection
-from nai_proto.emulator.accounts.storage import Storage
+from nai_proto.emulator.accounts.storage import ObjectCollection, Storage
 from nai_proto.errors import ConflictError, InvalidRequestError, NotFoundError
 from nai_proto.exchange.actions import Runnable, Steps
 from nai_proto.exchange.flow import flow

@@ -25,9 +25,8 @@ from typing import Any, Final, Generic, Never, Protocol, TypeAlias, TypeVar
 from ..errors import NaiError
 from ..http import Head, Request
 from ..limits import Limits, Timeouts
-from .options import FlowOptions
 from .retry import RetryPolicy
-from .session import Session
+from .session import FlowOptions, Session
 
 __all__ = [
     "GET_CONTEXT",

@@ -26,8 +26,7 @@ from ..errors import (
 from ..http import Head, Request
 from ..limits import Limits
 from .actions import RECEIVE, Emit, Incoming, Receive, Send, Steps, compute, get_context
-from .options import FlowOptions
-from .session import Session
+from .session import FlowOptions, Session
 from .status_errors import error_from_response
 
 __all__ = ["TRANSITIONS", "Call", "CallState", "Input", "Reader", "ReaderFactory"]

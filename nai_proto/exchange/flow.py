@@ -22,8 +22,8 @@ from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
 from ..secret import Token
 from .actions import Action, Emit, FlowContext, GetContext, HasPartial, Incoming, Runnable, Send, Steps
-from .options import NO_OPTIONS, FlowOptions
 from .retry import RetryPolicy
+from .session import NO_OPTIONS, FlowOptions
 
 __all__ = ["Flow", "PartialFlow", "flow", "map_actions", "map_batches", "with_options"]
 

@@ -14,8 +14,8 @@ from .actions import Sleep, Steps, get_context
 from .call import Call, ReaderFactory
 from .flow import PartialFlow, map_batches
 from .flow import flow as _flow
-from .options import NO_OPTIONS, FlowOptions
 from .retry import Repeat, RetryPolicy
+from .session import NO_OPTIONS, FlowOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -27,8 +27,7 @@ from .actions import (
     Steps,
 )
 from .budget import Budget
-from .options import FlowOptions
-from .session import Session
+from .session import FlowOptions, Session
 
 __all__ = ["Run", "start"]
 

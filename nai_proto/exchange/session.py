@@ -1,4 +1,4 @@
-"""The configuration of a client, as a value, with which requests are signed when they are sent."""
+"""The configuration of a client, and the options that override it for one operation or flow."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from ..http import NO_HEADERS, Headers, Host, Request
 from ..limits import Limits, Timeouts
 from ..secret import PersistentToken, Token, parse_token
 from ..version import __version__
-from .options import FlowOptions
 from .retry import RetryPolicy
 
-__all__ = ["Session"]
+__all__ = ["NO_OPTIONS", "FlowOptions", "Session"]
 
 _BASE_URL: Final = re.compile(
     r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[!$-.0->@-\[\]-~/]*)?"
@@ -29,6 +28,56 @@ _HOSTS: Final = {
     Host.API: "https://api.novelai.net",
 }
 """The service's own hosts (docs/protocol/native.md#1-hosts)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowOptions:
+    """The options of one operation or flow; None is not set."""
+
+    token: Token | None = None
+    timeouts: Timeouts | None = None
+    limits: Limits | None = None
+    retry: RetryPolicy | None = None
+
+    @classmethod
+    def of(
+        cls,
+        token: Token | str | None = None,
+        timeouts: Timeouts | None = None,
+        limits: Limits | None = None,
+        retry: RetryPolicy | None = None,
+    ) -> FlowOptions:
+        """Check the arguments of `with_options`.
+
+        Raises:
+            InvalidTypeError: one has another type.
+            InvalidRequestError: the token is not printable ASCII without blanks.
+        """
+        for name, value, kind in (
+            ("timeouts", timeouts, Timeouts),
+            ("limits", limits, Limits),
+            ("retry", retry, RetryPolicy),
+        ):
+            if value is not None:
+                check_type(value, kind, name, f"nai.{kind.__name__}")
+        return cls(token=None if token is None else parse_token(token), timeouts=timeouts, limits=limits, retry=retry)
+
+    @property
+    def is_empty(self) -> bool:
+        """Is no option set?"""
+        return self.token is None and self.timeouts is None and self.limits is None and self.retry is None
+
+    def updated(self, later: FlowOptions) -> FlowOptions:
+        """Return these options, overridden by those that ``later`` has."""
+        return FlowOptions(
+            token=later.token or self.token,
+            timeouts=later.timeouts or self.timeouts,
+            limits=later.limits or self.limits,
+            retry=later.retry or self.retry,
+        )
+
+
+NO_OPTIONS: Final = FlowOptions()
 
 
 _put: Final = object.__setattr__  # the class is frozen, with an __init__ of its own
