@@ -391,7 +391,7 @@ def test_an_empty_list_of_numbers_switches_all_samplers_off() -> None:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"", "Expected JSON"),
+        (b"", "this is an empty file"),
         (b"{", "JSON is cut short"),
         (b"[]", "Expected `object`"),
         (b"{}", "name is missing"),
