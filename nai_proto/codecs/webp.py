@@ -106,7 +106,7 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
 
 
 def has_webp_alpha(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> bool:
-    """Return whether there is alpha, of whatever form: that of pixels with losses is kept without. Also of several frames.
+    """Return whether the header says that there is alpha, be it of pixels with losses, without, or of several frames.
 
     Raises what `iter_webp_chunks` raises; and RemoteProtocolError if there is no picture, or one of two sizes.
     """
@@ -118,7 +118,6 @@ def has_webp_alpha(data: bytes | bytearray | memoryview, limits: Limits = Limits
             if size not in (None, (width, height)):
                 raise _damage_error("a WebP with two sizes")
             size, has_alpha = (width, height), has_alpha or marked
-        has_alpha = has_alpha or kind == b"ALPH"
         if kind in (b"VP8L", b"VP8 ", b"ANMF"):
             return has_alpha
     raise _damage_error("a WebP without a picture")
