@@ -63,7 +63,7 @@ def create(
 
 def import_(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Files of stories, scenarios, lorebooks or text.")
+        list[Path], typer.Argument(metavar="FILE", help="Files of stories, scenarios, lorebooks or text.")
     ],
     into: Annotated[
         str | None,

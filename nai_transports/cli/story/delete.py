@@ -28,7 +28,7 @@ _NEEDS_YES: Final = "no terminal to ask at: give --yes to delete"
 
 
 def delete(
-    stories: Annotated[list[str], typer.Argument(metavar="STORY...", help="Titles or ids of stories of the account.")],
+    stories: Annotated[list[str], typer.Argument(metavar="STORY", help="Titles or ids of stories of the account.")],
     backup: BackupOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deleting.")] = False,
     email: Email = None,
