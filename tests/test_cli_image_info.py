@@ -196,25 +196,21 @@ def test_metadata_of_another_program_is_no_error(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_file_is_one_line_and_the_others_are_printed(tmp_path: Path) -> None:
-    odd = write_png(PIXELS, {"Comment": '{"scale": NaN}'})
     files = {
         "a.png": b"nothing",
         "b.png": signed_image(),
         "d.jpg": b"\xff\xd8\xff",
         "e.png": signed_image()[:30],
-        "f.png": odd,
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
-    done = run_image_info(
-        *(tmp_path / name for name in ("a.png", "b.png", "c.png", "d.jpg", "e.png", "f.png")), "--json"
-    )
+    done = run_image_info(*(tmp_path / name for name in ("a.png", "b.png", "c.png", "d.jpg", "e.png")), "--json")
     assert done.exit_code == 1
     (facts,) = json.loads(done.stdout)
     assert facts["file"].endswith("b.png")
     lines = done.stderr.splitlines()
-    assert len(lines) == 5
-    for line, name in zip(lines, ("a.png", "c.png", "d.jpg", "e.png", "f.png"), strict=True):
+    assert len(lines) == 4
+    for line, name in zip(lines, ("a.png", "c.png", "d.jpg", "e.png"), strict=True):
         assert line.startswith("nai image-info: ")
         assert name in line
 

@@ -381,6 +381,13 @@ def test_a_comment_that_is_no_json_is_named() -> None:
     assert read_metadata(file) == Metadata({"Software": "NovelAI", "Comment": '{"seed": 7'})
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_absent(number: str) -> None:
+    comment = f'{{"prompt": "fog", "seed": 42, "scale": {number}}}'
+    metadata = Metadata({"Software": "NovelAI", "Comment": comment})
+    assert metadata.parameters() == {"prompt": "fog", "seed": 42, "scale": None}
+
+
 def test_damaged_pixels_do_not_hide_the_text_nor_damaged_text_the_pixels() -> None:
     file = write_picture(PLAIN, METADATA)
     at = file.index(b"IDAT") + 20

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any, Final, cast
 
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
@@ -35,7 +36,7 @@ _ENOUGH_PARAMETERS: Final = 2
 
 
 def parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any]:
-    """Return a JSON object.
+    """Return a JSON object; numbers that are not finite, which Python's `json` writes and JSON does not have, become None.
 
     Raises:
         LimitExceeded: it is nested deeper than `Limits.json_depth`.
@@ -44,12 +45,21 @@ def parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any
     try:
         encoded = text if isinstance(text, bytes) else text.encode()
         check_depth(encoded, limits.json_depth)
-        document: object = json.loads(text)
+        document: object = json.loads(text, parse_constant=_to_none, parse_float=_parse_float)
     except (UnicodeError, ValueError, RecursionError):
         document = None
     if isinstance(document, dict):
         return cast("dict[str, Any]", document)
     raise RemoteProtocolError(f"picture: {where} is no JSON object")
+
+
+def _to_none(_: str) -> None:
+    return None
+
+
+def _parse_float(text: str) -> float | None:
+    value = float(text)
+    return value if isfinite(value) else None
 
 
 def dump_object(value: Mapping[str, Any]) -> str:
