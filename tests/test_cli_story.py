@@ -120,7 +120,7 @@ def test_a_scenario_is_shown_as_the_story_that_it_starts(file: Path) -> None:
     ("written", "problem"),
     [
         (None, "cannot be read"),
-        (b"?", "a JSON object in UTF-8 was expected"),
+        (b"?", "other.story: not JSON (byte 0)"),
         (b'{"lorebookVersion": 1, "entries": []}', "lorebook"),
     ],
     ids=["none", "no JSON", "another"],

@@ -113,7 +113,7 @@ def test_text_of_a_vibe_file_cannot_control_the_terminal(owner: Account) -> None
     ("arguments", "about"),
     [
         (("nowhere.png",), "nowhere.png cannot be read"),
-        (("text",), "text: vibe: not JSON (character 0)"),
+        (("text",), "text: vibe: not JSON (byte 0)"),
         (("sea.png", "--model", "V5 Full"), "takes no encoded vibes"),
         (("sea.png", "--model", "xyz"), "is not known"),
         (("alone", "--strength", "0.3"), "need --model"),

@@ -160,10 +160,13 @@ def test_a_document_becomes_a_value_of_the_type() -> None:
         (b'{"accessToken":"","marks":{"SECRET":[0,"x"]}}', "Expected `int`, got `str` - at `$.marks[...][1]`"),
         (b'{"accessToken":"","checked":{"name":"SECRET"}}', "Invalid value - at `$.checked`"),
         (b'{"accessToken":"","strict":{"SECRET":1}}', "Invalid value - at `$.strict`"),
-        (b'{"accessToken":"SECRET"', "JSON is cut short"),
-        (b'{"accessToken" "SECRET"}', "not JSON (character 15)"),
-        (b"<html>SECRET", "not JSON (character 0)"),
-        (b'{"accessToken":"SECRET\xff"}', "not UTF-8"),
+        (b'{"accessToken":"SECRET"', "JSON is cut short (byte 23)"),
+        (b'{"accessToken" "SECRET"}', "not JSON (byte 15)"),
+        ('{"é€": "SECRET",}'.encode(), "not JSON (byte 19)"),
+        (b'{"accessToken": "NaN", "SECRET": NaN}', "NaN is no JSON (byte 33)"),
+        (b'["\\"", -Infinity]', "-Infinity is no JSON (byte 7)"),
+        (b"<html>SECRET", "not JSON (byte 0)"),
+        (b'{"accessToken":"SECRET\xff"}', "not UTF-8 (byte 22)"),
         (b'{"accessToken":"","level":' + b"1234567" * 800 + b"}", "not JSON"),
         (b"", "Expected JSON, got nothing"),
         (b" \n", "Expected JSON, got nothing"),
@@ -186,7 +189,7 @@ def test_a_document_can_be_arranged_before_it_is_read() -> None:
     for data, problem in (
         (b'{"y": "a secret"}', "here: Expected `int`, got `str` - at `$.x`"),
         (b"[5]", "here: Expected `object`, got `array`"),
-        (b"{oops", "here: not JSON (character 1)"),
+        (b"{oops", "here: not JSON (byte 1)"),
         (b"", "here: Expected JSON, got nothing"),
     ):
         with pytest.raises(RemoteProtocolError) as caught:

@@ -147,16 +147,19 @@ def test_contents_are_copied_byte_by_byte() -> None:
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        (b"", "a JSON object in UTF-8 was expected"),
-        (b"\xff", "a JSON object in UTF-8 was expected"),
-        (b"[]", "a JSON object in UTF-8 was expected"),
-        (b'{"storyContainerVersion":NaN}', "a JSON object in UTF-8 was expected"),
+        (b"", "this is an empty file"),
+        (b"\xff", "not UTF-8 (byte 0)"),
+        (b"[]", "this is a list, and a JSON object was expected"),
+        (b'{"storyContainerVersion":NaN}', "NaN is no JSON (byte 25)"),
         (b"{}", "it has no storyContainerVersion"),
         (b'{"lorebookVersion":4}', "it has no storyContainerVersion; it is a lorebook"),
         (b'{"scenarioVersion":3}', "it has no storyContainerVersion; it is a scenario"),
         (b'{"storyContainerVersion":2}', "its storyContainerVersion is not 1, the only supported version"),
         (b'{"storyContainerVersion":1}', "its metadata is missing"),
-        (b'{"storyContainerVersion":1,"metadata":{},"content":[]}', "its content is no object"),
+        (
+            b'{"storyContainerVersion":1,"metadata":{},"content":[]}',
+            "its content is a list, and an object was expected",
+        ),
     ],
 )
 def test_an_invalid_story_file_is_an_error_that_says_why(data: bytes, problem: str) -> None:

@@ -104,12 +104,12 @@ def test_unreadable_document_raises_each_time_and_stays_unchanged(vector: dict[s
 @pytest.mark.parametrize(
     ("content", "category"),
     [
-        ({}, "bad base64"),
-        ({"document": None}, "bad base64"),
+        ({}, "no text"),
+        ({"document": None}, "not a document"),
+        ({"story": None}, "not a story"),
         ({"document": "no base64!"}, "bad base64"),
         ({"document": ""}, "incomplete"),
         ({"document": "AA=="}, "not a document"),
-        ({"story": None}, "not a story"),
         ({"story": {"fragments": None}}, "not a story"),
     ],
 )

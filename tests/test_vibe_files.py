@@ -167,10 +167,10 @@ def test_base64_is_taken_as_browsers_take_it(text: str) -> None:
         (b"\xff\xd8\xff", "this is a JPEG, damaged"),
         (write_png(Pixels(2, 1, bytes(6))), "this is a PNG of 2 × 1 pixels"),
         ("{}".encode("utf-16"), "this is text in UTF-16"),
-        (b"vibe", r"not JSON \(character 0\)"),
-        (b'{"a": 1,}', r"not JSON \(character 8\)"),
+        (b"vibe", r"not JSON \(byte 0\)"),
+        (b'{"a": 1,}', r"not JSON \(byte 8\)"),
         (b'{"a": 1', "JSON is cut short"),
-        (b"[]", "Expected `object`, got `array`"),
+        (b"[]", "this is a list, and a JSON object was expected"),
     ],
 )
 def test_an_error_says_what_the_file_is(data: bytes, problem: str) -> None:

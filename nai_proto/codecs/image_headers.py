@@ -34,7 +34,8 @@ _OTHERS: Final = (
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL"),
     (rb"\0\0\0\x0cjP  ", "a JPEG 2000"),
     (rb"....ftyp", "a HEIC or an MP4"),
-    (rb"\xff\xfe|\xfe\xff", "text in UTF-16"),
+    (rb"\xff\xfe\0\0|\0\0\xfe\xff|\0\0\0[\t-\r {\[]|[\t-\r {\[]\0\0\0", "text in UTF-32"),
+    (rb"\xff\xfe|\xfe\xff|\0[\t-\r {\[]|[\t-\r {\[]\0", "text in UTF-16"),
     (rb"\s*<svg|\s*<\?xml", "XML"),
     (rb"\s*<(?:!doctype|html)", "a web page"),
 )

@@ -44,6 +44,10 @@ T = TypeVar("T")
 
 _OPEN_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*\\?\Z', re.DOTALL)
 
+_CONSTANTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+"""Texts, and the numbers that Python writes and JSON does not have."""
+_TRAILING_COMMA: Final = re.compile(r",\s*[\]}]")
+
 _STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 and -1 as signed bytes
 _NO_STEPS: Final = bytes(set(range(256)) - set(b'[{]}"'))
 _TEXTS: Final = re.compile(rb'"[^"]*"?')
@@ -165,8 +169,8 @@ def find_problem(
     """
     try:
         text = replace_lone_escapes(bytes(data)).decode()
-    except UnicodeDecodeError:
-        return "not UTF-8"
+    except UnicodeDecodeError as error:
+        return f"not UTF-8 (byte {error.start})"
     try:
         document = msgspec.json.decode(text)
     except RecursionError:
@@ -177,7 +181,7 @@ def find_problem(
 
 
 def _find_syntax_problem(text: str) -> str:
-    """Return where a text stops being JSON. The standard library has a number for it, msgspec only words."""
+    """Return at which byte a text stops being JSON. The standard library has a number for it, msgspec only words."""
     import json
 
     if not text.strip():
@@ -193,10 +197,17 @@ def _find_syntax_problem(text: str) -> str:
     else:
         position = -1
     if position < 0:  # a number that is none to JSON: Python takes it
-        return "not JSON"
+        constant = next((match for match in _CONSTANTS.finditer(text) if match[1]), None)
+        return f"{constant[1]} is no JSON (byte {_count_bytes(text, constant.start())})" if constant else "not JSON"
     if position >= len(text.rstrip()) or _OPEN_TEXT.match(text, position):
-        return "JSON is cut short"
-    return f"not JSON (character {position})"
+        return f"JSON is cut short (byte {_count_bytes(text, len(text))})"
+    if comma := _TRAILING_COMMA.match(text, position):  # later versions of Python point at the comma
+        position = comma.end() - 1
+    return f"not JSON (byte {_count_bytes(text, position)})"
+
+
+def _count_bytes(text: str, characters: int) -> int:
+    return len(text[:characters].encode("utf-8", "surrogatepass"))
 
 
 def convert_document(document: object, type: type[T], *, where: str) -> T:  # noqa: A002

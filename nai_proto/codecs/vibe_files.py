@@ -22,9 +22,9 @@ from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, check_type, to_mil
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from . import accelerators
+from .file_problems import find_file_problem
 from .forgiving_base64 import decode_base64
-from .image_headers import describe_file
-from .json import check_depth, convert_document, find_problem
+from .json import check_depth, convert_document
 from .secret_box import write_json
 
 __all__ = ["UNKNOWN_KEY", "StoredVibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
@@ -210,8 +210,7 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        kind = describe_file(data)
-        raise RemoteProtocolError(f"vibe: {f'this is {kind}' if kind else find_problem(data, dict)}")
+        raise RemoteProtocolError(f"vibe: {find_file_problem(data)}")
     found = cast("dict[str, Any]", document)
     if found.get("identifier") != _BUNDLE:
         return StoredVibe(found)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Self, TypeVar, cast, overload
 
 from ..arguments import MAPPING, describe_type
+from ..codecs.file_problems import describe_value, find_file_problem
 from ..codecs.json import check_depth
 from ..codecs.secret_box import decode_or_none, read_json
 from ..errors import InvalidFile, InvalidRequestError, InvalidTypeError
@@ -31,6 +32,9 @@ __all__ = [
     "make_records_reader",
     "object_or_empty",
     "read_json_object",
+    "require_list",
+    "require_object",
+    "require_text",
 ]
 
 T = TypeVar("T")
@@ -230,14 +234,41 @@ def read_json_object(data: bytes, *, where: str, limits: Limits = Limits()) -> d
         limits: for the nesting of a card or a content, which is one level inside.
 
     Raises:
-        InvalidFile: the data is no JSON object in UTF-8.
+        InvalidFile: the data is no JSON object in UTF-8; the message says what it is, or where it ceases to be JSON.
         LimitExceeded: the object is nested too deeply.
     """
     check_depth(data, limits.json_depth + 1)  # a card or a content is a level down
     document = decode_or_none(read_json, data.removeprefix(_BYTE_ORDER_MARK))
     if not isinstance(document, dict):
-        raise InvalidFile(f"{where}: a JSON object in UTF-8 was expected")
+        raise InvalidFile(f"{where}: {find_file_problem(data)}")
     return cast("dict[str, Any]", document)
+
+
+def require_list(document: Mapping[str, Any], name: str, where: str) -> None:
+    """Check that a field of a file is a list.
+
+    Raises:
+        InvalidFile: it is another value, or missing.
+    """
+    _require(document, name, list, "a list", where)
+
+
+def require_object(document: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
+    """Return a field of a file that is an object; raise as `require_list`."""
+    _require(document, name, dict, "an object", where)
+    return document[name]
+
+
+def require_text(document: Mapping[str, Any], name: str, where: str) -> None:
+    """Check that a field of a file is a text; raise as `require_list`."""
+    _require(document, name, str, "a text", where)
+
+
+def _require(document: Mapping[str, Any], name: str, kind: type, expected: str, where: str) -> None:
+    if name not in document:
+        raise InvalidFile(f"{where}: its {name} is missing")
+    if not isinstance(document[name], kind):
+        raise InvalidFile(f"{where}: its {name} is {describe_value(document[name])}, and {expected} was expected")
 
 
 def object_or_empty(value: object) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from ..arguments import FUNCTION, INTEGER, LIMITS, MAPPING, TEXT, TIME, member, to_milliseconds
+from ..codecs.file_problems import describe_value
 from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
@@ -144,8 +145,18 @@ class Story:
     @property
     def _text(self) -> StoryText:
         if self._loaded_text is None:
-            packed = self.original[1].get(self._text_field)
+            if self._text_field not in self.original[1]:
+                raise Damaged(
+                    f"story: its content has neither {_DOCUMENT} nor {_LEGACY}, so it has no text", category="no text"
+                )
+            packed = self.original[1][self._text_field]
             legacy = self._text_field == _LEGACY
+            if not isinstance(packed, dict if legacy else str):
+                raise Damaged(
+                    f"story: its {self._text_field} is {describe_value(packed)}, and {'an object' if legacy else 'a text'} "
+                    "was expected",
+                    category="not a story" if legacy else "not a document",
+                )
             self._loaded_text = LegacyText(packed) if legacy else DocumentText(packed, self._limits, self._entropy)
         return self._loaded_text
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final, cast
 
-from ..codecs.image_headers import describe_file
+from ..codecs.file_problems import describe_value, find_file_problem
 from ..codecs.json import JsonDecoder
-from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
+from ..errors import InvalidFile, InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from .parameter_rules import ParameterKind
 from .preset_fields import FIELDS, SamplerSlot, copy_setting, setting_kind
@@ -32,10 +32,11 @@ def parse_document(data: bytes | str, where: str) -> dict[str, object]:
         data = data.encode("utf-8", "surrogatepass")
     try:
         return _OBJECT.decode(data.removeprefix(b"\xef\xbb\xbf"), where=where, depth=Limits().json_depth)
-    except RemoteProtocolError as error:
-        kind = describe_file(data)
-        problem = f"this is {kind}" if kind else str(error)
-    raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
+    except LimitExceeded as error:
+        problem = str(error)
+    except RemoteProtocolError:
+        problem = find_file_problem(data)
+    raise InvalidFile(f"{where}: {problem}")
 
 
 def require_text(document: Mapping[str, object], key: str, where: str) -> str:
@@ -46,7 +47,7 @@ def require_text(document: Mapping[str, object], key: str, where: str) -> str:
     """
     value = document.get(key)
     if not isinstance(value, str):
-        raise InvalidFile(f"{where}: {key} is {_describe_missing(value, 'text')}; is this a .preset file?")
+        raise InvalidFile(f"{where}: {key} is {_describe_missing(value, 'a text')}; is this a .preset file?")
     return value
 
 
@@ -59,7 +60,7 @@ def require_parameters(document: Mapping[str, object], where: str) -> Mapping[st
 
 
 def _describe_missing(value: object, wanted: str) -> str:
-    return "missing" if value is None else f"not {wanted}"
+    return "missing" if value is None else f"{describe_value(value)}, not {wanted}"
 
 
 def read_settings(parameters: Mapping[str, object], where: str) -> dict[str, object]:
@@ -97,7 +98,7 @@ def read_slots(order: object, where: str) -> tuple[SamplerSlot, ...] | None:
     if order is None:
         return None
     if not isinstance(order, Sequence) or isinstance(order, str | bytes):
-        raise InvalidFile(f"{where}: order is no list of samplers")
+        raise InvalidFile(f"{where}: order is {describe_value(order)}, not a list")
     slots: list[SamplerSlot] = []
     for place, entry in enumerate(cast("Sequence[object]", order)):
         slot = _read_numbered_slot(entry) or _read_slot(entry)

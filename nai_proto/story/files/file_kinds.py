@@ -5,7 +5,7 @@ See docs/protocol/content.md#10-exported-files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -14,7 +14,7 @@ from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs.image_headers import detect_format
 from ...errors import InvalidFile
 from ...limits import Limits
-from ..json_records import read_json_object
+from ..json_records import read_json_object, require_list, require_text
 from .cards import read_card
 
 __all__ = ["VERSION_FIELDS", "FileKind", "ImportedFile", "read_file"]
@@ -39,10 +39,11 @@ VERSION_FIELDS: Final = {
 }
 """The field by which each kind is recognized."""
 
-_REQUIRED_FIELDS: Final[Mapping[FileKind, tuple[str, type]]] = {
-    FileKind.SCENARIO: ("prompt", str),
-    FileKind.LOREBOOK: ("entries", list),
+_REQUIRED_FIELDS: Final[Mapping[FileKind, tuple[str, Callable[[Mapping[str, Any], str, str], object]]]] = {
+    FileKind.SCENARIO: ("prompt", require_text),
+    FileKind.LOREBOOK: ("entries", require_list),
 }
+"""What else a kind has, and the check of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,9 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
         data = read_card(data, where=where, limits=limits)
     document = read_json_object(data, where=where, limits=limits)
     for kind, version in VERSION_FIELDS.items():
-        name, type_ = _REQUIRED_FIELDS.get(kind, (version, object))
-        if version in document and isinstance(document.get(name), type_):
+        if version in document:
+            if kind in _REQUIRED_FIELDS:
+                name, require = _REQUIRED_FIELDS[kind]
+                require(document, name, where)
             return ImportedFile(kind, document, data, card)
     raise InvalidFile(f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSION_FIELDS.values())}")

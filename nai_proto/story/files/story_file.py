@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 
@@ -18,7 +18,7 @@ from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs.secret_box import decode_or_none, read_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
-from ..json_records import read_json_object
+from ..json_records import read_json_object, require_object
 from .file_kinds import VERSION_FIELDS, FileKind
 
 __all__ = ["build_story_file", "extract_field", "read_story_file"]
@@ -85,15 +85,8 @@ def read_story_file(
         raise InvalidFile(f"{where}: it has no {_VERSION}{other_kind}")
     if fields[_VERSION] != 1:
         raise InvalidFile(f"{where}: its {_VERSION} is not 1, the only supported version")
-    card, content = (_get_part(fields, name, where) for name in ("metadata", "content"))
+    card, content = (require_object(fields, name, where) for name in ("metadata", "content"))
     return {name: value for name, value in card.items() if name not in _REMOTE_ID_FIELDS}, content
-
-
-def _get_part(fields: dict[str, object], name: str, where: str) -> dict[str, Any]:
-    part = fields.get(name)
-    if not isinstance(part, dict):
-        raise InvalidFile(f"{where}: its {name} is {'missing' if part is None else 'no object'}")
-    return cast("dict[str, Any]", part)
 
 
 def _iter_fields(document: str) -> Iterator[tuple[str, str]]:

@@ -29,6 +29,7 @@ from ..json_records import (
     make_records_reader,
     object_or_empty,
     read_json_object,
+    require_list,
 )
 from .entries import Category, Entry
 
@@ -102,8 +103,9 @@ class Lorebook(Record):
         TEXT.check(where, "where")
         LIMITS.check(limits, "limits")
         document = read_json_object(data, where=where, limits=limits)
-        if "lorebookVersion" not in document or not isinstance(document.get("entries"), list):
-            raise InvalidFile(f"{where}: it has no lorebookVersion, or no list of entries")
+        if "lorebookVersion" not in document:
+            raise InvalidFile(f"{where}: it has no lorebookVersion")
+        require_list(document, "entries", where)
         book = cls(document)
         object.__setattr__(book, "_source", bytes(data))  # not a field: what is changed begins without it
         return book

@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Story
 from nai_proto.story.files import FileKind, Scenario, read_file, read_story_file
@@ -129,7 +129,14 @@ def _read_story_file(path: Path, answers: Mapping[str, str]) -> SelectedStory:
     file = read_file(data, where=str(path))
     if file.kind is FileKind.SCENARIO:
         return SelectedStory(Scenario(file.document).start_story(answers, now=time.time()))
-    return SelectedStory(Story.from_data(*read_story_file(file.data, where=str(path))), answers)
+    story = Story.from_data(*read_story_file(file.data, where=str(path)))
+    try:
+        _ = story.text  # each command needs it, and here its name is known
+    except Damaged as error:
+        problem = f"{path}: {error}"
+    else:
+        return SelectedStory(story, answers)
+    raise InvalidFile(problem, path=str(path))
 
 
 AnswerOption: TypeAlias = Annotated[

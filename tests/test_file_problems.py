@@ -1,0 +1,146 @@
+"""Messages about files: they say what the file is, or where it ceases to be what it should be, and quote nothing of it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from nai_proto import Damaged, InvalidFile
+from nai_proto.codecs.file_problems import describe_value, find_file_problem
+from nai_proto.story import Lorebook, Story
+from nai_proto.story.files import Scenario, read_file, read_story_file
+from nai_proto.text import Preset
+from tests.test_cli_story import run_failing
+
+DOCUMENT = '{"lorebookVersion": 4, "entries": [{"text": "SECRET"}]}'
+
+
+def make_picture(image_format: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (2, 3)).save(file, image_format)
+    return file.getvalue()
+
+
+def make_zip() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.lorebook", DOCUMENT)
+    return file.getvalue()
+
+
+FILES = [
+    (b"", "this is an empty file"),
+    (DOCUMENT.encode("utf-16"), "this is text in UTF-16; save it as UTF-8"),
+    (DOCUMENT.encode("utf-16-le"), "this is text in UTF-16; save it as UTF-8"),
+    (DOCUMENT.encode("utf-16-be"), "this is text in UTF-16; save it as UTF-8"),
+    (DOCUMENT.encode("utf-32"), "this is text in UTF-32; save it as UTF-8"),
+    (DOCUMENT.encode("utf-32-be"), "this is text in UTF-32; save it as UTF-8"),
+    (make_picture("JPEG"), "this is a JPEG of 2 × 3 pixels"),
+    (make_picture("PNG"), "this is a PNG of 2 × 3 pixels"),
+    (make_zip(), "this is a ZIP archive"),
+    (gzip.compress(b"{}"), "this is a gzip file"),
+    (b"<!DOCTYPE html><p>SECRET", "this is a web page"),
+    (b"SECRET", "not JSON (byte 0)"),
+    (b'["SECRET"]', "this is a list, and a JSON object was expected"),
+    (b' "SECRET" ', "this is a text, and a JSON object was expected"),
+    (b"7", "this is a number, and a JSON object was expected"),
+    (b"null", "this is null, and a JSON object was expected"),
+    (b'{"a":"SECRET",}', "not JSON (byte 14)"),
+    (b'{"a":["SECRET",]}', "not JSON (byte 15)"),
+    (b"\xef\xbb\xbf" + '{"é":"SECRET",}'.encode(), "not JSON (byte 18)"),
+    (b'{"a":"SECRET', "JSON is cut short (byte 12)"),
+    (b'{"a":["SECRET"', "JSON is cut short (byte 14)"),
+    (b'{"a":NaN}', "NaN is no JSON (byte 5)"),
+    (b'{"NaN":"-Infinity","a":[-Infinity]}', "-Infinity is no JSON (byte 24)"),
+    (b'{"a":"SECRET\xff"}', "not UTF-8 (byte 12)"),
+    (b'{"a":"SECRET"} {}', "not JSON (byte 15)"),
+]
+
+
+@pytest.mark.parametrize(("data", "problem"), FILES, ids=[problem for _, problem in FILES])
+def test_a_file_that_is_no_json_object_is_told_by_what_it_is_or_where_it_breaks_off(data: bytes, problem: str) -> None:
+    assert find_file_problem(data) == problem
+    for read in (Lorebook.loads, read_story_file, Preset.loads):
+        with pytest.raises(InvalidFile) as caught:
+            read(data, where="x.file")
+        assert str(caught.value) == f"x.file: {problem}"
+        assert "SECRET" not in str(caught.value)
+
+
+@given(st.binary(max_size=40))
+def test_any_file_has_a_problem_of_one_line_that_quotes_nothing(data: bytes) -> None:
+    problem = find_file_problem(b"{SECRET" + data)
+    assert "\n" not in problem
+    assert "SECRET" not in problem
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "null"),
+        (False, "true or false"),
+        (1.5, "a number"),
+        ("a", "a text"),
+        ([], "a list"),
+        ({}, "an object"),
+    ],
+)
+def test_a_value_is_described_in_plain_words(value: object, words: str) -> None:
+    assert describe_value(value) == words
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({"lorebookVersion": 4, "entries": {"0": {}}}, "its entries is an object, and a list was expected"),
+        ({"lorebookVersion": 4}, "its entries is missing"),
+        ({"scenarioVersion": 3, "prompt": ["SECRET"]}, "its prompt is a list, and a text was expected"),
+        ({"scenarioVersion": 3, "prompt": None}, "its prompt is null, and a text was expected"),
+        ({"entries": {"0": {"content": "SECRET"}}}, "none of story, scenario, lorebook, preset, module"),
+    ],
+)
+def test_a_file_of_a_known_kind_says_which_of_its_fields_is_wrong(document: object, problem: str) -> None:
+    for read in (read_file, Scenario.loads):
+        with pytest.raises(InvalidFile, match=problem) as caught:
+            read(json.dumps(document).encode(), where="x.file")
+        assert str(caught.value).startswith("x.file: ")
+        assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ({}, "its content has neither document nor story, so it has no text"),
+        ({"document": 5}, "its document is a number, and a text was expected"),
+        ({"story": []}, "its story is a list, and an object was expected"),
+    ],
+)
+def test_a_story_without_a_text_says_so_with_the_name_of_its_file(
+    content: dict[str, object], problem: str, tmp_path: Path
+) -> None:
+    story = Story.from_data({"title": "T"}, content)
+    assert story.problems == (f"story: {problem}",)
+    with pytest.raises(Damaged, match=problem):
+        _ = story.text
+    file = tmp_path / "no text.story"
+    file.write_text(json.dumps({"storyContainerVersion": 1, "metadata": {"title": "T"}, "content": content}))
+    assert run_failing("story", "show", file) == f"nai story show: {file}: story: {problem}"
+
+
+def test_the_command_line_names_a_file_that_is_another(tmp_path: Path) -> None:
+    for name, data, problem in (
+        ("card.jpg", make_picture("JPEG"), "this is a JPEG of 2 × 3 pixels, and a card is a PNG"),
+        ("card.png", make_picture("PNG"), "the picture contains no file: it has no text naidata"),
+        ("a.lorebook", b'{"lorebookVersion":4,"entries":[],}', "not JSON (byte 34)"),
+    ):
+        file = tmp_path / name
+        file.write_bytes(data)
+        assert run_failing("lorebook", "test", file, "--text", "x") == f"nai lorebook test: {file}: {problem}"
