@@ -296,3 +296,47 @@ def test_the_book_of_a_story_has_its_text_and_origins(legacy: bool) -> None:
         (TextRun("So", "ai"), TextRun(" they left.", "user")),
     ]
     assert [kind for kind, _ in expected_blocks(book)] == ["h2", "p", "p"]
+
+
+# ---- the language
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("", "en"),
+        ("*** 12 ⁂", "en"),
+        ("The dragon slept. L'été.", "en"),
+        ("昨日アリスは森へ行った。", "ja"),
+        ("東京、大阪、京都。そして奈良。", "ja"),
+        ("国王来了。我在北京工作。", "zh"),
+        ("国王来了。" * 20 + "ア", "zh"),
+        ("앨리스가 왔다. 王.", "ko"),
+        ("มังกรตัวใหญ่", "th"),
+        ("Дракон идёт домой.", "ru"),
+        ("Їжак.", "uk"),
+        ("δράκος κοιμάται.", "el"),
+        ("הדרקון ישן", "he"),
+        ("التنين نائم", "ar"),
+        ("अजगर सो रहा है", "hi"),
+        ("Mira said: Привет! And she left the tower.", "en"),
+    ],
+)
+def test_a_book_names_the_language_that_its_script_suggests(text: str, language: str) -> None:
+    book = make_book(text)
+    assert book.language == language
+    assert f"<dc:language>{language}</dc:language>" in read_package(to_epub(book, identifier="urn:a", modified=5))
+    assert f'<html lang="{language}">' in to_html(book).decode()
+
+
+def test_a_language_that_is_given_is_named() -> None:
+    story = Story.new("Swans", now=0)
+    story.append("Дракон идёт домой.", now=0)
+    assert build_book(story).language == "ru"
+    assert build_book(story, language="bg").language == "bg"
+
+
+def read_package(epub: bytes) -> str:
+    with zipfile.ZipFile(io.BytesIO(epub)) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".opf"))
+        return archive.read(name).decode()

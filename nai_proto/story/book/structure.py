@@ -11,6 +11,7 @@ from ...arguments import LIST, TEXT, check_type, list_items
 from ..json_records import as_text, as_texts
 from ..sections import Origin, Section
 from ..story import Story
+from .language import guess_language
 
 __all__ = [
     "Book",
@@ -90,8 +91,8 @@ class Book:
     author: str = field(default="", repr=False)
     description: str = field(default="", repr=False)
     tags: Sequence[str] = field(default=(), repr=False)
-    language: str = "en"
-    "A BCP 47 language tag."
+    language: str = ""
+    "A BCP 47 language tag; the one that the script of the text suggests if none is given."
     chapters: bool = True
     "True: lines that look like headings begin chapters."
 
@@ -103,6 +104,8 @@ class Book:
         for line in self.lines:
             list_items(line, TextRun, "lines", takes)
         list_items(self.tags, str, "tags", "a list of str")
+        if not self.language:
+            object.__setattr__(self, "language", guess_language(self.text))
 
     @property
     def text(self) -> str:
@@ -165,13 +168,13 @@ def split_lines(text: str | Iterable[TextRun]) -> list[tuple[TextRun, ...]]:
     return [tuple(run for run in line if run.text) for line in lines]
 
 
-def build_book(story: Story, *, author: str = "", language: str = "en", chapters: bool = True) -> Book:
+def build_book(story: Story, *, author: str = "", language: str = "", chapters: bool = True) -> Book:
     """Return the current text of a story as a book.
 
     Args:
         story: has title, description, tags, text, and who wrote what.
         author: the name of the author.
-        language: a BCP 47 language tag, which stories do not have.
+        language: a BCP 47 language tag; the one that the script of the text suggests if none is given.
         chapters: whether lines that look like headings begin chapters.
 
     Raises:

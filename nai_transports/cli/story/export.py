@@ -53,7 +53,9 @@ def export(
         typer.Option("--format", help="Format. Default: the suffix of --output, or md."),
     ] = None,
     author: Annotated[str, typer.Option(help="Author of the story.")] = "",
-    language: Annotated[str, typer.Option(help="Language of the text, for HTML and EPUB.")] = "en",
+    language: Annotated[
+        str, typer.Option(help="Language of the text, for HTML and EPUB. Default: what its script suggests.")
+    ] = "",
     origins: Annotated[bool, typer.Option("--origins", help="Mark in HTML who wrote which part.")] = False,
     chapters: Annotated[bool, typer.Option(help="Treat lines that look like headings as headings.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
