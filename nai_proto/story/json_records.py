@@ -256,7 +256,7 @@ def require_list(document: Mapping[str, Any], name: str, where: str) -> None:
 def require_object(document: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
     """Return a field of a file that is an object; raise as `require_list`."""
     _require(document, name, dict, "an object", where)
-    return document[name]
+    return cast("dict[str, Any]", document[name])
 
 
 def require_text(document: Mapping[str, Any], name: str, where: str) -> None:

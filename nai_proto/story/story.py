@@ -149,9 +149,9 @@ class Story:
                 raise Damaged(
                     f"story: its content has neither {_DOCUMENT} nor {_LEGACY}, so it has no text", category="no text"
                 )
-            packed = self.original[1][self._text_field]
+            packed: object = self.original[1][self._text_field]
             legacy = self._text_field == _LEGACY
-            if not isinstance(packed, dict if legacy else str):
+            if not (isinstance(packed, dict) if legacy else isinstance(packed, str)):
                 raise Damaged(
                     f"story: its {self._text_field} is {describe_value(packed)}, and {'an object' if legacy else 'a text'} "
                     "was expected",
