@@ -39,7 +39,7 @@ COMMAND = pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("nai_transports.cli.story.context.load", load_word_tokenizer)
+    monkeypatch.setattr("nai_transports.cli.story.context.load_or_none", load_word_tokenizer)
     path = tmp_path / "hero.scenario"
     path.write_bytes(Scenario(FIELDS).dumps())
     return path
