@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Account
-from nai_proto.emulator.openai.chat_template import END_OF_TURN
+from nai_proto.emulator.openai.chat_template import END_OF_TURN, find_end_of_turn
 from nai_proto.emulator.openai.request_body import (
     ChatRequest,
     CompletionRequest,
@@ -42,6 +42,9 @@ ASK = [{"role": "system", "content": "You tell tales."}, {"role": "user", "conte
 COMPLETIONS = "/oa/v1/completions"
 CHAT = "/oa/v1/chat/completions"
 COUNT = "/oa/v1/internal/token-count"
+
+OWN_END_OF_TURN = find_end_of_turn(get_tale_model().vocabulary)
+"""In the emulator's own vocabulary."""
 
 
 class Service:
@@ -378,8 +381,8 @@ def test_a_prompt_with_the_chat_template_is_answered_with_one_turn() -> None:
     prompt = "[gMASK]<sop><|user|>\nTell me./nothink<|assistant|>\n<think></think>\n"
     choice = Service().complete(prompt, max_tokens=2000)["choices"][0]
     assert choice["text"].endswith("<|user|>")
-    assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", END_OF_TURN)
-    assert choice["token_ids"][-1] == END_OF_TURN
+    assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", OWN_END_OF_TURN)
+    assert choice["token_ids"][-1] == OWN_END_OF_TURN
     assert Service(ids=True).complete(BYTES.encode(prompt), max_tokens=2000)["choices"][0]["finish_reason"] == "stop"
 
 
@@ -416,7 +419,7 @@ def test_a_chat_has_all_keys_of_the_reference() -> None:
     assert set(choice["message"]) == {"role", "content"}
     assert choice["message"]["role"] == "assistant"
     assert "<|user|>" not in choice["message"]["content"]
-    assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", END_OF_TURN)
+    assert (choice["finish_reason"], choice["stop_reason"]) == ("stop", OWN_END_OF_TURN)
     assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
 
 
@@ -612,3 +615,43 @@ def test_the_command_explains_what_is_wrong_with_a_switch(arguments: tuple[str, 
     done = nai("emulate", *arguments)
     assert done.returncode == 2
     assert about in done.stderr
+
+
+# ---- one vocabulary
+
+
+def test_without_a_tokenizer_file_everything_is_counted_in_one_vocabulary() -> None:
+    """Prompt, answer, usage, counts and log probabilities: docs/protocol/openai.md#8-token-count."""
+    service, vocabulary = Service(), get_tale_model().vocabulary
+    prompt = "[gMASK]<sop><|user|>\nTell me of Xanadu, \u96ea./nothink<|assistant|>\n<think></think>\n"
+    counted = json.loads(service.ask(COUNT, {"model": "glm-4-6", "prompt": prompt})[1])
+    assert vocabulary.decode(counted["encoded"]) == prompt
+    assert counted["length"] == len(counted["encoded"])
+    document = service.complete(prompt, max_tokens=2000, logprobs=2)
+    (choice,) = document["choices"]
+    assert choice["finish_reason"] == "stop"
+    assert vocabulary.decode(choice["token_ids"]) == choice["text"] == "".join(choice["logprobs"]["tokens"])
+    assert choice["logprobs"]["token_ids"] == choice["token_ids"]
+    assert document["usage"]["prompt_tokens"] == counted["length"]
+    assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
+    again = json.loads(service.ask(COUNT, {"model": "glm-4-6", "prompt": choice["text"]})[1])
+    assert vocabulary.decode(again["encoded"]) == choice["text"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (COUNT, {"model": "glm-4-6", "prompt": "Once"}),
+        (COMPLETIONS, {"model": "glm-4-6", "prompt": "Once", "max_tokens": 3}),
+        (COMPLETIONS, {"model": "glm-4-6", "prompt": "Once", "max_tokens": 3, "stream": True}),
+        (CHAT, {"model": "glm-4-6", "messages": ASK, "max_tokens": 3}),
+        (CHAT, {"model": "glm-4-6", "messages": ASK, "max_tokens": 3, "stream": True}),
+        *(
+            (path, {"model": "kayra-v1", "input": "Once", "parameters": {"use_string": True, "num_logprobs": 3}})
+            for path in ("/ai/generate", "/ai/generate-stream")
+        ),
+    ],
+)
+def test_a_header_says_that_tokens_are_the_emulator_s_own(path: str, body: dict[str, Any]) -> None:
+    assert Service().ask(path, body)[0].headers.get("x-emulator-vocabulary") == "own"
+    assert Service(ids=True).ask(path, body)[0].headers.get("x-emulator-vocabulary") is None

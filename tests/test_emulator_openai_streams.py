@@ -17,7 +17,6 @@ import pytest
 
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator import Emulator, OpenAISwitches, Switches
-from nai_proto.emulator.openai.chat_template import END_OF_TURN
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.http import Request
 from nai_proto.secret import Password
@@ -26,7 +25,18 @@ from tests.peer import Peer
 
 from .support import ByteTokenizer, an_emulator
 from .test_emulator import parse_error
-from .test_emulator_openai import ASK, CHAT, COMPLETIONS, COUNT, ONCE, Service, decode_events, join_texts, list_choices
+from .test_emulator_openai import (
+    ASK,
+    CHAT,
+    COMPLETIONS,
+    COUNT,
+    ONCE,
+    OWN_END_OF_TURN,
+    Service,
+    decode_events,
+    join_texts,
+    list_choices,
+)
 
 # ---- streams
 
@@ -53,7 +63,7 @@ def test_a_chat_stream_begins_with_the_role_and_ends_with_an_empty_delta() -> No
     assert chunks.pop() == "[DONE]"
     first, *middle, last = list_choices(chunks)
     assert (first["delta"], first["token_ids"]) == ({"role": "assistant", "content": ""}, [])
-    assert (last["delta"], last["finish_reason"], last["token_ids"]) == ({}, "stop", [END_OF_TURN])
+    assert (last["delta"], last["finish_reason"], last["token_ids"]) == ({}, "stop", [OWN_END_OF_TURN])
     assert all(len(one["token_ids"]) == 1 and one["finish_reason"] is None for one in middle)
     whole = service.chat()["choices"][0]
     assert join_texts(chunks, "delta", "content") == whole["message"]["content"]

@@ -31,7 +31,7 @@ from tests.context_support import Words
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, logged_in, with_token
 from tests.test_continue_story import KEY
 
-NOW = 1_700_000_000_000
+NOW = 1_700_000_000
 
 
 def with_markers(inner: ByteVocabulary) -> ByteVocabulary:

@@ -9,20 +9,27 @@ from collections.abc import Iterable
 from typing import Final
 
 from ...tokenizers.registry import TOKENIZERS
+from ..text.language_model import TextCodec
 from .request_body import ChatMessage
 
-__all__ = ["ASSISTANT", "END_OF_TURN", "THINK", "THOUGHT", "TURN", "render_chat"]
+__all__ = ["ASSISTANT", "END_OF_TURN", "THINK", "THOUGHT", "TURN", "find_end_of_turn", "render_chat"]
 
 ASSISTANT: Final = "<|assistant|>"
 """Begins the model's turn."""
 TURN: Final = "<|user|>"
 """Begins the user's turn, and so ends the model's."""
 END_OF_TURN: Final = TOKENIZERS["glm-4.6"].specials[TURN]
-"""Token id of `TURN`, also where the tokenizer is not available."""
+"""Token id of `TURN` in GLM's vocabulary."""
 THINK: Final = "<think>"
 """Begins the reasoning."""
 THOUGHT: Final = "</think>\n"
 """Ends the reasoning."""
+
+
+def find_end_of_turn(vocabulary: TextCodec) -> int:
+    """Return the token id of `TURN`; that of GLM's vocabulary if the marker is no token of this one."""
+    ids = vocabulary.encode(TURN)
+    return ids[0] if len(ids) == 1 else END_OF_TURN
 
 
 def render_chat(messages: Iterable[ChatMessage], *, thinking: bool) -> str:

@@ -13,9 +13,8 @@ from typing import Final
 from ...codecs.json import encode_json
 from ...codecs.sse import ServerSentEvent, encode_event
 from ...exchange.reply import Cut, Handler, Start, Wait, Write
-from ...http import Head, Headers
+from ...http import Head
 from ..accounts.account import StreamProgress
-from ..http.responses import ALLOW_ANY_ORIGIN
 from .switches import OpenAISwitches
 
 __all__ = ["FAILURE", "send_stream"]
@@ -35,7 +34,7 @@ _FAILURE_OBJECT: Final[dict[str, object]] = {
 
 def send_stream(
     switches: OpenAISwitches,
-    status: int,
+    head: Head,
     chunks: Iterator[dict[str, object] | None],
     pace: float,
     record: StreamProgress,
@@ -44,12 +43,12 @@ def send_stream(
 
     Args:
         switches: How the stream is written, and how it fails.
-        status: Status of the response.
+        head: Head of the response.
         chunks: The chunks; None stands for the time that a token takes.
         pace: Seconds per token.
         record: Updated with the progress of the stream.
     """
-    yield Start(Head(status, Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN])))
+    yield Start(head)
     writer = _StreamWriter(switches)
     for chunk in chunks:
         if chunk is None:

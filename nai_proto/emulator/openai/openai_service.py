@@ -1,6 +1,7 @@
 """The service of the OpenAI-compatible endpoints, over the emulator's own language model.
 
-Token ids are those of the model's tokenizer if it is available, else those of the emulator's own vocabulary. Only requests
+Tokens are those of the model's tokenizer if it is available, else those of the emulator's own vocabulary: all of them, in
+prompts, answers, usage, counts and log probabilities. The header field ``X-Emulator-Vocabulary: own`` says so. Only requests
 that contain token ids need the tokenizer.
 
 See docs/protocol/openai.md#1-endpoints.
@@ -15,14 +16,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...exchange.endpoints import Endpoint
 from ...exchange.reply import Handler, Wait
+from ...http import Head, Headers
 from ..accounts.account import Account, StreamProgress
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
-from ..http.responses import HandlerSteps, compute, send_error, send_json
+from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, compute, send_error, send_json
 from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..text.language_model import LanguageModel
-from ..text.model_registry import ModelRegistry
+from ..text.model_registry import ModelRegistry, vocabulary_fields
 from .chat_template import ASSISTANT, render_chat
 from .event_stream import FAILURE, send_stream
 from .request_body import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, build_settings, parse_request
@@ -62,6 +64,8 @@ class _GenerationTask:
     shape: ResponseShape
     prompt_tokens: int
     choices: list[_Choice]
+    fields: tuple[tuple[str, str], ...]
+    "Header fields of the response that say whose tokens it has."
     kept: int
     "How many choices of each prompt are sent: the best ones."
 
@@ -142,9 +146,10 @@ class OpenAIService:
         request = parse_request(context.parameters.body, TokenCountRequest, ranges=False)
         self._models.check_countable(request.model)
         tokenizer = yield from self._registry.tokenizer(request.model)
-        _, encoded = yield from self._encode(tokenizer, request.prompts)
+        language_model, encoded = yield from self._encode(tokenizer, request.prompts)
         ids = [token for prompt in encoded for token in prompt]
-        yield from send_json(context.endpoint.status, {"length": len(ids), "encoded": ids})
+        document = {"length": len(ids), "encoded": ids}
+        yield from send_json(context.endpoint.status, document, *vocabulary_fields(language_model))
 
     def send_error(self, refused: Refused) -> Handler:
         """Send an error in the shape that the switches ask for.
@@ -203,7 +208,8 @@ class OpenAIService:
                 choices.append(_Choice(number, echo, pieces))
         shape = choose_shape(request, self._switches, decode)
         prompt_tokens = sum([len(ids) + len(suffix) for ids in encoded])
-        return _GenerationTask(context.endpoint, request, shape, prompt_tokens, choices, kept)
+        fields = vocabulary_fields(language_model)
+        return _GenerationTask(context.endpoint, request, shape, prompt_tokens, choices, fields, kept)
 
     def _encode(
         self, tokenizer: Tokenizer | None, prompts: Prompts
@@ -228,7 +234,9 @@ class OpenAIService:
         elif task.request.stream:
             record = StreamProgress(task.endpoint.name)
             account.streams.append(record)
-            yield from send_stream(switches, task.endpoint.status, self._generate_chunks(task), self._pace, record)
+            headers = Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN, *task.fields])
+            head = Head(task.endpoint.status, headers)
+            yield from send_stream(switches, head, self._generate_chunks(task), self._pace, record)
         else:
             yield from self._send_whole(task)
 
@@ -242,6 +250,7 @@ class OpenAIService:
         yield from send_json(
             task.endpoint.status,
             {**self._build_envelope(task, task.shape.whole_object), "choices": choices, "usage": usage.to_wire()},
+            *task.fields,
         )
 
     def _generate_chunks(self, task: _GenerationTask) -> Iterator[dict[str, object] | None]:

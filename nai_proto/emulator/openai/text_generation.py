@@ -19,7 +19,7 @@ from ..seeded_random import SeededRandom
 from ..text.generation import SampledLogprobs, describe_given, generate
 from ..text.generation_settings import GenerationSettings
 from ..text.language_model import LanguageModel
-from .chat_template import END_OF_TURN, THINK, THOUGHT, TURN
+from .chat_template import THINK, THOUGHT, TURN, find_end_of_turn
 
 __all__ = ["GenerationPlan", "StreamPart", "TextPiece", "generate_pieces", "list_prompt_pieces"]
 
@@ -118,6 +118,7 @@ def generate_pieces(
         rng: Decides which tokens are drawn.
         plan: How the answer begins and ends.
     """
+    end_of_turn = find_end_of_turn(model.vocabulary)
     decoder = model.vocabulary.decoder()
     stop_matcher = _StopMatcher(plan.stops)
     paragraph = _ParagraphTracker()
@@ -128,7 +129,7 @@ def generate_pieces(
             return
         text = decoder.receive((token,))
         if plan.turn and part is StreamPart.CONTENT and paragraph.is_over_before(text):
-            yield TextPiece(StreamPart.END, END_OF_TURN, TURN, offset, None, "stop", END_OF_TURN)
+            yield TextPiece(StreamPart.END, end_of_turn, TURN, offset, None, "stop", end_of_turn)
             return
         stop = stop_matcher.match(text)
         finish_reason: FinishReason | None = "stop" if stop else "length" if count >= plan.max_tokens else None

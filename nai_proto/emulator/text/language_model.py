@@ -35,9 +35,15 @@ __all__ = ["END_OF_TALE", "LanguageModel", "TextCodec", "Vocabulary", "get_tale_
 
 END_OF_TALE: Final = "\n\n***\n\n"
 """Between two tales."""
+_MARKERS: Final = ("[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<think>", "</think>", "/nothink")
+"""What the chats of GLM models are made of; each is one token, as in GLM's vocabulary.
+
+See docs/protocol/native.md#112-tokenizer-per-model.
+"""
 _PIECE: Final = re.compile(
-    r"""
-      \n\n\*{3}\n\n                    # between tales
+    rf"""
+      {"|".join(map(re.escape, _MARKERS))}
+    | \n\n\*{{3}}\n\n                  # between tales
     | \n\n"?                           # between paragraphs; the next one may be speech
     | [ ]?"                            # opens speech: where it closes, the mark before it takes it along
     | [.,;:!?]"?
@@ -79,10 +85,10 @@ class TextCodec(Protocol):
 class Vocabulary:
     """A vocabulary of words with their ids, that can encode any text.
 
-    The words of the training texts come first: each with and without a blank before it, as it is, in lower case and
-    capitalised, and the punctuation between them. Far above them, each character of Unicode has an id. A word that is not
-    known is spelled in characters, so any string has ids, and ``decode(encode(text)) == text``. One text more adds words,
-    and changes the id of none.
+    The markers of chats come first, then the words of the training texts: each with and without a blank before it, as it
+    is, in lower case and capitalised, and the punctuation between them. Far above them, each character of Unicode has an
+    id. A word that is not known is spelled in characters, so any string has ids, and ``decode(encode(text)) == text``. One
+    text more adds words, and changes the id of none.
 
     Args:
         *texts: have the words.
@@ -137,7 +143,7 @@ class Vocabulary:
 
 def _variants(pieces: Iterable[str]) -> Iterator[str]:
     """Return the pieces, and their forms that prompts may have although the text does not."""
-    yield from (END_OF_TALE, " ", "\n", '"')
+    yield from (*_MARKERS, END_OF_TALE, " ", "\n", '"')
     for piece in pieces:
         yield piece
         word = piece.strip()

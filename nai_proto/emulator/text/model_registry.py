@@ -14,7 +14,7 @@ from .language_model import END_OF_TALE, LanguageModel, Vocabulary, get_tale_mod
 if TYPE_CHECKING:
     from ...tokenizers import Tokenizer
 
-__all__ = ["ModelRegistry", "TokenizerLookup"]
+__all__ = ["ModelRegistry", "TokenizerLookup", "vocabulary_fields"]
 
 TokenizerLookup: TypeAlias = "Callable[[str], Tokenizer | None]"
 """Returns a tokenizer by its name, or by the id of a model that uses it. If there is none, it returns None or raises a
@@ -66,6 +66,14 @@ class ModelRegistry:
             model = LanguageModel(_add_texts(texts) if texts else TALES, tokenizer or Vocabulary(TALES, texts))
             self._models[key] = model
         return model
+
+
+def vocabulary_fields(model: LanguageModel) -> tuple[tuple[str, str], ...]:
+    """Return the header field that says that tokens are the emulator's own; none if they are a real tokenizer's.
+
+    See docs/protocol/openai.md#8-token-count.
+    """
+    return (("X-Emulator-Vocabulary", "own"),) if isinstance(model.vocabulary, Vocabulary) else ()
 
 
 _MOST_TEXT: Final = 100_000

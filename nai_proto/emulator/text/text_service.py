@@ -35,7 +35,7 @@ from . import plan_limits
 from .generation import SampledLogprobs, SamplingStep, generate
 from .generation_settings import GenerationSettings
 from .language_model import LanguageModel, get_tale_model
-from .model_registry import ModelRegistry
+from .model_registry import ModelRegistry, vocabulary_fields
 from .rare_outputs import build_hidden_state, list_next_words
 from .text_request import (
     TextRequest,
@@ -130,12 +130,14 @@ class TextService:
     def _send_whole(self, context: RequestContext) -> Handler:
         generation = yield from self._prepare(context)
         status, parameters = context.endpoint.status, generation.parameters
+        fields = vocabulary_fields(generation.language_model)
         if parameters.next_word:
             words = list_next_words(generation.language_model, generation.prompt)
-            yield from send_json(status, {"output": words})
+            yield from send_json(status, {"output": words}, *fields)
             return
         if parameters.get_hidden_states:
-            yield from send_json(status, {"output": build_hidden_state(generation.request.model, generation.prompt)})
+            state = build_hidden_state(generation.request.model, generation.prompt)
+            yield from send_json(status, {"output": state}, *fields)
             return
         answers = [list(steps) for steps in self._run(generation)]
         if self._pace:
@@ -145,7 +147,7 @@ class TextService:
         if any(step.logprobs for steps in answers for step in steps):
             logprobs = [[_logprobs_document(step.logprobs) for step in steps if step.logprobs] for steps in answers]
             document["logprobs"] = logprobs if len(logprobs) > 1 else logprobs[0]
-        yield from send_json(status, document)
+        yield from send_json(status, document, *fields)
 
     def _send_prompt(self, context: RequestContext) -> Handler:
         request = parse_prompt_request(context.parameters.body, context.host_profile)
@@ -157,13 +159,15 @@ class TextService:
         self._count += 1
         steps = _generate(language_model, vocabulary.encode(request.prompt), settings, self._random.fork(self._count))
         text = vocabulary.decode([step.token for step in steps])
-        yield from send_json(context.endpoint.status, {"generated_text": text})
+        yield from send_json(context.endpoint.status, {"generated_text": text}, *vocabulary_fields(language_model))
 
     def _send_stream(self, context: RequestContext) -> Handler:
         generation = yield from self._prepare(context)
         if generation.parameters.num_return_sequences > 1:
             raise Refused(400, "Validation error: num_return_sequences must be 1 in a stream")
-        yield Start(Head(context.endpoint.status, Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN])))
+        fields = vocabulary_fields(generation.language_model)
+        headers = Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN, *fields])
+        yield Start(Head(context.endpoint.status, headers))
         text = generation.language_model.vocabulary.decoder()
         final, first = False, 0
         if repeated := generation.encode_output(()) if generation.parameters.return_full_text else "":
