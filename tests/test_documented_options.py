@@ -17,13 +17,16 @@ from nai_proto.image.options import ImageOptions, ImageParameters
 from nai_proto.image.parameter_rules import RULES as IMAGE_RULES
 from nai_proto.openai.request_checks import RULES as OPENAI_RULES
 from nai_proto.openai.request_options import CompletionOptions, OpenAIOptions
+from nai_proto.story.continuation_options import ContinuationOptions
 from nai_proto.text.options import TextOptions
 from nai_proto.text.parameter_rules import RULES as TEXT_RULES
 from nai_proto.text.text_parameters import TextParameters
 
 PACKAGES: Final = (account, image, library, modules, objects, openai, story, text, tokenizers, voice)
-OPTIONS: Final = {each.__name__: each for each in (TextOptions, ImageOptions, OpenAIOptions, CompletionOptions)}
-TYPED_DICTS: Final = (TextParameters, TextOptions, ImageParameters, ImageOptions, OpenAIOptions, CompletionOptions)
+OPTIONS: Final = {
+    each.__name__: each for each in (TextOptions, ImageOptions, OpenAIOptions, CompletionOptions, ContinuationOptions)
+}
+TYPED_DICTS: Final = (TextParameters, ImageParameters, *OPTIONS.values())
 ENTRY: Final = re.compile(r"^ {4}([a-z]\w*(?:, \w+)*): ", re.MULTILINE)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from ..arguments import check_type
 from ..codecs.keystore import Keystore
@@ -23,7 +23,6 @@ from ..exchange.flow import Flow
 from ..modules import TrainedModule
 from ..objects import StoredKeystore
 from ..secret import AccessToken, EncryptionKey
-from ..story.context.parts import DEFAULT_RULES, ContextRules
 from ..story.story import Story
 from .continue_story import ContinuedStory, continue_story
 from .opened_story import EditedStory, OpenedStory, find_story
@@ -34,7 +33,10 @@ from .save_objects import ObjectChange, SavedObject, save_objects
 from .stories import create_story, delete_story, save_story
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ..story.context.report import Context
+    from ..story.continuation_options import ContinuationOptions
     from ..text.completion import Token
     from ..text.models import Model
     from ..tokenizers import Tokenizer
@@ -185,13 +187,7 @@ class Library:
         *,
         tokenizer: Callable[[Model], Tokenizer | None],
         store: bool = True,
-        model: Model | str | None = None,
-        max_length: int | None = None,
-        placeholders: Mapping[str, str] | None = None,
-        chance: Callable[[], float] | None = None,
-        rules: ContextRules = DEFAULT_RULES,
-        size: int | None = None,
-        **overrides: Any,
+        **options: Unpack[ContinuationOptions],
     ) -> Flow[Context | Token | SavedObject, ContinuedStory]:
         """Generate the continuation of a story, append it to the story's text, and save the story.
 
@@ -205,14 +201,8 @@ class Library:
             tokenizer: returns the tokenizer of a model. For a model that the OpenAI-compatible API has it may return None,
                 or raise the error of a missing file: then the service counts the tokens that matter, in a few requests.
             store: save the story; otherwise the text is only in the result.
-            model: continue with this model; None for the story's own.
-            max_length: number of tokens to generate; None for that of the story's preset.
-            placeholders: replacements of placeholders, by key.
-            chance: random numbers from 0 to 1 for conditions of lorebook entries, as for `nai_proto.story.build_context`.
-            rules: rules for building the context.
-            size: tokens of the context, if fewer than the tier allows.
-            overrides: parameters of the request (`nai_proto.text.TextParameters`, or those of a chat); they take precedence
-                over the story's settings.
+            options: keyword arguments such as ``model``, ``max_length`` and ``temperature``; they take precedence over the
+                story's settings. `ContinuationOptions` lists them all: ``help(nai.story.ContinuationOptions)``.
 
         Raises:
             InvalidRequestError: the story's card or content is missing or did not open.
@@ -226,15 +216,6 @@ class Library:
             raise InvalidRequestError(
                 "the story's card or content is missing or did not open, so it cannot be continued", parameter="story"
             )
-        options = {
-            "model": model,
-            "max_length": max_length,
-            "placeholders": placeholders,
-            "chance": chance,
-            "rules": rules,
-            "size": size,
-            **overrides,
-        }
         return self._sign(continue_story(story, self.keystore, self.key, tokenizer, store, options))
 
     def save_objects(self, changes: Sequence[ObjectChange]) -> Flow[SavedObject, tuple[SavedObject, ...]]:

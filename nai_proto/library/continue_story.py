@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..account.info import get_subscription
 from ..errors import FileError, MissingExtra, TransportError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..story.chat_continuation import ChatContinuation
     from ..story.context.report import Context
     from ..story.continuation import Continuation
+    from ..story.continuation_options import ContinuationOptions
     from ..text.models import Model
     from ..tokenizers import Tokenizer
 
@@ -61,18 +62,18 @@ def continue_story(
     key: EncryptionKey | None,
     tokenizer: Callable[[Model], Tokenizer | None],
     store: bool,
-    options: Mapping[str, Any],
+    options: ContinuationOptions,
 ) -> Steps[Context | Token | SavedObject, ContinuedStory]:
     """Generate the continuation of a story, append it to the story's text, and save the story; see `Library.continue_story`.
 
     Args:
         story, tokenizer, store: as for `Library.continue_story`.
         keystore, key: as for `nai_proto.library.stories.try_save_story`.
-        options: of `build_continuation`.
+        options: as for `Library.continue_story`.
     """
     context = yield from get_context()
     edited = story.edit(limits=context.limits, entropy=context.entropy)
-    model_tokenizer = _find_tokenizer(tokenizer, resolve_model(edited, options["model"]))
+    model_tokenizer = _find_tokenizer(tokenizer, resolve_model(edited, options.get("model")))
     tier = (yield from get_subscription()).tier
     plan: Continuation | ChatContinuation
     if model_tokenizer is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .context.report import Context, ContextBlock, ContextRow
     from .context_config import ContextConfig, ContextKind, ContextUnit, TrimDirection
     from .continuation import Continuation, build_continuation, resolve_model
+    from .continuation_options import ContinuationOptions
     from .history import History, HistoryChange, Node
     from .lore.active_biases import select_bans, select_biases
     from .lore.biases import StoredBans, StoredBiases
@@ -45,6 +46,7 @@ else:
         "context.parts": "ContextParts ContextRules ContextText",
         "context.report": "Context ContextBlock ContextRow",
         "continuation": "Continuation build_continuation resolve_model",
+        "continuation_options": "ContinuationOptions",
         "lore.entries": "Category Entry",
         "history": "HistoryChange History Node",
         "lore.key_matching": "Key KeyMatch KeySearch",
@@ -81,6 +83,7 @@ __all__ = [
     "ContextText",
     "ContextUnit",
     "Continuation",
+    "ContinuationOptions",
     "Entry",
     "EntryTrial",
     "EphemeralEntry",

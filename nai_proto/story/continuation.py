@@ -7,7 +7,6 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -23,17 +22,21 @@ from ..tier import Tier
 from .context.build import build_context, context_size
 from .context.parts import DEFAULT_RULES, ContextParts, ContextRules
 from .context.token_counters import ServiceCounter, TokenizerCounter
+from .continuation_options import CONTEXT_OPTIONS
 from .json_records import as_integer, as_texts
 from .story import Story
 from .story_settings import StorySettings
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ..exchange.flow import Flow
     from ..exchange.operation import Operation
     from ..text.completion import Completion, CompletionIds, Token, TokenIds
     from ..tokenizers import Tokenizer
     from .chat_continuation import ChatContinuation
     from .context.report import Context
+    from .continuation_options import ContinuationOptions
 
 __all__ = ["Continuation", "build_continuation", "plan_continuation", "resolve_model"]
 
@@ -78,13 +81,7 @@ def build_continuation(
     *,
     tokenizer: Tokenizer,
     tier: Tier,
-    model: Model | str | None = None,
-    max_length: int | None = None,
-    placeholders: Mapping[str, str] | None = None,
-    chance: Callable[[], float] | None = None,
-    rules: ContextRules = DEFAULT_RULES,
-    size: int | None = None,
-    **overrides: Any,
+    **options: Unpack[ContinuationOptions],
 ) -> Continuation | ChatContinuation:
     """Return the context of a story and the request that continues it, with the story's own settings.
 
@@ -98,13 +95,8 @@ def build_continuation(
         story: the story, which is not changed.
         tokenizer: of the model.
         tier: of the account; it limits the size of the context.
-        model: used instead of the story's model.
-        max_length: the number of tokens to generate; None takes the number of the preset.
-        placeholders: answers by key.
-        chance: random numbers for conditions, as for `build_context`.
-        rules: for the context.
-        size: the maximum number of tokens of the context, if smaller than that of the tier.
-        overrides: parameters of the request (`nai_proto.text.TextParameters`, or those of a chat); they replace the story's.
+        options: keyword arguments such as ``model``, ``max_length`` and ``temperature``; they replace the story's own
+            settings. `ContinuationOptions` lists them all: ``help(nai.story.ContinuationOptions)``.
 
     Raises:
         InvalidRequestError: the model is unknown or not for this tier, a setting of the story cannot be sent, or there is no
@@ -115,43 +107,26 @@ def build_continuation(
     """
     check_type(story, Story, "story", "a Story")
     TOKENIZER.check(tokenizer, "tokenizer")
-    return plan_continuation(
-        story,
-        TokenizerCounter(tokenizer),
-        tier=tier,
-        model=model,
-        max_length=max_length,
-        placeholders=placeholders,
-        chance=chance,
-        rules=rules,
-        size=size,
-        overrides=overrides,
-    )
+    return plan_continuation(story, TokenizerCounter(tokenizer), tier, options)
 
 
 def plan_continuation(
-    story: Story,
-    counter: TokenizerCounter | ServiceCounter,
-    *,
-    tier: Tier,
-    model: Model | str | None,
-    max_length: int | None,
-    placeholders: Mapping[str, str] | None,
-    chance: Callable[[], float] | None,
-    rules: ContextRules,
-    size: int | None,
-    overrides: Mapping[str, Any],
+    story: Story, counter: TokenizerCounter | ServiceCounter, tier: Tier, options: ContinuationOptions
 ) -> Continuation | ChatContinuation:
     """Do `build_continuation` with a counter in place of the tokenizer.
 
     Args:
         counter: counts tokens.
-        story, tier, model, max_length, placeholders, chance, rules, size, overrides: as for `build_continuation`.
+        story, tier, options: as for `build_continuation`.
 
     Raises:
         InvalidRequestError: as for `build_continuation`, or the model needs a tokenizer and the counter has none.
         UncountedTexts: the service was not asked for a count that is needed.
     """
+    max_length, placeholders = options.get("max_length"), options.get("placeholders")
+    chance, size = options.get("chance"), options.get("size")
+    rules = options.get("rules", DEFAULT_RULES)
+    overrides = {name: value for name, value in options.items() if name not in CONTEXT_OPTIONS}
     check_type(tier, Tier, "tier", "a Tier")
     if max_length is not None:
         INTEGER.check(max_length, "max_length", "an int or None")
@@ -161,7 +136,7 @@ def plan_continuation(
         TEXTS.convert(placeholders, "placeholders")
     OPTIONAL_FUNCTION.check(chance, "chance")
     check_type(rules, ContextRules, "rules", "ContextRules")
-    model, adventure = resolve_model(story, model), story.card.get("isTA") is True
+    model, adventure = resolve_model(story, options.get("model")), story.card.get("isTA") is True
     fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
     settings = StorySettings(fields)
     mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
@@ -200,7 +175,7 @@ def plan_continuation(
         chance=chance,
         rules=rules,
     )
-    options: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "model": model,
         "preset": preset,
         "settings": GlobalSettings(
@@ -214,10 +189,10 @@ def plan_continuation(
         "max_length": length,
     }
     if stops := as_texts(fields.get("eosSequences")):
-        options["stop_sequences"] = [stop for stop in stops if stop]
+        parameters["stop_sequences"] = [stop for stop in stops if stop]
     if settings.module != NO_MODULE:
-        options["module"] = settings.module
-    operation = generate_stream(context.tokens, **override_options(options, overrides, CONFLICTS))
+        parameters["module"] = settings.module
+    operation = generate_stream(context.tokens, **override_options(parameters, overrides, CONFLICTS))
     return Continuation(context, operation, counter.tokenizer)
 
 

@@ -12,10 +12,10 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count, groupby
-from typing import TYPE_CHECKING, Any, Final, Never, cast
+from typing import TYPE_CHECKING, Final, Never, cast
 
 from ..arguments import check_type
 from ..exchange.actions import Steps, compute
@@ -25,13 +25,15 @@ from ..openai.response_objects import TokenCount
 from ..tier import Tier
 from ..tokenizers.registry import TOKENIZERS
 from .chat_continuation import ChatContinuation
-from .context.parts import DEFAULT_RULES, ContextRules
 from .context.token_counters import ServiceCounter, UncountedTexts
 from .continuation import plan_continuation, resolve_model
 from .story import Story
 
 if TYPE_CHECKING:
+    from typing import Unpack
+
     from ..text.models import Model
+    from .continuation_options import ContinuationOptions
 
 __all__ = ["build_counted_continuation"]
 
@@ -42,16 +44,7 @@ _SEPARATOR_ID: Final = TOKENIZERS["glm-4.6"].specials[_SEPARATOR]
 
 @flow
 def build_counted_continuation(
-    story: Story,
-    *,
-    tier: Tier,
-    model: Model | str | None = None,
-    max_length: int | None = None,
-    placeholders: Mapping[str, str] | None = None,
-    chance: Callable[[], float] | None = None,
-    rules: ContextRules = DEFAULT_RULES,
-    size: int | None = None,
-    **overrides: Any,
+    story: Story, *, tier: Tier, **options: Unpack[ContinuationOptions]
 ) -> Steps[Never, ChatContinuation]:
     """Do `build_continuation` with the counts of the service, for a model that the OpenAI-compatible API has.
 
@@ -59,29 +52,21 @@ def build_counted_continuation(
 
     Args:
         story: the story, which is not changed.
-        tier, model, max_length, placeholders, chance, rules, size: as for `build_continuation`.
-        overrides: parameters of the chat; they replace the story's.
+        tier: of the account; it limits the size of the context.
+        options: as for `build_continuation`: ``help(nai.story.ContinuationOptions)`` lists them.
 
     Raises (when run):
         InvalidRequestError: as for `build_continuation`, or the model continues token ids, which needs its tokenizer.
         NaiError: a request failed, or the story cannot be read, as for `build_continuation`.
     """
     check_type(story, Story, "story", "a Story")
-    chosen = resolve_model(story, model)
+    chosen, chance = resolve_model(story, options.get("model")), options.get("chance")
     draws = None if chance is None else _RecordedDraws(chance)
     counts: dict[str, TokenCount] = {}
-    options: dict[str, Any] = {
-        "tier": tier,
-        "model": chosen,
-        "max_length": max_length,
-        "placeholders": placeholders,
-        "rules": rules,
-        "size": size,
-        "overrides": overrides,
-    }
     while True:
-        replayed = None if draws is None else draws.replay()
-        plan = partial(plan_continuation, story, ServiceCounter(counts), chance=replayed, **options)
+        if draws is not None:
+            options["chance"] = draws.replay()
+        plan = partial(plan_continuation, story, ServiceCounter(counts), tier, options)
         try:
             return cast("ChatContinuation", (yield from compute(plan)))
         except UncountedTexts as missing:
