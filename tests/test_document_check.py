@@ -46,7 +46,7 @@ def test_section_under_a_bigint_is_missing_as_on_the_website() -> None:
 
 def test_invalid_ids_are_not_quoted() -> None:
     odd: list[Value] = ["He was the gardener.", 1.5, True, None, UNDEFINED, [5], BigInt(5)]
-    assert find_document_problems(document(order=odd)) == ["`order` has something that is no id"] * len(odd)
+    assert find_document_problems(document(order=odd)) == ["`order` has something that is not an id"] * len(odd)
 
 
 def test_section_outside_the_order_is_no_problem() -> None:
@@ -54,10 +54,10 @@ def test_section_outside_the_order_is_no_problem() -> None:
 
 
 def test_wrong_types_are_problems() -> None:
-    assert find_document_problems(document(sections={})) == ["`sections` is no Map"]
-    assert find_document_problems(document(order=UNDEFINED)) == ["`order` is no list"]
+    assert find_document_problems(document(sections={})) == ["`sections` is not a Map"]
+    assert find_document_problems(document(order=UNDEFINED)) == ["`order` is not a list"]
     no_documents: list[Value] = [None, {}, Wrapped(30, {}), Wrapped(DOCUMENT, [])]
-    assert {*map(tuple, map(find_document_problems, no_documents))} == {("it is no document",)}
+    assert {*map(tuple, map(find_document_problems, no_documents))} == {("it is not a document",)}
 
 
 @given(st.binary(max_size=30).map(lambda data: b"\xd4\x14\x00\xd4\x72\x40\x92\xa8sections\xa5order" + data))

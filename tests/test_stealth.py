@@ -136,5 +136,5 @@ def test_what_does_not_fit_is_not_written() -> None:
 
 
 def test_alpha_that_is_not_there_cannot_be_kept() -> None:
-    with pytest.raises(InvalidRequestError, match="without alpha"):
+    with pytest.raises(InvalidRequestError, match="no alpha"):
         with_stealth(blank(99, 99, 3), TEXT, transparent=True)

@@ -139,9 +139,9 @@ def test_missing_sections_are_skipped_and_reported() -> None:
     assert broken.text == "One.\nThree."
     assert broken.problems == (
         "`order` names section 77, which is missing",
-        "`order` has something that is no id",
+        "`order` has something that is not an id",
         "`order` names section 0, which is missing",
-        "`order` has something that is no id",
+        "`order` has something that is not an id",
         "`order` names a section more than once",
         "`sections` has an entry that is no section",
     )

@@ -192,7 +192,7 @@ CASES = [
     Case(webp.read_webp_text, {"data": WEBP, "limits": LIMITS}),
     Case(webp.with_webp_text, {"data": WEBP, "texts": {"Software": "a"}, "limits": LIMITS}),
     Case(webp.has_webp_alpha, {"data": WEBP, "limits": LIMITS}),
-    Case(webp.build_webp, {"found": [(b"VP8L", b"a")]}),
+    Case(webp.build_webp, {"chunks": [(b"VP8L", b"a")]}),
     Case(zip_archive.unzip, {"data": zip_archive.zip_files([("a", b"b")]), "limits": LIMITS}),
     Case(zip_archive.zip_files, {"members": [("a", b"b")], "stored": {"a"}}),
 ]

@@ -1,8 +1,6 @@
-"""Base64, raw deflate and CRC-32, by the packages of the extra ``fast`` where they are installed, else by the standard
-library.
+"""Base64, raw deflate and CRC-32, by the packages of the extra ``fast`` if they are installed, else by the standard library.
 
-Both read the same, and write the same base64. ISA-L deflates in a fifth of the time, to a few per cent more bytes, which
-inflate to the same.
+Results are equal, except that ISA-L deflates to a few per cent more bytes, in a fifth of the time.
 
 See docs/protocol/content.md#33-details-that-matter.
 """
@@ -27,13 +25,13 @@ __all__ = [
 ]
 
 _PIECE: Final = 262_144
-"""Characters of base64 decoded at once, a multiple of four: a millisecond in which nothing else can run."""
+"""Characters of base64 decoded at once, a multiple of four. Other threads wait for a millisecond meanwhile."""
 _RAW: Final = -zlib.MAX_WBITS
 _LEVEL: Final = 9
 
 
 def plain_decode(text: str) -> bytes:
-    """Return the bytes of base64. ValueError: a character is not of its alphabet. The caller checks the length."""
+    """Return the bytes of base64; the caller checks the length. ValueError: a character is not of its alphabet."""
     pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
     return b"".join(binascii.a2b_base64(piece, strict_mode=True) for piece in pieces)
 
@@ -56,7 +54,7 @@ def plain_inflate(data: bytes | memoryview, most: int) -> tuple[bytes, bool, int
 
 
 def plain_deflate(payload: bytes) -> bytes:
-    """Return raw deflate, as short as zlib makes it."""
+    """Return raw deflate, at zlib's highest level."""
     return zlib.compress(payload, _LEVEL, _RAW)
 
 
@@ -86,7 +84,7 @@ try:
 except ImportError:
     pass
 else:
-    _isal: Any = isal_zlib  # whose own types are not complete
+    _isal: Any = isal_zlib  # its type stubs are not complete
 
     def inflate(data: bytes | memoryview, most: int) -> tuple[bytes, bool, int]:
         stream = _isal.decompressobj(_RAW)

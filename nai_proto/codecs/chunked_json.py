@@ -1,12 +1,9 @@
-"""Long JSON, decoded in pieces.
+"""Decode long JSON in pieces, so that other threads, such as an event loop's, can run between two pieces.
 
-A decoder holds the interpreter from the first byte to the last, whatever thread it runs in, and an event loop beside it
-stands still. Between two pieces the loop can turn.
-
-A piece ends at a comma that is found without a look at quotes and brackets. That is sound, because JSON delimits itself:
-what begins where a member begins, ends before a comma and decodes as members *is* the next members, and a comma within
-a text or a nested list leaves a piece that does not decode. So if all pieces decode, they are what decoding the whole
-would have given; if one does not, nothing is known, and the whole has to be decoded.
+A piece ends at a comma, whatever quotes and brackets precede it. This is sound, because JSON delimits itself: a piece that
+begins where a member begins, ends before a comma and decodes as members *is* the next members; a comma within a text
+or a nested list leaves a piece that does not decode. So if all pieces decode, together they are the whole; if one does
+not, the whole must be decoded at once.
 """
 
 from __future__ import annotations
@@ -19,32 +16,32 @@ __all__ = ["iter_json_chunks"]
 T = TypeVar("T", bound=Sized)
 
 _SIZE: Final = 65_536
-"""Bytes of a piece, at least: half a millisecond."""
+"""Least bytes of a piece, which take half a millisecond."""
 
 
 def iter_json_chunks(
     decode: Callable[[bytes], T], brackets: bytes, text: bytes, start: int, mark: bytes
 ) -> Iterator[T]:
-    """Yield the members of an array or object that reaches from before ``start`` to the last byte of ``text`` but one.
+    """Yield the members of an array or object that begins before ``start`` and ends at the last byte but one of ``text``.
 
     Args:
-        decode: takes a piece as an array or object of its own.
+        decode: decodes a piece, as an array or object of its own.
         brackets: ``b"[]"`` or ``b"{}"``.
-        text: a document; its last two bytes close the array or object, and what that stands in.
+        text: a document, whose last two bytes close the array or object and its parent.
         start: where the first member begins.
-        mark: a comma, with what a member ends with before it: ``b"],"``.
+        mark: the end of a member and a comma, such as ``b"],"``.
 
     Raises:
-        ValueError: a member is missing. And whatever ``decode`` raises.
+        ValueError: a member is missing. And the errors of ``decode``.
     """
     end = len(text) - 2
     if start == end:
         return
     while start <= end:
-        found = text.find(mark, start + _SIZE, end)
-        stop = end if found < 0 else found + len(mark) - 1
+        comma = text.find(mark, start + _SIZE, end)
+        stop = end if comma < 0 else comma + len(mark) - 1
         members = decode(brackets[:1] + text[start:stop] + brackets[1:])
         if not members:
-            raise ValueError("a member is due beside a comma")
+            raise ValueError("there is no member beside a comma")
         yield members
         start = stop + 1

@@ -1,4 +1,4 @@
-"""A check whether a decoded story document is a whole story, for the check of a library.
+"""Check whether a decoded story document is a whole story.
 
 See:
     docs/protocol/content.md#7-the-document-field
@@ -21,28 +21,28 @@ See docs/protocol/content.md#71-wrappers.
 
 
 def find_document_problems(document: Value) -> list[str]:
-    """Return what keeps a document from being read as a whole story, in short sentences; an empty list if nothing does.
+    """Return why a document is not a whole story, in short sentences; an empty list if it is.
 
-    They hold no text of the story, but ids. A reader may still show the rest: it skips what is missing.
-    Sections that `order` does not name are no problem, they are just not part of the story.
+    The sentences have ids, but no text of the story. A reader may skip missing sections and show the rest. Sections
+    that are not in `order` are no problem: they are not part of the story.
 
     See docs/protocol/content.md#73-sections.
 
     Args:
-        document: as `nai_proto.codecs.msgpackr.unpackb` gives it.
+        document: from `nai_proto.codecs.msgpackr.unpackb`.
     """
     if not isinstance(document, Wrapped) or document.type != DOCUMENT or not isinstance(document.value, dict):
-        return ["it is no document"]
+        return ["it is not a document"]
     sections, order = document.value.get("sections"), document.value.get("order")
     if not isinstance(sections, JsMap):
-        return ["`sections` is no Map"]
+        return ["`sections` is not a Map"]
     if not isinstance(order, list):
-        return ["`order` is no list"]
+        return ["`order` is not a list"]
     known = sections.lookup()
     return [
         f"`order` names section {name}, which is missing"
         if type(name) is int
-        else "`order` has something that is no id"
+        else "`order` has something that is not an id"
         for name in order
         if type(name) is not int or name not in known
     ]

@@ -1,11 +1,11 @@
 """The image stream's frames, both ways: a length of four bytes, big-endian, and so many bytes of one msgpack map.
 
 `FrameSplitter` cuts bytes into frames, `MessageDecoder` reads a frame as a value, with errors that say what was expected
-and never quote. A reader may decode a frame more than once, first for what kind it is.
+and never quote. A reader may decode a frame more than once, first to find its kind.
 
-What comes out does not depend on how the bytes were cut. A frame that claims too much is refused at its head. Time is
-linear in the bytes for reads of any size, and a frame in many reads grows in place: pieces in a list would cost more than
-what they hold.
+The result does not depend on how the bytes are cut. A frame that claims to be too large is refused at its head. Time is
+linear in the bytes for reads of any size; a frame in many reads grows in place, since a list of small pieces takes
+more memory than their bytes.
 
 See docs/protocol/image.md#71-msgpack-stream-msgpack.
 """
@@ -30,7 +30,7 @@ _MOST: Final = 2**32 - 1
 
 
 class FrameSplitter:
-    """Bytes to the maps of frames, undecoded. Use one object per stream.
+    """Cuts bytes into the maps of frames, undecoded. Use one object per stream.
 
     ::
 
@@ -45,19 +45,19 @@ class FrameSplitter:
         LIMITS.check(limits, "limits")
         self._limit = limits.frame
         self._closed = False
-        self._failure: LimitExceeded | None = None  # found behind frames: for the next call
-        self._open = bytearray()  # the unfinished frame, its head included
-        self._end = _HEAD  # where that ends, as far as is known
+        self._failure: LimitExceeded | None = None  # it followed frames; the next call raises it
+        self._open = bytearray()  # the incomplete frame, with its head
+        self._end = _HEAD  # its size, as far as it is known
 
     def receive_data(self, data: bytes) -> list[bytes | bytearray]:
-        """Return the frames that these bytes complete, in order, each without its length. They belong to the caller.
+        """Return the frames that these bytes complete, in order, each without its length. The caller may change them.
 
         Args:
             data: the next bytes of the stream, cut anywhere. ``b""`` is not its end.
 
         Raises:
-            LimitExceeded: a frame claims more than `Limits.frame` bytes. If frames came before it in the same read, these
-                are returned first, and the next call raises.
+            LimitExceeded: a frame claims more than `Limits.frame` bytes. If frames precede it in the same read, they are
+                returned, and the next call raises.
             LocalProtocolError: after the end or a failure.
         """
         if type(data) is not bytes:
@@ -84,11 +84,11 @@ class FrameSplitter:
         return frames
 
     def receive_eof(self) -> None:
-        """Take the end of the stream.
+        """Receive the end of the stream.
 
         Raises:
-            Truncated: it is not the end of a frame.
-            LimitExceeded: left over from the last `receive_data`, which returned frames instead.
+            Truncated: a frame is incomplete.
+            LimitExceeded: that of the last `receive_data`, which returned frames instead.
             LocalProtocolError: after the end or a failure.
         """
         if self._closed:
@@ -99,7 +99,7 @@ class FrameSplitter:
             raise Truncated(f"image stream: it ended {len(self._open)} bytes into {size}")
 
     def _resume(self, data: bytes, frames: list[bytes | bytearray]) -> int:
-        """Take what belongs to the unfinished frame; return where the rest begins."""
+        """Add bytes to the incomplete frame; return where the rest begins."""
         opened, at = self._open, 0
         if len(opened) < _HEAD:
             at = _HEAD - len(opened)
@@ -125,13 +125,13 @@ class FrameSplitter:
 
     def _closed_error(self) -> LimitExceeded | LocalProtocolError:
         failure, self._failure = self._failure, None
-        return failure or LocalProtocolError("this image stream is over; the next one needs an object of its own")
+        return failure or LocalProtocolError("this image stream has ended; use a new object for the next one")
 
 
 class MessageDecoder(Generic[T]):
     """Reads msgpack as values of one type; make it once and use it often.
 
-    Keys that the type lacks are skipped; a float may have come as float32, as float64 or as an integer.
+    Keys that the type lacks are skipped; a float may be float32, float64 or an integer.
     """
 
     def __init__(self, type: type[T]) -> None:  # noqa: A002
@@ -142,14 +142,14 @@ class MessageDecoder(Generic[T]):
         """Return the message as a value of the type.
 
         Raises:
-            RemoteProtocolError: it is not msgpack, or not of the type. The message has ``where`` and what was expected,
-                and nothing of the data.
+            RemoteProtocolError: it is not msgpack, or not of the type. The message has ``where`` and what was expected, but
+                nothing of the data.
         """
         BYTES.check(data, "data")
         try:
             return self._decode(data)
         except (ValueError, TypeError, RecursionError):
-            pass  # and explain below: the decoder's error may hold the message. TypeError: a map as the key of a map
+            pass  # explained below: the decoder's error may hold the message. TypeError: a map as the key of a map
         raise RemoteProtocolError(f"{where}: {self._describe_problem(data)}")
 
     def _describe_problem(self, data: bytes | bytearray) -> str | Mismatch:
@@ -171,7 +171,7 @@ def encode_frame(message: object) -> bytes:
         message: a map to msgpack: a dict with texts for keys, a dataclass or a struct.
 
     Raises:
-        InvalidRequestError: it holds something that msgpack has no form for. Names the type, never the value.
+        InvalidRequestError: msgpack cannot represent it. The message names the type, never the value.
     """
     try:
         body = msgspec.msgpack.encode(message)

@@ -1,13 +1,12 @@
 """JSON by msgspec, with errors that say where and what but never quote.
 
-msgspec is fast, and strict where it looks, but it has three habits that a protocol cannot share: it writes NaN as
-``null``, it lets RecursionError out, and some of its messages hold pieces of the document. Looking for the first two costs
-next to nothing in small documents: a number can be missing only where ``null`` was written, and one with few brackets
-cannot be deep. In large ones measuring the depth costs about as much as decoding. Its messages are never read: a document
-that it refuses is examined again, by the standard library for its syntax and by `mismatch` for its type.
+msgspec is fast and strict, but does three things that a protocol cannot use: it writes NaN as ``null``, it raises
+RecursionError, and some of its messages quote the document. Checking for the first two costs little in small documents: a
+number can be missing only where there is a ``null``, and a document with few brackets is not deep. In large documents,
+measuring the depth takes about as long as decoding. Messages of msgspec are never shown: a document that it refuses is
+examined again, by the standard library for its syntax and by `type_mismatch` for its type.
 
-Nothing is raised while a codec's own error is being handled: that one may hold the whole document, and would travel
-along as the context.
+Nothing is raised while a codec's own error is handled, which may hold the whole document and would become the context.
 
 See:
     docs/protocol/native.md#41-error-body
@@ -60,11 +59,11 @@ def encode_json(value: object) -> bytes:
     """Return compact JSON in UTF-8.
 
     Args:
-        value: anything msgspec can encode: None, bool, int, finite float, str, lists, dicts, dataclasses, structs….
+        value: anything that msgspec encodes: None, bool, int, finite float, str, lists, dicts, dataclasses, structs….
 
     Raises:
-        InvalidRequestError: the value holds something JSON has no form for, or a number that is not finite, or text with
-            a lone surrogate, or is nested too deeply (or in itself). Names the type, never the value.
+        InvalidRequestError: JSON cannot represent the value, a number is not finite, a text has a lone surrogate, or the
+            value is nested too deeply, or in itself. The message names the type, never the value.
     """
     try:
         data = msgspec.json.encode(value)
@@ -128,13 +127,13 @@ class JsonDecoder(Generic[T]):
 
         Args:
             data: the whole document in UTF-8.
-            where: what this document is, to begin a message with, such as ``"answer of POST /user/login"``.
-            depth: how many levels of arrays and objects it may have: `Limits.json_depth`.
+            where: the beginning of error messages, such as ``"response of POST /user/login"``.
+            depth: the most levels of arrays and objects: `Limits.json_depth`.
 
         Raises:
             LimitExceeded: the document is deeper (``what`` is ``"JSON depth"``).
             RemoteProtocolError: it is not JSON, or not of the type. The message has ``where``, what was expected and the
-                path, and nothing of the document; `excerpt` has its beginning.
+                path, but nothing of the document; `excerpt` has its beginning.
         """
         BYTES.check(data, "data")
         INTEGER.check(depth, "depth")
@@ -142,12 +141,12 @@ class JsonDecoder(Generic[T]):
         try:
             return self._decode(data)
         except (ValueError, RecursionError):
-            pass  # and try again below: the decoder's error may hold the document
+            pass  # tried again below: the decoder's error may hold the document
         try:
             document = _READ_LENIENTLY(replace_lone_escapes(bytes(data)))
             return msgspec.convert(document if self._arrange is None else self._arrange(document), self._type)
         except (ValueError, RecursionError):
-            pass  # and explain below
+            pass  # explained below
         problem = find_problem(data, self._type, self._arrange)
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
 
@@ -159,12 +158,12 @@ def find_problem(
     *,
     strict: bool = True,
 ) -> str | Mismatch:
-    """Say why msgspec refused a document: its syntax, or where it differs from the type. Quotes nothing of it.
+    """Return why msgspec refused a document: its syntax, or the difference from the type. Nothing of it is quoted.
 
     Args:
         data: the document.
-        type: what it should have been.
-        arrange: as `JsonDecoder` has it.
+        type: that it should have.
+        arrange: as for `JsonDecoder`.
         strict: as for `msgspec.json.decode`; if not, a text may stand for a number.
     """
     try:
@@ -181,7 +180,7 @@ def find_problem(
 
 
 def _find_syntax_problem(text: str) -> str:
-    """Return at which byte a text stops being JSON. The standard library has a number for it, msgspec only words."""
+    """Return at which byte a text stops being JSON, which the standard library has as a number, msgspec only in words."""
     import json
 
     if not text.strip():
@@ -196,7 +195,7 @@ def _find_syntax_problem(text: str) -> str:
         position = -1
     else:
         position = -1
-    if position < 0:  # a number that is none to JSON: Python takes it
+    if position < 0:  # a number that only Python accepts
         constant = next((match for match in _CONSTANTS.finditer(text) if match[1]), None)
         return f"{constant[1]} is no JSON (byte {_count_bytes(text, constant.start())})" if constant else "not JSON"
     if position >= len(text.rstrip()) or _OPEN_TEXT.match(text, position):
@@ -211,30 +210,29 @@ def _count_bytes(text: str, characters: int) -> int:
 
 
 def convert_document(document: object, type: type[T], *, where: str) -> T:  # noqa: A002
-    """Return a document that has been decoded, as a value of the type.
+    """Return a decoded document as a value of the type.
 
     Raises:
-        RemoteProtocolError: it is not of the type. The message is that of `JsonDecoder.decode`.
+        RemoteProtocolError: it is not of the type. The message is as that of `JsonDecoder.decode`.
     """
     try:
         return msgspec.convert(document, type)
     except ValueError:
-        pass  # and explain below: the decoder's error may hold the document
+        pass  # explained below: the decoder's error may hold the document
     raise RemoteProtocolError(f"{where}: {find_mismatch(document, type)}")
 
 
 _DETAIL_KEYS: Final = frozenset(("detail", "status", "statusCode", "code", "type", "title", "instance"))
-"""All the keys that an error with a ``detail`` may have; with another key, it is an answer."""
+"""All keys that an error with a ``detail`` may have; a document with another key is not an error."""
 
 
 def parse_service_error(data: bytes) -> StreamError | None:
-    """Return the error that an answer with a success status, or an event of a stream, may be.
+    """Return the error in a response with a success status, or in an event of a stream, for the caller to raise.
 
-    It is one if it is an object with an ``error`` other than null, or with both ``statusCode`` and ``message``, or with a
-    ``detail`` and nothing that belongs to an answer. The error is to be raised by the caller, who knows what came before.
-    Anything else, JSON or not, gives None.
+    The error is an object with an ``error`` other than null, with both ``statusCode`` and ``message``, or with a
+    ``detail`` and no key but `_DETAIL_KEYS`. Return None for anything else, JSON or not.
 
-    Costs two searches, and a decoding only if one of them finds something.
+    This costs three searches, and decodes only if one of them finds something.
 
     See:
         docs/protocol/native.md#41-error-body
@@ -244,33 +242,33 @@ def parse_service_error(data: bytes) -> StreamError | None:
     if b'"error"' not in data and b'"statusCode"' not in data and b'"detail"' not in data:
         return None
     try:
-        answer = _to_object(msgspec.json.decode(replace_lone_escapes(data).decode("utf-8", "replace")))
+        document = _to_object(msgspec.json.decode(replace_lone_escapes(data).decode("utf-8", "replace")))
     except (ValueError, RecursionError):
         return None
-    has_message = answer.get("statusCode") is not None and answer.get("message") is not None
-    has_detail = answer.get("detail") is not None and answer.keys() <= _DETAIL_KEYS
-    if answer.get("error") is None and not has_message and not has_detail:
+    has_message = document.get("statusCode") is not None and document.get("message") is not None
+    has_detail = document.get("detail") is not None and document.keys() <= _DETAIL_KEYS
+    if document.get("error") is None and not has_message and not has_detail:
         return None
-    codes = (answer.get("statusCode"), _to_object(answer.get("error")).get("code"), answer.get("status"))
+    codes = (document.get("statusCode"), _to_object(document.get("error")).get("code"), document.get("status"))
     status = next((code for code in codes if isinstance(code, int) and 100 <= code <= 599), None)
-    said = excerpt(_find_message(answer))
-    return StreamError(said or "an error without a message", status=status)
+    message = excerpt(_find_message(document))
+    return StreamError(message or "an error without a message", status=status)
 
 
 def read_error_message(body: bytes, content_type: str) -> str | None:
-    """Return what the body of an error response says, as `excerpt` shows it; None when it is empty.
+    """Return the message in the body of an error response, shortened by `excerpt`; None if the body is empty.
 
-    Of JSON the first text among the ``error`` object's message, ``message``, ``error`` and ``detail``; lists are joined and
-    objects looked into. Something may follow the JSON. Of a page of HTML its title. Of anything else the
-    beginning. Never fails.
+    It is the first text of a JSON object's ``error.message``, ``message``, ``error`` and ``detail``, in which lists are
+    joined and objects searched, and which other text may follow; the title of an HTML page; or the beginning of
+    anything else. This never fails.
 
     See:
         docs/protocol/openai.md#91-bodies
         docs/protocol/image.md#211-errors
 
     Args:
-        body: the body, or the beginning of it.
-        content_type: the media type in lower case, as `Head.content_type` has it; may be empty.
+        body: the body, or its beginning.
+        content_type: the media type, as in `Head.content_type`; may be empty.
     """
     body = BYTES.convert(body, "body")
     TEXT.check(content_type, "content_type")
@@ -279,16 +277,16 @@ def read_error_message(body: bytes, content_type: str) -> str | None:
         document = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         document = _parse_first_object(text)
-    said = excerpt(_find_message(_to_object(document)) or _to_text(document))
-    if not said and body.strip() and (content_type in ("text/html", "application/xhtml+xml") or _HTML.match(body)):
+    message = excerpt(_find_message(_to_object(document)) or _to_text(document))
+    if not message and body.strip() and (content_type in ("text/html", "application/xhtml+xml") or _HTML.match(body)):
         title = _TITLE.search(body)
         name = excerpt(title[1], 120) if title else ""
-        said = "an HTML page from a gateway" + (f": {name}" if name else "")
-    return said or excerpt(body) or None
+        message = "an HTML page from a gateway" + (f": {name}" if name else "")
+    return message or excerpt(body) or None
 
 
 def _parse_first_object(text: str) -> object:
-    """Return the JSON object that a text begins with; None if with none."""
+    """Return the JSON object that a text begins with, or None."""
     from json import JSONDecoder  # msgspec reads whole texts only
 
     try:
@@ -297,17 +295,17 @@ def _parse_first_object(text: str) -> object:
         return None
 
 
-def _find_message(answer: dict[str, Any]) -> str:
+def _find_message(document: dict[str, Any]) -> str:
     """Return the first text in the order of docs/protocol/openai.md#91-bodies, or ``""``."""
-    error = answer.get("error")
-    for place in (_to_object(error).get("message"), answer.get("message"), error, answer.get("detail")):
+    error = document.get("error")
+    for place in (_to_object(error).get("message"), document.get("message"), error, document.get("detail")):
         if text := _to_text(place):
             return text
     return ""
 
 
 def _to_text(value: object, levels: int = 4) -> str:
-    """Return the text that a value is or holds, or ``""``."""
+    """Return the text in a value, or ``""``."""
     if isinstance(value, str):
         return value.strip()
     if not levels:
@@ -321,12 +319,12 @@ def _to_text(value: object, levels: int = 4) -> str:
 
 
 def _to_object(value: object) -> dict[str, Any]:
-    """Return the value if it is a JSON object, else an empty one."""
+    """Return the value if it is a JSON object, else an empty object."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _is_finite(value: object) -> bool:
-    """Return whether all numbers are finite, in a value that could be encoded."""
+    """Return whether all numbers in an encodable value are finite."""
     waiting: list[Any] = [msgspec.to_builtins(value, enc_hook=_nothing)]
     while waiting:
         item = waiting.pop()
@@ -341,7 +339,7 @@ def _is_finite(value: object) -> bool:
 
 
 def _nothing(_: object) -> None:
-    """Stand for what has no simpler form: JSON that is encoded already."""
+    """Replace encoded JSON, which has no simpler form."""
 
 
 def check_depth(data: bytes | bytearray, most: int) -> None:
@@ -353,17 +351,17 @@ def check_depth(data: bytes | bytearray, most: int) -> None:
 
 
 def _count_up_to(data: bytes | bytearray, mark: bytes, most: int) -> int:
-    """Return how often a byte occurs, at most ``most`` + 1. Long texts with few of it are passed in leaps."""
+    """Return how often a byte occurs, at most ``most`` + 1."""
     at = -1
-    for found in range(most + 1):
+    for count in range(most + 1):
         at = data.find(mark, at + 1)
         if at < 0:
-            return found
+            return count
     return most + 1
 
 
 def _measure_depth(data: bytes | bytearray) -> int:
-    """Return how deep arrays and objects are nested; of what is not JSON, some number. Linear, without a step per byte."""
+    """Return how deep arrays and objects are nested; for anything but JSON, some number. Linear, without a step per byte."""
     if b"\\" in data:
         data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
     quotes_and_steps = data.translate(_STEPS, _NO_STEPS).replace(b'""', b"")  # nearly all texts hold no brackets

@@ -1,9 +1,7 @@
-"""What an account derives from e-mail and password.
+"""The keys that are derived from e-mail and password.
 
-The access key logs in, the encryption key opens the keystore; the password itself never travels. Both come from Argon2id
-with parameters that are fixed for good, 3 ms and 2 MB each; nothing is cached, since that would keep secrets alive.
-
-There is no way back from a key: that is its point.
+The access key logs in, the encryption key opens the keystore; the password itself is never sent. Both are Argon2id hashes
+with fixed parameters, in 3 ms and 2 MB each. Nothing is cached, since that would keep secrets in memory.
 
 See docs/protocol/native.md#3-key-derivation.
 """
@@ -37,10 +35,10 @@ def access_key(email: str, password: Password | str, *, utf16: bool = False) -> 
     """Return the key that `POST /user/login` takes instead of the password.
 
     Args:
-        email: as the account was registered. Case matters; a refused login is worth a try in lower case.
+        email: as it was registered; case matters. If the login is refused, try lower case.
         password: of the account.
-        utf16: take the first six UTF-16 units of the password for the salt, as JavaScript does, not the first six
-            characters. Differs only where one of these is beyond U+FFFF; half of a pair counts as U+FFFD.
+        utf16: take the salt from the first six UTF-16 units of the password, as JavaScript does, instead of six
+            characters. This differs only if one of them is beyond U+FFFF; half of a pair counts as U+FFFD.
 
     Raises:
         InvalidRequestError: e-mail or password holds a lone surrogate.
@@ -53,7 +51,7 @@ def encryption_key(email: str, password: Password | str, *, utf16: bool = False)
     """Return the key that opens the account's keystore.
 
     Args:
-        email: as the account was registered; case matters.
+        email: as it was registered; case matters.
         password: of the account.
         utf16: as for `access_key`.
 
@@ -61,12 +59,12 @@ def encryption_key(email: str, password: Password | str, *, utf16: bool = False)
         InvalidRequestError: e-mail or password holds a lone surrogate.
     """
     raw = _derive(email, password, _ENCRYPTION_DOMAIN, _ENCRYPTION_SIZE, utf16)
-    text = base64.urlsafe_b64encode(raw).rstrip(b"=")  # what the website keeps as "encryption_key" in localStorage
+    text = base64.urlsafe_b64encode(raw).rstrip(b"=")  # the website stores this as "encryption_key" in localStorage
     return EncryptionKey(hashlib.blake2b(text, digest_size=EncryptionKey.SIZE).digest())
 
 
 def email_hash(email: str) -> str:
-    """Return the e-mail as a registration sends it: SHA-256 in 64 hexadecimal digits.
+    """Return the e-mail's SHA-256, which a registration sends, in 64 hexadecimal digits.
 
     Args:
         email: as the account is to be registered; case matters.
@@ -106,7 +104,7 @@ def _encode_utf8(what: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        pass  # and raise below, where the codec's error, which holds the text, is no context
+        pass  # raised below, so that the codec's error, which holds the text, is not the context
     raise InvalidRequestError(
         f"the {what} holds a lone surrogate, which UTF-8 cannot carry", parameter=what.replace("e-mail", "email")
     )

@@ -1,12 +1,11 @@
 """The keystore: the keys of an account's objects, sealed with the account's own.
 
-A JSON envelope has nonce and box as lists of numbers. Each check that fails has a category, and they are made in the order
-of docs/protocol/content.md#21-bytes. Nothing is lost: keys of a wrong size stay, unknown fields, their order, the version
-and the compression are written back as they were read. No key is in a repr or in an error.
+A JSON envelope has nonce and box as lists of numbers. Each check that fails has a category; the checks are in the order of
+docs/protocol/content.md#21-bytes. Nothing is lost: keys of a wrong size, unknown fields, their order, the version and the
+compression are written as they were read. No key is in a repr or in an error.
 
-A keystore of many keys is a list of millions of numbers, nearly all of the time goes into decoding it. So the form that
-the website writes is tried first, in one typed pass, piece by piece; whatever else there is takes the slow way, which
-also finds out what is wrong.
+The keys are lists of millions of numbers, which take nearly all of the time. So the form that the website writes is tried
+first, in one typed pass, piece by piece; any other form is read more slowly, which also finds errors.
 
 See:
     docs/protocol/content.md#2-keystore
@@ -51,22 +50,22 @@ __all__ = ["Keystore", "open_keystore", "seal_keystore"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Keystore(Mapping[str, bytes]):
-    """The object keys of an account by their meta, in the order in which they are stored. A value: changes make another.
+    """The object keys of an account by their meta, in stored order. A value: methods return changed copies.
 
-    Nearly all keys have 32 bytes. Those in `unusable` have not: they are kept and written back, and open nothing.
+    Keys have 32 bytes, except those in `unusable`, which are kept and written, but open nothing.
     """
 
     keys_by_meta: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     version: int = 2
-    "As it was read; nothing depends on it. See docs/protocol/content.md#21-bytes."
+    "As read; nothing depends on it. See docs/protocol/content.md#21-bytes."
     compressed: bool = False
-    "Was the plaintext deflated? Kept as it was."
+    "Was the plaintext deflated? It will be again."
     envelope: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    "The envelope's fields in their order, each as JSON. Those that the format knows are written anew."
+    "The envelope's fields in their order, each as JSON. The known ones are replaced when it is written."
     inner: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
-    "The same for the sealed object; only ``keys`` is known."
+    "The fields of the sealed object; only ``keys`` is known."
     repaired: bool = field(default=False, compare=False)
-    """Was it stored in the form that cannot be read as it is? Storing it again heals it.
+    """Was it stored in a broken form? Storing it again repairs it.
 
     See docs/protocol/content.md#24-known-faults-in-existing-code.
     """
@@ -88,18 +87,18 @@ class Keystore(Mapping[str, bytes]):
 
     @property
     def unusable(self) -> tuple[str, ...]:
-        """Metas whose key has not 32 bytes: other programs wrote such.
+        """Metas whose key does not have 32 bytes: other programs wrote such keys.
 
         See docs/protocol/content.md#24-known-faults-in-existing-code.
         """
         return tuple(meta for meta, key in self.keys_by_meta.items() if len(key) != KEY_SIZE)
 
     def with_key(self, meta: str, key: bytes) -> Keystore:
-        """Return this keystore with one more key, behind the others.
+        """Return this keystore with one more key, at the end.
 
         Raises:
-            InvalidRequestError: the key has not 32 bytes.
-            KeyConflict: the meta has another key already, with which its object would be lost.
+            InvalidRequestError: the key does not have 32 bytes.
+            KeyConflict: the meta has another key already; without that key, its object would be lost.
         """
         TEXT.check(meta, "meta")
         key = BYTES.convert(key, "key")
@@ -111,13 +110,13 @@ class Keystore(Mapping[str, bytes]):
         """Return a new meta, and this keystore with a new key under it.
 
         Args:
-            entropy: draws both.
+            entropy: returns so many random bytes.
         """
         meta = draw_uuid(entropy)
         return meta, self.with_key(meta, draw_bytes(entropy, KEY_SIZE))
 
     def with_keys(self, other: Mapping[str, bytes]) -> Keystore:
-        """Return this keystore with, behind its keys, those that only ``other`` has, whatever their size.
+        """Return this keystore with the keys that only ``other`` has, at the end, whatever their size.
 
         Raises:
             KeyConflict: the two have different keys for the same meta.
@@ -129,7 +128,7 @@ class Keystore(Mapping[str, bytes]):
         return replace(self, keys_by_meta={**self.keys_by_meta, **{meta: bytes(key) for meta, key in other.items()}})
 
     def without_keys(self, metas: Collection[str]) -> Keystore:
-        """Return this keystore without some of its keys. What they sealed can never be opened again."""
+        """Return this keystore without some keys. Objects that they sealed can never be opened again."""
         CONTAINER.check(metas, "metas", "a list of str")
         return replace(self, keys_by_meta={meta: key for meta, key in self.items() if meta not in metas})
 
@@ -165,23 +164,23 @@ def open_keystore(
     See docs/protocol/content.md#24-known-faults-in-existing-code.
 
     Args:
-        response: the answer of ``GET /user/keystore``, or the text in it. None and ``""`` are an account without keys.
+        response: of ``GET /user/keystore``, or the text in it. None and ``""`` mean an account without keys.
         key: the account's (`nai_proto.account.encryption_key`).
-        repair: read also one that was compressed and then written back by a program that put the nonce's beginning where
-            the mark was; `Keystore.repaired` says so.
+        repair: also read a compressed keystore in which a program has replaced the mark by the beginning of the nonce;
+            then `Keystore.repaired` is true.
 
     Raises:
-        DecryptionFailed: the box does not open: the key is another account's, or the bytes were altered.
-        Damaged: a check of docs/protocol/content.md#21-bytes fails; ``category`` names it. An answer without the field is
-            ``missing field``: the keystore was *withheld*, as from persistent tokens. It is not empty.
-        LimitExceeded: it inflates to more than `limits` allow, or is nested too deeply.
+        DecryptionFailed: the key is another account's, or the bytes were changed.
+        Damaged: a check of docs/protocol/content.md#21-bytes fails; ``category`` names it. ``missing field`` means that
+            the keystore was *withheld*, as from persistent tokens; it is not empty.
+        LimitExceeded: it inflates to more than ``limits`` allow, or is nested too deeply.
     """
     check_type(response, (Mapping, str, type(None)), "response", "a dict, a str or None")
     check_type(key, EncryptionKey, "key", "an EncryptionKey")
     LIMITS.check(limits, "limits")
     if isinstance(response, Mapping):
         if "keystore" not in response:
-            raise Damaged("the answer has no keystore: it was withheld, which is not an empty one", category=_MISSING)
+            raise Damaged("the response has no keystore: it was withheld, and is not empty", category=_MISSING)
         text = response["keystore"]
     else:
         text = response
@@ -192,7 +191,7 @@ def open_keystore(
         return Keystore(version=version, envelope=envelope)
     box, compressed = split_mark(sdata)
     if len(box) < TAG_SIZE:
-        raise Damaged(f"keystore: {len(box)} bytes are no box", category="truncated")
+        raise Damaged(f"keystore: {len(box)} bytes are not a box", category="truncated")
     repaired = False
     try:
         plaintext = open_box(box, nonce, key.reveal(), "keystore")
@@ -208,21 +207,21 @@ def open_keystore(
 
 
 def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = system_entropy) -> str:
-    """Return the keystore as ``PUT /user/keystore`` takes it, under a fresh nonce.
+    """Return the keystore for ``PUT /user/keystore``, with all keys and fields, under a fresh nonce.
 
     Args:
-        keystore: what to seal. Of keys and fields nothing is left out.
+        keystore: to seal.
         key: the account's.
-        entropy: draws the nonce.
+        entropy: returns so many random bytes.
 
     Raises:
-        InvalidRequestError: ``entropy`` gave another number of bytes, or a meta holds a lone surrogate.
+        InvalidRequestError: ``entropy`` returned another number of bytes, or a meta has a lone surrogate.
     """
     check_type(keystore, Keystore, "keystore", "a Keystore")
     check_type(key, EncryptionKey, "key", "an EncryptionKey")
     _check_keys(keystore, "keystore")
     keys = {meta: list(value) for meta, value in keystore.items()}
-    plaintext = _join_fields({**keystore.inner, "keys": encode_json(keys)})  # which stay in their place
+    plaintext = _join_fields({**keystore.inner, "keys": encode_json(keys)})  # keeps its place
     payload = deflate(plaintext) if keystore.compressed else plaintext
     nonce = draw_bytes(entropy, NONCE_SIZE)
     box = crypto_secretbox(payload, nonce, key.reveal())
@@ -235,7 +234,7 @@ def seal_keystore(keystore: Keystore, key: EncryptionKey, entropy: Entropy = sys
 
 
 def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | None, dict[str, bytes]]:
-    """Return version, nonce, box (None for the empty text) and, if anything is unusual, all fields in their order."""
+    """Return version, nonce, box (None for the empty text) and, if the form is unusual, all fields in their order."""
     usual = decode_or_none(_read_usual_envelope, data)
     if usual is not None:
         return usual
@@ -245,7 +244,7 @@ def _read_envelope(data: bytes, limits: Limits) -> tuple[int, bytes, bytes | Non
             raise Damaged(f"keystore: its envelope has no {name}", category=_MISSING)
     version = decode_or_none(_INTEGER.decode, fields["version"])
     if version is None:
-        raise Damaged("keystore: its version is no integer", category="bad envelope json")
+        raise Damaged("keystore: its version is not an integer", category="bad envelope json")
     nonce = _to_bytes(decode_or_none(_INTEGERS.decode, fields["nonce"]))
     sdata = None if fields["sdata"] == b'""' else _to_bytes(decode_or_none(_INTEGERS.decode, fields["sdata"]))
     return version, _check_nonce(nonce), sdata, _fields_if_unusual(fields, "version", "nonce", "sdata")
@@ -267,14 +266,14 @@ def _check_nonce(nonce: bytes) -> bytes:
 
 
 def _read_inner(data: bytes, limits: Limits) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Return the keys and, if there is anything unusual, all fields in their order."""
+    """Return the keys and, if the form is unusual, all fields in their order."""
     usual = decode_or_none(_read_usual_inner, data)
     if usual is not None:
         return usual, {}
     fields = _read_fields(data, "bad inner json", limits)
     keys = decode_or_none(_FIELDS.decode, fields.get("keys", b""))
     if keys is None:
-        raise Damaged("keystore: what it seals has no object of keys", category="bad inner json")
+        raise Damaged("keystore: its plaintext has no object of keys", category="bad inner json")
     return {meta: _read_key(bytes(value)) for meta, value in keys.items()}, _fields_if_unusual(fields, "keys")
 
 
@@ -287,12 +286,12 @@ def _read_usual_inner(data: bytes) -> dict[str, bytes] | None:
 
 
 def _fields_if_unusual(fields: dict[str, bytes], *usual: str) -> dict[str, bytes]:
-    """Return the fields, if they are not just the usual ones in their order."""
+    """Return the fields, unless they are the usual ones in their order."""
     return {} if tuple(fields) == usual else fields
 
 
 def _read_key(value: bytes) -> bytes:
-    """Return a key as a list of numbers, or in the two other forms that were met."""
+    """Return a key from a list of numbers, or from one of two other known forms."""
     document = decode_or_none(_ANY.decode, value)
     if isinstance(document, str):
         return from_base64(document, "a key of the keystore", _RANGE)
@@ -322,5 +321,5 @@ def _to_bytes(numbers: object) -> bytes:
 
 
 def _join_fields(fields: Mapping[str, bytes]) -> bytes:
-    """Return a JSON object of fields that are JSON."""
+    """Return a JSON object from fields as JSON."""
     return b"{%b}" % b",".join(write_json(name) + b":" + value for name, value in fields.items())

@@ -1,7 +1,7 @@
 """The id of a module that a user trained, from the data of its file.
 
-The id holds the key that the data is sealed with, and the key is a hash of the data: equal modules have equal ids, and
-whoever knows the id can use the module. So it is not a name to be shown around.
+The id has the key that the data is sealed with, and the key is a hash of the data: equal modules have equal ids, and
+everybody who knows the id can use the module. Keep it secret.
 
 See docs/protocol/content.md#45-presets-and-aimodules.
 """
@@ -19,7 +19,7 @@ __all__ = ["derive_module_id", "seal_module"]
 
 
 def derive_module_id(model: str, data: str) -> str:
-    """Return ``model:hex:hex``, the ``prefix`` of a request. The one source for it is a third-party tool.
+    """Return ``model:hex:hex``, the ``prefix`` of a request. The only source is a third-party tool.
 
     Args:
         model: id of the model that the module was trained for.
@@ -31,7 +31,7 @@ def derive_module_id(model: str, data: str) -> str:
 
 
 def seal_module(data: str) -> str:
-    """Return what the service keeps of the module under its id: base64 of nonce and box."""
+    """Return the data that the service stores under the module's id: base64 of nonce and box."""
     return to_base64(_sealed(data)[0])
 
 

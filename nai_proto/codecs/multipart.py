@@ -1,6 +1,6 @@
-"""Forms in parts, ``multipart/form-data``, both ways (docs/protocol/image.md#31-transport; RFC 7578).
+"""Forms as ``multipart/form-data``, both ways (docs/protocol/image.md#31-transport; RFC 7578).
 
-The boundary is made of the contents' hash: equal forms are equal bytes, and nobody can put it into a part beforehand.
+The boundary is a hash of the contents: equal forms are equal bytes, and no part can contain it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def encode(parts: Sequence[FormPart]) -> tuple[str, bytes]:
     """Return the content type, which has the boundary, and the body.
 
     Raises:
-        InvalidRequestError: a name or a type cannot stand in a part's head.
+        InvalidRequestError: a name or a type has a character that a part's head cannot have.
     """
     parts = list_items(parts, FormPart, "parts", "a list of Part")
     from hashlib import sha256  # loads OpenSSL
@@ -72,7 +72,7 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Fo
         limits: `Limits.archive_members` bounds the parts, `Limits.head` each part's head.
 
     Raises:
-        RemoteProtocolError: it is no such form, or is cut short.
+        RemoteProtocolError: it is not such a form, or is cut short.
         LimitExceeded: it has too many parts.
     """
     TEXT.check(content_type, "content_type")
@@ -98,7 +98,7 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Fo
             break
         parts.append(_parse_part(whole[at:blank].decode("utf-8", "replace"), whole[blank + 4 : end]))
         at = end
-    raise RemoteProtocolError("form: it is no multipart form, or is cut short")
+    raise RemoteProtocolError("form: not multipart/form-data, or cut short")
 
 
 def _parse_part(head: str, data: bytes) -> FormPart:

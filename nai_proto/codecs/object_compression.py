@@ -1,9 +1,9 @@
 """The compression mark of stored objects, and raw deflate.
 
-Fifteen zero bytes and a one say that what follows is, or after opening its box will be, raw deflate: no zlib or gzip
-wrapper, no checksum. The mark stands outside the encryption, so anybody can set or remove it; what it leads to is checked.
+The mark, fifteen zero bytes and a one, means that the rest (of an encrypted object: its plaintext) is raw deflate, without
+zlib or gzip wrapper and checksum. It is outside the encryption, so anybody can set or remove it; the result is checked.
 
-Deflated bytes differ between libraries and levels: compare what they inflate to, never themselves.
+Deflated bytes differ between libraries and levels: compare only what they inflate to.
 
 See:
     docs/protocol/content.md#31-encrypted-types
@@ -22,27 +22,27 @@ from . import accelerators
 __all__ = ["MARK", "deflate", "inflate", "pack", "split_mark", "unpack"]
 
 MARK: Final = bytes(15) + b"\x01"
-"""In front of what is compressed. A random nonce begins with it once in 2**128 times."""
+"""Precedes compressed data. A random nonce begins with it once in 2**128 times."""
 
 _FREE: Final = 1_048_576
-"""So many bytes are inflated whatever the ratio: small documents may well repeat themselves."""
+"""Bytes that are inflated whatever the ratio, since small documents may repeat themselves."""
 
 
 def pack(payload: bytes, compressed: bool) -> bytes:
-    """Return the stored form of a payload that is not encrypted: as it is, or the mark and its deflate."""
+    """Return the stored form of a payload that is not encrypted: unchanged, or the mark and raw deflate."""
     payload = BYTES.convert(payload, "payload")
     return MARK + deflate(payload) if compressed else payload
 
 
 def unpack(data: bytes, limits: Limits = Limits()) -> tuple[bytes, bool]:
-    """Return the payload, and whether it was compressed. Raises what `inflate` raises."""
+    """Return the payload, and whether it was compressed. Errors as for `inflate`."""
     LIMITS.check(limits, "limits")
     payload, compressed = split_mark(data)
     return (inflate(payload, limits) if compressed else payload), compressed
 
 
 def split_mark(data: bytes) -> tuple[bytes, bool]:
-    """Return what follows the mark, and whether there was one."""
+    """Return the data after the mark, and whether there was one."""
     data = BYTES.convert(data, "data")
     return (data[len(MARK) :], True) if data.startswith(MARK) else (data, False)
 
@@ -54,11 +54,11 @@ def deflate(payload: bytes) -> bytes:
 
 
 def inflate(data: bytes, limits: Limits = Limits()) -> bytes:
-    """Return what a whole stream of raw deflate holds. At most one byte beyond the limit is inflated.
+    """Return the contents of raw deflate. At most one byte beyond the limit is inflated.
 
     Raises:
-        Damaged: it is no such stream, or is cut short, or bytes follow its end (category ``bad deflate``).
-        LimitExceeded: it holds more than `Limits.unpacked` or, beyond 1 MiB, `Limits.unpacked_ratio` allows.
+        Damaged: the data is not raw deflate, is cut short, or bytes follow its end (category ``bad deflate``).
+        LimitExceeded: it inflates to more than `Limits.unpacked` or, beyond 1 MiB, `Limits.unpacked_ratio` allows.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")

@@ -1,10 +1,10 @@
 """Stored objects: stories, their contents, modules, each sealed with a key of its own.
 
 An object is base64 of ``[mark] nonce box``, opened by the key that the keystore has for its ``meta``. Each check that fails
-has a category, and they are made in the order of docs/protocol/content.md#31-encrypted-types.
+has a category; the checks are in the order of docs/protocol/content.md#31-encrypted-types.
 
-* One bad object is a value, `OpenedObject`, and never an error: it must not hide the others.
-* Nothing is lost: what does not open keeps its text, what did not change keeps its plaintext byte for byte.
+* An object that does not open is an `OpenedObject`, not an error, so that it does not hide the others.
+* Nothing is lost: an object that does not open keeps its data, and unchanged content keeps its plaintext byte for byte.
 * No key and no content is in a repr or in an error.
 
 See:
@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 PLAIN_TYPES: Final = frozenset(("presets", "shelf"))
-"""Objects that are stored without encryption.
+"""Types of objects that are stored without encryption.
 
 See docs/protocol/native.md#71-object-types.
 """
@@ -65,7 +65,7 @@ _ANY: Final = msgspec.json.Decoder()
 
 
 class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
-    """An object as the service keeps it. Fields that are missing, or are not what they should be, are None.
+    """An object as the service stores it. Fields that are missing, or of a wrong type, are None.
 
     See docs/protocol/native.md#72-userdata-object.
     """
@@ -77,11 +77,11 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
     lastUpdatedAt: float | None = None  # noqa: N815
     changeIndex: int | None = None  # noqa: N815
     extra: Mapping[str, object] = msgspec.field(default_factory=dict[str, object])
-    "What else its JSON has, and values of a wrong type."
+    "All other fields of its JSON, and values of a wrong type."
 
     @classmethod
     def from_json(cls, document: object) -> StoredObject:
-        """Return an object from its JSON, whatever that is."""
+        """Return an object from its JSON, which may have any form."""
         left = dict(cast("dict[str, object]", document)) if isinstance(document, dict) else {}
         fields = {
             name: left.pop(name) for name, type_ in _FIELD_TYPES.items() if name in left and type(left[name]) in type_
@@ -90,7 +90,7 @@ class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def document(self) -> dict[str, object]:
-        """Its JSON: what `from_json` makes this object of."""
+        """The JSON of the object: `from_json` restores it."""
         present = (name for name in _FIELD_TYPES if getattr(self, name) is not None)
         fields = {name: getattr(self, name) for name in present if name not in _NAMES or getattr(self, name)}
         return {**fields, **self.extra}
@@ -111,34 +111,34 @@ _FIELD_TYPES: Final = {
 
 
 class OpenedState(enum.Enum):
-    """How opening an object went."""
+    """The outcome of opening an object."""
 
     OPENED = "opened"
     "its plaintext is a JSON object"
     MISSING_KEY = "missing key"
     "the keystore has no key for its meta"
     UNUSABLE_KEY = "unusable key"
-    "the keystore's key has not 32 bytes"
+    "the keystore's key does not have 32 bytes"
     NOT_AUTHENTIC = "wrong key or altered"
-    "the box does not open; the cipher cannot tell why"
+    "a wrong key or changed bytes; the cipher cannot tell which"
     DAMAGED = "damaged"
-    "not of the right shape; the category says where"
+    "a wrong form; the category names the check"
     TOO_LARGE = "too large"
     "it inflates to more, or is nested deeper, than `Limits` allow"
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedObject:
-    """An object after an attempt to open it. Whatever came of it, `stored` is what it was."""
+    """An object after an attempt to open it; `stored` is the object itself in any case."""
 
     stored: StoredObject
     state: OpenedState
     category: str = ""
-    "Which check failed, by docs/protocol/content.md#34-errors-a-reader-has-to-tell-apart; empty when it opened."
+    "The check that failed, by docs/protocol/content.md#34-errors-a-reader-has-to-tell-apart; empty when it opened."
     problem: str = field(default="", repr=False)
-    "The same for people; quotes nothing."
+    "The failed check in words, without contents."
     plaintext: bytes = field(default=b"", repr=False)
-    "The JSON exactly as it was written; empty unless it opened."
+    "The JSON byte for byte; empty unless it opened."
     compressed: bool = False
 
     @property
@@ -150,8 +150,8 @@ class OpenedObject:
         """Return the content, decoded anew with each call: change it freely.
 
         Raises:
-            DecryptionFailed: the box did not open.
-            Damaged: its shape is not right.
+            DecryptionFailed: the key is wrong, or the bytes were changed.
+            Damaged: the object has a wrong form.
             CryptoError: there is no usable key for it, or it is too large.
         """
         if not self.ok:
@@ -169,7 +169,7 @@ _STATES: Final = {
 
 
 def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits = Limits()) -> OpenedObject:
-    """Open one object, or say in the result why not; types of `PLAIN_TYPES` need no key. Never raises."""
+    """Open one object; the result has the reason if it does not open. Types in `PLAIN_TYPES` need no key. Never raises."""
     check_type(stored, StoredObject, "stored", "a StoredObject")
     MAPPING.check(keystore, "keystore", "a Keystore")
     LIMITS.check(limits, "limits")
@@ -187,16 +187,16 @@ def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Lim
 def open_objects(
     stored: Iterable[StoredObject], keystore: Mapping[str, bytes], limits: Limits = Limits()
 ) -> list[OpenedObject]:
-    """Open each object by itself."""
+    """Open objects, each by itself."""
     found = list_items(stored, StoredObject, "stored", "a list of StoredObject")
     return [open_object(item, keystore, limits) for item in found]
 
 
 def replace_content(opened: OpenedObject, content: Mapping[str, object]) -> OpenedObject:
-    """Return the object with another content. Equal content, spacing aside, keeps its plaintext byte for byte.
+    """Return the object with other content. If the content is equal, the plaintext stays the same, byte for byte.
 
     Raises:
-        InvalidRequestError: ``content`` is no JSON, or the object did not open: what it holds would be lost.
+        InvalidRequestError: ``content`` is not JSON, or the object did not open, so that its content would be lost.
     """
     check_type(opened, OpenedObject, "opened", "an OpenedObject")
     MAPPING.check(content, "content")
@@ -217,14 +217,14 @@ def seal_object(
     """Return the ``data`` of an object, sealed anew under a fresh nonce.
 
     Args:
-        opened: what it was. If it did not open its text is given back as it is.
-        keystore: has the key for its meta.
-        content: what it is to hold now, as for `replace_content`. None keeps its plaintext byte for byte.
-        entropy: draws the nonce.
+        opened: the object. If it did not open, its data is returned unchanged.
+        keystore: with the key for its meta.
+        content: its new content, as for `replace_content`. None keeps its plaintext byte for byte.
+        entropy: returns so many random bytes.
 
     Raises:
-        InvalidRequestError: there is no usable key, or ``content`` is no JSON; or there is new content for an object that
-            did not open, whose old content would be lost.
+        InvalidRequestError: there is no usable key, ``content`` is not JSON, or the object did not open, so that its
+            content would be lost.
     """
     check_type(opened, OpenedObject, "opened", "an OpenedObject")
     MAPPING.check(keystore, "keystore", "a Keystore")
@@ -233,7 +233,7 @@ def seal_object(
     if not opened.ok:
         if opened.stored.data is None:
             raise InvalidRequestError(
-                f"this object did not open ({opened.category}), and has nothing to give back", parameter="opened"
+                f"this object did not open ({opened.category}), and has no data", parameter="opened"
             )
         return opened.stored.data
     if opened.stored.type in PLAIN_TYPES:
@@ -245,10 +245,10 @@ def seal_object(
 
 
 def _has_content(opened: OpenedObject, written: bytes) -> bool:
-    """Return whether this is its content already, spacing aside. Compared as JSON: to Python 1, 1.0 and True are equal."""
+    """Return whether the content is the same. Compared as JSON, since 1, 1.0 and True are equal in Python."""
     try:
         return write_json(opened.json()) == written
-    except InvalidRequestError:  # a number beyond all floats can be read, but not be written
+    except InvalidRequestError:  # a number beyond all floats can be read, but not written
         return False
 
 
@@ -260,10 +260,10 @@ def new_object(
     *,
     compressed: bool = False,
 ) -> OpenedObject:
-    """Return an object that the service has not seen yet, as `seal_object` takes it.
+    """Return a new object, for `seal_object`.
 
     Raises:
-        InvalidRequestError: ``content`` is no JSON, or the keystore has no usable key for ``meta``.
+        InvalidRequestError: ``content`` is not JSON, or the keystore has no usable key for ``meta``.
     """
     TEXT.check(type, "type")
     TEXT.check(meta, "meta")
@@ -287,7 +287,7 @@ def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -
         raise CryptoError("object: the keystore has no key for its meta", category="meta not in keystore")
     sealed, compressed = split_mark(from_base64(stored.data, "object"))
     if len(sealed) < NONCE_SIZE + TAG_SIZE:
-        raise Damaged(f"object: {len(sealed)} bytes are no nonce and box", category="truncated")
+        raise Damaged(f"object: {len(sealed)} bytes are not a nonce and a box", category="truncated")
     if len(key) != KEY_SIZE:
         raise CryptoError(f"object: its key has {len(key)} bytes, not {KEY_SIZE}", category="bad key length")
     plaintext = open_box(sealed[NONCE_SIZE:], sealed[:NONCE_SIZE], key, "object")
@@ -301,7 +301,7 @@ def _seal(plaintext: bytes, key: bytes, compressed: bool, entropy: Entropy) -> s
 
 
 def _check_json(data: bytes, limits: Limits) -> None:
-    """Check for UTF-8, JSON, an object."""
+    """Check that the data is UTF-8, JSON, and an object."""
     if not is_utf8(data):
         raise Damaged("object: not UTF-8", category="bad utf-8")
     check_depth(data, limits.json_depth)
@@ -313,4 +313,4 @@ def _check_json(data: bytes, limits: Limits) -> None:
         if document is None and data.strip() != b"null":
             raise Damaged("object: not JSON", category="bad json")
     if not isinstance(document, dict):
-        raise Damaged("object: its JSON is no object", category="not an object")
+        raise Damaged("object: its JSON is not an object", category="not an object")

@@ -1,7 +1,7 @@
-"""NaCl secret boxes (XSalsa20 with Poly1305) and what they are stored with: base64, and JSON as the website writes it.
+"""NaCl secret boxes (XSalsa20 with Poly1305), and the base64 and JSON in which they are stored.
 
-Each sealing draws a fresh nonce: two boxes under one nonce give away both texts. The source of its bytes is an argument
-everywhere; the default, `system_entropy`, is defined here only.
+Each sealing draws a fresh nonce: two boxes with one nonce reveal both texts. The source of random bytes is an argument
+everywhere; the default is `system_entropy`.
 
 See:
     docs/protocol/content.md#2-keystore
@@ -50,9 +50,9 @@ __all__ = [
 T = TypeVar("T")
 
 Entropy: TypeAlias = Callable[[int], bytes]
-"""Gives so many random bytes."""
+"""Returns so many random bytes."""
 system_entropy: Final[Entropy] = randombytes
-"""libsodium's generator, which asks the system."""
+"""libsodium's generator, which uses the system's."""
 
 KEY_SIZE: Final = crypto_secretbox_KEYBYTES
 NONCE_SIZE: Final = crypto_secretbox_NONCEBYTES
@@ -61,7 +61,7 @@ UUID_SIZE: Final = 16
 
 
 def decode_or_none(decode: Callable[[bytes], T], data: bytes) -> T | None:
-    """Return what a decoder makes of this, or None. Its error, which may hold the document, goes no further."""
+    """Return the decoded data, or None. The decoder's error, which may hold the document, is dropped."""
     try:
         return decode(data)
     except (ValueError, RecursionError):
@@ -79,10 +79,10 @@ def is_utf8(data: bytes) -> bool:
 
 
 def open_box(box: bytes, nonce: bytes, key: bytes, what: str) -> bytes:
-    """Return what a secret box holds.
+    """Return the contents of a secret box.
 
     Raises:
-        DecryptionFailed: the key is another one, or the bytes were altered; begins with ``what``.
+        DecryptionFailed: the key is wrong, or the bytes were changed; the message begins with ``what``.
     """
     try:
         return crypto_secretbox_open(box, nonce, key)
@@ -95,13 +95,13 @@ def draw_bytes(entropy: Entropy, size: int) -> bytes:
     """Return ``size`` bytes from an entropy source.
 
     Raises:
-        InvalidRequestError: it gives another number of bytes.
+        InvalidRequestError: the source returns another number of bytes.
     """
     FUNCTION.check(entropy, "entropy", "a function that draws so many bytes")
     drawn = entropy(size)
     check_type(drawn, bytes, "entropy", "a function that draws bytes")
     if len(drawn) != size:
-        raise InvalidRequestError(f"entropy gave {len(drawn)} bytes where {size} were asked for", parameter="entropy")
+        raise InvalidRequestError(f"entropy returned {len(drawn)} bytes instead of {size}", parameter="entropy")
     return drawn
 
 
@@ -124,7 +124,7 @@ def to_base64(data: bytes) -> str:
 
 
 def from_base64(text: object, what: str, category: str = "bad base64") -> bytes:
-    """Return the bytes of base64. Strict: the standard alphabet, padded, and nothing else."""
+    """Return the bytes of base64, strictly: the standard alphabet, with padding."""
     if isinstance(text, str):
         try:
             data = accelerators.decode(text)
@@ -136,10 +136,10 @@ def from_base64(text: object, what: str, category: str = "bad base64") -> bytes:
 
 
 def read_json(data: bytes) -> object:
-    """Read JSON in UTF-8 as JavaScript writes it: with whole numbers of any size, and lone surrogates.
+    """Return JSON in UTF-8 as JavaScript writes it: with whole numbers of any size, and lone surrogates.
 
     Raises:
-        ValueError: it is none. The error holds the document, so `decode_or_none` it.
+        ValueError: it is not JSON. The error holds the document: call this with `decode_or_none`.
         RecursionError: it is nested too deeply.
     """
     return json.loads(data.decode(), parse_constant=_reject_constant, parse_int=_parse_integer)
@@ -150,18 +150,18 @@ def _reject_constant(name: str) -> Never:
 
 
 def _parse_integer(digits: str) -> int | float:
-    """Parse an integer; one of thousands of digits, which Python refuses, is a float, as in JavaScript."""
+    """Parse an integer; with thousands of digits, which Python refuses, as a float, as in JavaScript."""
     return int(digits) if len(digits) < _DIGITS else float(digits)
 
 
-_DIGITS: Final = 640  # any Python reads so many
+_DIGITS: Final = 640  # Python always reads so many
 
 
 def write_json(value: object, parameter: str = "value") -> bytes:
-    """Return compact JSON in UTF-8 as the website writes it: only what has to be escaped is, lone surrogates among it.
+    """Return compact JSON in UTF-8 as the website writes it, with few escapes; lone surrogates are escaped.
 
     Raises:
-        InvalidRequestError: there is no JSON for it. Names types, never values.
+        InvalidRequestError: JSON cannot represent it. The message names types, never values.
     """
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

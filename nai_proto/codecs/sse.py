@@ -1,21 +1,20 @@
-"""Server-sent events, both ways, exactly as the HTML standard has them.
+"""Server-sent events, both ways, exactly as in the HTML standard.
 
-One state machine finds lines, fields and blocks in bytes. `SSESplitter` shows its events as bytes, for readers that hand
-the data to a JSON decoder; `SSEDecoder` shows them as `ServerSentEvent`. What comes out does not depend on how the bytes
-were cut, and no bytes make either raise anything but LimitExceeded.
+One state machine finds lines, fields and blocks in bytes. `SSESplitter` returns events as bytes, for JSON decoders;
+`SSEDecoder` returns them as `ServerSentEvent`. The events do not depend on how the bytes are cut, and no bytes make
+either raise anything but LimitExceeded.
 
-The machine has two ways. The general one takes lines from ``bytes.splitlines``, which ends them at CR, LF and CRLF and
-nowhere else; ``str.splitlines`` would also cut at U+2028 and U+0085, inside JSON. The short one is for what services
-send nearly always, blocks of ``[event] [id] data``: one regular expression takes all of a read's, at a fifth of the cost.
-It runs between blocks only, on lines that end with LF or CRLF, and leaves the whole read to the general way if one block
-in it has another shape.
+There are two ways to parse. The general way takes lines from ``bytes.splitlines``, which ends them only at CR, LF and CRLF;
+``str.splitlines`` would also cut at U+2028 and U+0085, inside JSON. The fast way is for blocks of ``[event] [id] data``,
+which services nearly always send: one regular expression matches all blocks of a read, in a fifth of the time. It runs
+only between blocks, on lines that end with LF or CRLF, and leaves the whole read to the general way if a block has
+another form.
 
-Time is linear in the bytes for reads of any size: of what is pending only an unfinished line is ever looked at again,
-it grows in place, and only new bytes are searched for its end. Memory is bounded by `Limits.line` and `Limits.event`
-together.
+Time is linear in the bytes for reads of any size: only an incomplete line is read again; it grows in place, and only new
+bytes are searched for its end. Memory is bounded by `Limits.line` plus `Limits.event`.
 
 Text is decoded value by value. Line ends, colons and blanks are never part of a longer UTF-8 sequence, not even of a
-broken one, so this gives the same U+FFFD for bad bytes as decoding the stream first would.
+broken one, so bad bytes become the same U+FFFD as when the stream is decoded first.
 
 See docs/protocol/sse.md#1-the-format.
 """
@@ -36,30 +35,30 @@ _E = TypeVar("_E")
 
 _BOM: Final = b"\xef\xbb\xbf"
 _RETRY_DIGITS: Final = (
-    18  # thirty million years in milliseconds; more would not fit 64 bits (docs/protocol/sse.md#3-hazards)
+    18  # thirty million years in milliseconds; more does not fit 64 bits (docs/protocol/sse.md#3-hazards)
 )
 
-# A block of the usual shape, else all the rest, in which no group takes part: a findall whose last match has data went
-# from block to block and skipped nothing. Id and data are not empty here, since an empty group has to mean that the line
-# is absent (to "event" it is all the same). "." stops at LF alone; "?+", "*+" and "++" never give back.
+# A block of the usual form, else all the rest, without a group: so if the last match of findall has data, the matches
+# skipped nothing. Id and data are not empty here, since an empty group must mean that the line is absent (for "event" both
+# mean the same). "." stops at LF only; "?+", "*+" and "++" do not backtrack.
 _USUAL: Final = re.compile(rb"(?:event: ?+(.*+)\n)?(?:id: ?+.++\n)?data: ?+(.++)\n\n|(?s:.+)")
 _USUAL_WITH_ID: Final = re.compile(rb"(?:event: ?+(.*+)\n)?(?:id: ?+(.++)\n)?data: ?+(.++)\n\n|(?s:.+)")
 
 
 class ServerSentEvent(NamedTuple):
-    """One event. The repr leaves the data out, which may be somebody's story.
+    """One event. The repr has no data, which may be private.
 
     See docs/protocol/sse.md#15-dispatch-empty-line.
     """
 
     event: str = "message"
-    "The type; ``message`` when the block named none."
+    "The type; ``message`` if the block has none."
     data: str = ""
-    "All ``data`` lines of the block, joined by LF; may be empty, never holds CR."
+    "All ``data`` lines of the block, joined by LF; may be empty, never has CR."
     id: str = ""
-    "The stream's last event id as of this event, perhaps set by an earlier block; empty when there is none."
+    "The stream's last event id at this event, perhaps set by an earlier block; empty if there is none."
     retry: int | None = None
-    """The reconnection time in milliseconds, if this very block set one; to be reported, not acted on.
+    """The reconnection time in milliseconds, if this block has one. It is only reported.
 
     See docs/protocol/sse.md#17-http-side.
     """
@@ -70,16 +69,16 @@ class ServerSentEvent(NamedTuple):
 
 
 class _Machine(ABC, Generic[_E]):
-    """Lines, fields and blocks; a subclass says what an event is. Use one object per stream."""
+    """Parses lines, fields and blocks; subclasses build the events. Use one object per stream."""
 
     reconnection_time: int | None
-    """Milliseconds, from the last valid ``retry`` line, which acts at its line's end; None before one.
+    """Milliseconds of the last valid ``retry`` line, as soon as that line ends; None before it.
 
     See docs/protocol/sse.md#16-end-of-file.
     """
     stray: bytes
-    """The first line that is no field and begins with ``{``, cut at `Limits.error_body`; at the end of the stream also
-    an unfinished last line. Perhaps a bare JSON error: worth a look when the stream ended too early.
+    """The first line that is not a field and begins with ``{``, cut at `Limits.error_body`; at the end of the stream also
+    an incomplete last line. If the stream ended too early, it may be a JSON error.
 
     See docs/protocol/openai.md#65-errors-inside-a-stream.
     """
@@ -89,17 +88,17 @@ class _Machine(ABC, Generic[_E]):
         self.reconnection_time = None
         self.stray = b""
         self._limits = limits
-        self._harmless = min(limits.line, limits.event)  # a read of up to this size cannot exceed a limit by itself
+        self._harmless = min(limits.line, limits.event)  # a read of this size cannot exceed a limit by itself
         self._closed = False
-        self._failure: LimitExceeded | None = None  # found behind events: for the next call
-        self._start = True  # perhaps in the byte order mark
-        self._between = False  # True: surely no line or block is open. False: perhaps one is
+        self._failure: LimitExceeded | None = None  # it followed events; the next call raises it
+        self._start = True  # perhaps inside the byte order mark
+        self._between = False  # no line or block is open; False: one may be
         self._skip_lf = False  # the last byte was CR
-        self._tail = bytearray()  # the unfinished line
+        self._tail = bytearray()  # the incomplete line
         # The open block:
         self._type = b""
         self._data: list[bytes] = []
-        self._size = 0  # of the data when joined
+        self._size = 0  # of the joined data
         self._retry: int | None = None
         # Ids outlive blocks:
         self._id = b""
@@ -112,16 +111,16 @@ class _Machine(ABC, Generic[_E]):
             data: the next bytes of the stream, cut anywhere. ``b""`` is not its end.
 
         Raises:
-            LimitExceeded: a line is longer than `Limits.line` bytes, or an event's data than `Limits.event` (what is
-                unfinished counts). If events came before it in the same read, these are returned first, and the next
-                call raises. Where one line breaks both limits, either may be named.
+            LimitExceeded: a line is longer than `Limits.line` bytes, or an event's data than `Limits.event`, complete or
+                not. If events precede it in the same read, they are returned, and the next call raises. If a line
+                exceeds both limits, either may be named.
             LocalProtocolError: after the end or a failure.
         """
         if type(data) is not bytes:
             data = BYTES.convert(data, "data")
         events: list[_E] = []
         tail = self._tail
-        if tail and 10 not in data and 13 not in data and not self._start:  # the line goes on, and that is all
+        if tail and 10 not in data and 13 not in data and not self._start:  # the line only grows
             if self._size + len(tail) + len(data) <= self._harmless:
                 tail += data
                 return events
@@ -129,7 +128,7 @@ class _Machine(ABC, Generic[_E]):
             return events
         try:
             if 13 in data and not self._skip_lf and 13 not in (lf_only := data.replace(b"\r\n", b"\n")):
-                data = lf_only  # the same lines, and the short way is open to them
+                data = lf_only  # the same lines, for the fast way
             if not self._between:
                 data = self._resume(data, events)
             if 13 not in data and 0 not in data and len(data) <= self._harmless:  # no CR, and no NUL in an id
@@ -152,10 +151,10 @@ class _Machine(ABC, Generic[_E]):
 
     @abstractmethod
     def _match_usual_blocks(self, data: bytes, end: int) -> list[_E]:
-        """Return the events of ``data[:end]``, which ends at a blank line, if all its blocks are usual ones; else ``[]``."""
+        """Return the events of ``data[:end]``, which ends at a blank line, if all its blocks are usual; else ``[]``."""
 
     def _resume(self, data: bytes, events: list[_E]) -> bytes:
-        """Take what may belong to an open line or block; return the rest."""
+        """Parse bytes that may belong to an open line or block; return the rest."""
         if self._closed:
             raise self._closed_error()
         if self._start:
@@ -174,7 +173,7 @@ class _Machine(ABC, Generic[_E]):
         return data[end:]
 
     def _parse_lines(self, data: bytes, events: list[_E]) -> None:
-        """Parse any bytes in any state: the general way."""
+        """Parse any bytes in any state, the general way."""
         if self._skip_lf and data:
             self._skip_lf = False
             data = data.removeprefix(b"\n")
@@ -272,21 +271,20 @@ class _Machine(ABC, Generic[_E]):
 
 
 class SSESplitter(_Machine[tuple[bytes, bytes]]):
-    """Bytes to pairs of type and data, both undecoded: for readers that know what the data is.
+    """Splits bytes into events as pairs of type and data, both undecoded; `SSEDecoder` also has their ids.
 
-    The type is ``b""`` where a block names none, which stands for ``message``. Data lines are joined by LF. Ids are not
-    told: `SSEDecoder` knows them.
+    The type is ``b""`` if a block has none, which means ``message``. Data lines are joined by LF.
     """
 
     def __init__(self, limits: Limits = Limits()) -> None:
         super().__init__(limits)
-        self._named = self._name = b""  # the last event line of a lone block, and the type it names
+        self._named = self._name = b""  # the last event line of a single block, and its type
 
     def receive_data(self, data: bytes) -> list[tuple[bytes, bytes]]:
-        """Return the events that these bytes complete, in order; arguments and errors as `SSEDecoder` has them.
+        """Return the events that these bytes complete, in order; arguments and errors as for `SSEDecoder`.
 
-        A read of one usual block, as a service that streams writes them, is cut by hand: for so little the regular
-        expression takes longer to begin than to match.
+        A read with one usual block, as services send them, is split without the regular expression, which takes longer
+        to start than to match.
         """
         if type(data) is not bytes:
             data = BYTES.convert(data, "data")
@@ -303,12 +301,12 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         return super().receive_data(data)
 
     def receive_eof(self) -> None:
-        """Take the end of the stream. An unfinished block is dropped.
+        """Receive the end of the stream. An incomplete block is dropped.
 
         See docs/protocol/sse.md#16-end-of-file.
 
         Raises:
-            LimitExceeded: left over from the last `receive_data`, which returned events instead.
+            LimitExceeded: that of the last `receive_data`, which returned events instead.
             LocalProtocolError: after the end or a failure.
         """
         self._receive_eof()
@@ -322,7 +320,7 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
 
 
 class SSEDecoder(_Machine[ServerSentEvent]):
-    """Bytes to `ServerSentEvent`; bad UTF-8 becomes U+FFFD.
+    """Decodes bytes to `ServerSentEvent`; bad UTF-8 becomes U+FFFD.
 
     ::
 
@@ -335,19 +333,19 @@ class SSEDecoder(_Machine[ServerSentEvent]):
 
     @property
     def last_event_id(self) -> str:
-        """What the last finished block left as the stream's id; empty when there is none.
+        """The stream's id after the last complete block; empty if there is none.
 
         See docs/protocol/sse.md#15-dispatch-empty-line.
         """
         return self._last_id.decode("utf-8", "replace")
 
     def receive_eof(self) -> list[ServerSentEvent]:
-        """Take the end of the stream. Always ``[]``: an unfinished block is dropped, its id too.
+        """Receive the end of the stream. Return ``[]``: an incomplete block is dropped, with its id.
 
         See docs/protocol/sse.md#16-end-of-file.
 
         Raises:
-            LimitExceeded: left over from the last `receive_data`, which returned events instead.
+            LimitExceeded: that of the last `receive_data`, which returned events instead.
             LocalProtocolError: after the end or a failure.
         """
         self._receive_eof()
@@ -375,20 +373,20 @@ class SSEDecoder(_Machine[ServerSentEvent]):
 def encode_event(
     event: ServerSentEvent, *, last_event_id: str = "", space: bool = False, newline: bytes = b"\n"
 ) -> bytes:
-    """Return one event as a block of lines with its blank line. Decoding gives exactly this event back.
+    """Return one event as a block of lines with its blank line. Decoding restores exactly this event.
 
-    An id lasts: a block without an ``id`` line has the id of the block before. So that line is written where the id
-    differs from the one the reader has, without a value to reset it, and nowhere else.
+    A block without an ``id`` line has the id of the block before. So that line is written only if the id differs from the
+    reader's; without a value to reset it.
 
     Args:
-        event: what to write. Its data may be empty and may hold LF.
-        last_event_id: the id the reader has so far, usually that of the event written before.
-        space: write a blank after each colon. Before a value that begins with one it is written anyway.
+        event: to write. Its data may be empty and may have LF.
+        last_event_id: the id that the reader has, usually that of the previous event.
+        space: write a blank after each colon? It is always written before a value that begins with a blank.
         newline: the line end: LF, CRLF or CR.
 
     Raises:
-        InvalidRequestError: a value would not come back: CR in the data; CR, LF or NUL in the type or the id; an empty
-            type; ``retry`` negative or of more than 18 digits; a lone surrogate. Or ``newline`` is no line end.
+        InvalidRequestError: a value cannot be restored: CR in the data; CR, LF or NUL in the type or the id; an empty
+            type; ``retry`` negative or of more than 18 digits; a lone surrogate. Or ``newline`` is not a line end.
     """
     _check_event(event)
     TEXT.check(last_event_id, "last_event_id")
@@ -436,5 +434,5 @@ def _utf8(what: str, text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        pass  # and raise below, where the codec's error, which holds the text, is no context
+        pass  # raised below, so that the codec's error, which holds the text, is not the context
     raise InvalidRequestError(f"an event's {what} holds a lone surrogate, which UTF-8 cannot carry", parameter="event")

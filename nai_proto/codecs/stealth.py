@@ -1,11 +1,11 @@
 """The copy of a picture's text in the lowest bits of its alpha channel.
 
-Bits run down the columns, the highest of each byte first: a mark, the length in bits, and that much gzip. What follows may
-be an error correction of the colours, which is neither written nor read. Eyes see nothing of all this; a picture that is
-saved with losses, or whose alpha is touched, has no copy any more.
+Bits run down the columns, the highest of each byte first: a mark, the length in bits, and gzip of that length. An error
+correction of the colours may follow, which is neither written nor read. The copy is invisible; it is lost if the picture
+is saved with losses, or its alpha is changed.
 
-Bits are turned into bytes, and back, by way of one large integer: linear, at a few nanoseconds a pixel. Only the columns
-that hold the copy are looked at.
+Bits are converted to bytes, and back, through one large integer: linear, at a few nanoseconds a pixel. Only the columns
+that have the copy are read.
 
 See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel.
 """
@@ -23,25 +23,25 @@ from .pixels import Pixels, Plane
 __all__ = ["read_stealth", "stealth_room", "with_stealth"]
 
 _PACKED: Final = b"stealth_pngcomp"
-_PLAIN: Final = b"stealth_pnginfo"  # other tools write it (docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel)
+_PLAIN: Final = b"stealth_pnginfo"  # of other tools (docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel)
 _HEAD: Final = len(_PACKED) + 4
 _END: Final = b"\xff\xff\xff\xff"  # no error correction follows
 _GZIP: Final = zlib.MAX_WBITS | 16
 _LEVEL: Final = 9
 
-_DIGITS: Final = bytes(48 + (byte & 1) for byte in range(256))  # a byte of alpha to the digit of its bit
-_ALPHAS: Final = bytes(0xFE | (byte & 1) for byte in range(256))  # and that digit to alpha
+_DIGITS: Final = bytes(48 + (byte & 1) for byte in range(256))  # from a byte of alpha to the digit of its bit
+_ALPHAS: Final = bytes(0xFE | (byte & 1) for byte in range(256))  # from that digit to alpha
 _NO_BIT: Final = bytes(byte & 0xFE for byte in range(256))
 
 
 def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
-    """Return what the copy holds, unpacked; None if the picture has no copy.
+    """Return the contents of the copy, unpacked; None if the picture has no copy.
 
     Args:
-        alpha: as `read_alpha` or `Pixels.alpha` gives it.
+        alpha: from `read_alpha` or `Pixels.alpha`.
 
     Raises:
-        LimitExceeded: it holds more than `Limits.picture_text`.
+        LimitExceeded: it has more bytes than `Limits.picture_text`.
         RemoteProtocolError: it is damaged.
     """
     check_type(alpha, Plane, "alpha", "a Plane")
@@ -59,21 +59,21 @@ def read_stealth(alpha: Plane, limits: Limits = Limits()) -> bytes | None:
 
 
 def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -> Pixels:
-    """Return the picture with a copy of this in alpha, for `read_stealth`. gzip's bytes differ between its versions.
+    """Return the picture with a copy of ``content`` in alpha. Bytes of gzip differ between versions.
 
     Args:
         pixels: RGB or RGBA.
         content: the copy, unpacked: JSON in UTF-8.
-        transparent: keep alpha but for its lowest bits, and those only where the copy stands. Else alpha becomes opaque,
-            as the service's writer has it.
+        transparent: keep alpha, except its lowest bits where the copy is; else alpha becomes opaque, as the service
+            writes it.
 
     Raises:
-        InvalidRequestError: it does not fit, as `stealth_room` says; or ``transparent``, and there is no alpha.
+        InvalidRequestError: it does not fit (see `stealth_room`); or ``transparent``, and there is no alpha.
     """
     check_type(pixels, Pixels, "pixels", "Pixels")
     content = BYTES.convert(content, "content")
     if transparent and pixels.alpha is None:
-        raise InvalidRequestError("a picture without alpha has nothing to keep of it", parameter="transparent")
+        raise InvalidRequestError("the picture has no alpha to keep", parameter="transparent")
     packed = zlib.compress(content, _LEVEL, _GZIP)
     bits = _PACKED + (8 * len(packed)).to_bytes(4) + packed
     if len(packed) > stealth_room(pixels.width, pixels.height):
@@ -90,14 +90,14 @@ def with_stealth(pixels: Pixels, content: bytes, *, transparent: bool = False) -
 
 
 def stealth_room(width: int, height: int) -> int:
-    """Return how many bytes of gzip a picture has room for; negative for the smallest."""
+    """Return how many bytes of gzip fit into a picture; negative for the smallest pictures."""
     INTEGER.check(width, "width")
     INTEGER.check(height, "height")
     return width * height // 8 - _HEAD
 
 
 def _read_bytes(alpha: Plane, skip: int, count: int) -> bytes:
-    """Return ``count`` bytes behind the first ``skip``, or as many as there are."""
+    """Return ``count`` bytes after the first ``skip``, or as many as there are."""
     first, last = 8 * skip, min(8 * (skip + count), len(alpha.data) // 8 * 8)
     if last <= first:
         return b""
@@ -113,7 +113,7 @@ def _transpose(plane: Plane) -> bytes:
 
 
 def _set_low_bits(alpha: bytes, digits: bytes) -> bytes:
-    """Return alpha, whose lowest bits are clear, with those of the digits."""
+    """Return alpha, whose lowest bits are 0, with the bits of the digits."""
     ones = int.from_bytes(digits) & int.from_bytes(b"\1" * len(digits))
     return (int.from_bytes(alpha) | ones).to_bytes(len(alpha))
 

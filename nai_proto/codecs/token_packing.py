@@ -1,11 +1,10 @@
-"""Token ids as the native API carries them: little-endian unsigned integers of one width, in base64.
+"""Token ids in the form of the native API: little-endian unsigned integers of one width, in base64.
 
-``struct`` does a whole list in one call and says the byte order in its format, so that nothing depends on the host;
-``array`` is hardly faster and would need swapping. Strictness is `binascii`'s: with ``base64.b64decode`` a text of another
-alphabet would give other tokens instead of an error.
+``struct`` packs a whole list in one call, in a byte order that does not depend on the host; ``array`` is hardly faster and
+needs swapping. `binascii` is strict: ``base64.b64decode`` would read a text of another alphabet as other tokens.
 
-The width belongs to the model. Four-byte ids read with two come out as twice as many, every other one 0 or 1, and
-nothing here can tell.
+The width depends on the model. Ids of four bytes that are read as two become twice as many, every other one 0 or 1; nothing
+here can notice that.
 
 See docs/protocol/native.md#111-packing.
 """
@@ -34,7 +33,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
         width: bytes per token, 2 or 4.
 
     Raises:
-        InvalidRequestError: a token is out of range or no integer, or ``width`` is another.
+        InvalidRequestError: a token is out of range or not an integer, or ``width`` is not 2 or 4.
     """
     code = _struct_code(width)
     if not isinstance(tokens, list | tuple):
@@ -48,21 +47,21 @@ def pack(tokens: Iterable[int], width: int) -> str:
 
 
 def unpack(text: str | bytes, width: int) -> list[int]:
-    """Return the token ids that a text of base64 holds.
+    """Return the token ids in a text of base64.
 
     Args:
         text: base64 of the standard alphabet, with padding.
         width: bytes per token, 2 or 4.
 
     Raises:
-        RemoteProtocolError: the text is not base64, or holds no whole number of tokens.
-        InvalidRequestError: ``width`` is another.
+        RemoteProtocolError: the text is not base64, or does not have a whole number of tokens.
+        InvalidRequestError: ``width`` is not 2 or 4.
     """
     check_type(text, (str, bytes), "text", "a str or bytes")
     code = _struct_code(width)
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
-        if len(text) != (len(data) + 2) // 3 * 4:  # which strict_mode lets pass after a whole group of four
+        if len(text) != (len(data) + 2) // 3 * 4:  # which strict_mode accepts after a whole group of four
             problem = "not base64: Excess padding"
         elif len(data) % width:
             problem = f"{len(data)} bytes are no whole number of tokens of {width}"
@@ -81,7 +80,7 @@ def _struct_code(width: int) -> str:
 
 
 def _describe_first_fault(tokens: Sequence[object], width: int) -> str:
-    """Return why these tokens cannot be packed: the first that does not fit."""
+    """Return why these tokens cannot be packed, by the first one that does not fit."""
     return next(filter(None, (_describe_fault(index, token, width) for index, token in enumerate(tokens))))
 
 

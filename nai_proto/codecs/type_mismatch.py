@@ -1,8 +1,7 @@
-"""Why msgspec refused a document or a value, in our own words.
+"""Find out why msgspec refused a document or a value.
 
-msgspec checks documents while it decodes them, and its messages are for people: their wording changes between versions,
-and some quote the document. So nothing reads them. What msgspec refused is looked at again here, and the first fault is
-named: the path, what was expected, and the type of what came instead, never the value itself.
+The messages of msgspec change between versions, and some quote the document, so they are not used. This module examines
+the document again, and names the first mismatch: its path, what was expected, and the type of the value, but not the value.
 """
 
 from __future__ import annotations
@@ -52,28 +51,28 @@ class Mismatch:
     """The first difference between a document and a type."""
 
     problem: str
-    "What is wrong, such as ``Expected `int`, got `str` ``; nothing of the document."
+    "The problem, such as ``Expected `int`, got `str` ``; nothing of the document."
     path: str
-    "Where in the document, such as ``.items[2].name``; empty for all of it. Keys of maps are shown as ``[...]``."
+    "The place in the document, such as ``.items[2].name``; empty for all of it. Keys of maps are ``[...]``."
     expected: str = ""
-    "The name of the type that was expected there, where another one came."
+    "The name of the expected type, if the type is wrong."
     got: str = ""
-    "The name of the type that came instead."
+    "The name of the actual type."
 
     def __str__(self) -> str:
         return self.within("$") if self.path else self.problem
 
     def within(self, root: str) -> str:
-        """Return the problem and its path, where the document is known as ``root``."""
+        """Return the problem and its path in a document that is called ``root``."""
         return f"{self.problem} - at `{root}{self.path}`"
 
 
 def find_mismatch(document: object, type: type[Any], *, strict: bool = True) -> Mismatch:  # noqa: A002
-    """Name the first difference between a document that msgspec refused and the type it should have had.
+    """Return the first difference between a document that msgspec refused and the type it should have.
 
     Args:
         document: as lists, dicts, texts, numbers, booleans and None.
-        type: any type that msgspec can describe.
+        type: any type that msgspec supports.
         strict: as for `msgspec.convert`; if not, a text may stand for a number.
     """
     try:
@@ -142,7 +141,9 @@ def _union_mismatches(value: Any, choices: tuple[kinds.Type, ...], path: str, st
         if mismatch is None:
             return
         found.append(mismatch)
-    inner = [one for one in found if one.path != path or not one.expected]  # the right kind of value, with a mistake
+    inner = [
+        one for one in found if one.path != path or not one.expected
+    ]  # the right kind of value, with an error inside
     yield inner[0] if inner else _wrong_name(value, " | ".join(one.expected for one in found), path)
 
 
@@ -158,14 +159,14 @@ def _object_mismatches(
             yield from _mismatches(members[field.encode_name], field.type, f"{path}.{field.encode_name}", strict)
         elif field.required:
             yield Mismatch(f"Object missing required field `{field.encode_name}`", path)
-    if not _converts(members, kind.cls, strict):  # a key that is not allowed, or a rule of the class itself
+    if not _converts(members, kind.cls, strict):  # a forbidden key, or a rule of the class
         yield Mismatch("Invalid value", path)
 
 
 def _leaf_mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> Iterator[Mismatch]:
     plain = _LEAVES.get(type(kind))
     if plain is None:
-        return  # a kind that no type of ours has
+        return  # not used by our types
     if plain is bytes and isinstance(value, bytes):
         return
     if plain is bytes and isinstance(value, str):
@@ -240,10 +241,10 @@ def _name_of(value: object) -> str:
 
 
 def find_unencodable(value: object, encode: Callable[[object], bytes]) -> str:
-    """Name the first thing in a value that the encoder refuses, by its type or field and never by its content.
+    """Name the first part of a value that the encoder refuses, by its type or field, never by its content.
 
     Args:
-        value: what ``encode`` raised TypeError, ValueError, OverflowError or AttributeError for.
+        value: for which ``encode`` raised TypeError, ValueError, OverflowError or AttributeError.
         encode: `msgspec.json.encode` or `msgspec.msgpack.encode`.
     """
     kind = type(value).__name__

@@ -1,7 +1,7 @@
 """Vibe files of the website, ``.naiv4vibe`` and ``.naiv4vibebundle``, read and written without loss.
 
-A vibe is its document, checked once, with typed views of what is known: what is not known yet is written as it was read.
-Pictures and encodings stand in it as base64, and its id is a hash of that text, so the text is kept.
+A vibe keeps its whole document, checked once, with typed properties of the known parts; unknown parts are written as they
+were read. Images and encodings are base64 in it, and its id is a hash of that text, so the text is kept.
 
 See docs/protocol/image.md#85-vibe-files.
 """
@@ -30,7 +30,7 @@ from .secret_box import write_json
 __all__ = ["UNKNOWN_KEY", "StoredVibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
 
 UNKNOWN_KEY: Final = "unknown"
-"""The key of the one encoding in a vibe that is nothing else."""
+"""The key of the encoding in a vibe that has only an encoding."""
 
 _VIBE: Final = "novelai-vibe-transfer"
 _BUNDLE: Final = "novelai-vibe-transfer-bundle"
@@ -48,7 +48,7 @@ class _Import(msgspec.Struct):
 
 
 class _Document(msgspec.Struct):
-    """The shape of a vibe; other keys are not looked at."""
+    """The checked part of a vibe's document."""
 
     identifier: Literal["novelai-vibe-transfer"]
     version: int
@@ -70,16 +70,16 @@ class _BundleDocument(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class StoredVibe:
-    """One vibe. The repr leaves pictures and encodings out.
+    """One vibe. The repr has no images and encodings.
 
     Raises:
-        RemoteProtocolError: the document is not of the shape that docs/protocol/image.md#85-vibe-files has.
+        RemoteProtocolError: the document does not have the form of docs/protocol/image.md#85-vibe-files.
     """
 
     document: Mapping[str, Any] = field(repr=False)
-    "The whole file as JSON; not to be changed."
+    "The whole file as JSON; do not change it."
     id: str = field(init=False, compare=False)
-    "Hex SHA-256 of the base64 that it is about: the picture's or, of a mere encoding, that."
+    "Hex SHA-256 of the image's base64; of the encoding's, if there is no image."
     _known: _Document = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class StoredVibe:
 
     @staticmethod
     def from_image(image: bytes, *, created_at: float, thumbnail: bytes | None = None) -> StoredVibe:
-        """Return a vibe of a picture, without encodings yet.
+        """Return a vibe of an image, without encodings.
 
         Args:
             image: PNG, JPEG or WebP.
@@ -106,10 +106,10 @@ class StoredVibe:
 
     @staticmethod
     def from_encoding(encoding: bytes, model_key: str, *, created_at: float) -> StoredVibe:
-        """Return a vibe that is nothing but an encoding, of unknown parameters.
+        """Return a vibe that has only an encoding, of unknown parameters.
 
         Args:
-            encoding: what ``/ai/encode-vibe`` answered.
+            encoding: the response of ``/ai/encode-vibe``.
             model_key: ``v4full``, ``v4curated``, ``v4-5full`` or ``v4-5curated``.
             created_at: seconds since 1970.
         """
@@ -122,12 +122,12 @@ class StoredVibe:
 
     @property
     def name(self) -> str:
-        """What it is called: unless somebody named it, the first and last six of the id."""
+        """Its name; by default the first and last six characters of its id."""
         return self._known.name or _default_name(self.id)
 
     @property
     def image(self) -> bytes | None:
-        """The picture, if it has one. Raises RemoteProtocolError for damaged base64."""
+        """The image, if it has one. Raises RemoteProtocolError for damaged base64."""
         return None if self._known.image is None else _decode(self._known.image, "image")
 
     @property
@@ -138,17 +138,17 @@ class StoredVibe:
 
     @property
     def strength(self) -> float | None:
-        """How strongly it is meant to act."""
+        """The strength to use it with."""
         return self._known.importInfo.strength if self._known.importInfo else None
 
     @property
     def information_extracted(self) -> float | None:
-        """What it is meant to be encoded with, from 0 to 1."""
+        """The information extracted to encode it with, from 0 to 1."""
         return self._known.importInfo.information_extracted if self._known.importInfo else None
 
     @property
     def intact(self) -> bool:
-        """Is the id that of the picture, or of one of the encodings?"""
+        """Is the id the hash of the image, or of an encoding?"""
         if self._known.type == "image":
             texts = [self._known.image or ""]
         else:
@@ -156,11 +156,11 @@ class StoredVibe:
         return self.id in map(_hash, texts)
 
     def encoding(self, model_key: str, information_extracted: float | None = None) -> bytes | None:
-        """Return the encoding for a model, None if there is none and it has to be requested (and paid).
+        """Return the encoding for a model; None if there is none, so that it must be requested and paid.
 
         Args:
             model_key: ``v4full``, ``v4curated``, ``v4-5full`` or ``v4-5curated``.
-            information_extracted: from 0 to 1; None for any, as a vibe that is only an encoding fits whatever is wanted.
+            information_extracted: from 0 to 1, or None for any. A vibe that has only an encoding fits every value.
 
         Raises:
             RemoteProtocolError: its base64 is damaged.
@@ -175,7 +175,7 @@ class StoredVibe:
         return _decode(texts[0], "encoding") if texts else None
 
     def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> StoredVibe:
-        """Return the same vibe with one more encoding, or a newer one."""
+        """Return the vibe with one more encoding, or with a newer one."""
         TEXT.check(model_key, "model_key")
         encoding = BYTES.convert(encoding, "encoding")
         models: dict[str, Any] = dict(self.document.get("encodings") or {})
@@ -190,7 +190,7 @@ class VibeBundle:
 
     vibes: tuple[StoredVibe, ...]
     rest: Mapping[str, Any] = field(default_factory=lambda: {"identifier": _BUNDLE, "version": 1}, repr=False)
-    "The file's other keys."
+    "All other keys of the file."
 
 
 def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeBundle:
@@ -198,7 +198,7 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
 
     Raises:
         LimitExceeded: it is larger than `Limits.body` or deeper than `Limits.json_depth`.
-        RemoteProtocolError: it is neither.
+        RemoteProtocolError: it is neither of the two.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
@@ -222,7 +222,7 @@ def write_vibe_file(vibes: StoredVibe | VibeBundle) -> bytes:
     """Return the file, as compact JSON.
 
     Raises:
-        InvalidRequestError: a document holds what JSON has no form for.
+        InvalidRequestError: JSON cannot represent a document.
     """
     check_type(vibes, (StoredVibe, VibeBundle), "vibes", "a Vibe or a VibeBundle")
     if isinstance(vibes, StoredVibe):
@@ -231,7 +231,7 @@ def write_vibe_file(vibes: StoredVibe | VibeBundle) -> bytes:
 
 
 def encoding_key(information_extracted: float) -> str:
-    """Return the key of an encoding: a hash of its parameter as JavaScript writes the number.
+    """Return the key of an encoding: a hash of its parameter, in JavaScript's notation.
 
     Raises:
         InvalidRequestError: it is not from 0 to 1.
@@ -239,7 +239,8 @@ def encoding_key(information_extracted: float) -> str:
     NUMBER.check(information_extracted, "information_extracted", "a number from 0 to 1")
     if not 0 <= information_extracted <= 1:
         raise InvalidRequestError("information_extracted is a number from 0 to 1", parameter="information_extracted")
-    number = Decimal(repr(round(float(information_extracted), 6))).normalize()  # so small that it has no exponent there
+    # JavaScript writes numbers of six decimals without an exponent.
+    number = Decimal(repr(round(float(information_extracted), 6))).normalize()
     return _hash(f"information_extracted:{abs(number):f}")
 
 

@@ -1,4 +1,4 @@
-"""WebP files: their chunks and their EXIF, read and written without a look at the pixels.
+"""WebP files: their chunks and their EXIF, read and written without decoding pixels.
 
 See docs/protocol/image.md#82-webp.
 """
@@ -38,12 +38,12 @@ def is_webp(data: bytes | bytearray | memoryview) -> bool:
 def iter_webp_chunks(
     data: bytes | bytearray | memoryview, limits: Limits = Limits()
 ) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield kind and content of each chunk; contents are views. What follows the last is no part of the picture.
+    """Yield kind and content of each chunk, as views. Data after the last chunk is ignored.
 
     Raises:
         Truncated: the file ends too early.
         LimitExceeded: its header claims more than `Limits.pixels`.
-        RemoteProtocolError: it is no WebP, or damaged.
+        RemoteProtocolError: it is not a WebP, or damaged.
     """
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
@@ -71,7 +71,7 @@ def iter_webp_chunks(
 
 
 def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
-    """Return width and height in pixels, as the first chunk says. Raises what `iter_webp_chunks` raises."""
+    """Return width and height in pixels, from the first chunk. Errors as for `iter_webp_chunks`."""
     LIMITS.check(limits, "limits")
     kind, content = next(iter_webp_chunks(data, limits))
     width, height, _ = _read_size_and_alpha(kind, content)
@@ -87,7 +87,7 @@ def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits
 
 
 def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
-    """Return the same picture with these texts as its EXIF, in the extended form of the file.
+    """Return the file with these texts as its EXIF, in the extended form.
 
     Raises:
         InvalidRequestError: what `write_exif` raises.
@@ -123,18 +123,18 @@ def has_webp_alpha(data: bytes | bytearray | memoryview, limits: Limits = Limits
     raise _damage_error("a WebP without a picture")
 
 
-def build_webp(found: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return the file of these chunks: kind and content of each."""
+def build_webp(chunks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return a file from the kind and content of each chunk."""
     body = bytearray(b"WEBP")
-    for kind, content in list_items(found, tuple, "found", "a list of pairs of bytes"):
-        BYTES.check(kind, "found", "a list of pairs of bytes")
-        BYTES.check(content, "found", "a list of pairs of bytes")
+    for kind, content in list_items(chunks, tuple, "chunks", "a list of pairs of bytes"):
+        BYTES.check(kind, "chunks", "a list of pairs of bytes")
+        BYTES.check(content, "chunks", "a list of pairs of bytes")
         body += kind + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2)
     return b"RIFF" + len(body).to_bytes(4, "little") + bytes(body)
 
 
 def _read_size_and_alpha(kind: bytes, content: memoryview) -> tuple[int, int, bool]:
-    """Return width, height, and whether there is alpha, as the first chunk says."""
+    """Return width, height, and whether there is alpha, from the first chunk."""
     if kind == b"VP8X" and len(content) >= 10:
         width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (4, 7))
         return width, height, bool(content[0] & _ALPHA)
@@ -144,7 +144,7 @@ def _read_size_and_alpha(kind: bytes, content: memoryview) -> tuple[int, int, bo
     if kind == b"VP8 " and len(content) >= 10 and bytes(content[3:6]) == b"\x9d\x01\x2a":
         width, height = (int.from_bytes(content[at : at + 2], "little") & 0x3FFF for at in (6, 8))
         return width, height, False
-    raise _damage_error("a WebP that begins with no picture")
+    raise _damage_error("the first chunk of the WebP is not an image")
 
 
 def _damage_error(problem: str) -> RemoteProtocolError:

@@ -1,13 +1,13 @@
-"""ZIP archives in memory, both ways: the form in which pictures come.
+"""ZIP archives in memory, both ways: the form in which the service sends images.
 
-Read is what the service sends and what any packer makes of a few files: stored and deflated members in one archive that
-fills the data. The directory at the end says what there is; each member's own header has to agree with it, members must not
-overlap, and checksums are checked. No name can lead anywhere: it is one plain file name, and no other member has it.
-Encryption, other methods, archives in parts and ZIP64 are errors that say so: no answer needs them.
+Archives of the service, and those that any packer makes of a few files, are read: stored and deflated members in one archive
+that fills the data. Each member's header must agree with the directory at the end, members must not overlap, and
+checksums are checked. A name must be a plain file name, so that it cannot lead anywhere, and unique. Encryption, other
+methods, archives in parts and ZIP64 raise errors: no response needs them.
 
-The standard library's `zipfile` copies a member in many steps through a file. Here a stored one is a view, and a deflated
-one is inflated at once, to one byte beyond the size that the directory names at most: `Limits.archive` is checked before
-anything is inflated. Linear in the data; `unzip` gives members one by one, so that only what is kept costs memory.
+The standard library's `zipfile` copies a member in many steps through a file. Here a stored member is a view, and a deflated
+member is inflated at once, to at most one byte beyond its size in the directory: `Limits.archive` is checked before
+anything is inflated. Linear in the data; `unzip` returns members one by one, so that only those that are kept take memory.
 
 See docs/protocol/image.md#21-post-aigenerate-image.
 """
@@ -27,11 +27,11 @@ from . import accelerators
 
 __all__ = ["Member", "unzip", "zip_files"]
 
-# PKWARE's APPNOTE §4.3.7, §4.3.12, §4.3.16; what stands in brackets is not used.
+# PKWARE's APPNOTE §4.3.7, §4.3.12, §4.3.16; fields in brackets are not used.
 # Version, flags, method, [time, date], CRC, packed size, size, length of name, length of the extra field.
 _LOCAL: Final = struct.Struct("<4s3H4x3L2H")
 # [Made by], version, flags, method, [time, date], CRC, packed size, size, lengths of name, extra field and comment,
-# disk, [attributes], where the local header is.
+# disk, [attributes], offset of the local header.
 _ENTRY: Final = struct.Struct("<4s2x3H4x3L3HH6xL")
 # This disk, the directory's disk, members here, members, size and start of the directory, length of the comment.
 _END: Final = struct.Struct("<4s4H2LH")
@@ -39,11 +39,11 @@ _LOCAL_MARK, _ENTRY_MARK, _END_MARK = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06
 
 _ENCRYPTED, _SIZES_BEHIND, _UTF8 = 0x0001, 0x0008, 0x0800  # flags
 _STORED, _DEFLATED = 0, 8
-_VERSION: Final = 20  # that of APPNOTE which has deflate
-_NEW_YEAR_1980: Final = b"\0\0\x21\0"  # there is no clock here
-_WIDE: Final = 0xFFFFFFFF  # and more stands in ZIP64's fields
+_VERSION: Final = 20  # of APPNOTE, for deflate
+_NEW_YEAR_1980: Final = b"\0\0\x21\0"  # the core has no clock
+_WIDE: Final = 0xFFFFFFFF  # the value is in a ZIP64 field
 _COMMENT: Final = 0xFFFF
-_FREE: Final = 1_048_576  # so many bytes are inflated whatever the ratio, as `archive` does
+_FREE: Final = 1_048_576  # bytes that are inflated whatever the ratio
 _PLAIN: Final = re.compile(r"(?!\.\.?\Z)[^\x00-\x1f\x7f/\\:]{1,255}")
 
 
@@ -53,14 +53,14 @@ class Member(NamedTuple):
     name: str
     "A plain file name, such as ``image_0.png``."
     data: bytes | memoryview
-    "What it holds, unpacked: of a stored member a view of the archive, of which ``bytes(data)`` is a copy."
+    "The contents, unpacked. For a stored member, a view of the archive; ``bytes(data)`` copies it."
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {len(self.data)} bytes)"
 
 
 class _Entry(NamedTuple):
-    """What the directory says of one member."""
+    """The directory's entry of one member."""
 
     name: bytes
     flags: int
@@ -69,20 +69,20 @@ class _Entry(NamedTuple):
     packed: int
     size: int
     start: int
-    "Of its own header."
+    "Of the member's header."
 
 
 def unzip(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> Iterator[Member]:
-    """Return an iterator of the members in the order of the directory, which is read whole before the first.
+    """Return an iterator of the members, in the order of the directory, which is read first.
 
     Args:
-        data: the whole archive, and nothing else.
+        data: the archive, without other data.
 
     Raises:
-        LimitExceeded: it has more members than `Limits.archive_members`, more to unpack than `Limits.archive`, or, beyond
-            1 MiB, than `Limits.unpacked_ratio` allows for the packed size.
+        LimitExceeded: it has more members than `Limits.archive_members`, inflates to more than `Limits.archive`, or,
+            beyond 1 MiB, to more than `Limits.unpacked_ratio` allows.
         Truncated: it begins as an archive, but has no end.
-        RemoteProtocolError: it is no such archive, contradicts itself, or a checksum is wrong.
+        RemoteProtocolError: it is not such an archive, contradicts itself, or a checksum is wrong.
     """
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
@@ -98,12 +98,12 @@ def zip_files(
     """Return an archive of these files. Equal arguments give equal bytes, with the same packages installed.
 
     Args:
-        members: names and contents; a name may lead into folders: plain names with ``/`` between them.
-        deflated: deflate them?
-        stored: names of those that are not deflated in any case.
+        members: names and contents; a name may have folders, separated by ``/``.
+        deflated: deflate the members?
+        stored: names of members that are not deflated in any case.
 
     Raises:
-        InvalidRequestError: a name is no plain file name or stands there twice, or it is more than ZIP holds without ZIP64.
+        InvalidRequestError: a name is not a plain file name or not unique, or the archive would need ZIP64.
     """
     out, directory, names = bytearray(), bytearray(), set[str]()
     takes = "a list of pairs of a name and bytes"
@@ -173,7 +173,7 @@ def _read_directory(data: memoryview, limits: Limits) -> tuple[list[_Entry], int
 
 
 def _find_end_record(data: memoryview) -> int:
-    """Return where the record at the end begins: its comment has to reach to the last byte."""
+    """Return where the record at the end begins, whose comment must end at the last byte."""
     if bytes(data[:4]) not in (_LOCAL_MARK, _END_MARK):
         raise _damage_error("no ZIP archive")
     first = max(0, len(data) - _END.size - _COMMENT)

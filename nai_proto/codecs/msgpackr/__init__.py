@@ -1,7 +1,7 @@
-"""msgpackr's dialect of MessagePack, in which the website keeps its story documents.
+"""msgpackr's dialect of MessagePack, in which the website stores story documents.
 
-``packb`` and ``unpackb`` are inverses: nothing that was read is lost when it is written, be it known or not. Written are
-the plain forms, so the bytes may differ; to whoever reads them they are equal.
+``packb`` restores what ``unpackb`` read, known or unknown. It writes the plain forms, so the bytes may differ, but not the
+values.
 
 See:
     docs/protocol/content.md#6-msgpackr-encoding

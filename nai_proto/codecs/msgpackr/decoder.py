@@ -1,12 +1,12 @@
-"""Reading: one loop over the bytes, a turn to each value, without recursion.
+"""Decode documents: one loop over the bytes, one turn for each value, without recursion.
 
-An array, an object or a map is *so many values in a row* and something to be made of them: that is a frame. What encloses
-it waits on a stack, as an iterator over the turns that are left. A wrapper or a Set is a frame of one value, and so is the
-list of a record's names.
+An array, an object or a map is a *frame*: a number of values in a row, and a function that makes a value of them. The frames
+around it wait on a stack, as iterators over their remaining turns. A wrapper or a Set is a frame of one value, and so
+is the list of a record's names.
 
-Linear in time and memory. Whatever claims to hold more than there are bytes left is refused at its head, before anything
-is allocated; a bundle has to stand behind the one before, so that no byte is read more than twice; depth and number of
-values have limits.
+Linear in time and memory. A value that claims to have more parts than there are bytes is refused at its head, before
+anything is allocated; a bundle must follow the previous one, so that no byte is read more than twice; depth and number
+of values have limits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ See docs/protocol/content.md#71-wrappers.
 
 
 class _Frame(NamedTuple):
-    """So many values in a row, and what is made of them: a value, or another frame."""
+    """A number of values in a row, and the function that makes a value, or another frame, of them."""
 
     length: int
     make: Callable[[list[Value]], Value | _Frame]
@@ -56,19 +56,19 @@ def unpackb(
     wrappers: Collection[int] = DOCUMENT_WRAPPERS,
     raw: Collection[int] = (),
 ) -> Value:
-    """Return the value that a whole document holds.
+    """Return the value of a document.
 
     See docs/protocol/content.md#64-safety.
 
     Args:
-        data: the document; nothing may follow it.
-        limits: `Limits.unpacked` bounds its bytes, `Limits.document_depth` and `Limits.document_values` what it holds.
+        data: the document, without other data.
+        limits: `Limits.unpacked` bounds its bytes, `Limits.document_depth` and `Limits.document_values` its values.
         wrappers: extensions, from 0 to 127, that are followed by the value they wrap: they become `Wrapped`.
-        raw: of the others, those whose body is all they have: they become `RawBytes`. ``range(128)`` keeps all that is
-            unknown, but an extension that wraps a value is then misread: nothing tells the two apart.
+        raw: other extensions, which have only a body: they become `RawBytes`. ``range(128)`` keeps all unknown
+            extensions, but misreads those that wrap a value, which cannot be distinguished.
 
     Raises:
-        Damaged: it is no such document, or has an extension that is in neither; ``category`` names what is wrong.
+        Damaged: it is not such a document, or has an extension that is in neither; ``category`` names the problem.
         LimitExceeded: it is larger than ``limits`` allow.
     """
     LIMITS.check(limits, "limits")
@@ -79,13 +79,13 @@ def unpackb(
     around: dict[int, Wrapper] = {number: partial(wrap_value, number) for number in wrappers}
     try:
         return _Reader(document, limits, leaves | LEAVES, around | WRAPPERS).document()
-    except (IndexError, struct.error):  # a byte was looked for behind the last
+    except (IndexError, struct.error):  # a read after the last byte
         pass
     raise cut_short_error()
 
 
 class _Reader:
-    """What is known while a document is read: its records and bundles are its own.
+    """The state of reading a document, with its records and bundles.
 
     See docs/protocol/content.md#62-records.
     """
@@ -121,7 +121,7 @@ class _Reader:
         return value
 
     def _read_value(self) -> tuple[Value, int]:
-        """Return the value at the current place, and where it ends: perhaps behind the data, as slices do not complain."""
+        """Return the value at the current place, and its end, which may be after the data, since slices do not raise."""
         data, size, shapes, others = self._data, len(self._data), self._shapes, self._others
         depth, most = self._limits.document_depth, self._limits.document_values
         following: _Make
@@ -187,7 +187,7 @@ class _Reader:
             stack.append((values, turns, make))
             values, turns, make = [], repeat(None, count), following
 
-    # ---- what is not so frequent: the value or frame, and where its head ends
+    # ---- rarer kinds: each returns the value or frame, and where its head ends
 
     def _read_binary(self, _: int, count: int, at: int) -> tuple[Value, int]:
         return self._data[at : at + count], at + count
@@ -209,7 +209,7 @@ class _Reader:
 
     def _read_bundled(self, _: int, __: int, at: int) -> tuple[Value, int]:
         if self._bundle is None:
-            raise damage_error("no bundle", "a text is taken from a bundle, and there is none")
+            raise damage_error("no bundle", "a text is in a bundle, but there is none")
         byte = self._data[at]
         at += 1
         if byte < 0x80:
@@ -221,7 +221,7 @@ class _Reader:
         if kind is ValueKind.SIGNED:
             units = _signed(width, units)
         elif kind is not ValueKind.UNSIGNED:
-            raise damage_error("bad bundle length", "the length of a bundled text is no integer")
+            raise damage_error("bad bundle length", "the length of a bundled text is not an integer")
         return self._bundle.cut(units), at + width
 
     def _read_extension(self, _: int, count: int, at: int) -> tuple[Value | _Frame, int]:
@@ -235,7 +235,7 @@ class _Reader:
         return _Frame(1, self._select_wrapper(number, body, start)), end
 
     def _select_wrapper(self, number: int, body: bytes, start: int) -> _Make:
-        """Return what makes a value of the one that follows an extension."""
+        """Return the function that wraps the value after an extension."""
         if number == RECORD:
             return partial(self._define_record, _decode_record_id(body))
         if number == BUNDLE:
@@ -249,11 +249,11 @@ class _Reader:
     # ---- records
 
     def _define_record(self, key: int, values: list[Value]) -> _Frame:
-        """Return the frame of a record with these names. Its number is known from now on, also within itself."""
+        """Return the frame of a record with these names. Its number may be used from now on, also inside itself."""
         names = values[0]
         texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         if texts != names:
-            raise damage_error("bad record keys", "the names of a record are no list of texts")
+            raise damage_error("bad record keys", "the names of a record are not a list of texts")
         frame = _Frame(len(texts), partial(_build_record, texts))
         if key > 0xFF:
             self._shapes[key & 0xFF] = _WIDE
@@ -261,7 +261,7 @@ class _Reader:
         return frame
 
     def _read_wide_record(self, byte: int, at: int) -> tuple[_Frame, int]:
-        """Return a record whose number has a second byte."""
+        """Return the frame of a record whose number has two bytes."""
         frame = self._shapes.get(_combine_wide_id(byte, self._data[at]))
         if frame is None:
             raise damage_error("unknown record", "a record that is not defined")
@@ -269,7 +269,7 @@ class _Reader:
 
 
 def _decode_record_id(body: bytes) -> int:
-    """Return the number of a record: what stands in front of it later, or above 255 if that is two bytes."""
+    """Return the number of a record: its later first byte, or more than 255 if its number has two bytes."""
     match tuple(body[:3]):
         case (byte,) if 0x40 <= byte < 0x80:
             return byte
@@ -287,7 +287,7 @@ def _signed(width: int, number: int) -> int:
     return number - (1 << 8 * width) if number >> 8 * width - 1 else number
 
 
-# ---- what is made of values in a row
+# ---- the values of frames
 
 
 def _build_array(values: list[Value]) -> Value:
@@ -312,4 +312,4 @@ def _build_wrapped(wrap: Wrapper, body: bytes, values: list[Value]) -> Value:
 
 
 _WIDE: Final = _Frame(-1, _build_array)
-"""Stands for the first byte of numbers with two."""
+"""Marks the first byte of numbers with two bytes."""

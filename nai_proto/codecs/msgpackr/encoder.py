@@ -1,7 +1,7 @@
-"""Writing: the reader's loop turned around, without recursion; linear in what is written.
+"""Encode documents: the inverse of the decoder's loop, without recursion, in linear time.
 
-The plainest form that the website reads: objects are records, Maps are maps, texts stand where they belong, and numbers are
-packed as JavaScript packs them. Equal values in equal order give equal bytes.
+It writes the plainest form that the website reads: objects are records, Maps are maps, texts are not bundled, and numbers
+are packed as in JavaScript. Equal values in equal order give equal bytes.
 
 See:
     docs/protocol/content.md#61-numbers-and-simple-values
@@ -31,17 +31,17 @@ _DOUBLE: Final = struct.Struct(">Bd")
 
 
 def packb(value: Value, *, limits: Limits = Limits()) -> bytes:
-    """Return the document that holds a value: `unpackb` gives an equal one, of equal types.
+    """Return the document of a value, which `unpackb` restores, with equal types.
 
-    Of another type are only whole floats within 2**53, which come back as the integers that they are to JavaScript.
+    Only whole floats within 2**53 are restored as integers, as which JavaScript writes them.
 
     Args:
-        value: of the types in `Value` themselves. Subclasses, tuples, and dicts whose keys are no texts have no form.
-        limits: those of `unpackb`; what is written can be read under the same.
+        value: of exactly the types in `Value`; not subclasses, tuples, or dicts whose keys are not texts.
+        limits: as for `unpackb`, which can read the document under these limits.
 
     Raises:
-        InvalidRequestError: the value holds something that has no form, or an integer beyond 2**53 that is no `BigInt`, or
-            more than ``limits`` allow (as a list does that holds itself). Names types, never what is in them.
+        InvalidRequestError: a part cannot be represented, an integer beyond 2**53 is not a `BigInt`, or the value exceeds
+            ``limits`` (as a list in itself does). The message names types, never contents.
     """
     LIMITS.check(limits, "limits")
     try:
@@ -52,7 +52,7 @@ def packb(value: Value, *, limits: Limits = Limits()) -> bytes:
 
 
 class _Writer:
-    """What is known while a document is written."""
+    """The state of writing a document."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -62,7 +62,7 @@ class _Writer:
         self._defined: list[tuple[str, ...]] = []
 
     def document(self, value: Value) -> bytes:
-        """Return the whole document. What encloses a value waits on a stack, as an iterator over the values left."""
+        """Return the whole document. Enclosing values wait on a stack, as iterators over their remaining values."""
         out = self._out
         stack: list[Iterator[Value]] = [iter((value,))]
         while stack:
@@ -83,7 +83,7 @@ class _Writer:
         return bytes(out)
 
     def _begin(self, kind: type, item: Any, level: int) -> Iterator[Value] | None:
-        """Write the head of a value that holds others, and return these."""
+        """Write the head of a value that contains others, and return these."""
         if kind is dict:
             names = tuple(item)
             shape = self._shapes.get(names)
@@ -108,7 +108,7 @@ class _Writer:
         return iter(values)
 
     def _define_record(self, names: tuple[str, ...]) -> bytes:
-        """Return the first head of a record; of more than 64 the oldest loses its number.
+        """Return the first head of a record. After 64 records, the oldest loses its number.
 
         See docs/protocol/content.md#62-records.
         """
@@ -128,7 +128,7 @@ class _Writer:
         )
 
 
-# ---- what holds no others
+# ---- values that contain no others
 
 
 def _encode_text(text: str) -> bytes:
@@ -145,7 +145,7 @@ def _encode_float(number: float) -> bytes:
 
 
 def _encode_number(number: int) -> bytes:
-    """Encode as a JavaScript number does; from 64 to 127 the one byte would be a record."""
+    """Encode an integer as JavaScript does; 64 to 127 take two bytes, since one byte would be a record."""
     if -0x20 <= number < 0x40:
         return bytes((number & 0xFF,))
     if 0 <= number < 2**32:
@@ -155,7 +155,7 @@ def _encode_number(number: int) -> bytes:
         return bytes((byte,)) + number.to_bytes(width, signed=True)
     if -_SAFE <= number <= _SAFE:
         return _encode_float(number)
-    raise ValueError("an integer beyond 2**53 is no JavaScript number, but a BigInt")
+    raise ValueError("an integer beyond 2**53 must be a BigInt, since it is not a JavaScript number")
 
 
 def _encode_bigint(number: BigInt) -> bytes:

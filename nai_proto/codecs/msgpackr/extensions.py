@@ -1,7 +1,7 @@
-"""The extensions' bodies, both ways.
+"""Extensions, both ways.
 
-An extension is a number from 0 to 255 and a body of bytes. For `LEAVES` that is all; to the body of `WRAPPERS` belongs the
-one value that follows it. `PARTS` is the inverse of both. Records (0x72) and bundles (0x62) are the reader's own.
+An extension is a number from 0 to 255 and a body of bytes. `LEAVES` have only these; `WRAPPERS` also have the value that
+follows the body. `PARTS` is the inverse of both. The decoder handles records (0x72) and bundles (0x62) itself.
 
 See docs/protocol/content.md#61-numbers-and-simple-values.
 """
@@ -152,7 +152,7 @@ def _build_shared(body: bytes, value: Value) -> Value:
 
 
 def wrap_value(number: int, body: bytes, value: Value) -> Value:
-    """Return an extension that wraps a value, of whatever number."""
+    """Return an extension of any number that wraps a value."""
     _check_filler(body)
     return Wrapped(number, value)
 
@@ -165,7 +165,7 @@ WRAPPERS: Final[dict[int, Wrapper]] = {
 }
 
 OWN: Final = frozenset((*LEAVES, *WRAPPERS, RECORD, BUNDLE))
-"""Numbers with a meaning of their own, which no `Wrapped` and no `RawBytes` can have."""
+"""Numbers with a fixed meaning, which a `Wrapped` or a `RawBytes` cannot have."""
 
 # ---- to bytes
 
@@ -191,7 +191,7 @@ def _encode_typed_array(value: TypedArray) -> bytes:
 
 def _check_free_number(number: int) -> int:
     if number in OWN or not 0 <= number < 128:
-        raise ValueError(f"{number} is no number for an extension of one's own")
+        raise ValueError(f"{number} is a number with a fixed meaning")
     return number
 
 
@@ -208,4 +208,4 @@ PARTS: Final[Mapping[type, Callable[[Any], Parts]]] = {
     Wrapped: lambda value: (_check_free_number(value.type), _FILLER, value.value),
     RawBytes: lambda value: (_check_free_number(value.type), value.data),
 }
-"""A value as the number and body of its extension, and the value that follows if it is one of `WRAPPERS`."""
+"""The number and body of a value's extension, and for `WRAPPERS` the value that follows."""

@@ -1,10 +1,10 @@
-"""What the documents can hold and Python has no word for.
+"""Python types for the values of documents.
 
-None, booleans, texts, bytes and arrays (lists) are what they are everywhere. A number is an int when it is whole and within
-2**53, else a float, however it was packed: JavaScript has one kind of number. An object is a dict, in the order of its
-fields. All else is a value of one of the classes below: frozen, equal by content, and packed as what it was read from.
+None, booleans, texts, bytes and arrays (lists) are Python's own. A number is an int if it is whole and within 2**53, else a
+float, however it was packed: JavaScript has one kind of number. An object is a dict, in the order of its fields. All
+other values are of the classes below: frozen, equal by content, and packed as they were read.
 
-Stories are private: what a value holds is not in its repr.
+Stories are private: contents are not in the repr.
 
 See:
     docs/protocol/content.md#6-msgpackr-encoding
@@ -39,14 +39,14 @@ _Plain: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, 
 _Collection: TypeAlias = "JsMap | JsSet | TypedArray | Wrapped | RawBytes"
 _Other: TypeAlias = "Timestamp | Special | RegExp | ErrorValue | Shared | SharedReference"
 Value: TypeAlias = "_Plain | _Collection | _Other"
-"""Anything that a document can hold."""
+"""Any value of a document."""
 
 
 class Special(enum.Enum):
-    """JavaScript's own."""
+    """Values of JavaScript without a Python counterpart."""
 
     UNDEFINED = "undefined"
-    "What an object's field is while it is not set; null is None."
+    "The value of an object's field that is not set; null is None."
     INVALID_DATE = "Invalid Date"
 
 
@@ -55,7 +55,7 @@ INVALID_DATE: Final = Special.INVALID_DATE
 
 
 class BigInt(int):
-    """A JavaScript BigInt, of any size. To Python it equals the int; to the website it equals no number.
+    """A JavaScript BigInt, of any size. In Python it equals the int; for the website it equals no number.
 
     See docs/protocol/content.md#72-ids.
     """
@@ -68,14 +68,14 @@ class BigInt(int):
 
 @dataclass(frozen=True, slots=True)
 class JsMap:
-    """A JavaScript Map: keys of any kind, in order. Lists and objects may be keys, so it is no dict."""
+    """A JavaScript Map: keys of any kind, in order. It is not a dict, since lists and objects may be keys."""
 
     pairs: tuple[tuple[Value, Value], ...] = field(default=(), repr=False)
 
     def lookup(self) -> dict[str | int | float, Value]:
-        """Return a new dict of the pairs whose key is a text or a number, as ids are; of equal keys the last counts.
+        """Return a new dict of the pairs whose key is a text or a number, as ids are; the last of equal keys wins.
 
-        A `BigInt` is no such key: the website would not find it either.
+        Keys of `BigInt` are left out: the website does not find them either.
 
         See docs/protocol/content.md#72-ids.
         """
@@ -95,7 +95,7 @@ class JsSet:
 
 @dataclass(frozen=True, slots=True)
 class Wrapped:
-    """A value with a class attached to it, which is an extension's number."""
+    """A value with a class, which is the number of its extension."""
 
     type: int
     "From 0 to 127."
@@ -104,7 +104,7 @@ class Wrapped:
 
 @dataclass(frozen=True, slots=True)
 class RawBytes:
-    """An extension whose meaning is not known, and whose data are therefore kept as bytes."""
+    """An extension of unknown meaning, whose data is kept as bytes."""
 
     type: int
     "From 0 to 127."
@@ -113,28 +113,28 @@ class RawBytes:
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A date, as its distance from the beginning of 1970 in UTC."""
+    """A date, as the time since 1970 in UTC."""
 
     seconds: int
     "Signed, 64 bits: more than `datetime` holds. Rounded down, so that `nanoseconds` are never negative."
     nanoseconds: int = 0
-    "The rest; JavaScript has whole milliseconds."
+    "The rest of the second; JavaScript has whole milliseconds."
 
     @classmethod
     def from_milliseconds(cls, milliseconds: int) -> Timestamp:
-        """Return the date of JavaScript's count, also that of the JSON around a document."""
+        """Return the date of JavaScript's milliseconds, which the JSON around a document also has."""
         seconds, rest = divmod(milliseconds, 1000)
         return cls(seconds, rest * 1_000_000)
 
     @property
     def milliseconds(self) -> int:
-        """JavaScript's count, rounded down."""
+        """JavaScript's milliseconds, rounded down."""
         return self.seconds * 1000 + self.nanoseconds // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class RegExp:
-    """A regular expression of JavaScript's; never seen in a document, like all that follow."""
+    """A regular expression of JavaScript. No document with it, or with one of the following, was seen."""
 
     source: str = field(repr=False)
     flags: str
@@ -142,7 +142,7 @@ class RegExp:
 
 @dataclass(frozen=True, slots=True)
 class ErrorValue:
-    """An error of JavaScript's: a value here, not an exception."""
+    """An error of JavaScript: a value here, not an exception."""
 
     name: str
     message: str = field(repr=False)
@@ -151,7 +151,7 @@ class ErrorValue:
 
 @dataclass(frozen=True, slots=True)
 class TypedArray:
-    """Numbers as a block of memory."""
+    """A typed array: numbers as a block of memory."""
 
     kind: int
     "0 to 10: Int8, Uint8, Uint8Clamped, Int16, Uint16, Int32, Uint32, Float32, Float64, BigInt64, BigUint64 (each"
@@ -162,9 +162,9 @@ class TypedArray:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A value with a number, by which a `SharedReference` elsewhere in the document stands for it.
+    """A value with a number, by which a `SharedReference` elsewhere in the document refers to it.
 
-    Both are kept as they were written instead of being resolved: objects would turn up in two places, or in themselves.
+    Both are kept and not resolved: otherwise objects could be in two places, or in themselves.
 
     See docs/protocol/content.md#61-numbers-and-simple-values.
     """
@@ -175,6 +175,6 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class SharedReference:
-    """Stands for the value that is `Shared` under this number."""
+    """A reference to the value that is `Shared` with this number."""
 
     number: int

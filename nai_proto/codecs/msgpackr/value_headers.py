@@ -1,4 +1,4 @@
-"""What the first byte of a value says in MessagePack, for reader and writer alike.
+"""The first bytes of values in MessagePack, for decoder and encoder.
 
 See docs/protocol/content.md#61-numbers-and-simple-values.
 """
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class ValueKind(enum.IntEnum):
-    """What a first byte begins."""
+    """The kind of value that a first byte begins."""
 
     TEXT = enum.auto()
     EXTENSION = enum.auto()
@@ -38,17 +38,17 @@ class ValueKind(enum.IntEnum):
     FLOAT = enum.auto()
     CONSTANT = enum.auto()
     BUNDLED = enum.auto()
-    "A text that stands elsewhere. See docs/protocol/content.md#63-bundled-strings."
+    "A text in a bundle. See docs/protocol/content.md#63-bundled-strings."
 
 
 class ValueHeader(NamedTuple):
-    """The first bytes of one kind."""
+    """The first bytes of one kind of value."""
 
     fixed: int
-    "With the count in it, if the count is less than `below`."
+    "The byte that includes the count, if the count is less than `below`."
     below: int
     wide: tuple[tuple[int, int], ...]
-    "And others, each with the width of the count that follows: for counts of one byte, of two, of four."
+    "The bytes for counts that follow in one, two or four bytes."
 
 
 HEADS: Final = {
@@ -65,8 +65,8 @@ FIXED_EXTENSIONS: Final = {1: 0xD4, 2: 0xD5, 4: 0xD6, 8: 0xD7, 16: 0xD8}
 CONSTANTS: Final[dict[int, bool | None]] = {0xC0: None, 0xC2: False, 0xC3: True}
 
 ValueForm: TypeAlias = tuple[ValueKind, int, int]
-"""Kind, width of the count that follows (for integers: of the number), and the count where the byte itself holds it; of
-a float the size, of a constant the byte."""
+"""Kind, width of the count that follows (of an integer: of the number), and the count if the byte includes it; for a float
+its size, for a constant the byte."""
 
 
 def _build_forms() -> dict[int, ValueForm]:
@@ -84,7 +84,7 @@ def _build_forms() -> dict[int, ValueForm]:
 
 
 FORMS: Final = _build_forms()
-"""Every first byte from 0x80 to 0xdf; those below and above are integers or, from 0x40 to 0x7f, perhaps records."""
+"""Every first byte from 0x80 to 0xdf; others are integers or, from 0x40 to 0x7f, perhaps records."""
 
 
 def encode_header(kind: ValueKind, count: int) -> bytes:
@@ -103,7 +103,7 @@ def encode_extension_header(number: int, size: int) -> bytes:
 
 
 def damage_error(category: str, problem: str) -> Damaged:
-    """Return the error for a document with this problem."""
+    """Return the error for a damaged document."""
     return Damaged(f"story document: {problem}", category=category)
 
 
