@@ -348,9 +348,10 @@ def test_an_unknown_module_is_refused_with_the_nearest_name() -> None:
         bare("6B-v4", module="theme_noire")
 
 
-def test_a_prefix_among_the_overrides_stays_unless_a_module_is_given() -> None:
+def test_a_prefix_among_the_overrides_stays_and_contradicts_a_module() -> None:
     assert bare(overrides={"prefix": "x"}) == {"prefix": "x"}
-    assert bare(overrides={"prefix": "x"}, module="special_instruct") == {"prefix": "special_instruct"}
+    with pytest.raises(InvalidRequestError, match=r"prefix.*module|module.*prefix"):
+        bare(overrides={"prefix": "x"}, module="special_instruct")
 
 
 # ---- text adventures
