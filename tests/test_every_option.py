@@ -15,17 +15,22 @@ from typing import Final
 
 import pytest
 
+from nai_proto.image.options import ImageOptions
 from nai_proto.openai import CompletionOptions, OpenAIOptions
 from nai_proto.text import TextOptions
 
+from .option_rows.images import IMAGE
 from .option_rows.openai import CHAT, COMPLETION
 from .option_rows.row import Row, Table, check_row, run
 from .option_rows.text import MAX_TIME, TEXT, TOKENIZER
+from .option_rows.tools import TOOLS
 
 TABLES: Final[Mapping[tuple[Table, ...], type | None]] = {
     (TEXT, TOKENIZER, MAX_TIME): TextOptions,
     (COMPLETION,): CompletionOptions,
     (CHAT,): OpenAIOptions,
+    (IMAGE,): ImageOptions,
+    **{(table,): None for table in TOOLS},
 }
 """The tables of each function, and what lists its options beside its signature."""
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
+
 import nai_proto as nai
 from nai_proto.codecs.multipart import decode
-from nai_proto.errors import NaiError, StatusError
+from nai_proto.errors import InvalidRequestError, NaiError, StatusError
 from nai_proto.exchange.operation import Operation
 from nai_proto.http import Request
 from nai_proto.testing import Clock
@@ -18,7 +20,7 @@ from nai_transports import memory
 
 from ..support import ByteTokenizer, an_emulator
 
-__all__ = ["ABSENT", "BYTES", "Refused", "Row", "Shows", "Silent", "Table", "check_row", "differs"]
+__all__ = ["ABSENT", "BYTES", "NotSent", "Refused", "Row", "Shows", "Silent", "Table", "check_row", "differs"]
 
 BYTES = ByteTokenizer()
 ABSENT = object()
@@ -34,6 +36,13 @@ class Refused:
     """The emulator refuses the value."""
 
     status: int
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class NotSent:
+    """The library itself acts on the value, and refuses the request before it is sent."""
+
     message: str
 
 
@@ -54,7 +63,7 @@ class Row:
     value: Any
     wire: Mapping[str, Any]
     "Paths in the request's document, such as ``parameters.top_k``, and what is there; `ABSENT` for what is not."
-    shows: Shows | Refused | Silent
+    shows: Shows | Refused | NotSent | Silent
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     "What else both requests are given; an option of the table's own is replaced."
 
@@ -81,6 +90,10 @@ def differs(without: Any, with_: Any) -> bool:
 
 def check_row(table: Table, row: Row) -> None:
     given = {**table.given, **row.given}
+    if isinstance(row.shows, NotSent):
+        with pytest.raises(InvalidRequestError, match=row.shows.message):
+            table.function(**{**given, row.option: row.value})
+        return
     operation = table.function(**{**given, row.option: row.value})
     document = read_document(operation.request)
     for path, value in row.wire.items():

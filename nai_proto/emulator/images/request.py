@@ -240,6 +240,11 @@ class ImageRequestBody(msgspec.Struct, kw_only=True):
     straight_alpha: bool = True
     upscaled_enhance: bool = False
     upscale: dict[str, float] | None = None
+    # Without an effect here.
+    legacy: bool = False
+    normalize_reference_strength_multiple: bool = True
+    auto_smea: bool = msgspec.field(default=False, name="autoSmea")
+    params_version: int = 1
 
     def __repr__(self) -> str:
         return f"ImageRequestBody({self.width}×{self.height}, steps={self.steps}, n_samples={self.n_samples})"
