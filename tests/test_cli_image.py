@@ -253,7 +253,7 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--model", "Anime V3", "--previews"), "has no previews"),
         ((PROMPT, "--model", "Anime V3", "--transparent"), "draws no transparent backgrounds"),
         ((PROMPT, "--vibe", "a.png"), "takes no vibes"),
-        ((PROMPT, "--vibe", "text", "--model", "V4 Full"), "text: vibe: not JSON (character 0)"),
+        ((PROMPT, "--vibe", "text", "--model", "V4 Full"), "text: vibe: not JSON (byte 0)"),
         ((PROMPT, "--reference", "a.png"), "takes no precise references"),
         ((PROMPT, "--character", "x@1.5,0"), "x and y from 0 to 1"),
         ((PROMPT, "--preset", "text"), "text: "),

@@ -704,7 +704,7 @@ def test_a_preset_of_another_program_is_refused() -> None:
         (b"\x89PNG\r\n\x1a\n", "cat: this is a PNG, damaged"),
         (b"PK\3\4", "cat: this is a ZIP archive"),
         ("{}".encode("utf-16"), "cat: this is text in UTF-16"),
-        (b'{"model":"x",}', r"cat: not JSON \(character 13\)"),
+        (b'{"model":"x",}', r"cat: not JSON \(byte 13\)"),
         (b'{"model":"x","parameters":{"image":""}}', "cat: an image preset has no setting 'image'"),
     ):
         with pytest.raises(InvalidFile, match=said):
