@@ -5,7 +5,7 @@ where ``help(ContinuationOptions)`` does.
 
 See:
     docs/protocol/content.md#8-building-the-context
-    docs/protocol/openai.md#3-parameters
+    docs/protocol/openai.md#31-request
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class ContinuationOptions(TextParameters, total=False):
     Parameters of the request take precedence over the story's settings. Those of the section "Parameters" are for models
     that continue text; of these, chats take ``temperature``, ``top_p``, ``top_k`` and ``min_p``.
 
-    See docs/protocol/openai.md#3-parameters.
+    See docs/protocol/openai.md#31-request.
 
     Options:
         model: Model that continues the story, or its id or name. If not given: the story's own.
