@@ -249,7 +249,7 @@ def test_each_sealing_draws_a_fresh_nonce() -> None:
 
 
 def test_entropy_that_is_short_is_noticed() -> None:
-    with pytest.raises(InvalidRequestError, match="23 bytes where 24"):
+    with pytest.raises(InvalidRequestError, match="23 bytes instead of 24"):
         seal_keystore(KEYS, KEY, lambda _: bytes(23))
 
 
