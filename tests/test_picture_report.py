@@ -344,6 +344,35 @@ def test_exif_is_read_wherever_it_stands(image_format: str, outer: bool) -> None
     assert found.place is Place.EXIF
 
 
+@pytest.mark.parametrize(
+    ("mark", "encoding"),
+    [
+        (b"ASCII\0\0\0", "utf-8-sig"),
+        (b"ASCII\0\0\0", "utf-16"),
+        (b"ASCII   ", "utf-8"),
+        (b"Unicode\0", "utf-16-le"),
+        (b"JIS\0\0\0\0\0", "iso2022_jp"),
+        (b"JIS\0\0\0\0\0", "utf-8"),
+        (bytes(8), "utf-16-be"),
+        (b"", "utf-8"),
+    ],
+)
+def test_a_comment_is_read_under_any_mark_and_without_one(mark: bytes, encoding: str) -> None:
+    texts = {"Comment": json.dumps({**PARAMETERS, "prompt": "灯台"}, ensure_ascii=False)}
+    exif = Image.Exif()
+    comment = json.dumps(texts, ensure_ascii=False).encode(encoding)
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = mark + comment
+    assert read_metadata(saved(Image.new("RGB", (8, 8)), "WEBP", exif=exif.tobytes())) == Metadata(texts)
+
+
+def test_texts_of_exif_3_are_read() -> None:
+    tag = b"\x0e\x01\x02\0\x08\0\0\0"  # ImageDescription, of a type and a length
+    file = with_metadata(saved(Image.new("RGB", (8, 8)), "WEBP"), Metadata({"Description": "harbour"}))
+    assert file.count(tag) == 1
+    found = read_metadata(file.replace(tag, tag.replace(b"\x02\0", b"\x81\0")))
+    assert found == Metadata({"Description": "harbour"})
+
+
 def test_a_damaged_tag_of_a_webp_hides_only_itself() -> None:
     file = with_metadata(saved(Image.new("RGB", (8, 8)), "WEBP"), METADATA)
     torn = file.replace(b"the harbour\0", b"the h\xff\xff\xff\xff\xff\xff\0")
@@ -373,6 +402,15 @@ def test_a_damaged_comment_leaves_the_parameters_to_alpha() -> None:
     assert read_metadata(torn) == report.metadata
     assert report.metadata is not None
     assert report.metadata.place is Place.ALPHA
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_comment_of_another_program_does_not_hide_that_of_the_service_in_the_same_place(is_first: bool) -> None:
+    file = write_png(PLAIN, METADATA.texts)
+    other = build_png_chunk(b"tEXt", b"Comment\0Created with GIMP")
+    at = 33 if is_first else len(file) - 12
+    report = examine_picture(file[:at] + other + file[at:])
+    assert (report.metadata, report.damaged) == (METADATA, ())
 
 
 def test_a_comment_that_is_no_json_is_named() -> None:

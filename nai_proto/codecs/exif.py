@@ -37,13 +37,13 @@ _TAGS: Final = {
 _NUMBERS: Final = {name: number for number, name in _TAGS.items()}
 _CAMERA, _COMMENT = 0x8769, 0x9286
 _NAMES: Final = {**_TAGS, _CAMERA: "Exif", _COMMENT: USER_COMMENT}
-_ASCII, _LONG, _UNDEFINED = 2, 4, 7  # types
-_SIZES: Final = {1: 1, _ASCII: 1, 3: 2, _LONG: 4, _UNDEFINED: 1}
+_ASCII, _LONG, _UNDEFINED, _UTF_8 = 2, 4, 7, 129  # types
+_SIZES: Final = {1: 1, _ASCII: 1, 3: 2, _LONG: 4, _UNDEFINED: 1, _UTF_8: 1}
 _PREFIX: Final = b"Exif\0\0"  # some writers repeat what JPEG needs
 _ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _MARK: Final = b"ASCII\0\0\0"
-_UNICODE: Final = b"UNICODE\0"
-_UTF_8_MARKS: Final = (_MARK, bytes(8))
+_WIDE: Final = {"<": ("utf-16-le", "utf-16-be"), ">": ("utf-16-be", "utf-16-le")}
+"""UTF-16 in the order of the TIFF, and in the other one."""
 
 
 def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PictureTexts:
@@ -118,7 +118,7 @@ class _Tag(NamedTuple):
 def _iter_values(data: bytes, order: str, damaged: list[str]) -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes of each text; add to ``damaged`` what is not whole."""
     for tag in _iter_tags(data, order, data[4:8], damaged):
-        if tag.number in _TAGS and tag.kind == _ASCII:
+        if tag.number in _TAGS and tag.kind in (_ASCII, _UTF_8):
             yield _TAGS[tag.number], tag.value
         elif tag.number == _CAMERA and tag.kind == _LONG:
             for inner in _iter_tags(data, order, tag.value, damaged):
@@ -150,23 +150,35 @@ def _iter_tags(data: bytes, order: str, where: bytes, damaged: list[str]) -> Ite
 
 
 def _decode_comment(value: bytes, order: str) -> str | None:
-    """Return the text of ``UserComment`` without its mark; None if it is not in its encoding."""
-    mark, text = value[:8], value[8:]
-    if mark in _UTF_8_MARKS:
-        return _decode_or_none(text, "utf-8")
-    return _decode_unicode(text, order) if mark == _UNICODE else None
+    """Return the text of ``UserComment`` without its mark: the reading that is JSON, else the likeliest one.
+
+    None if it is in no encoding that is known. Programs disagree what a mark means, and some write none.
+
+    See docs/protocol/image.md#86-reading-pictures-that-other-programs-saved.
+    """
+    mark, text = value[:8].rstrip(b"\0 ").upper(), value[8:]
+    narrow, wide = _decode_each(text, "utf-8-sig"), _decode_wide(text, order)
+    match mark:
+        case b"UNICODE":
+            readings = [*wide, *narrow]
+        case b"JIS":
+            readings = _decode_each(text, "iso2022_jp", "utf-8-sig")
+        case b"ASCII" | b"":
+            readings = [*narrow, *filter(_is_json, wide)]
+        case _:
+            readings = _decode_each(value, "utf-8-sig")
+    return next(filter(_is_json, readings), readings[0] if readings else None)
 
 
-def _decode_unicode(text: bytes, order: str) -> str | None:
-    """Return the reading that is JSON, else the one in UTF-16 with the most ASCII: programs disagree what is meant."""
-    orders: tuple[str, ...] = ("utf-16-le", "utf-16-be") if order == "<" else ("utf-16-be", "utf-16-le")
-    if text[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        orders = ("utf-16",)
-    wide = [reading for order in orders if (reading := _decode_or_none(text, order)) is not None]
-    likely = sorted(wide, key=lambda reading: len(reading.encode("ascii", "ignore")), reverse=True)
-    if (narrow := _decode_or_none(text, "utf-8-sig")) is not None:
-        likely.append(narrow)
-    return next((reading for reading in likely if _is_json(reading)), likely[0] if likely else None)
+def _decode_wide(text: bytes, order: str) -> list[str]:
+    """Return the readings in UTF-16, the one with the most ASCII first."""
+    orders = ("utf-16",) if text[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else _WIDE[order]
+    readings = _decode_each(text, *orders)
+    return sorted(readings, key=lambda reading: len(reading.encode("ascii", "ignore")), reverse=True)
+
+
+def _decode_each(text: bytes, *encodings: str) -> list[str]:
+    return [reading for encoding in encodings if (reading := _decode_or_none(text, encoding)) is not None]
 
 
 def _is_json(text: str) -> bool:

@@ -297,7 +297,7 @@ _Found: TypeAlias = tuple[Metadata | None, tuple[str, ...]]
 
 
 def _read_text(data: bytes, limits: Limits) -> _Found:
-    texts, damaged = read_png_text(data, limits)
+    texts, damaged = read_png_text(data, limits, is_wanted=lambda text: Metadata({"Comment": text}).has_parameters)
     return (Metadata(texts, Place.TEXT) if texts else None), damaged
 
 

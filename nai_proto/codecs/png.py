@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from ..arguments import BYTES, LIMITS, TEXTS
+from ..arguments import BYTES, FUNCTION, LIMITS, TEXTS
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
 from . import accelerators
@@ -126,8 +126,15 @@ def build_png_chunk(kind: bytes, content: bytes) -> bytes:
     return len(content).to_bytes(4) + body + accelerators.crc32(body).to_bytes(4)
 
 
-def read_png_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PictureTexts:
-    """Return the texts by keyword, in the file's order, and what is damaged; of several with one keyword the first.
+def read_png_text(
+    data: bytes | bytearray | memoryview,
+    limits: Limits = Limits(),
+    *,
+    is_wanted: Callable[[str], bool] = lambda _: False,
+) -> PictureTexts:
+    """Return the texts by keyword, in the file's order, and what is damaged.
+
+    Of several texts with one keyword the first counts that is wanted; if none is, the first.
 
     Raises:
         LimitExceeded: they have more than `Limits.picture_text` bytes together when inflated.
@@ -135,6 +142,7 @@ def read_png_text(data: bytes | bytearray | memoryview, limits: Limits = Limits(
     """
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
+    FUNCTION.check(is_wanted, "is_wanted")
     texts: dict[str, str] = {}
     damaged: list[str] = []
     left = limits.picture_text
@@ -151,7 +159,8 @@ def read_png_text(data: bytes | bytearray | memoryview, limits: Limits = Limits(
                     continue
                 keyword, value, size = text
                 left -= size
-                texts.setdefault(keyword, value)
+                if keyword not in texts or (is_wanted(value) and not is_wanted(texts[keyword])):
+                    texts[keyword] = value
     except LimitExceeded:
         raise
     except RemoteProtocolError as error:
