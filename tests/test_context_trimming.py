@@ -59,6 +59,7 @@ def test_a_sentence_ends_at_a_sign_and_what_closes_behind_it_or_with_its_line() 
         ["He is a Dr.\n", "She left."],
         ['They call him "Dr." ', "He left."],
         ["Dr... ", "Who? "],
+        ["Mr.\u00a0Wyrm left. ", "Mrs.\u3000Vale stayed."],
         ["Adr. ", "Come on, hon. ", "It is _st. ", "Hon. Judge."],
         ["昨日、行った。", "本当？", "「うん！」", "そう……でも。 ", "終わり"],  # noqa: RUF001
         ["你好！？", "走吧。」", "他走了。", "“来吧。”", "好"],  # noqa: RUF001

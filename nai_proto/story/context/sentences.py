@@ -40,13 +40,13 @@ def find_sentence_ends(text: str) -> list[int]:
 
     The full stop of an honorific, such as "Dr.", ends none.
     """
-    return [
-        match.end() for match in _ENDS.finditer(text) if match[0].rstrip(" \t") != "." or not _is_title(text, match)
-    ]
+    return [match.end() for match in _ENDS.finditer(text) if not _is_title(text, match)]
 
 
 def _is_title(text: str, full_stop: re.Match[str]) -> bool:
-    """Return whether a full stop belongs to the abbreviation of an honorific."""
+    """Return whether a full stop, alone and within a line, belongs to the abbreviation of an honorific."""
+    if full_stop[0].strip() != "." or full_stop[0].endswith("\n"):
+        return False
     end = full_stop.start()
     word = _LAST_WORD.search(text, max(end - _LONGEST - 1, 0), end)
     return word is not None and (word[0].lower() in _ABBREVIATIONS or word[0] in _CAPITALIZED)
