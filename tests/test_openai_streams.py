@@ -257,7 +257,7 @@ def test_after_done_a_broken_connection_is_no_loss() -> None:
 
 
 def test_comments_pings_and_events_of_other_names_are_left_out() -> None:
-    nothing = b": ping\n\ndata:\n\nretry: 5\n\ndata:   \n\ndata: null\n\ndata: {}\n\n"
+    nothing = b": ping\n\ndata:\n\nretry: 5\n\ndata:   \n\ndata: null\n\ndata: {}\n\ndata: { }\n\n"
     body = nothing + b'event: meter\ndata: {"x": 1}\n\nevent: meter\ndata: rubbish\n\n'
     named = b"event: chunk\n" + event(delta_chunk("a"))
     assert [chunk.text for chunk in played(body + named + body + DONE).events] == ["a"]

@@ -6,6 +6,7 @@ See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 from __future__ import annotations
 
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, Generic, Never, TypeVar, cast
@@ -26,7 +27,7 @@ R = TypeVar("R")
 UNUSUAL: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RemoteProtocolError)
 """How the quick decoding fails for an event that is not an everyday one."""
 
-_NOTHING: Final = (b"", b"null", b"{}")
+_NOTHING: Final = re.compile(rb"(?:null|\{\s*\})?")
 """What services send to keep a connection alive."""
 
 
@@ -140,7 +141,7 @@ class EventReader(ABC, Generic[E, R]):
         text = block.strip()
         if text == self.END:
             self.complete = True
-        if text in _NOTHING or self.complete:
+        if _NOTHING.fullmatch(text) or self.complete:
             return None
         if (error := parse_service_error(block)) is not None:
             raise error
