@@ -164,6 +164,7 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
         ((PROMPT, "--preset", "Carefre"), "did you mean 'Carefree'?"),
         ((PROMPT, "--preset", "Genesis"), "kayra-v1 has no official preset named 'Genesis'"),
         ((PROMPT, "--preset", __file__), "test_cli_generate.py: not JSON"),
+        ((PROMPT, "--preset", "gone.preset"), "gone.preset cannot be read"),
         ((PROMPT, "--module", "theme_nothing"), "no module 'theme_nothing'"),
         ((PROMPT, "--module", "theme_naval", "--model", "snek"), "genji-python-6b"),
         ((PROMPT, "--model", "kayra-v9"), "host of the text model 'kayra-v9' is not known"),

@@ -123,8 +123,8 @@ def _build_options(
 
 
 def _load_preset(name: str, model: text.Model | None) -> text.Preset:
-    """Load the preset file at this path if there is one, else the official preset of this name."""
-    if Path(name).is_file():
+    """Load the preset file at this path if there is one or it looks like one, else the official preset of this name."""
+    if Path(name).is_file() or Path(name).suffix == ".preset":
         return load_preset(name, model=model)
     return text.Preset.from_official(model or text.Model.KAYRA, name)
 

@@ -51,7 +51,8 @@ def train(
 ) -> None:
     """Train a module on text files.
 
-    Always costs Anlas; asks for confirmation. With --wait, the exit code is 1 if the training fails.
+    Always costs Anlas; asks for confirmation. If the response is lost, the request is not sent again: `nai module list`
+    shows whether the training was started. With --wait, the exit code is 1 if the training fails.
     """
     with exit_on_error("module train"):
         operation = modules.train_module(
