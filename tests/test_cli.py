@@ -332,7 +332,10 @@ def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
             ("replay", "foreign.nai"),
             "nai replay: foreign.nai: this is not a recording: its first line is not the header of one",
         ),
-        (("replay", "damaged.nai"), "nai replay: damaged.nai: the recording is damaged: line 2: JSON is cut short (byte 6)"),
+        (
+            ("replay", "damaged.nai"),
+            "nai replay: damaged.nai: the recording is damaged: line 2: JSON is cut short (byte 6)",
+        ),
         (("emulate", "--record", "foreign.nai"), "nai emulate: foreign.nai cannot be created: File exists"),
     ],
 )

@@ -78,10 +78,10 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Fo
     TEXT.check(content_type, "content_type")
     body = BYTES.convert(body, "body")
     LIMITS.check(limits, "limits")
-    found = _BOUNDARY.match(content_type)
-    if found is None:
+    boundary = _BOUNDARY.match(content_type)
+    if boundary is None:
         raise RemoteProtocolError("form: the content type has no boundary")
-    mark = b"\r\n--" + (found[1] or found[2]).encode("latin-1", "replace")
+    mark = b"\r\n--" + (boundary[1] or boundary[2]).encode("latin-1", "replace")
     whole = b"\r\n" + body
     at = whole.find(mark)
     parts: list[FormPart] = []
@@ -104,8 +104,8 @@ def decode(content_type: str, body: bytes, limits: Limits = Limits()) -> list[Fo
 def _parse_part(head: str, data: bytes) -> FormPart:
     content_type, parameters = "text/plain", dict[str, str]()
     for line in head.split("\r\n"):
-        if found := _DISPOSITION.match(line):
-            parameters = {key.lower(): value for key, value in _PARAMETER.findall(found[1])}
+        if disposition := _DISPOSITION.match(line):
+            parameters = {key.lower(): value for key, value in _PARAMETER.findall(disposition[1])}
         elif line.lower().startswith("content-type:"):
             content_type = line.partition(":")[2].strip()
     if "name" not in parameters:

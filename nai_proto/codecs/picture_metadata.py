@@ -136,8 +136,8 @@ class Metadata:
     @property
     def seconds(self) -> float | None:
         """How long it took, if that is said in a form that is known: both spellings of the keyword are."""
-        said = _SECONDS.match(self.texts.get("Generation_time") or self.texts.get("Generation time") or "")
-        return None if said is None else float(said[0])
+        seconds = _SECONDS.match(self.texts.get("Generation_time") or self.texts.get("Generation time") or "")
+        return None if seconds is None else float(seconds[0])
 
     def parameters(self, limits: Limits = Limits()) -> dict[str, Any]:
         """Return what the comment holds; an empty dict if there is none.
@@ -212,13 +212,13 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
     report = _examine(data, limits, first_only=True)
-    found = report.metadata
-    if found is None or not found.is_of_service:
+    metadata = report.metadata
+    if metadata is None or not metadata.is_of_service:
         if Place.ALPHA in report.not_read:
             raise MissingExtra(report.not_read[Place.ALPHA])
-        if found is None and report.damaged:
+        if metadata is None and report.damaged:
             raise RemoteProtocolError(f"picture: {'; '.join(report.damaged)}")
-    return found
+    return metadata
 
 
 def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:

@@ -89,11 +89,11 @@ def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
     if len(key) != _KEY:
         raise InvalidRequestError(f"a public key has {_KEY} bytes", parameter="key")
     document = _parse_comment(comment)
-    said = None if document is None else document.pop(_NAME, None)
-    if document is None or not isinstance(said, str):
+    signed_hash = None if document is None else document.pop(_NAME, None)
+    if document is None or not isinstance(signed_hash, str):
         return False
     try:
-        signature = binascii.a2b_base64(said.encode(), strict_mode=True)
+        signature = binascii.a2b_base64(signed_hash.encode(), strict_mode=True)
     except ValueError:
         return False
     text = _dump_comment(document)

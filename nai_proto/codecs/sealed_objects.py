@@ -188,8 +188,8 @@ def open_objects(
     stored: Iterable[StoredObject], keystore: Mapping[str, bytes], limits: Limits = Limits()
 ) -> list[OpenedObject]:
     """Open objects, each by itself."""
-    found = list_items(stored, StoredObject, "stored", "a list of StoredObject")
-    return [open_object(item, keystore, limits) for item in found]
+    objects = list_items(stored, StoredObject, "stored", "a list of StoredObject")
+    return [open_object(item, keystore, limits) for item in objects]
 
 
 def replace_content(opened: OpenedObject, content: Mapping[str, object]) -> OpenedObject:

@@ -76,10 +76,10 @@ def find_mismatch(document: object, type: type[Any], *, strict: bool = True) -> 
         strict: as for `msgspec.convert`; if not, a text may stand for a number.
     """
     try:
-        found = next(_mismatches(document, kinds.type_info(type), "", strict), None)
+        mismatch = next(_mismatches(document, kinds.type_info(type), "", strict), None)
     except RecursionError:
         return Mismatch("nested too deeply to be read", "")
-    return found or Mismatch("Invalid value", "")
+    return mismatch or Mismatch("Invalid value", "")
 
 
 def _mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> Iterator[Mismatch]:
@@ -135,16 +135,16 @@ def _mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> Iterat
 
 
 def _union_mismatches(value: Any, choices: tuple[kinds.Type, ...], path: str, strict: bool) -> Iterator[Mismatch]:
-    found: list[Mismatch] = []
+    mismatches: list[Mismatch] = []
     for choice in choices:
         mismatch = next(_mismatches(value, choice, path, strict), None)
         if mismatch is None:
             return
-        found.append(mismatch)
+        mismatches.append(mismatch)
     inner = [
-        one for one in found if one.path != path or not one.expected
+        one for one in mismatches if one.path != path or not one.expected
     ]  # the right kind of value, with an error inside
-    yield inner[0] if inner else _wrong_name(value, " | ".join(one.expected for one in found), path)
+    yield inner[0] if inner else _wrong_name(value, " | ".join(one.expected for one in mismatches), path)
 
 
 def _object_mismatches(

@@ -152,7 +152,7 @@ class StoredVibe:
         if self._known.type == "image":
             texts = [self._known.image or ""]
         else:
-            texts = [found.encoding for model in self._known.encodings.values() for found in model.values()]
+            texts = [item.encoding for model in self._known.encodings.values() for item in model.values()]
         return self.id in map(_hash, texts)
 
     def encoding(self, model_key: str, information_extracted: float | None = None) -> bytes | None:
@@ -166,12 +166,12 @@ class StoredVibe:
             RemoteProtocolError: its base64 is damaged.
         """
         TEXT.check(model_key, "model_key")
-        found = self._known.encodings.get(model_key, {})
+        encodings = self._known.encodings.get(model_key, {})
         if information_extracted is None:
-            texts = [item.encoding for item in found.values()]
+            texts = [item.encoding for item in encodings.values()]
         else:
             keys = (encoding_key(information_extracted), UNKNOWN_KEY)
-            texts = [found[key].encoding for key in keys if key in found]
+            texts = [encodings[key].encoding for key in keys if key in encodings]
         return _decode(texts[0], "encoding") if texts else None
 
     def with_encoding(self, model_key: str, information_extracted: float, encoding: bytes) -> StoredVibe:
@@ -211,11 +211,11 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
         document = None
     if not isinstance(document, dict):
         raise RemoteProtocolError(f"vibe: {find_file_problem(data)}")
-    found = cast("dict[str, Any]", document)
-    if found.get("identifier") != _BUNDLE:
-        return StoredVibe(found)
-    vibes = convert_document(found, _BundleDocument, where="vibe bundle").vibes
-    return VibeBundle(tuple(map(StoredVibe, vibes)), {key: value for key, value in found.items() if key != "vibes"})
+    fields = cast("dict[str, Any]", document)
+    if fields.get("identifier") != _BUNDLE:
+        return StoredVibe(fields)
+    vibes = convert_document(fields, _BundleDocument, where="vibe bundle").vibes
+    return VibeBundle(tuple(map(StoredVibe, vibes)), {key: value for key, value in fields.items() if key != "vibes"})
 
 
 def write_vibe_file(vibes: StoredVibe | VibeBundle) -> bytes:

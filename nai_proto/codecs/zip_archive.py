@@ -178,11 +178,11 @@ def _find_end_record(data: memoryview) -> int:
         raise _damage_error("no ZIP archive")
     first = max(0, len(data) - _END.size - _COMMENT)
     tail = bytes(data[first:])
-    found = len(tail) - _END.size + 4
-    while (found := tail.rfind(_END_MARK, 0, max(found, 0))) >= 0:
-        if found + _END.size + int.from_bytes(tail[found + 20 : found + 22], "little") == len(tail):
-            return first + found
-        found += 3
+    offset = len(tail) - _END.size + 4
+    while (offset := tail.rfind(_END_MARK, 0, max(offset, 0))) >= 0:
+        if offset + _END.size + int.from_bytes(tail[offset + 20 : offset + 22], "little") == len(tail):
+            return first + offset
+        offset += 3
     if _END_MARK in tail:
         raise _damage_error("something follows its end, or its end is cut short")
     raise Truncated("ZIP archive: it has no end")
@@ -190,7 +190,7 @@ def _find_end_record(data: memoryview) -> int:
 
 def _locate_members(data: memoryview, entries: list[_Entry], end: int) -> list[tuple[int, str]]:
     """Return where each member's packed bytes begin, and its name; checks the local headers."""
-    found: list[tuple[int, str]] = []
+    members: list[tuple[int, str]] = []
     spans: list[tuple[int, int]] = []
     names = set[str]()
     for entry in entries:
@@ -199,13 +199,13 @@ def _locate_members(data: memoryview, entries: list[_Entry], end: int) -> list[t
         mark, _, flags, method, crc, packed, size, name, extra = _LOCAL.unpack_from(data, entry.start)
         at = entry.start + _LOCAL.size
         begin = at + name + extra
-        said = ((crc, entry.crc), (packed, entry.packed), (size, entry.size))
+        sizes = ((crc, entry.crc), (packed, entry.packed), (size, entry.size))
         behind = flags & _SIZES_BEHIND
         if (
             mark != _LOCAL_MARK
             or (flags, method) != (entry.flags, entry.method)
             or bytes(data[at : at + name]) != entry.name
-            or any(here != there and not (behind and here == 0) for here, there in said)
+            or any(here != there and not (behind and here == 0) for here, there in sizes)
         ):
             raise _damage_error("a member's header disagrees with the directory")
         if begin + entry.packed > end:
@@ -215,11 +215,11 @@ def _locate_members(data: memoryview, entries: list[_Entry], end: int) -> list[t
             raise _damage_error("a member's name is no plain file name, or stands there twice")
         names.add(text)
         spans.append((entry.start, begin + entry.packed))
-        found.append((begin, text))
+        members.append((begin, text))
     spans.sort()
     if any(stop > start for (_, stop), (start, _) in pairwise(spans)):
         raise _damage_error("members overlap")
-    return found
+    return members
 
 
 def _decode_name(entry: _Entry) -> str:

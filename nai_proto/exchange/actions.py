@@ -10,7 +10,7 @@ Receive     waits for more of the body                                  the byte
 Sleep       waits                                                       None
 Emit        hands the events to the caller                              None
 Compute     calls ``perform``, off the event loop if there is one       None
-GetContext  (`Run` answers it)                                          the `FlowContext` in force
+GetContext  (`Run` handles it)                                          the `FlowContext` in force
 ==========  ==========================================================  ===================================
 
 The driver throws a transport's error into the flow, at the action that failed, so that the flow decides what to do.
@@ -196,5 +196,5 @@ def get_context() -> Steps[Never, FlowContext]:
     """Return the context in force."""
     context = yield GET_CONTEXT
     if not isinstance(context, FlowContext):
-        raise TypeError(f"GetContext is answered with a FlowContext, not with {type(context).__name__}")
+        raise TypeError(f"the result of GetContext is a FlowContext, not {type(context).__name__}")
     return context

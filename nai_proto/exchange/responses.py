@@ -51,10 +51,10 @@ class JsonReader(Generic[A]):
     type: type[A]
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[A]:  # noqa: ARG002 -- a ReaderFactory
-        def answer(document: dict[str, Any]) -> A:
+        def build(document: dict[str, Any]) -> A:
             return _to_response(document, self.type, where)
 
-        return read_json(_DOCUMENT, answer, where, limits)
+        return read_json(_DOCUMENT, build, where, limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ class JsonListReader(Generic[A]):
     type: type[A]
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[tuple[A, ...]]:  # noqa: ARG002 -- a ReaderFactory
-        def answer(documents: list[dict[str, Any]]) -> tuple[A, ...]:
+        def build(documents: list[dict[str, Any]]) -> tuple[A, ...]:
             return tuple([_to_response(each, self.type, f"{where}[{place}]") for place, each in enumerate(documents)])
 
-        return read_json(_DOCUMENTS, answer, where, limits)
+        return read_json(_DOCUMENTS, build, where, limits)
 
 
 def _to_response(document: dict[str, Any], type: type[A], where: str) -> A:  # noqa: A002

@@ -163,20 +163,20 @@ class _Reader:
                 if kind is _MAP:
                     count, following = 2 * count, _build_map
                     break
-                found, at = others[kind](width, count, at)
-                if isinstance(found, _Frame):
-                    count, following = found
+                item, at = others[kind](width, count, at)
+                if isinstance(item, _Frame):
+                    count, following = item
                     break
-                values.append(found)
+                values.append(item)
             else:
                 if not stack:
                     return values[0], at
-                found = make(values)
+                item = make(values)
                 values, turns, make = stack.pop()
-                if not isinstance(found, _Frame):
-                    values.append(found)
+                if not isinstance(item, _Frame):
+                    values.append(item)
                     continue
-                count, following = found
+                count, following = item
             left -= count
             if count > size - at:
                 raise cut_short_error()
