@@ -56,6 +56,7 @@ def test_a_sentence_ends_at_a_sign_and_what_closes_behind_it_or_with_its_line() 
         ["The carriage stopped. ", "Dr. Wyrm stepped out. ", "Mrs. Vale waved~ ", "She smiled. ", "Jr. came."],
         ["I saw Mr. X and Prof. Y of St. Z at Col. Q's. ", "MR. BIG left."],
         ["Len Pennington Esq. at your service. ", "He met Ann Lee Sr. and Jr. again."],
+        ["M. Dupont left. ", "He ran."],
         ["He is a Dr.\n", "She left."],
         ['They call him "Dr." ', "He left."],
         ["Dr... ", "Who? "],

@@ -56,6 +56,12 @@ def test_table_at_the_top_is_no_part_of_the_text() -> None:
     assert fill_placeholders("x" + TABLE, {"hero": "Ana", "place": "it"}).startswith("x%{\n2#hero")
 
 
+def test_a_table_may_have_the_line_ends_of_windows() -> None:
+    table = TABLE.replace("\n", "\r\n")
+    assert find_placeholders(table) == find_placeholders(TABLE)
+    assert fill_placeholders(table, {"hero": "Ana"}) == "In Avalon, Ana slept."
+
+
 def test_each_key_is_listed_once_with_its_parts_merged() -> None:
     assert find_placeholders("${b} ${hero[Mira]} ${1#a}", "${2#hero[Ana]Name:of the hero}") == [
         Placeholder("a", order=1),

@@ -37,7 +37,7 @@ class Placeholder:
 _BODY: Final = r"(?:(\d{1,9})\#)?([^\[\]{}:\n]+)(?:\[([^\[\]{}]*)\]([^{}:\n]*))?(?::([^{}]*))?"
 _PLACEHOLDER: Final = re.compile(rf"\$\{{{_BODY}\}}")
 _LINE: Final = re.compile(_BODY)
-_TABLE: Final = re.compile(r"\s*%\{[ \t]*\n((?:(?!\}[ \t]*(?:\n|\Z)).*(?:\n|\Z))*?)\}[ \t]*(?:\n|\Z)")
+_TABLE: Final = re.compile(r"\s*%\{[ \t]*\r?\n((?:(?!\}[ \t]*(?:\r?\n|\Z)).*(?:\n|\Z))*?)\}[ \t]*(?:\r?\n|\Z)")
 
 
 def find_placeholders(*texts: str) -> list[Placeholder]:

@@ -24,11 +24,11 @@ _ENDS: Final = re.compile(
 )
 _ABBREVIATIONS: Final = frozenset(
     (
-        *("mr", "mrs", "ms", "mx", "mme", "mlle", "messrs", "dr", "prof", "esq", "jr", "sr", "snr", "st"),
+        *("m", "mr", "mrs", "ms", "mx", "mme", "mlle", "messrs", "dr", "prof", "esq", "jr", "sr", "snr", "st"),
         *("capt", "lt", "sgt"),
     )
 )
-"""Of English honorifics, in any case."""
+"""Of honorifics, in any case."""
 _CAPITALIZED: Final = frozenset(("Col", "Fr", "Gen", "Gov", "Hon", "Maj", "Pres", "Rep", "Rev", "Sen"))
 """Those that are other words in lower case."""
 _LONGEST: Final = 6
