@@ -45,7 +45,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         (b"", "an empty file"),
         (write_jpeg(Pixels(5, 3, bytes(45))), "a JPEG of 5 × 3 pixels"),
         (b"PK\3\4", "a ZIP archive"),
-        ("{}".encode("utf-16"), "text in UTF-16"),
+        ("{}".encode("utf-16"), "text in UTF-16; save it as UTF-8"),
     ],
 )
 def test_a_file_of_another_kind_is_named_for_what_it_is(content: bytes, kind: str, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
 from ..arguments import BYTES, MAPPING, TEXT, suggest_name, takes
+from ..codecs.file_problems import find_file_problem
 from ..codecs.image_headers import describe_file
 from ..codecs.json import JsonDecoder, encode_json
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
@@ -111,8 +112,7 @@ class ImagePreset(Mapping[str, object]):
             if is_novelai_api_preset(document):
                 return cls(model, settings_from_novelai_api(document))
         except (InvalidRequestError, RemoteProtocolError) as error:
-            kind = describe_file(data)
-            problem = f"this is {kind}" if kind else str(error)
+            problem = find_file_problem(data) if describe_file(data) else str(error)
         raise InvalidFile(problem if problem.startswith(where) else f"{where}: {problem}")
 
     def dumps(self) -> bytes:
