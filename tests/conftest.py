@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.keyrings import MemoryKeyring
 
 # A slow machine is no fault of the code: no example has a deadline.
-settings.register_profile("nai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("nai", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 # For a second run over the same code, packed otherwise.
 settings.register_profile("brief", settings.get_profile("nai"), max_examples=10)
 settings.load_profile("nai")

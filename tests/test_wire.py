@@ -586,7 +586,7 @@ def test_an_idle_connection_that_closes_or_speaks_is_not_reusable() -> None:
     client = Wire("client")
     client.receive_data(b"HTTP/1.1 408 \r\n\r\n")
     assert not client.can_send_request
-    with pytest.raises(RemoteProtocolError, match="no request") as caught:
+    with pytest.raises(RemoteProtocolError, match="bytes without a request") as caught:
         client.next_event()
     assert caught.value.excerpt == "HTTP/1.1 408"
 
