@@ -145,7 +145,7 @@ class JsonDecoder(Generic[T]):
         try:
             document = _READ_LENIENTLY(replace_lone_escapes(bytes(data)))
             return msgspec.convert(document if self._arrange is None else self._arrange(document), self._type)
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError, SystemError):  # SystemError: an int beyond any float, to msgspec 0.21
             pass  # explained below
         problem = find_problem(data, self._type, self._arrange)
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
