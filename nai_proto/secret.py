@@ -34,7 +34,7 @@ class _Secret:
 
     @property
     def _bytes(self) -> bytes:
-        raise NotImplementedError
+        raise NotImplementedError  # each kind of secret has its own
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, _Secret) or type(other) is not type(self):

@@ -1,5 +1,7 @@
 """Every option of every generating function is on the wire under its name, and acts in the emulator or is refused by it.
 
+The few that change no answer have a row that says so, and why.
+
 See:
     docs/protocol/native.md#91-parameters--complete-list
     docs/protocol/openai.md#2-names-typescript-sdk--wire--python
@@ -63,5 +65,5 @@ def test_without_the_option_nothing_changes_by_itself(table: Table) -> None:
         for row in table.rows
     ],
 )
-def test_an_option_is_on_the_wire_and_acts_or_is_refused(table: Table, row: Row) -> None:
+def test_an_option_is_on_the_wire_and_does_what_its_row_says(table: Table, row: Row) -> None:
     check_row(table, row)

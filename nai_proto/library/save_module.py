@@ -12,7 +12,7 @@ from ..exchange.flow import flow
 from ..modules import TrainedModule
 from ..secret import EncryptionKey
 from .save_keystore import KeystoreReplacement, save_keys
-from .save_objects import ObjectChange, SavedObject, save_objects
+from .save_objects import ObjectChange, SavedObject, save_object
 
 __all__ = ["save_module"]
 
@@ -37,7 +37,4 @@ def save_module(
     }
     meta, keys = Keystore().create_key((yield from get_context()).entropy)
     yield from save_keys(keys, key)
-    (saved,) = yield from save_objects([ObjectChange(new_object("aimodules", meta, content, keys))], keys)
-    if saved.error is not None:
-        raise saved.error
-    return saved.item
+    return (yield from save_object(ObjectChange(new_object("aimodules", meta, content, keys)), keys))

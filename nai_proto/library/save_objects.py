@@ -40,7 +40,9 @@ __all__ = [
     "SaveOutcome",
     "SavedObject",
     "WriteResult",
+    "check_saved",
     "is_fatal",
+    "save_object",
     "save_objects",
     "seal_and_write",
     "write_object",
@@ -135,6 +137,24 @@ def save_objects(
         saved.append(one)
         yield Emit([one])
     return tuple(saved)
+
+
+def save_object(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[SavedObject, OpenedObject]:
+    """Save one object, and return it as it is stored; raise the error if it was not stored.
+
+    Args:
+        change, keystore: as for `save_objects`.
+    """
+    (saved,) = yield from save_objects([change], keystore)
+    check_saved(saved)
+    return saved.item
+
+
+def check_saved(saved: SavedObject) -> None:
+    """Raise the error of an object that was not stored."""
+    if not saved.outcome.ok:
+        assert saved.error is not None
+        raise saved.error
 
 
 def _save(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[Never, SavedObject]:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Never
 
 from ..codecs.keystore import Keystore, open_keystore
-from ..codecs.sealed_objects import OpenedObject, StoredObject, new_object
+from ..codecs.sealed_objects import StoredObject, new_object
 from ..errors import ConflictError, NaiError, NotFoundError
 from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import flow
@@ -23,7 +23,7 @@ from ..secret import EncryptionKey
 from ..story.story import Story
 from .opened_story import EditedStory, OpenedStory
 from .save_keystore import KeystoreReplacement, save_keys
-from .save_objects import ObjectChange, SavedObject, save_objects
+from .save_objects import ObjectChange, SavedObject, check_saved, save_object, save_objects
 
 __all__ = ["create_story", "delete_story", "save_story", "try_save_story"]
 
@@ -42,30 +42,19 @@ def create_story(story: Story, key: EncryptionKey) -> Steps[KeystoreReplacement 
     new_content = new_object("storycontent", meta, content, new, compressed=True)
     new_object("stories", meta, card, new)  # raise now rather than after the first write
     yield from save_keys(new, key)
-    stored_content = yield from _save_one(ObjectChange(new_content), new)
+    stored_content = yield from save_object(ObjectChange(new_content), new)
     linked = {**card, "id": meta, "remoteId": "", "remoteStoryId": stored_content.stored.id}
     try:
-        first_card = yield from _save_one(ObjectChange(new_object("stories", meta, linked, new)), new)
-        stored_card = yield from _save_one(ObjectChange(first_card, {**linked, "remoteId": first_card.stored.id}), new)
+        first_card = yield from save_object(ObjectChange(new_object("stories", meta, linked, new)), new)
+        stored_card = yield from save_object(
+            ObjectChange(first_card, {**linked, "remoteId": first_card.stored.id}), new
+        )
         # Another program may have read a keystore without a change index before the key was saved, and written it after.
         yield from save_keys(new, key)
     except NaiError as error:
         error.add_note(f"The story's content is stored as {stored_content.stored.id}; its card may be missing.")
         raise
     return OpenedStory(stored_card, stored_content)
-
-
-def _save_one(change: ObjectChange, keystore: Mapping[str, bytes]) -> Steps[SavedObject, OpenedObject]:
-    (saved,) = yield from save_objects([change], keystore)
-    _check_saved(saved)
-    return saved.item
-
-
-def _check_saved(saved: SavedObject) -> None:
-    """Raise the error of an object that was not stored."""
-    if not saved.outcome.ok:
-        assert saved.error is not None
-        raise saved.error
 
 
 @flow
@@ -80,7 +69,7 @@ def save_story(
     saved = yield from try_save_story(story, keystore, key)
     try:
         for each in saved:
-            _check_saved(each)
+            check_saved(each)
     except NaiError as error:
         if saved[0].outcome.ok:
             error.add_note("The story's text and settings are stored; its card (title, dates) is as it was.")

@@ -12,12 +12,12 @@ from nai_proto.image import QualityPreset, UCPreset
 from nai_proto.image.options import ImageOptions
 
 from ...preset_files import load_image_preset
+from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, Overwrite
 from ..common.text_input import read_text_argument
-from .cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
 from .vibe_inputs import parse_vibes

@@ -30,8 +30,8 @@ from nai_proto.image.options import CONFLICTS, ImageOptions
 
 from ... import files
 from ...sync import Client
+from ..common.cost_confirmation import CostConfirmation
 from ..common.output_files import build_file_name, choose_path
-from .cost_confirmation import CostConfirmation
 from .image_output import ImageWriter
 from .input_images import fit_mask, fit_source, get_size, name_file_in_errors, read_image
 from .vibe_inputs import VibeInput, encode_vibes, find_unencoded, to_request_vibes

@@ -17,12 +17,12 @@ from nai_proto.image.price import Price, PriceItem
 from nai_proto.modules import TrainedModule
 
 from ...sync import Client
+from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, describe_response, escape_line, print_facts, show_progress
 from ..common.prompts import confirm
 from ..common.text_input import read_text_file
-from ..images.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..library.library_loader import load_library
 
 __all__ = ["module"]
@@ -113,11 +113,11 @@ def show(
     """Show one module and how far its training is."""
     with exit_on_error("module show"):
         with open_client(sign_in(url, email, unsafe_password)) as client:
-            found = client.run(modules.get_module(id))
+            trained = client.run(modules.get_module(id))
         if prefix:
-            typer.echo(found.prefix)
+            typer.echo(trained.prefix)
             return
-    _print_module(found, as_json=as_json)
+    _print_module(trained, as_json=as_json)
 
 
 @module.command()
@@ -146,9 +146,9 @@ def delete(
 ) -> None:
     """Delete a module. The steps of its training are not given back."""
     with exit_on_error("module delete"), open_client(sign_in(url, email, unsafe_password)) as client:
-        found = client.run(modules.get_module(id))
+        trained = client.run(modules.get_module(id))
         if not yes:
-            confirm(f"This deletes the module {escape_line(found.name)!r} for ever. Continue?", _NEEDS_YES)
+            confirm(f"This deletes the module {escape_line(trained.name)!r} for ever. Continue?", _NEEDS_YES)
         client.run(modules.delete_module(id))
     typer.echo("The module is deleted.")
 
@@ -183,16 +183,16 @@ _NEEDS_YES_TO_BUY: Final = "this costs money, and there is no terminal to ask at
 # ---- output
 
 
-def _describe_module(found: TrainedModule) -> dict[str, object]:
-    facts = describe_response(found)
-    losses = found.loss_history
+def _describe_module(trained: TrainedModule) -> dict[str, object]:
+    facts = describe_response(trained)
+    losses = trained.loss_history
     del facts["loss_history"]
     facts |= {"losses": len(losses), "last_loss": losses[-1]} if losses else {}
-    return facts if found.error is None else {**facts, "error": found.error}
+    return facts if trained.error is None else {**facts, "error": trained.error}
 
 
-def _print_module(found: TrainedModule, *, as_json: bool) -> None:
-    print_facts(_describe_module(found), as_json)
+def _print_module(trained: TrainedModule, *, as_json: bool) -> None:
+    print_facts(_describe_module(trained), as_json)
 
 
 def _build_table(listed: Sequence[TrainedModule]) -> Table:

@@ -12,7 +12,7 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Allowance, Price, check_price
 
 from ...sync import Client
-from ..common.prompts import confirm
+from .prompts import confirm
 
 __all__ = ["CostConfirmation", "MaxAnlas", "Yes"]
 
