@@ -166,7 +166,9 @@ def test_a_refusal_has_status_message_and_retry_after() -> None:
     answer, closed = get_response(FaultyApp(TALE, Refusal(503, retry_after=4, message="not now")))
     assert answer == (
         b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 39\r\n"
-        b'Access-Control-Allow-Origin: *\r\nRetry-After: 4\r\n\r\n{"statusCode":503,"message":"not now"}\n'
+        b"Access-Control-Allow-Origin: *\r\n"
+        b"X-Emulator-Reason: a fault was injected: the service did not get the request\r\nRetry-After: 4\r\n\r\n"
+        b'{"statusCode":503,"message":"not now"}\n'
     )
     assert not closed
     assert b"Retry-After" not in get_response(FaultyApp(TALE, "refuse"))[0]

@@ -15,16 +15,25 @@ class Refused(Exception):
 
     Args:
         status: of the response. A status of success means an error of the language model, which has its own JSON form.
-        message: for the client.
+        message: for the client, in the service's words.
+        reason: for who debugs the client, in ``X-Emulator-Reason``: one sentence that says what to change, where the
+            service's words do not. None repeats the message.
         retry_after: seconds for the ``Retry-After`` header; None leaves the header out.
         details: a further object in the JSON document.
     """
 
     def __init__(
-        self, status: int, message: str, *, retry_after: int | None = None, details: Mapping[str, object] | None = None
+        self,
+        status: int,
+        message: str,
+        *,
+        reason: str | None = None,
+        retry_after: int | None = None,
+        details: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.reason = message if reason is None else reason
         self.retry_after = retry_after
         self.details = details

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from ...exchange.reply import Cut, Handler, RawWrite
 from ..errors import Refused
-from ..http.responses import send_error, send_response
+from ..http.responses import reason_field, send_error, send_response
 from .fault import Count, ReplacingFault
 
 __all__ = ["GARBAGE", "Garbage", "Gateway", "Refusal"]
@@ -17,6 +17,7 @@ __all__ = ["GARBAGE", "Garbage", "Gateway", "Refusal"]
 GARBAGE: Final = b"SSH-2.0-OpenSSH_9.9\r\n\x00\x01\xfe\xff\r\n\r\n"
 """The beginning of another protocol."""
 
+_INJECTED: Final = "a fault was injected: the service did not get the request"
 _PAGE: Final = """\
 <html>\r
 <head><title>{0}</title></head>\r
@@ -40,7 +41,7 @@ class Refusal(ReplacingFault, frozen=True, tag="refuse"):
 
     def respond(self) -> Handler:
         message = _phrase(self.status) if self.message is None else self.message
-        return send_error(Refused(self.status, message, retry_after=self.retry_after))
+        return send_error(Refused(self.status, message, reason=_INJECTED, retry_after=self.retry_after))
 
 
 class Gateway(ReplacingFault, frozen=True, tag="gateway"):
@@ -52,7 +53,7 @@ class Gateway(ReplacingFault, frozen=True, tag="gateway"):
     def respond(self) -> Handler:
         page = _PAGE.format(f"{self.status} {_phrase(self.status)}").encode()
         wait = [] if self.retry_after is None else [("Retry-After", str(self.retry_after))]
-        return send_response(self.status, "text/html", page, *wait)
+        return send_response(self.status, "text/html", page, reason_field(_INJECTED), *wait)
 
 
 class Garbage(ReplacingFault, frozen=True, tag="garbage"):

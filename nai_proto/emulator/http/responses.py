@@ -18,8 +18,10 @@ from ..errors import Refused
 
 __all__ = [
     "ALLOW_ANY_ORIGIN",
+    "REASON",
     "HandlerSteps",
     "compute",
+    "reason_field",
     "send_empty",
     "send_error",
     "send_json",
@@ -33,6 +35,11 @@ HandlerSteps: TypeAlias = Generator[ServerAction, bytes | None, T]
 
 ALLOW_ANY_ORIGIN: Final = ("Access-Control-Allow-Origin", "*")
 """The header field that lets any web page read a response."""
+
+
+REASON: Final = "X-Emulator-Reason"
+"The header field of every refusal that says why the request was refused."
+_LONGEST_REASON: Final = 500
 
 
 def send_response(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Handler:
@@ -63,16 +70,24 @@ def send_empty(status: int) -> Handler:
 
 
 def send_error(refused: Refused, document: dict[str, object] | None = None) -> Handler:
-    """Send an error: the service's error object, or another document, and a line feed.
+    """Send an error: the service's error object, or another document, and a line feed; and its reason in a header field.
 
     See docs/protocol/image.md#211-errors.
     """
-    wait = [] if refused.retry_after is None else [("Retry-After", str(refused.retry_after))]
+    fields = [reason_field(refused.reason)]
+    if refused.retry_after is not None:
+        fields.append(("Retry-After", str(refused.retry_after)))
     own: dict[str, object] = {"statusCode": refused.status, "message": refused.message}
     if refused.details is not None:
         own["details"] = refused.details
     body = document or (own if refused.status >= 400 else {"error": refused.message})
-    yield from send_response(refused.status, "application/json", encode_json(body) + b"\n", *wait)
+    yield from send_response(refused.status, "application/json", encode_json(body) + b"\n", *fields)
+
+
+def reason_field(reason: str) -> tuple[str, str]:
+    """Return the header field that says why a request was refused; what no header field can hold becomes ``?``."""
+    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in " ".join(reason.split()))
+    return REASON, printable[:_LONGEST_REASON]
 
 
 def compute(function: Callable[[], T]) -> HandlerSteps[T]:
