@@ -20,7 +20,7 @@ from nai_proto.codecs.key_derivation import encryption_key
 from nai_proto.codecs.keystore import Keystore, seal_keystore
 from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject, new_object, seal_object
 from nai_proto.emulator import Account, Emulator
-from nai_proto.errors import AuthenticationError, InvalidRequestError, NaiError
+from nai_proto.errors import AuthenticationError, InvalidRequestError, NaiError, NotFoundError
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     Library,
@@ -284,7 +284,7 @@ def test_nothing_more_is_tried_after_an_authentication_error() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(number=st.integers(0, 14), name=st.sampled_from(sorted(FAULTS)), keys_too=st.booleans())
+@given(number=st.integers(0, 16), name=st.sampled_from(sorted(FAULTS)), keys_too=st.booleans())
 def test_a_second_restore_completes_one_that_was_interrupted_anywhere_without_duplicates(
     number: int, name: str, keys_too: bool
 ) -> None:
@@ -299,6 +299,102 @@ def test_a_second_restore_completes_one_that_was_interrupted_anywhere_without_du
     now = opened(emulator)
     assert whole(now)
     assert len([*now.items]) == 6
+
+
+@settings(max_examples=30, deadline=None)
+@given(number=st.integers(0, 18), name=st.sampled_from(sorted(FAULTS)), keys_too=st.booleans())
+def test_two_plans_of_one_state_store_each_object_once_also_if_the_first_is_interrupted(
+    number: int, name: str, keys_too: bool
+) -> None:
+    emulator, owner = an_emulator()
+    with_a_preset(owner)
+    backup = opened(emulator)
+    owner.storage.clear(["stories", "storycontent", "presets"])
+    if keys_too:
+        owner.storage.keystore = seal_keystore(Keystore(), KEY)
+    first, second = (plan_restore(opened(emulator), backup.items) for _ in range(2))
+    run(restore(first, KEY), inject_fault(emulator, FAULTS[name], number, path="/user/"))
+    restored = run(restore(second, KEY), emulator).result
+    assert all(each.saved.outcome.ok for each in restored)
+    now = opened(emulator)
+    assert whole(now)
+    assert len([*now.items]) == 7
+
+
+def test_what_was_created_since_the_plan_is_listed_right_before_it_would_be_created() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.clear(["stories", "storycontent"])
+    first, second = (plan_restore(opened(emulator), backup.items) for _ in range(2))
+    requests = [(each.method, each.path) for each in run(restore(first, KEY), emulator).requests[2:]]
+    for type_, writes in (("storycontent", ["PUT"] * 3), ("stories", ["PUT", "PATCH"] * 3)):
+        listing, requests = requests[0], requests[1:]
+        assert listing == ("GET", f"/user/objects/{type_}")
+        assert [method for method, _ in requests[: len(writes)]] == writes
+        requests = requests[len(writes) :]
+    played = run(restore(second, KEY), emulator)
+    assert {each.saved.outcome for each in played.result} == {SaveOutcome.UNCHANGED}
+    assert [request.method for request in played.requests] == ["POST", *["GET"] * 3]
+
+
+def test_objects_of_a_type_that_cannot_be_listed_are_not_created() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    owner.storage.clear(["stories", "storycontent"])
+    steps = plan_restore(opened(emulator), backup.items)
+    app = inject_fault(emulator, refuse_with(404), 0, method="GET", path="/user/objects/storycontent")
+    restored = run(restore(steps, KEY), app).result
+    assert [each.saved.outcome for each in restored] == [*[SaveOutcome.REFUSED] * 3, *[SaveOutcome.CREATED] * 3]
+    assert isinstance(restored[2].saved.error, NotFoundError)
+    restore_into(emulator, [*backup.items])
+    assert whole(opened(emulator))
+
+
+def test_an_object_that_was_created_since_the_plan_and_does_not_open_is_a_conflict() -> None:
+    emulator, owner = an_emulator()
+    backup = opened(emulator)
+    card = owner.storage.objects["stories"][0]
+    owner.storage.delete("stories", card.id)
+    steps = plan_restore(opened(emulator), [backup.stories[0].card])
+    spoilt = msgspec.structs.replace(card, id="new", data="AAAA")
+    owner.storage.objects["stories"].append(spoilt)
+    (restored,) = run(restore(steps, KEY), emulator).result
+    assert (restored.saved.outcome, restored.saved.theirs) == (SaveOutcome.CONFLICT, spoilt)
+    assert "make a new plan" in str(restored.saved.error)
+
+
+def test_an_object_that_was_restored_before_is_neither_reverted_to_an_older_copy_nor_doubled() -> None:
+    emulator, owner = an_emulator()
+    with_a_preset(owner)
+    before = opened(emulator)
+    owner.storage.clear(["stories", "storycontent", "presets"])
+    restore_into(emulator, [*before.items])
+    library = opened(emulator)
+    story = library.stories[0].edit()
+    story.title = "A newer title"
+    run_in_memory(library.save(story), emulator)
+    backup = [*before.items, *opened(emulator).items]
+    titles = [story.title for story in opened(emulator).stories]
+    assert not any(step.action.is_write for step in plan_restore(opened(emulator), backup))
+    (left_out,) = (step for step in plan_restore(opened(emulator), backup) if step.action is RestoreAction.LEAVE_OUT)
+    assert left_out.why == f"the backup has another version of it as {story.opened.card.stored.id}"
+    owner.storage.clear(["stories", "storycontent", "presets"])
+    restore_into(emulator, backup)
+    now = opened(emulator)
+    assert [story.title for story in now.stories] == titles
+    assert len([*now.items]) == 7
+
+
+def test_an_object_with_a_number_that_cannot_be_written_is_restored_as_it_was() -> None:
+    emulator, owner = an_emulator()
+    new = replace(new_object("presets", "", {}, {}), plaintext=b'{"name": "Odd", "remoteId": "p", "n": 1e999}')
+    stored = msgspec.structs.replace(new.stored, id="p", data=seal_object(new, {}), changeIndex=1)
+    owner.storage.objects["presets"].append(stored)
+    preset = opened(emulator).others["presets"][0]
+    owner.storage.clear(["presets"])
+    (restored,) = restore_into(emulator, [preset])
+    assert restored.saved.outcome is SaveOutcome.CREATED
+    assert opened(emulator).others["presets"][0].plaintext == preset.plaintext
 
 
 _odd = st.one_of(st.none(), st.integers(), st.text(max_size=3), st.lists(st.none(), max_size=1))

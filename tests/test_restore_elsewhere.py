@@ -52,7 +52,6 @@ from tests.test_cli import NAI
 
 READER = "reader@example.com"
 READER_KEY = encryption_key(READER, Password(PASSWORD))
-SEED = bytes(range(32))
 MODULE = "6B-v4:" + "a" * 64 + ":" + "b" * 64
 
 
@@ -89,7 +88,7 @@ def accounts() -> tuple[Emulator, Account, list[OpenedObject]]:
 
 
 def plan(emulator: App, items: list[OpenedObject], chosen: list[OpenedObject] | None = None) -> tuple[RestoreStep, ...]:
-    return plan_restore_elsewhere(opened(emulator, READER), items if chosen is None else chosen, items, SEED)
+    return plan_restore_elsewhere(opened(emulator, READER), items if chosen is None else chosen, items, READER)
 
 
 def restore(
@@ -184,32 +183,94 @@ def test_what_did_not_open_is_left_out_and_said() -> None:
 def test_types_that_could_not_be_listed_are_left_out() -> None:
     emulator, _, items = accounts()
     library = run_in_memory(open_library(READER, PASSWORD, types=("stories", "storycontent")), emulator).result
-    left_out = [step.type for step in plan_restore_elsewhere(library, items, items, SEED) if not step.action.is_write]
+    left_out = [step.type for step in plan_restore_elsewhere(library, items, items, READER) if not step.action.is_write]
     assert left_out == ["aimodules", "presets", "shelf"]
 
 
-def test_two_versions_of_one_object_and_a_short_seed_are_errors() -> None:
+def test_two_versions_of_one_object_are_an_error() -> None:
     library = Library(Keystore(), ())
     item = OpenedObject(StoredObject(id="x", type="stories"), OpenedState.OPENED, plaintext=b"{}")
     with pytest.raises(InvalidRequestError, match="choose one version"):
-        plan_restore_elsewhere(library, [item, item], [], SEED)
-    with pytest.raises(InvalidRequestError, match="seed has 16 to 64 bytes"):
-        plan_restore_elsewhere(library, [item], [], b"")
+        plan_restore_elsewhere(library, [item, item], [], READER)
 
 
 # ---- again
 
 
-def test_restoring_again_changes_nothing_whatever_became_of_the_objects() -> None:
+def test_restoring_again_changes_nothing_and_says_what_differs() -> None:
     emulator, owner, items = accounts()
     restore(emulator, items)
+    broken = owner.storage.objects["storycontent"][-1]
+    put(owner, msgspec.structs.replace(broken, data="AAAA"))
     library = opened(emulator, READER)
-    story = library.stories[-1].edit()
+    story = library.stories[-2].edit()
     story.title = "My own title"
     run_in_memory(library.save(story), emulator)
     before = documents(owner)
-    assert {*restore(emulator, items)} == {RestoreAction.NOTHING}
+    kept = {step.type: step.why for step in plan(emulator, items) if step.action is not RestoreAction.NOTHING}
+    assert kept == {
+        "stories": "it was restored before, and the account's copy differs; to restore it anew, delete that copy first",
+        "storycontent": "it was restored before, and the account's copy does not open; to restore it anew, delete that "
+        "copy first",
+    }
+    assert not any(step.action.is_write for step in plan(emulator, items))
+    restore(emulator, items)
     assert documents(owner) == before
+
+
+@given(st.integers(0, 32), st.sampled_from(sorted(FAULTS)), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_two_plans_of_one_state_store_each_object_once_also_if_the_first_is_interrupted(
+    number: int, name: str, for_good: bool
+) -> None:
+    emulator, owner, items = accounts()
+    before = documents(owner)
+    library = opened(emulator, READER)
+    first, second = plan(emulator, items), plan(emulator, items)
+    numbers = range(number, 99) if for_good else [number]
+    run_in_memory(library.restore(first), inject_fault(emulator, FAULTS[name], *numbers, path="/user/"))
+    restored = run_in_memory(library.restore(second), emulator).result
+    assert all(each.saved.outcome.ok for each in restored)
+    check_restored(emulator, owner, before, items)
+
+
+def test_what_is_restored_by_another_plan_is_restored_once_and_linked_by_both() -> None:
+    emulator, owner, items = accounts()
+    before = documents(owner)
+    library = opened(emulator, READER)
+    contents = [item for item in items if item.stored.type == "storycontent"]
+    second = plan(emulator, items)
+    run_in_memory(library.restore(plan(emulator, items, contents)), emulator)
+    restored = run_in_memory(library.restore(second), emulator).result
+    assert {each.saved.outcome for each in restored if each.step.type == "storycontent"} == {SaveOutcome.UNCHANGED}
+    check_restored(emulator, owner, before, items)
+
+
+def test_an_object_that_the_backup_has_under_two_ids_is_restored_once_in_its_last_version() -> None:
+    emulator, owner, items = accounts()
+    before = documents(owner)
+    older = [
+        replace(item, stored=msgspec.structs.replace(item.stored, id=f"gone-{number}", lastUpdatedAt=0))
+        for number, item in enumerate(items)
+    ]
+    preset = next(number for number, item in enumerate(items) if item.stored.type == "presets")
+    older[preset] = replace(older[preset], plaintext=b'{"id": "calm", "name": "Older"}')
+    steps = plan(emulator, [*older, *items])
+    left_out = {step.item.stored.id: step.action for step in steps if step.action is not RestoreAction.CREATE}
+    assert {id_.startswith("gone") for id_ in left_out} == {True}
+    assert (len(left_out), left_out[f"gone-{preset}"]) == (len(items), RestoreAction.LEAVE_OUT)
+    restore(emulator, [*older, *items])
+    check_restored(emulator, owner, before, items)
+
+
+def test_backups_of_one_account_in_two_directories_are_restored_once(reader: Reader, tmp_path: Path) -> None:
+    before = documents(reader.owner)
+    other = tmp_path / "the same writer"
+    back_up(other, reader.emulator)
+    assert nai("restore", reader.backup, "--into-this-account", "--yes").exit_code == 0
+    done = nai("restore", other, "--into-this-account", "--yes")
+    assert "9 of 9 objects are unchanged" in done.stdout, done.output
+    check_restored(reader.emulator, reader.owner, before, reader.items)
 
 
 def test_a_story_that_was_deleted_since_is_restored_again_and_is_on_its_shelf() -> None:
@@ -269,7 +330,7 @@ def test_a_plan_can_be_made_whatever_the_objects_contain(
     unique = {
         (item.stored.type, item.stored.id): item for item in (items[each] for each in chosen if each < len(items))
     }
-    steps = plan_restore_elsewhere(library, unique.values(), items, SEED)
+    steps = plan_restore_elsewhere(library, unique.values(), items, READER)
     assert len(steps) == len(unique)
 
 

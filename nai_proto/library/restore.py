@@ -3,46 +3,49 @@
 Carrying it out saves keys first, then contents, then the cards that link to them. It never replaces an object that opens
 with one that does not. The service gives a new id to each object that is created, so links between objects are updated.
 After an interruption, make a new plan: it finds what is done.
+
+The account may have changed since the plan was made: another restore may have created the same objects. So the objects of a
+type are listed once more right before the first of them is created, and those that are there are not created again. What
+remains is a narrow race: two restores that run at the same moment can both list before either creates, and the service has
+no request that creates an object only if it is missing.
+
+See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 """
 
 from __future__ import annotations
 
 import enum
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Never
+from functools import partial
+from typing import Never
 
 import msgspec
 
-from ..codecs.sealed_objects import OpenedObject, StoredObject, replace_content
+from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, StoredObject, open_object, replace_content
 from ..codecs.secret_box import KEY_SIZE, draw_bytes
-from ..exchange.actions import Emit, Steps, get_context
+from ..errors import ConflictError, InvalidRequestError, NaiError, RemoteProtocolError, StatusError, TransportError
+from ..exchange.actions import Emit, Steps, compute, get_context
 from ..exchange.flow import flow
+from ..limits import Limits
+from ..objects import list_objects
 from ..secret import EncryptionKey
+from .object_identity import (
+    CARDS,
+    CONTENT_ID_FIELD,
+    CONTENTS,
+    OWN_ID_FIELD,
+    Identity,
+    content_id_of,
+    has_same_content,
+    identify,
+    link_keys,
+)
 from .save_keystore import KeystoreReplacement, save_keys
 from .save_objects import SavedObject, SaveOutcome, is_fatal, seal_and_write
 
-__all__ = [
-    "CARDS",
-    "CONTENTS",
-    "CONTENT_ID_FIELD",
-    "OWN_ID_FIELD",
-    "RestoreAction",
-    "RestoreStep",
-    "RestoredObject",
-    "content_id_of",
-    "has_own_id",
-    "link_keys",
-    "restore",
-    "sort_steps",
-]
-
-CARDS: Final = "stories"
-CONTENTS: Final = "storycontent"
-OWN_ID_FIELD: Final = "remoteId"
-"""The field of an object's JSON with the id that the service gave it."""
-CONTENT_ID_FIELD: Final = "remoteStoryId"
-"""The field of a card with the id of its content."""
+__all__ = ["RestoreAction", "RestoreStep", "RestoredObject", "leave_out_copy", "restore", "sort_steps"]
 
 
 class RestoreAction(enum.Enum):
@@ -60,7 +63,7 @@ class RestoreAction(enum.Enum):
     KEEP = "keep what is there"
     "The backup has no better version."
     LEAVE_OUT = "leave out"
-    "It cannot be restored."
+    "It cannot be restored, or another copy of it is."
 
     @property
     def is_write(self) -> bool:
@@ -105,6 +108,15 @@ def sort_steps(steps: Iterable[RestoreStep]) -> tuple[RestoreStep, ...]:
     return tuple(sorted(steps, key=lambda step: {CONTENTS: 0, CARDS: 2}.get(step.type, 1)))
 
 
+def leave_out_copy(item: OpenedObject, copy: OpenedObject) -> RestoreStep:
+    """Return the step for an object of which the backup has another copy, which stands for both."""
+    same = has_same_content(item, copy)
+    action = RestoreAction.NOTHING if same else RestoreAction.LEAVE_OUT
+    return RestoreStep(
+        action, item, None, f"the backup has {'it' if same else 'another version of it'} as {copy.stored.id}"
+    )
+
+
 @flow
 def restore(
     steps: Sequence[RestoreStep], key: EncryptionKey
@@ -115,80 +127,138 @@ def restore(
         steps: the plan.
         key: the account's encryption key.
     """
-    entropy = (yield from get_context()).entropy
+    context = yield from get_context()
     planned = [*steps]
     metas_without_key = dict.fromkeys(step.item.stored.meta or "" for step in planned if step.new_key)
     keys = (yield from save_keys({}, key)).keystore
-    new_keys = {meta: draw_bytes(entropy, KEY_SIZE) for meta in metas_without_key if meta not in keys}
+    new_keys = {meta: draw_bytes(context.entropy, KEY_SIZE) for meta in metas_without_key if meta not in keys}
     if new_keys:
         keys = (yield from save_keys(new_keys, key)).keystore
+    execution = _Execution(keys, context.limits)
     restored: list[RestoredObject] = []
-    new_ids: dict[str, str] = {}
     stopped: SavedObject | None = None
     for step in planned:
         if stopped is None:
-            saved = yield from _carry_out(step, keys, new_ids)
+            saved = yield from execution.carry_out(step)
             stopped = saved if is_fatal(saved) else None
         else:
             saved = SavedObject(step.item, SaveOutcome.NOT_TRIED, stopped.error)
-        if saved.outcome is SaveOutcome.CREATED and step.type == CONTENTS:
-            new_ids.update(dict.fromkeys(link_keys(step.item), saved.item.stored.id))
         restored.append(RestoredObject(step, saved))
         yield Emit([restored[-1]])
     return tuple(restored)
 
 
-def _carry_out(step: RestoreStep, keys: Mapping[str, bytes], new_ids: Mapping[str, str]) -> Steps[Never, SavedObject]:
-    item, present = step.item, step.present
-    match step.action:
-        case RestoreAction.CREATE_SEALED:
-            return (yield from seal_and_write(replace(item, stored=_as_new(item, item.stored.data)), keys))
-        case RestoreAction.CREATE:
-            saved = yield from seal_and_write(_with_links(replace(item, stored=_as_new(item)), step, new_ids), keys)
-            with_own_id = _with_links(saved.item, step, new_ids) if saved.outcome.ok else saved.item
-            if with_own_id.plaintext == saved.item.plaintext:
+class _Execution:
+    """A plan that is carried out: what its next step needs to know of those before it."""
+
+    def __init__(self, keys: Mapping[str, bytes], limits: Limits) -> None:
+        self._keys = keys
+        self._limits = limits
+        self._new_ids: dict[str, str] = {}
+        "The ids of the contents that this plan was to create, by what cards link to them by."
+        self._listings: dict[str, _Listing | NaiError] = {}
+
+    def carry_out(self, step: RestoreStep) -> Steps[Never, SavedObject]:
+        """Carry out one step."""
+        item, present = step.item, step.present
+        match step.action:
+            case RestoreAction.CREATE | RestoreAction.CREATE_SEALED:
+                saved = yield from self._create_if_missing(step)
+                if saved.outcome.ok and step.type == CONTENTS:
+                    self._new_ids.update(dict.fromkeys(link_keys(item), saved.item.stored.id))
                 return saved
-            updated = yield from seal_and_write(with_own_id, keys)
-            return replace(updated, outcome=SaveOutcome.CREATED) if updated.outcome.ok else updated
-        case RestoreAction.UPDATE if present is not None:
-            stored = msgspec.structs.replace(present.stored, meta=item.stored.meta)
-            return (yield from seal_and_write(_with_links(replace(item, stored=stored), step, new_ids), keys))
-        case RestoreAction.RELINK:
-            linked = _with_links(item, step, new_ids)
-            if linked.plaintext != item.plaintext:
-                return (yield from seal_and_write(linked, keys))
-        case _:
-            pass
-    return SavedObject(present or item, SaveOutcome.UNCHANGED)
+            case RestoreAction.UPDATE if present is not None:
+                stored = msgspec.structs.replace(present.stored, meta=item.stored.meta)
+                updated = self._with_links(replace(item, stored=stored), step)
+                return (yield from seal_and_write(updated, self._keys))
+            case RestoreAction.RELINK:
+                return (yield from self._relink(item, step))
+            case _:
+                return SavedObject(present or item, SaveOutcome.UNCHANGED)
+
+    def _create_if_missing(self, step: RestoreStep) -> Steps[Never, SavedObject]:
+        listing = self._listings.get(step.type)
+        if listing is None:
+            listing = self._listings[step.type] = yield from self._list(step.type)
+        if isinstance(listing, NaiError):
+            return SavedObject(step.item, SaveOutcome.REFUSED, listing)
+        present = listing.take(step.item)
+        if present is None:
+            return (yield from self._create(step))
+        if present.ok and step.item.ok:
+            return (yield from self._relink(present, step))
+        if present.ok or present.stored.data == step.item.stored.data:
+            return SavedObject(present, SaveOutcome.UNCHANGED)
+        return SavedObject(step.item, SaveOutcome.CONFLICT, _created_error(present.stored), present.stored)
+
+    def _list(self, type: str) -> Steps[Never, _Listing | NaiError]:  # noqa: A002
+        try:
+            listed = yield from list_objects(type)
+        except (StatusError, RemoteProtocolError, TransportError) as error:
+            return error
+        return (yield from compute(partial(_Listing, listed, self._keys, self._limits)))
+
+    def _create(self, step: RestoreStep) -> Steps[Never, SavedObject]:
+        item = step.item
+        if step.action is RestoreAction.CREATE_SEALED:
+            return (yield from seal_and_write(replace(item, stored=_as_new(item, item.stored.data)), self._keys))
+        new = self._with_links(replace(item, stored=_as_new(item)), step)
+        created = yield from seal_and_write(new, self._keys)
+        if not created.outcome.ok:
+            return created
+        linked = yield from self._relink(created.item, step)
+        return replace(linked, outcome=SaveOutcome.CREATED) if linked.outcome.ok else linked
+
+    def _relink(self, item: OpenedObject, step: RestoreStep) -> Steps[Never, SavedObject]:
+        """Write an object of the account with the right ids in it, if it has others."""
+        linked = self._with_links(item, step)
+        if linked.plaintext == item.plaintext:
+            return SavedObject(item, SaveOutcome.UNCHANGED)
+        return (yield from seal_and_write(linked, self._keys))
+
+    def _with_links(self, item: OpenedObject, step: RestoreStep) -> OpenedObject:
+        """Return the item with the ids that the service assigned to it and to the content that it links to."""
+        content = item.json()
+        if step.has_own_id and item.stored.id:
+            content[OWN_ID_FIELD] = item.stored.id
+        if step.type == CARDS and (linked := content_id_of(item)):
+            new_id = self._new_ids.get(linked) or self._new_ids.get(item.stored.meta or "")
+            content[CONTENT_ID_FIELD] = step.content_id or new_id or linked
+        try:
+            return replace_content(item, content)
+        except InvalidRequestError:  # a number larger than any float can be read, but not written
+            return item
+
+
+class _Listing:
+    """The account's objects of one type, as they are right before the first of them is created."""
+
+    def __init__(self, listed: Iterable[StoredObject], keys: Mapping[str, bytes], limits: Limits) -> None:
+        self._keys = keys
+        self._limits = limits
+        self._left: defaultdict[Identity, deque[StoredObject]] = defaultdict(deque)
+        for stored in listed:
+            self._left[self._identify(stored)].append(stored)
+
+    def take(self, item: OpenedObject) -> OpenedObject | None:
+        """Return the object that is this one, if there is one; each stands for one object of the plan only."""
+        present = self._left[identify(item)]
+        return self._open(present.popleft()) if present else None
+
+    def _identify(self, stored: StoredObject) -> Identity:
+        if stored.meta and stored.type not in PLAIN_TYPES:  # it need not be opened
+            return stored.meta
+        return identify(self._open(stored))
+
+    def _open(self, stored: StoredObject) -> OpenedObject:
+        return open_object(stored, self._keys, self._limits)
+
+
+def _created_error(stored: StoredObject) -> ConflictError:
+    return ConflictError(
+        409, f"{stored.type} {stored.id} was created since the plan was made, and does not open: make a new plan"
+    )
 
 
 def _as_new(item: OpenedObject, data: str | None = None) -> StoredObject:
     return StoredObject(type=item.stored.type, meta=item.stored.meta or "", data=data)
-
-
-def _with_links(item: OpenedObject, step: RestoreStep, new_ids: Mapping[str, str]) -> OpenedObject:
-    """Return the item with the ids that the service assigned to it and to the content that it links to."""
-    content = item.json()
-    if step.has_own_id and item.stored.id:
-        content[OWN_ID_FIELD] = item.stored.id
-    if step.type == CARDS and (linked := content_id_of(item)):
-        content[CONTENT_ID_FIELD] = (
-            step.content_id or new_ids.get(linked) or new_ids.get(item.stored.meta or "") or linked
-        )
-    return replace_content(item, content)
-
-
-def link_keys(item: OpenedObject) -> tuple[str, ...]:
-    """Return what a card may link to a content by: its id and its meta."""
-    return tuple(key for key in (item.stored.id, item.stored.meta) if key)
-
-
-def content_id_of(card: OpenedObject) -> str:
-    """Return the id of the content that a card links to; empty if there is none."""
-    content_id = card.json().get(CONTENT_ID_FIELD)
-    return content_id if isinstance(content_id, str) else ""
-
-
-def has_own_id(item: OpenedObject) -> bool:
-    """Return whether an object's JSON holds the id that the service gave it."""
-    return item.ok and item.json().get(OWN_ID_FIELD) == item.stored.id

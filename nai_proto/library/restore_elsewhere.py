@@ -1,9 +1,10 @@
 """Plan how a backup of one account gets into another one: as new objects, with new keys and new ids.
 
-Nothing that the other account has is changed. The metas of the new objects are derived from the backup and the old ids, so
-a plan that was interrupted can be made again: it finds what is done. Keys are drawn when the plan is carried out, and the
-service gives the ids. Links between objects are kept: stories to their contents, and shelves to what is on them, also if it
-is restored later. Modules and presets keep the ids inside them, by which stories name them.
+Nothing that the other account has is changed. The metas of the new objects are derived from its e-mail and from what
+identifies the old objects. So each object is restored once, from however many backups of the old account, and a plan that
+was interrupted can be made again: it finds what is done. Keys are drawn when the plan is carried out, and the service gives
+the ids. Links between objects are kept: stories to their contents, and shelves to what is on them, also if it is restored
+later. Modules and presets keep the ids inside them, by which stories name them.
 
 See:
     docs/protocol/content.md#41-stories
@@ -20,68 +21,65 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from ..arguments import BYTES, check_type
+from ..arguments import TEXT, check_type
+from ..codecs.key_derivation import email_hash
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, replace_content
 from ..codecs.secret_box import KEY_SIZE, UUID_SIZE, format_uuid, write_json
 from ..errors import InvalidRequestError
 from .contents import Library
-from .opened_story import link_stories
-from .restore import (
+from .object_identity import (
     CARDS,
     CONTENTS,
+    ID_FIELD,
     OWN_ID_FIELD,
-    RestoreAction,
-    RestoreStep,
     content_id_of,
+    find_other_copies,
     has_own_id,
-    sort_steps,
+    has_same_content,
+    identify,
 )
+from .opened_story import link_stories
+from .restore import RestoreAction, RestoreStep, leave_out_copy, sort_steps
 
 __all__ = ["plan_restore_elsewhere"]
 
 _SHELF: Final = "shelf"
-_MIN_SEED: Final = 16
-_MAX_SEED: Final = 64
-_META_FIELD: Final = "id"
-"""The field of a card's or a shelf's JSON with the object's meta."""
 
 
 def plan_restore_elsewhere(
-    library: Library, chosen: Iterable[OpenedObject], backup: Iterable[OpenedObject], seed: bytes
+    library: Library, chosen: Iterable[OpenedObject], backup: Iterable[OpenedObject], email: str
 ) -> tuple[RestoreStep, ...]:
     """Return a plan after which an account has copies of another account's objects. This sends no request.
 
-    An object that was restored before is not restored again, nor changed, whatever became of it since.
+    An object that was restored before, from this or another backup of its account, is not restored again, nor changed: if it
+    differs from the backup, the step says so. To restore it anew, delete it first.
 
     Args:
         library: the present library of the account to restore into, with all types.
         chosen: the objects to restore, one version of each.
         backup: all objects of the backup, by which links are found.
-        seed: what the metas are derived from: 16 to 64 bytes that are always the same for this backup and this account
-            (`nai_transports.backups.BackupDirectory.get_seed`).
+        email: of the account to restore into, with which the metas are derived; case is ignored, as by a login.
 
     Returns:
         The steps in the order in which they are carried out: contents, other objects, cards.
 
     Raises:
-        InvalidRequestError: two chosen objects have the same type and id, or the seed has another size.
+        InvalidRequestError: two chosen objects have the same type and id.
     """
     check_type(library, Library, "library", "a Library")
     items = [*chosen]
     if len({(item.stored.type, item.stored.id) for item in items}) < len(items):
         raise InvalidRequestError("two items are the same object: choose one version of it", parameter="chosen")
-    seed = BYTES.convert(seed, "seed")
-    if not _MIN_SEED <= len(seed) <= _MAX_SEED:
-        raise InvalidRequestError(f"seed has {_MIN_SEED} to {_MAX_SEED} bytes, not {len(seed)}", parameter="seed")
-    plan = _Plan(library, items, _NewMetas([*backup, *items], seed))
+    TEXT.check(email, "email")
+    plan = _Plan(library, items, _NewMetas([*backup, *items], email))
     return sort_steps(plan.plan_step(item) for item in items)
 
 
 class _NewMetas:
     """The metas that the objects of a backup get."""
 
-    def __init__(self, items: Iterable[OpenedObject], seed: bytes) -> None:
-        self._seed = seed
+    def __init__(self, items: Iterable[OpenedObject], email: str) -> None:
+        self._hashed_email = bytes.fromhex(email_hash(email.lower()))
         known: dict[str, OpenedObject] = {}
         for item in items:
             known.setdefault(_key_of(item), item)
@@ -110,13 +108,15 @@ class _NewMetas:
 
     def _derive(self, key: str) -> str:
         named = self._owners.get(key, key).encode("utf-8", "surrogatepass")
-        return format_uuid(blake2b(named, key=self._seed, digest_size=UUID_SIZE).digest())
+        return format_uuid(blake2b(named, key=self._hashed_email, digest_size=UUID_SIZE).digest())
 
 
 def _key_of(item: OpenedObject) -> str:
-    """Return what identifies an object in its backup: its type and id; without an id, its type and data."""
-    stored = item.stored
-    return f"{stored.type} {stored.id or sha256(write_json(stored.document)).hexdigest()}"
+    """Return what identifies an object in all backups of its account, with its type; without an id, that is its data."""
+    stored, identity = item.stored, identify(item)
+    if isinstance(identity, bytes):
+        identity = stored.id or sha256(write_json(stored.document)).hexdigest()
+    return f"{stored.type} {identity}"
 
 
 class _Plan:
@@ -128,6 +128,7 @@ class _Plan:
         self._new_metas = new_metas
         self._present = {(item.stored.type, item.stored.meta): item for item in library.items}
         self._content_ids = {item.stored.id for item in library.items if item.stored.type == CONTENTS}
+        self._other_copies = find_other_copies(chosen, lambda _: False)
         self._chosen_contents = {new_metas.of(item) for item in chosen if item.stored.type == CONTENTS and item.ok}
 
     def plan_step(self, item: OpenedObject) -> RestoreStep:
@@ -135,18 +136,20 @@ class _Plan:
         type_, meta = item.stored.type, self._new_metas.of(item)
         if type_ not in self._listed:
             return _leave_out(item, f"the account's objects of type {type_} could not be listed")
+        if copy := self._other_copies.get((type_, item.stored.id)):
+            return leave_out_copy(item, copy)
         if not item.ok:
             return _leave_out(item, f"the backup's copy does not open ({item.category})")
-        present = self._present.get((type_, meta))
-        if present is not None:
-            return self._plan_relink(item, present)
-        is_sealed = type_ not in PLAIN_TYPES
-        if is_sealed and len(self._keystore.get(meta, bytes(KEY_SIZE))) != KEY_SIZE:
-            return _leave_out(item, "the account's key for it is unusable")
         try:
             new = self._make_new(item, meta)
         except InvalidRequestError:  # a number larger than any float can be read, but not written
             return _leave_out(item, "it has a number that cannot be written")
+        present = self._present.get((type_, meta))
+        if present is not None:
+            return self._plan_relink(item, new, present)
+        is_sealed = type_ not in PLAIN_TYPES
+        if is_sealed and len(self._keystore.get(meta, bytes(KEY_SIZE))) != KEY_SIZE:
+            return _leave_out(item, "the account's key for it is unusable")
         why = f"with {'a new key and ' if is_sealed else ''}new ids"
         content_id = self._find_content_id(item)
         return RestoreStep(
@@ -159,10 +162,16 @@ class _Plan:
             _links_itself(item),
         )
 
-    def _plan_relink(self, item: OpenedObject, present: OpenedObject) -> RestoreStep:
+    def _plan_relink(self, item: OpenedObject, new: OpenedObject, present: OpenedObject) -> RestoreStep:
         """Return the step for an object that was restored before: an interruption may have left the old ids in it."""
-        if not present.ok or not self._has_old_ids(item, present):
-            return RestoreStep(RestoreAction.NOTHING, item, present, "it was restored before")
+        if not present.ok:
+            why = "it was restored before, and the account's copy does not open; to restore it anew, delete that copy first"
+            return RestoreStep(RestoreAction.KEEP, item, present, why)
+        if not self._has_old_ids(item, present):
+            if has_same_content(present, new):
+                return RestoreStep(RestoreAction.NOTHING, item, present, "it was restored before")
+            why = "it was restored before, and the account's copy differs; to restore it anew, delete that copy first"
+            return RestoreStep(RestoreAction.KEEP, item, present, why)
         why = "it was restored before, and an id in it is still the old one"
         content_id = self._find_content_id(item)
         return RestoreStep(RestoreAction.RELINK, present, present, why, False, content_id, _links_itself(item))
@@ -186,7 +195,7 @@ class _Plan:
         stored = msgspec.structs.replace(item.stored, meta=meta, data=None, changeIndex=None)
         if item.stored.type not in (CARDS, _SHELF):
             return replace(item, stored=stored)
-        content = {**item.json(), _META_FIELD: meta}
+        content = {**item.json(), ID_FIELD: meta}
         if item.stored.type == _SHELF and "children" in content:
             content["children"] = _relink_children(content["children"], self._new_metas.by_old_meta)
         return replace(replace_content(item, content), stored=stored)
@@ -209,7 +218,5 @@ def _relink_children(value: Any, new_metas: Mapping[str, str]) -> Any:
         return [_relink_children(each, new_metas) for each in cast("list[object]", value)]
     if isinstance(value, dict):
         child = cast("dict[str, Any]", value)
-        return {
-            name: _relink_children(each, new_metas) if name == _META_FIELD else each for name, each in child.items()
-        }
+        return {name: _relink_children(each, new_metas) if name == ID_FIELD else each for name, each in child.items()}
     return value

@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject
-from ..codecs.secret_box import KEY_SIZE, write_json
+from ..codecs.secret_box import KEY_SIZE
 from ..errors import InvalidRequestError
 from .contents import Library
-from .restore import (
+from .object_identity import (
     CARDS,
-    CONTENT_ID_FIELD,
     CONTENTS,
     OWN_ID_FIELD,
-    RestoreAction,
-    RestoreStep,
+    Identity,
     content_id_of,
+    find_other_copies,
     has_own_id,
+    has_same_content,
+    identify,
     link_keys,
-    sort_steps,
 )
+from .restore import RestoreAction, RestoreStep, leave_out_copy, sort_steps
 
 __all__ = ["plan_restore"]
 
@@ -30,7 +31,9 @@ __all__ = ["plan_restore"]
 def plan_restore(library: Library, items: Iterable[OpenedObject]) -> tuple[RestoreStep, ...]:
     """Return a plan after which the account has these objects again. This sends no request.
 
-    The account's objects are found by their id; those that an earlier restore created, by their meta or their content.
+    The account's objects are found by their id; those that an earlier restore created, by their meta, or for presets and
+    shelves by the ``id`` in them. An object that was restored has had several ids, and the backup has a copy under each: one
+    of them is restored, which is the one that the account has, or else the last one.
 
     Args:
         library: the account's present library, with all types.
@@ -63,15 +66,11 @@ class _AccountIndex:
         self._listed = {CARDS, CONTENTS, *library.others}
         self._cards = [story.card for story in library.stories if story.card.ok]
         self._by_id: dict[tuple[str, str], OpenedObject] = {}
-        self._by_meta: dict[tuple[str, str], OpenedObject] = {}
-        self._by_content: dict[tuple[str, bytes], OpenedObject] = {}
+        self._by_identity: dict[tuple[str, Identity], OpenedObject] = {}
         for item in library.items:
-            type_, meta = item.stored.type, item.stored.meta
-            self._by_id.setdefault((type_, item.stored.id), item)
-            if meta:
-                self._by_meta.setdefault((type_, meta), item)
-            if item.ok and type_ in PLAIN_TYPES:
-                self._by_content.setdefault((type_, _json_without_ids(item)), item)
+            self._by_id.setdefault((item.stored.type, item.stored.id), item)
+            self._by_identity.setdefault((item.stored.type, identify(item)), item)
+        self._other_copies = find_other_copies(chosen, lambda item: (item.stored.type, item.stored.id) in self._by_id)
         contents = [item for item in chosen if item.stored.type == CONTENTS]
         self._to_create = {key for item in contents if self._find(item) is None for key in link_keys(item)}
 
@@ -90,11 +89,13 @@ class _AccountIndex:
         if type_ not in self._listed:
             why = f"the account's objects of type {type_} could not be listed"
             return RestoreStep(RestoreAction.KEEP, item, None, why)
+        if copy := self._other_copies.get((type_, item.stored.id)):
+            return leave_out_copy(item, copy)
         if present is None:
             return self._create(item)
         # The same sealed data that opens only in the backup: the account has lost its key.
         same_data = present.stored.data == item.stored.data and (present.ok or not item.ok)
-        if same_data or (present.ok and item.ok and _json_without_ids(present) == _json_without_ids(item)):
+        if same_data or has_same_content(present, item):
             return self.plan_relink(item, present)
         if not item.ok:
             return RestoreStep(RestoreAction.KEEP, item, present, f"the backup's copy does not open ({item.category})")
@@ -112,11 +113,8 @@ class _AccountIndex:
         )
 
     def _find(self, item: OpenedObject) -> OpenedObject | None:
-        type_, meta = item.stored.type, item.stored.meta
-        present = self._by_id.get((type_, item.stored.id)) or self._by_meta.get((type_, meta or ""))
-        if present is None and item.ok and type_ in PLAIN_TYPES:
-            present = self._by_content.get((type_, _json_without_ids(item)))
-        return present
+        type_ = item.stored.type
+        return self._by_id.get((type_, item.stored.id)) or self._by_identity.get((type_, identify(item)))
 
     def _create(self, item: OpenedObject) -> RestoreStep:
         if item.ok:
@@ -145,17 +143,7 @@ class _AccountIndex:
         """Return the id of a card's content, if the account has it."""
         if item.stored.type != CARDS:
             return ""
-        content = self._by_id.get((CONTENTS, content_id_of(item))) or self._by_meta.get(
+        content = self._by_id.get((CONTENTS, content_id_of(item))) or self._by_identity.get(
             (CONTENTS, item.stored.meta or "")
         )
         return "" if content is None else content.stored.id
-
-
-def _json_without_ids(item: OpenedObject) -> bytes:
-    """Return the object's JSON without the ids that the service assigned."""
-    try:
-        return write_json(
-            {name: value for name, value in item.json().items() if name not in (OWN_ID_FIELD, CONTENT_ID_FIELD)}
-        )
-    except InvalidRequestError:  # a number larger than any float can be read, but not written
-        return item.plaintext

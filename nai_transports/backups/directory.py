@@ -223,17 +223,6 @@ class BackupDirectory:
         account = self._open_database.row("SELECT salt, hash FROM account")
         return account is None or _hash_email(email, account[0]) == account[1]
 
-    def get_seed(self, email: str) -> bytes:
-        """Return 32 bytes that are always the same for this backup and this account, and different for any other.
-
-        From them, `nai_proto.library.plan_restore_elsewhere` derives the metas of what it restores into the account.
-
-        Args:
-            email: of the account to restore into.
-        """
-        salt: bytes = self._open_database.value("SELECT salt FROM account") or b""
-        return _hash_email(email, salt)
-
     def verify(self) -> VerificationReport:
         """Read everything back from the disk, database and files, and compare it with what was backed up."""
         return verify(self._open_database, self._records, self._files)

@@ -23,6 +23,7 @@ from nai_proto.library import (
     RestoreAction,
     RestoredObject,
     RestoreStep,
+    SaveOutcome,
     link_stories,
     open_library,
     plan_restore,
@@ -113,7 +114,7 @@ def restore(
                     events.append(event)
                 library = opening.result
             if into_this_account:
-                steps = plan_restore_elsewhere(library, selected, [*source.items()], source.get_seed(login.email))
+                steps = plan_restore_elsewhere(library, selected, [*source.items()], login.email)
             else:
                 steps = plan_restore(library, selected)
             writes = sum(step.action.is_write for step in steps)
@@ -296,7 +297,9 @@ def _print_result(
     elif restored is None:
         typer.echo(f"{unchanged} of {len(steps)} objects are unchanged; nothing was written.")
     else:
-        stored = sum(one.saved.outcome.ok and one.step.action.is_write for one in restored)
+        outcomes = [one.saved.outcome for one in restored if one.step.action.is_write]
+        stored = sum(outcome in (SaveOutcome.CREATED, SaveOutcome.UPDATED) for outcome in outcomes)
+        unchanged += outcomes.count(SaveOutcome.UNCHANGED)  # another restore has created them since the plan
         typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
         if backup is not None:
             typer.echo(f"Backup {backup} in {kept_in} has the state before the restore.")
