@@ -8,7 +8,7 @@ from .tally import TALLIES
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line for each client, and one for each check that failed."""
+    """One line for each client and server, and one for each check that failed."""
     for title, tally in TALLIES.items():
         terminalreporter.write_line(f"interop: {title}: {tally}")
         for name in tally.failed:

@@ -1,4 +1,4 @@
-"""How many checks of each client passed, for the last lines of a run."""
+"""How many checks of each client and server passed, for the last lines of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["TALLIES", "Tally"]
 
 @dataclass
 class Tally:
-    """One client's checks."""
+    """One client's checks, over one server."""
 
     missing: str | None
     "Why there is no environment for it, if there is none."
@@ -33,4 +33,4 @@ class Tally:
 
 
 TALLIES: Final[dict[str, Tally]] = {}
-"""By the client and its version, in the order of their sessions."""
+"""By the client, its version and the server, in the order of the sessions."""
