@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from nai_proto import image
 from nai_proto.codecs.multipart import FormPart, encode
 from nai_proto.codecs.picture_metadata import read_metadata
+from nai_proto.codecs.pixels import Pixels
 from nai_proto.codecs.zip_archive import unzip
 from nai_proto.emulator import Account, Emulator, Switches
 from nai_proto.emulator.images.refusals import GenerationTask
@@ -475,11 +476,9 @@ def load_price_vectors() -> list[Any]:
 
 @pytest.mark.parametrize(("case", "anlas"), load_price_vectors())
 def test_a_generation_is_charged_its_price(case: dict[str, Any], anlas: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def skip_rendering(*_: object, **__: object) -> bytes:  # faster than rendering
-        return PNG
-
-    for name in ("encode_picture", "_render_pixels", "_render_previews"):
-        monkeypatch.setattr(f"nai_proto.emulator.images.render.{name}", skip_rendering)
+    blank, where = Pixels(64, 64, bytes(3 * 64 * 64)), "nai_proto.emulator.images.render"
+    for name, made in (("_draw", blank), ("compose", blank), ("encode_picture", PNG)):  # faster than rendering
+        monkeypatch.setattr(f"{where}.{name}", lambda *_, made=made, **__: made)
     emulator, owner = an_emulator()
     owner.profile.subscribe(Tier.OPUS if case["opus"] else Tier.SCROLL, 0)
     if case["usage_negative"]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from nai_proto.codecs.pixels import Pixels, Plane
-from nai_proto.emulator.images import pixel_operations
+from nai_proto.emulator.images import pixel_operations, scaling
 
 SIDES = st.integers(1, 9)
 
@@ -32,25 +33,55 @@ def find_neighbours(plane: Plane, at: int) -> tuple[int, int]:
     return right, plane.data[at + plane.width * (y + 1 < plane.height)]
 
 
-def test_resampling_undoes_scaling_up() -> None:
-    cells = Pixels(2, 2, bytes(range(12)))
-    large = pixel_operations.scale_up(cells, 3)
+def test_scaling_up_makes_squares() -> None:
+    large = scaling.scale_up(Pixels(2, 2, bytes(range(12))), 3)
     assert (large.width, large.height) == (6, 6)
     assert large.data[:18] == bytes((0, 1, 2)) * 3 + bytes((3, 4, 5)) * 3
     assert large.data[-9:] == bytes((9, 10, 11)) * 3
-    assert pixel_operations.resample(large, 2, 2) == cells
 
 
-def test_mix_never_overflows() -> None:
-    every = bytes(range(256))
-    for share in (0, 0.1, 1 / 3, 0.5, 0.7, 0.99, 1):
-        for other in (0, 1, 127, 254, 255):
-            made = pixel_operations.mix(every, bytes((other,)) * 256, share)
-            assert all(
-                abs(got - (byte * (1 - share) + other * share)) <= 1 for byte, got in zip(every, made, strict=True)
-            )
+@given(planes(), SIDES, SIDES)
+def test_nearest_pixels_are_those_that_the_middle_of_a_new_pixel_is_in(
+    operands: list[Plane], width: int, height: int
+) -> None:
+    (plane,) = operands
+    made = scaling.pick_nearest(plane, width, height)
+    for at, value in enumerate(made.data):
+        x, y = (at % width + 0.5) * plane.width / width, (at // width + 0.5) * plane.height / height
+        assert value == plane.data[int(x + 1e-9) + plane.width * int(y + 1e-9)]
+
+
+@given(pictures(), st.integers(1, 25), st.integers(1, 25))
+def test_resizing_is_the_linear_filter_of_pillow(picture: Pixels, width: int, height: int) -> None:
+    made = scaling.resize(picture, width, height)
+    assert (made.width, made.height, made.channels) == (width, height, picture.channels)
+    for channel in range(picture.channels):
+        own = Image.frombytes("L", (picture.width, picture.height), picture.data[channel :: picture.channels])
+        expected = own.resize((width, height), Image.Resampling.BILINEAR).tobytes()
+        assert max(abs(a - b) for a, b in zip(expected, made.data[channel :: picture.channels], strict=True)) <= 4
+
+
+def test_an_image_that_shrinks_to_a_fortieth_keeps_its_brightness() -> None:
+    stripes = Pixels(2000, 2, (b"\0\0\0" + b"\xc8\xc8\xc8") * 2000)
+    assert all(abs(value - 100) <= 3 for value in scaling.resize(stripes, 50, 2).data)
+
+
+@given(st.binary(min_size=1), st.data(), st.floats(0, 1), st.floats(0, 1))
+def test_mixing_is_exact_at_its_ends_and_moves_every_byte_towards_the_upper_one(
+    below: bytes, data: st.DataObject, share: float, more: float
+) -> None:
+    above = data.draw(st.binary(min_size=len(below), max_size=len(below)))
+    share, more = sorted((share, more))
+    assert pixel_operations.mix(below, above, 0) == below
+    assert pixel_operations.mix(below, above, 1) == above
+    less_mixed, more_mixed = (pixel_operations.mix(below, above, each) for each in (share, more))
+    for low, high, less, further in zip(below, above, less_mixed, more_mixed, strict=True):
+        assert abs(less - low) <= abs(further - low) <= abs(high - low)
+        assert abs(less - (low + (high - low) * share)) <= 1
+
+
+def test_merging_takes_the_upper_bytes_where_the_mask_is_set() -> None:
     assert pixel_operations.merge(b"abcd", b"efgh", b"\xff\0\xff\0") == b"ebgd"
-    assert pixel_operations.make_mask(Plane(2, 1, b"\x7f\x80"), 16, 8) == (bytes(32) + b"\xff" * 32) * 8
 
 
 @given(planes(2))

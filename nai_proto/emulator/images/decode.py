@@ -1,34 +1,45 @@
-"""Images of requests: their size, and their pixels where they can be decoded.
+"""Images of requests: each is decoded, or refused with the reason.
 
-Decoding can take seconds for a large image: call it in a `Compute`.
+An image is taken as it is stored: EXIF's orientation is not applied, and of colours with 16 bits the upper 8 count. Without
+Pillow, only PNGs with 8 bits a sample are decoded, and all others refused with 501. Decoding can take seconds for a large
+image: call it in a `Compute`.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from ...codecs.pixels import Pixels, Plane, read_grey, read_pixels
-from ...errors import MissingExtra, NaiError
+from ...codecs.image_headers import describe_file
+from ...codecs.pixels import Pixels, Plane, read_pixels
+from ...errors import LimitExceeded, MissingExtra, NaiError
 from ...image.image_files import image_size
-from ...image.parameter_rules import MAX_PIXELS
 from ...limits import Limits
+from ..errors import Refused
+from .refusals import GenerationTask
 from .request import DecodedBody, validation_error
 
-__all__ = ["SourceImage", "decode_brightness", "decode_pixels", "decode_source", "find_source"]
+__all__ = ["SourceImage", "TaskImages", "decode_mask", "decode_source", "decode_task_images", "find_source"]
 
-_TOOL_LIMITS: Final = Limits()
-_GENERATION_LIMITS: Final = Limits(pixels=MAX_PIXELS)
-"""No generated image is larger."""
+_LIMITS: Final = Limits()
+_BRIGHT: Final = bytes(255 * (byte > 127) for byte in range(256))
+
+
+# ---- one image
 
 
 @dataclass(frozen=True, slots=True)
 class SourceImage:
-    """An image that a tool works on. Sizes are in pixels."""
+    """An image of a request, not yet decoded. Sizes are in pixels, as its header says."""
 
     data: bytes = field(repr=False)
     width: int
     height: int
+    name: str
+    "The field that it came in."
 
 
 def find_source(body: DecodedBody, value: object, name: str) -> SourceImage:
@@ -44,43 +55,96 @@ def find_source(body: DecodedBody, value: object, name: str) -> SourceImage:
     """
     if value is None:
         raise validation_error(f"{name} is required")
-    data = body.decode_image(value, name)
-    size = image_size(data)
-    if size is None or 0 in size:
-        raise validation_error(f"{name} is not a PNG, WebP or JPEG")
-    return SourceImage(data, *size)
+    return _measure(body.decode_image(value, name), name)
 
 
-def decode_source(source: SourceImage) -> Pixels | None:
-    """Decode an image for a tool.
-
-    Returns:
-        The pixels; None for an image that only Pillow decodes, where it is not installed.
+def decode_source(source: SourceImage) -> Pixels:
+    """Decode an image.
 
     Raises:
-        Refused: 400, the image is damaged or too large.
+        Refused: 400, the image is damaged or too large; 501, only Pillow decodes it, and it is not installed.
     """
-    if source.width * source.height <= _TOOL_LIMITS.pixels:
-        try:
-            return read_pixels(source.data, _TOOL_LIMITS)
-        except MissingExtra:
-            return None
-        except NaiError:
-            pass
-    raise validation_error("image is damaged, or too large")
-
-
-def decode_pixels(data: bytes) -> Pixels | None:
-    """Decode an image for a generation; None if it is damaged, too large, or needs Pillow and that is not installed."""
+    name, area = source.name, source.width * source.height
+    if area > _LIMITS.pixels:
+        raise validation_error(f"{name} is too large: {area} pixels, maximum is {_LIMITS.pixels}")
     try:
-        return read_pixels(data, _GENERATION_LIMITS)
+        return read_pixels(source.data, _LIMITS)
+    except MissingExtra:
+        reason = (
+            f"Install Pillow (pip install 'nai-proto[image]') to decode {name}, or send a PNG with 8 bits a sample."
+        )
+        refused = Refused(501, f"this emulator needs Pillow to decode {name}", reason=reason)
+    except LimitExceeded as error:
+        refused = validation_error(f"{name} is too large: {error.value} pixels, maximum is {error.limit}")
     except NaiError:
-        return None
+        shown = describe_file(source.data) or "no picture"
+        reason = f"The {len(source.data)} bytes of {name} begin as {shown}, but the rest is damaged or missing."
+        refused = validation_error(f"{name} is damaged", reason=reason)
+    raise refused
 
 
-def decode_brightness(data: bytes) -> Plane | None:
-    """Decode the brightness of a grey image, or the red of another; None where `decode_pixels` returns None."""
-    try:
-        return read_grey(data, _GENERATION_LIMITS)
-    except NaiError:
-        return None
+def decode_mask(source: SourceImage) -> Plane:
+    """Decode a mask: 255 where it is repainted, which is where it is bright and not transparent, and 0 elsewhere.
+
+    What is bright has a red of more than 127. Raises what `decode_source` raises.
+
+    See docs/protocol/image.md#53-img2img-enhance-inpaint.
+    """
+    pixels = decode_source(source)
+    painted = pixels.data[:: pixels.channels].translate(_BRIGHT)
+    if pixels.alpha is not None:
+        opaque = pixels.alpha.data.translate(_BRIGHT)
+        painted = (int.from_bytes(painted) & int.from_bytes(opaque)).to_bytes(len(painted))
+    return Plane(pixels.width, pixels.height, painted)
+
+
+def _measure(data: bytes, name: str) -> SourceImage:
+    """Return the image with its size. Raises Refused, 400, if it is not a PNG, WebP or JPEG."""
+    size = image_size(data)
+    if size is None or 0 in size:
+        shown = describe_file(data) or "no picture"
+        reason = f"Send {name} as the base64 of a PNG, WebP or JPEG, without a data: prefix; this is {shown}."
+        raise validation_error(f"{name} is not a PNG, WebP or JPEG", reason=reason)
+    return SourceImage(data, *size, name)
+
+
+# ---- the images of a generation
+
+
+@dataclass(frozen=True, slots=True)
+class TaskImages:
+    """The decoded images of a generation."""
+
+    source: Pixels | None = None
+    "What img2img and inpainting begin from."
+    mask: Plane | None = None
+    "255 where inpainting repaints, 0 elsewhere; in any size."
+    models: tuple[Pixels, ...] = ()
+    "Vibes that are pictures, precise references, and the ControlNet condition."
+
+
+def decode_task_images(task: GenerationTask) -> TaskImages:
+    """Decode all images of a generation that are pictures; an encoded vibe is none.
+
+    Raises:
+        Refused: 400, one is no picture, is damaged or too large; 501, only Pillow decodes it, and it is not installed.
+    """
+    image, mask = task.attachments.image, task.attachments.mask
+    return TaskImages(
+        None if image is None else decode_source(_measure(image, "image")),
+        None if mask is None else decode_mask(_measure(mask, "mask")),
+        tuple(decode_source(_measure(data, name)) for data, name in _list_models(task)),
+    )
+
+
+def _list_models(task: GenerationTask) -> Iterator[tuple[bytes, str]]:
+    attachments = task.attachments
+    if task.model.family.vibes == "raw":
+        if attachments.vibe is not None:
+            yield attachments.vibe, "reference_image"
+        for vibe in attachments.vibes:
+            yield vibe, "reference_image_multiple"
+    for reference in attachments.references:
+        yield reference, "director_reference_images"
+    if attachments.condition is not None:
+        yield attachments.condition, "controlnet_condition"

@@ -24,6 +24,7 @@ from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..switches import Switches
 from .billing import account_allowance, charge, check_balance, price_generation
+from .decode import TaskImages, decode_task_images
 from .refusals import GenerationTask, validate_request
 from .render import Sample, make_sample_rng
 from .request import collect_attachments, read_body
@@ -34,6 +35,7 @@ __all__ = ["ImageService"]
 _SEED_BOUND: Final = 2**32 - 8
 """Bound of drawn seeds: seven more samples still have valid seeds."""
 _GENERATION_ID_BOUND: Final = 10_000_000
+_NO_WEBP: Final = "Install Pillow (pip install 'nai-proto[image]') for image_format webp, or ask for png."
 
 
 class ImageService:
@@ -60,7 +62,7 @@ class ImageService:
         }
 
     def _handle(
-        self, context: RequestContext, send: Callable[[RequestContext, GenerationTask, Price], Handler]
+        self, context: RequestContext, send: Callable[[RequestContext, GenerationTask, TaskImages, Price], Handler]
     ) -> Handler:
         """Check and price the request under the lock, and send the response."""
         body = read_body(context)
@@ -68,35 +70,38 @@ class ImageService:
 
         def generate() -> Handler:
             task = validate_request(body, attachments, self._draw_seed())
+            if task.parameters.image_format == "webp" and not has_pillow():
+                raise Refused(501, "this emulator needs Pillow to write WebP", reason=_NO_WEBP)
             price = price_generation(task, account_allowance(context.owner, context.now))
             check_balance(context.owner, price)
-            yield from send(context, task, price)
+            images = yield from compute(lambda: decode_task_images(task))
+            yield from send(context, task, images, price)
 
         yield from self._lock.hold(context.owner, generate)
 
-    def _send_whole(self, context: RequestContext, task: GenerationTask, price: Price) -> Handler:
+    def _send_whole(self, context: RequestContext, task: GenerationTask, images: TaskImages, price: Price) -> Handler:
         """Send all images at once."""
-        if task.parameters.image_format == "webp":
-            _check_pillow()
         yield from self._wait(task.parameters.steps * task.parameters.n_samples)
         pictures: list[RenderedPicture] = []
         for index in range(task.parameters.n_samples):
-            sample = yield from compute(partial(Sample.render, task, index))
+            sample = yield from compute(partial(Sample.render, task, images, index))
             pictures.append((yield from compute(sample.encode)))
         self._charge(context, task, price)
         yield from send_pictures(context, pictures, self._switches.image_status)
 
-    def _send_stream(self, context: RequestContext, task: GenerationTask, price: Price) -> Handler:
-        """Send the messages of one sample after the other. They are paid before the last image is sent."""
-        _check_pillow()
+    def _send_stream(self, context: RequestContext, task: GenerationTask, images: TaskImages, price: Price) -> Handler:
+        """Send the messages of one sample after the other. They are paid before the last image is sent.
+
+        Without Pillow, which encodes them, there are no previews.
+        """
         framing = find_framing(task)
         fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), ALLOW_ANY_ORIGIN]
         yield Start(Head(context.endpoint.status, Headers(fields)))
-        sigmas = noise_levels(count_messages(task) - 1)
+        sigmas = noise_levels(count_messages(task) - 1) if has_pillow() else []
         generation_id = int(make_sample_rng(task, 0).fork("number").uniform() * _GENERATION_ID_BOUND)
         for index in range(task.parameters.n_samples):
             ids = {"samp_ix": index, "gen_id": generation_id}
-            sample = yield from compute(partial(Sample.render, task, index, len(sigmas)))
+            sample = yield from compute(partial(Sample.render, task, images, index, len(sigmas)))
             for step, (sigma, preview) in enumerate(zip(sigmas, sample.previews, strict=True)):
                 yield from self._wait()
                 message = {"event_type": "intermediate", **ids, "step_ix": step, "sigma": sigma, "image": preview}
@@ -122,9 +127,3 @@ class ImageService:
     def _draw_seed(self) -> int:
         """Return a seed for a request without one."""
         return int(self._rng.uniform() * _SEED_BOUND)
-
-
-def _check_pillow() -> None:
-    """Raise Refused, 501, where Pillow is not installed: it encodes WebP, and JPEG for previews."""
-    if not has_pillow():
-        raise Refused(501, "this emulator needs Pillow for that: pip install 'nai-proto[image]'")

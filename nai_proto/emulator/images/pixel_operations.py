@@ -1,6 +1,6 @@
-"""Operations on pixels: scale, mix, mask, filter. They work with the standard library alone.
+"""Operations on pixels: mix, mask, filter. They work with the standard library alone.
 
-None but `resample` handles one pixel at a time, which would take seconds for a megapixel. Bytes are copied with a stride.
+None handles one pixel at a time, which would take seconds for a megapixel. Bytes are copied with a stride.
 A function of one byte is a table of 256 bytes. A function of two bytes is arithmetic on large integers, in which no byte
 carries into the next. Each operation is linear: a few milliseconds for a megapixel.
 
@@ -12,92 +12,68 @@ See:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
 from ...codecs.pixels import Pixels, Plane
 
 __all__ = [
-    "CELL_SIDE",
+    "WHOLE",
     "average",
     "compute_slopes",
     "detect_edges",
     "join_channels",
-    "make_mask",
     "map_values",
     "measure_corner_distance",
     "merge",
     "mix",
     "pick_colour",
-    "resample",
-    "scale_up",
     "smooth",
     "split_channels",
     "to_grey",
+    "weigh",
 ]
 
-CELL_SIDE: Final = 8
-"""Width and height in pixels of a cell, which has one colour."""
+WHOLE: Final = 256
+"""What the weights of a mean add up to."""
 
-_BLACK_OR_WHITE: Final = bytes(255 * (byte > 127) for byte in range(256))
 _HALF: Final = bytes(value >> 1 for value in range(256))
 _QUARTER: Final = bytes(value >> 2 for value in range(256))
 _STEEPNESS: Final = bytes(min(127, abs(value - 128)) for value in range(256))
 
 
-# ---- sizes
-
-
-def scale_up(cells: Pixels, times: int = CELL_SIDE) -> Pixels:
-    """Return the image so many times as wide and high, each pixel as a square."""
-    channels = cells.channels
-    step = channels * times
-    wide = bytearray(times * len(cells.data))
-    for channel in range(channels):
-        plane = cells.data[channel::channels]
-        for place in range(channel, step, channels):
-            wide[place::step] = plane
-    row = cells.width * step
-    data = b"".join(wide[at : at + row] * times for at in range(0, len(wide), row))
-    return Pixels(cells.width * times, cells.height * times, data)
-
-
-def resample(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Return the image in another size in pixels, by the nearest pixel. The time is proportional to the new size."""
-    channels = pixels.channels
-    columns = [(2 * x + 1) * pixels.width // (2 * width) * channels for x in range(width)]
-    rows: list[bytes] = []
-    for y in range(height):
-        at = (2 * y + 1) * pixels.height // (2 * height) * pixels.width * channels
-        row = pixels.data[at : at + pixels.width * channels]
-        rows.append(b"".join([row[x : x + channels] for x in columns]))
-    return Pixels(width, height, b"".join(rows))
-
-
 # ---- two images of one size
+
+
+def weigh(parts: Sequence[tuple[bytes, int]]) -> bytes:
+    """Return the weighted mean of equally long bytes, each rounded to the nearest.
+
+    Args:
+        parts: Bytes and their weight; the weights are not negative, and add up to `WHOLE`.
+    """
+    size = len(parts[0][0])
+    if len(parts) == 1:
+        return parts[0][0]
+    # Each byte has two places, so that no sum carries into the next one; the upper one is the sum divided by 256.
+    total = int.from_bytes(b"\0\x80" * size)
+    for data, weight in parts:
+        wide = bytearray(2 * size)
+        wide[1::2] = data
+        total += weight * int.from_bytes(wide)
+    return total.to_bytes(2 * size)[::2]
 
 
 def mix(below: bytes, above: bytes, share: float) -> bytes:
     """Return ``share`` (0 to 1) of each byte of ``above`` plus the rest of ``below``."""
-    part = bytes(round(byte * share) for byte in range(256))
-    rest = bytes(byte - of for byte, of in enumerate(part))
-    total = int.from_bytes(below.translate(rest)) + int.from_bytes(above.translate(part))
-    return total.to_bytes(len(below))
+    weight = round(WHOLE * share)
+    return weigh([(data, part) for data, part in ((below, WHOLE - weight), (above, weight)) if part])
 
 
 def merge(below: bytes, above: bytes, mask: bytes) -> bytes:
     """Return ``above`` where the mask is 255 and ``below`` where it is 0."""
     low, high = int.from_bytes(below), int.from_bytes(above)
     return (low ^ ((low ^ high) & int.from_bytes(mask))).to_bytes(len(below))
-
-
-def make_mask(plane: Plane, width: int, height: int) -> bytes:
-    """Return a mask for an RGBA image of this size in pixels, in whole cells: 255 where the plane is brighter than 127."""
-    every = bytearray(4 * len(plane.data))
-    for channel in range(4):
-        every[channel::4] = plane.data.translate(_BLACK_OR_WHITE)
-    cells = resample(Pixels(plane.width, plane.height, bytes(every)), width // CELL_SIDE, height // CELL_SIDE)
-    return scale_up(cells).data
 
 
 # ---- channels

@@ -98,6 +98,9 @@ def _check_numbers(parameters: ImageRequestBody) -> None:
         ("steps", parameters.steps, 1, 50),
         ("n_samples", parameters.n_samples, 1, 8),
         ("seed", parameters.seed, 0, MAX_SEED),
+        ("strength", parameters.strength, 0, 1),
+        ("noise", parameters.noise, 0, 1),
+        ("inpaintImg2ImgStrength", parameters.inpaint_strength, 0, 1),
     ):
         if not minimum <= value <= maximum:
             raise validation_error(f"{name} must be {minimum} to {maximum}")

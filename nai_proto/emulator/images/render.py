@@ -13,24 +13,34 @@ import json
 from collections.abc import Sequence
 from colorsys import hsv_to_rgb
 from dataclasses import dataclass, field
-from hashlib import blake2b, sha256, shake_128
+from hashlib import blake2b
 from math import sin, tau
 from typing import Final, Self
 
 from ...codecs.pixels import Pixels, write_jpeg
 from ...image.choices import ImageGenerationType
 from ..seeded_random import SeededRandom
-from .decode import decode_brightness, decode_pixels
+from .composition import compose, make_noise
+from .decode import TaskImages
 from .metadata import build_comment, encode_picture
-from .pixel_operations import CELL_SIDE, make_mask, merge, mix, resample, scale_up
+from .pixel_operations import mix
 from .refusals import GenerationTask
 from .response import RenderedPicture
+from .scaling import resize, scale_up
 
-__all__ = ["Sample", "make_sample_rng", "render_substitute"]
+__all__ = ["Sample", "make_sample_rng"]
 
+_CELL_SIDE: Final = 8
+"""Width and height in pixels of a cell, which has one colour."""
 _PREVIEW_SCALE: Final = 32
 """Pixels of the image, each way, for one cell of a preview."""
 _TRANSPARENT: Final = "transparent background"
+_LEFT_OUT: Final = {
+    ImageGenerationType.NORMAL: (),
+    ImageGenerationType.IMG2IMG: ("strength", "noise"),
+    ImageGenerationType.INPAINTING: ("inpaintImg2ImgStrength", "noise"),
+}
+"""What only decides how much of a source is kept."""
 
 Colour = tuple[int, int, int]
 
@@ -48,10 +58,10 @@ class Sample:
     "JPEGs in which the image emerges from noise."
 
     @classmethod
-    def render(cls, task: GenerationTask, index: int, preview_count: int = 0) -> Self:
+    def render(cls, task: GenerationTask, images: TaskImages, index: int, preview_count: int = 0) -> Self:
         """Render a sample of the task, with so many previews. This is slow: call it in a `Compute`."""
         rng = make_sample_rng(task, index)
-        pixels = _render_pixels(task, rng)
+        pixels = compose(_draw(task, rng), task, images, rng)
         return cls(task, index, pixels, rng, _render_previews(pixels, rng, preview_count))
 
     def encode(self) -> RenderedPicture:
@@ -64,10 +74,11 @@ class Sample:
 def make_sample_rng(task: GenerationTask, index: int) -> SeededRandom:
     """Return the random source of one sample.
 
-    It is seeded with all metadata of the sample, except for the number of samples, and with all attached images.
+    It is seeded with all metadata of the sample and with all attached images, except for the number of samples and for how
+    much of a source is kept: so the picture itself stays the same while more or less of it shows.
     """
     attachments = task.attachments
-    comment = {**build_comment(task, index), "n_samples": 1}
+    comment = {**build_comment(task, index), **dict.fromkeys(_LEFT_OUT[task.action]), "n_samples": 1}
     digest = blake2b(json.dumps((task.model.id, comment)).encode(), person=b"picture")
     for image in (attachments.image, attachments.mask, attachments.condition, *attachments.references):
         digest.update(blake2b(image or b"").digest())
@@ -83,51 +94,19 @@ def _is_transparent(task: GenerationTask) -> bool:
     return task.model.family.transparency and is_requested
 
 
-def _render_pixels(task: GenerationTask, rng: SeededRandom) -> Pixels:
-    """Render an image of the requested size, in RGBA.
-
-    A source image that can be decoded shows through as far as ``strength`` leaves it, and fully where the mask is black.
-    """
-    parameters = task.parameters
-    width, height = parameters.width, parameters.height
-    picture = scale_up(_render_landscape(width // CELL_SIDE, height // CELL_SIDE, rng, clear=_is_transparent(task)))
-    inpaints = task.action is ImageGenerationType.INPAINTING
-    source = None if task.attachments.image is None else decode_pixels(task.attachments.image)
-    if source is None:
-        return picture
-    if (source.width, source.height) == (width, height):
-        below = source.with_alpha(b"\xff" * source.area).data
-    else:
-        cells = resample(source, width // CELL_SIDE, height // CELL_SIDE)
-        below = scale_up(cells.with_alpha(b"\xff" * cells.area)).data
-    data = mix(below, picture.data, parameters.inpaint_strength if inpaints else parameters.strength)
-    mask = decode_brightness(task.attachments.mask) if inpaints and task.attachments.mask is not None else None
-    if mask is not None:
-        data = merge(below, data, make_mask(mask, width, height))
-    return Pixels(width, height, data)
+def _draw(task: GenerationTask, rng: SeededRandom) -> Pixels:
+    """Draw what the task asks for, whatever its source is."""
+    width, height = task.parameters.width // _CELL_SIDE, task.parameters.height // _CELL_SIDE
+    return scale_up(_render_landscape(width, height, rng, clear=_is_transparent(task)), _CELL_SIDE)
 
 
 def _render_previews(picture: Pixels, rng: SeededRandom, count: int) -> list[bytes]:
     """Return so many small JPEGs in which the image emerges from noise."""
     width, height = picture.width // _PREVIEW_SCALE, picture.height // _PREVIEW_SCALE
-    last = resample(picture, width, height).rgb
-    noise = shake_128(str(rng.fork("noise").uniform()).encode()).digest(len(last))
+    last = resize(picture, width, height).rgb
+    noise = make_noise(len(last), rng)
     steps = (mix(noise, last, (step + 1) / (count + 1)) for step in range(count))
-    return [write_jpeg(scale_up(Pixels(width, height, step))) for step in steps]
-
-
-def render_substitute(image: bytes, width: int, height: int) -> Pixels:
-    """Render a landscape in place of an image that cannot be decoded, always the same for the same bytes.
-
-    Args:
-        image: Bytes of the image.
-        width: Width in pixels.
-        height: Height in pixels.
-    """
-    cells = _render_landscape(-(-width // CELL_SIDE), -(-height // CELL_SIDE), SeededRandom(sha256(image).digest()))
-    whole, stride = scale_up(cells).data, 4 * CELL_SIDE * cells.width
-    rows = (whole[at : at + 4 * width] for at in range(0, stride * height, stride))
-    return Pixels(width, height, b"".join(rows))
+    return [write_jpeg(scale_up(Pixels(width, height, step), _CELL_SIDE)) for step in steps]
 
 
 def _render_landscape(width: int, height: int, rng: SeededRandom, *, clear: bool = False) -> Pixels:

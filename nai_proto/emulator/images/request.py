@@ -131,12 +131,12 @@ def read_body(context: RequestContext, *image_fields: str) -> DecodedBody:
     return body
 
 
-def validation_error(problem: str) -> Refused:
-    """Return the 400 refusal of a request that was decoded but cannot be done.
+def validation_error(problem: str, *, reason: str | None = None) -> Refused:
+    """Return the 400 refusal of a request that was decoded but cannot be done, with a reason for who debugs the client.
 
     See docs/protocol/image.md#12-notes-for-an-emulator.
     """
-    return Refused(400, f"Validation error: error validating request: {problem}")
+    return Refused(400, f"Validation error: error validating request: {problem}", reason=reason)
 
 
 def _drop_null(document: Mapping[str, Any]) -> Mapping[str, Any]:

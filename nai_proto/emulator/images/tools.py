@@ -29,13 +29,13 @@ from ..http.responses import compute
 from ..http.throttling import GenerationLock
 from ..switches import Switches
 from .billing import account_allowance, charge, check_balance, price_director_tool, price_old_upscale, price_upscale
-from .decode import SourceImage, decode_source, find_source
+from .decode import SourceImage, decode_mask, decode_source, find_source
 from .effects import ANNOTATIONS, EFFECTS, MAX_DEFRY, ToolOptions
-from .pixel_operations import scale_up, to_grey
+from .pixel_operations import to_grey
 from .refusals import find_model
-from .render import render_substitute
 from .request import DecodedBody, read_body, validation_error
 from .response import RenderedPicture, send_archive, send_file, send_pictures
+from .scaling import scale_up
 
 __all__ = ["ToolService"]
 
@@ -105,7 +105,7 @@ class ToolService:
         """Handle ``POST /ai/encode-vibe``. A vibe is meaningless bytes, always the same for the same request."""
         body = read_body(context, "image", "mask")
         model = _find_vibe_model(body.document.get("model"))
-        digest = _digest_vibe_request(body, model)
+        digest = yield from compute(lambda: _digest_vibe_request(body, model))
         charge(context.owner, encoding_price(), context.now)
         name = "".join(_NAME_LETTERS[byte % len(_NAME_LETTERS)] for byte in sha256(digest).digest()[:8])
         data = shake_256(digest).digest(_VIBE_BYTES)
@@ -121,15 +121,6 @@ class ToolService:
         source = find_source(body, cast("dict[str, object]", parameters).get("image"), "image")
         pictures = yield from compute(lambda: _annotate_picture(annotator, source))
         yield from send_archive(pictures)
-
-
-def _decode_or_replace(source: SourceImage) -> Pixels:
-    """Return the pixels of an image, or a substitute of its size if it is of a kind that is not decoded.
-
-    Raises:
-        Refused: 400, the image is damaged or too large.
-    """
-    return decode_source(source) or render_substitute(source.data, source.width, source.height)
 
 
 # ---- director tools
@@ -170,7 +161,7 @@ def _parse_options(tool: DirectorTool, document: Mapping[str, object]) -> ToolOp
 
 def _apply_director_tool(tool: DirectorTool, source: SourceImage, options: ToolOptions) -> list[RenderedPicture]:
     texts = _build_texts(tool, source, options)
-    return [RenderedPicture(write_png(pixels, texts)) for pixels in EFFECTS[tool](_decode_or_replace(source), options)]
+    return [RenderedPicture(write_png(pixels, texts)) for pixels in EFFECTS[tool](decode_source(source), options)]
 
 
 def _build_texts(tool: DirectorTool, source: SourceImage, options: ToolOptions) -> dict[str, str]:
@@ -211,7 +202,7 @@ def _parse_scale(document: Mapping[str, object]) -> int:
 
 
 def _upscale_picture(source: SourceImage, times: int) -> RenderedPicture:
-    large = scale_up(_decode_or_replace(source), times)
+    large = scale_up(decode_source(source), times)
     metadata = _read_metadata_or_none(source.data)
     texts = {} if metadata is None else {key: metadata.texts[key] for key in _KEPT_TEXTS if key in metadata.texts}
     return RenderedPicture(_write_png_with_texts(large, texts), seed=_find_seed(metadata))
@@ -272,15 +263,18 @@ def _digest_vibe_request(body: DecodedBody, model: ImageModel) -> bytes:
         Refused: 400, a field is invalid.
     """
     document = body.document
-    image = find_source(body, document.get("image"), "image").data
-    mask = find_source(body, document["mask"], "mask").data if "mask" in document else b""
+    image = find_source(body, document.get("image"), "image")
+    mask = find_source(body, document["mask"], "mask") if "mask" in document else None
     information_extracted = _parse_number(document, "information_extracted", 1.0)
     numbers = [information_extracted, *(_parse_number(document, name, -1.0) for name in _VIBE_SEEDS)]
     if not 0 <= information_extracted <= 1:
         raise validation_error("information_extracted must be from 0 to 1")
+    decode_source(image)  # only to refuse what is no picture
+    if mask is not None:
+        decode_mask(mask)
     is_cropped = bool(mask and document.get("crop_to_mask"))
     options = "\n".join([model.id, *map(repr, numbers), str(is_cropped)])
-    return sha256(image).digest() + sha256(mask).digest() + options.encode()
+    return sha256(image.data).digest() + sha256(mask.data if mask else b"").digest() + options.encode()
 
 
 def _parse_number(document: Mapping[str, object], name: str, default: float) -> float:
@@ -302,5 +296,5 @@ def _find_annotator(name: object) -> Annotator:
 
 
 def _annotate_picture(annotator: Annotator, source: SourceImage) -> list[RenderedPicture]:
-    brightness = to_grey(_decode_or_replace(source))
+    brightness = to_grey(decode_source(source))
     return [RenderedPicture(write_png(pixels)) for pixels in ANNOTATIONS[annotator](brightness)]
