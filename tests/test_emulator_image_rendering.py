@@ -17,7 +17,8 @@ import pytest
 from PIL import Image as Pillow
 
 from nai_proto import image
-from nai_proto.codecs.picture_metadata import Place, examine_picture, read_metadata
+from nai_proto.codecs.picture_metadata import examine_picture, read_metadata
+from nai_proto.codecs.picture_places import Place
 from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
 from nai_proto.emulator import Account, Emulator

@@ -262,18 +262,22 @@ PICTURES: dict[str, tuple[Callable[[], object], type[NaiError], str]] = {
         "do not inflate",
     ),
     "pixels that are too few": (lambda: read_pixels(header(1000, 1000), SMALL), RemoteProtocolError, "do not inflate"),
-    "zTXt": (lambda: read_metadata(text_of(b"zTXt", b"Comment\0\0" + PACKED), SMALL), LimitExceeded, "picture text"),
+    "zTXt": (
+        lambda: read_metadata(text_of(b"zTXt", b"Comment\0\0" + PACKED), SMALL),
+        RemoteProtocolError,
+        r"\(Comment\) is too long",
+    ),
     "iTXt": (
         lambda: read_metadata(text_of(b"iTXt", b"Comment\0\1\0\0\0" + PACKED), SMALL),
-        LimitExceeded,
-        "picture text",
+        RemoteProtocolError,
+        r"\(Comment\) is too long",
     ),
-    "alpha": (lambda: examine_picture(HIDDEN, SMALL), LimitExceeded, "picture text"),
+    "alpha": (lambda: read_metadata(HIDDEN, SMALL), RemoteProtocolError, "copy in alpha is too long"),
     "WebP that is claimed": (lambda: read_metadata(webp(b"", 2**24), SMALL), LimitExceeded, "pixels"),
     "WebP with too much EXIF": (
         lambda: read_metadata(webp(write_exif({"Artist": "x" * 2 * MB})), SMALL),
-        LimitExceeded,
-        "picture text",
+        RemoteProtocolError,
+        "the tag Artist is too long",
     ),
     "WebP with texts that are claimed": (
         lambda: read_metadata(webp(b"II*\0\x08\0\0\0" + struct.pack("<HHHLL", 1, 0x010E, 2, 2**32 - 1, 8))),
@@ -282,7 +286,7 @@ PICTURES: dict[str, tuple[Callable[[], object], type[NaiError], str]] = {
     ),
     "WebP with a comment that is deep": (
         lambda: read_metadata(webp(write_exif({"UserComment": '{"a":' + "[" * (MB // 5)})), SMALL),
-        LimitExceeded,
+        RemoteProtocolError,
         "JSON depth",
     ),
     "a comment that is deep": (
@@ -309,6 +313,5 @@ def test_a_copy_in_alpha_is_not_unpacked_beyond_the_limit() -> None:
     bomb = gzip.compress(bytes(40 * MB), mtime=0)
     assert len(bomb) < MB  # so that it is its content that is refused
     error, most = peak(lambda: examine_picture(HIDDEN, SMALL))
-    assert isinstance(error, LimitExceeded)
-    assert error.value == SMALL.picture_text + 1
+    assert error is None
     assert most < 12 * MB

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nai_proto.codecs.picture_files import write_picture
-from nai_proto.codecs.picture_metadata import Metadata, Place, read_metadata
+from nai_proto.codecs.picture_metadata import Metadata, read_metadata
+from nai_proto.codecs.picture_places import Place
 from nai_proto.codecs.pixels import Pixels
 from nai_proto.codecs.zip_archive import unzip
 from nai_proto.errors import InvalidRequestError, NaiError, RemoteProtocolError

@@ -22,11 +22,11 @@ from nai_proto.codecs.picture_files import with_metadata, write_picture
 from nai_proto.codecs.picture_metadata import (
     Metadata,
     PictureReport,
-    Place,
     examine_picture,
     read_hidden_metadata,
     read_metadata,
 )
+from nai_proto.codecs.picture_places import Place
 from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png, write_webp
 from nai_proto.codecs.png import SIGNATURE, build_png_chunk
@@ -242,14 +242,22 @@ def test_what_should_be_a_text_in_a_copy_is_kept_as_json_and_null_is_absent() ->
 def test_limits_hold_for_every_place() -> None:
     file = write_picture(BLANK, METADATA)
     for changed in (file, with_metadata(WEBP, METADATA)):
-        with pytest.raises(LimitExceeded, match="picture text"):
-            read_metadata(changed, Limits(picture_text=50))
+        report = examine_picture(changed, Limits(picture_text=10))
+        assert report.damaged
+        assert all(" is too long: at most 10 bytes" in problem for problem in report.damaged)
         with pytest.raises(LimitExceeded, match="pixels"):
             read_metadata(changed, Limits(pixels=64 * 96 - 1))
-    with pytest.raises(LimitExceeded, match="depth"):
-        read_metadata(write_png(with_stealth(BLANK, b'{"a":' + b"[" * 200 + b"]" * 200 + b"}")))
-    with pytest.raises(LimitExceeded, match="depth"):
-        read_metadata(with_webp_text(WEBP, {"UserComment": "[" * 200}))
+    deep = '{"a":' + "[" * 200 + "]" * 200 + "}"
+    for picture in (write_png(with_stealth(BLANK, deep.encode())), with_webp_text(WEBP, {"UserComment": deep})):
+        with pytest.raises(RemoteProtocolError, match="depth"):
+            read_metadata(picture)
+
+
+def test_a_prompt_in_many_brackets_is_a_text_and_not_nested_too_deeply() -> None:
+    prompt = "[" * 200 + "fog" + "]" * 200
+    assert read_metadata(with_webp_text(WEBP, {"UserComment": prompt})) == Metadata({"UserComment": prompt})
+    hidden = write_png(with_stealth(BLANK, prompt.encode()))
+    assert read_metadata(hidden) == Metadata({"parameters": prompt})
 
 
 @pytest.mark.parametrize("file", [b"", b"PK\x03\x04", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE"])

@@ -19,11 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from nai_proto.codecs.exif import read_exif
 from nai_proto.codecs.pillow_images import fit_image, pad_image
 from nai_proto.codecs.pixels import (
     Pixels,
     Plane,
-    read_alpha,
+    find_exact_channels,
     read_grey,
     read_pixels,
     write_jpeg,
@@ -32,11 +33,11 @@ from nai_proto.codecs.pixels import (
 )
 from nai_proto.codecs.png import SIGNATURE, build_png_chunk
 from nai_proto.codecs.stealth import with_stealth
-from nai_proto.codecs.webp import build_webp, iter_webp_chunks, read_webp_text
+from nai_proto.codecs.webp import build_webp, iter_webp_chunks
 from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
-READERS: list[Callable[..., object]] = [read_pixels, read_alpha, read_grey]
+READERS: list[Callable[..., object]] = [read_pixels, read_grey]
 LOSSLESS = ["PNG", "WEBP", "BMP", "TIFF", "GIF"]
 FORMATS = [*LOSSLESS, "JPEG", "AVIF"]
 
@@ -86,7 +87,7 @@ def test_a_lossless_webp_is_read_exactly_whichever_way_it_was_encoded(
     file = saved(image_of(picture), "WEBP", quality=quality, method=method)
     found = read_pixels(file)
     assert found.rgb == picture.rgb
-    alpha = read_alpha(file)
+    alpha = read_pixels(file).alpha
     assert alpha == found.alpha
     if alpha is not None:
         assert found == picture
@@ -99,7 +100,7 @@ def test_a_lossless_format_is_read_exactly(image_format: str, mode: str) -> None
     found = read_pixels(saved(image, image_format))
     assert (found.width, found.height, found.channels) == (16, 8, 3)
     assert found.data == image.convert("RGB").tobytes()
-    assert read_alpha(saved(image, image_format)) is None
+    assert read_pixels(saved(image, image_format)).alpha is None
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
@@ -115,7 +116,7 @@ def test_alpha_is_read(image_format: str) -> None:
     image = flat("RGBA")
     image.putalpha(Image.new("L", image.size, 77))
     file = saved(image, image_format)
-    alpha = read_alpha(file)
+    alpha = read_pixels(file).alpha
     assert alpha == read_pixels(file).alpha
     assert alpha is not None
     assert set(alpha.data) <= ({76, 77, 78} if image_format == "AVIF" else {77})
@@ -125,7 +126,7 @@ def test_alpha_is_read(image_format: str) -> None:
 def test_transparency_of_a_palette_is_alpha(image_format: str) -> None:
     image = flat().quantize(4)
     index = image.getpixel((0, 0))
-    alpha = read_alpha(saved(image, image_format, transparency=index))
+    alpha = read_pixels(saved(image, image_format, transparency=index)).alpha
     assert alpha is not None
     assert alpha.data == (bytes(8) + b"\xff" * 8) * 8
 
@@ -153,7 +154,7 @@ def test_an_ordinary_png_is_read_the_same_without_pillow(mode: str, monkeypatch:
     expected = image.convert("RGBA" if "A" in mode else "RGB").tobytes()
     monkeypatch.setitem(sys.modules, "PIL", None)
     assert read_pixels(file).data == expected
-    assert read_alpha(file) == read_pixels(file).alpha
+    assert read_pixels(file).alpha == read_pixels(file).alpha
     assert read_grey(file).data == expected[:: len(mode if "A" in mode else "RGB") if mode != "LA" else 4]
 
 
@@ -201,7 +202,7 @@ def test_every_pixel_that_is_written_to_a_webp_is_read(picture: Pixels) -> None:
     assert decoded(file, "WEBP").rgb == read_pixels(file).rgb == picture.rgb
     assert b"VP8L" in dict(iter_webp_chunks(file))
     opaque = picture.alpha is None or set(picture.alpha.data) == {255}
-    assert read_alpha(file) == (None if opaque else picture.alpha)
+    assert read_pixels(file).alpha == (None if opaque else picture.alpha)
 
 
 def test_colours_below_full_transparency_are_kept() -> None:
@@ -233,7 +234,7 @@ def test_a_side_that_is_too_long_is_not_written() -> None:
 def test_texts_stand_in_exif() -> None:
     texts = {"DocumentName": "AI generated image", "UserComment": "{}"}
     file = write_webp(Pixels(2, 2, bytes(16)), texts)
-    assert read_webp_text(file).texts == texts
+    assert read_exif(dict(iter_webp_chunks(file))[b"EXIF"]).texts == texts
     with Image.open(io.BytesIO(file)) as image:
         assert image.getexif()[ExifTags.Base.DocumentName] == "AI generated image"
         assert image.mode == "RGBA"
@@ -328,7 +329,7 @@ def test_what_writes_with_pillow_names_the_extra_where_it_is_missing(monkeypatch
 def test_a_lossless_webp_without_alpha_says_so_without_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
     file = saved(flat(), "WEBP")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert read_alpha(file) is None
+    assert find_exact_channels(file) == (False, True)
 
 
 # ---- damage

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zlib
 from typing import Any
 
 import pytest
@@ -17,7 +18,8 @@ from PIL import Image
 
 from nai_proto import InvalidFile, LimitExceeded, Limits
 from nai_proto.codecs.pixels import Pixels, write_jpeg, write_png
-from nai_proto.codecs.png import build_png_chunk, read_png_text, with_png_text
+from nai_proto.codecs.png import build_png_chunk
+from nai_proto.codecs.png_text import read_png_text, with_png_text
 from nai_proto.story.files import FileKind, read_card, read_file, write_card
 
 PICTURE = write_png(Pixels(2, 1, bytes(8)), {"Title": "a cat"})
@@ -100,7 +102,7 @@ def test_card_returns_its_file_and_keeps_the_picture(data: bytes) -> None:
         assert opened.size == (2, 1)
         assert opened.info["Title"] == "a cat"
         assert base64.b64decode(opened.info["naidata"]) == data
-    assert list(read_png_text(card).texts) == ["Title", "naidata"]
+    assert list(read_png_text(card).texts) == ["naidata", "Title"]
 
 
 def test_card_whose_text_is_no_base64_is_invalid() -> None:
@@ -115,6 +117,13 @@ def test_a_damaged_text_of_a_card_hides_only_itself() -> None:
     bare = PICTURE[:33] + build_png_chunk(b"tEXt", b"no keyword") + PICTURE[33:]
     with pytest.raises(InvalidFile, match=r"x: .* no text naidata; the tEXt chunk at byte 33 has no keyword"):
         read_card(bare, where="x")
+
+
+def test_a_card_keeps_the_texts_of_its_picture_byte_for_byte() -> None:
+    texts = [build_png_chunk(b"tEXt", b"no keyword"), build_png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**6)))]
+    card = write_card(PICTURE[:33] + b"".join(texts) + PICTURE[33:], b"the file", Limits(picture_text=100))
+    assert read_card(card) == b"the file"
+    assert all(text in card for text in texts)
 
 
 @pytest.mark.parametrize("text", ["dGhlIGZpbGU=", "dGhlIGZpbGU", " dGhl\nIGZp\r\nbGU= ", "data:;base64,dGhlIGZpbGU="])
@@ -132,7 +141,7 @@ def test_a_picture_that_is_no_png_is_named() -> None:
 def test_card_has_to_be_a_png() -> None:
     with pytest.raises(InvalidFile):
         write_card(b"GIF89a", b"")
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(InvalidFile, match=r"no text naidata; the tEXt chunk at byte 33 \(naidata\) is too long"):
         read_card(write_card(PICTURE, bytes(99)), limits=Limits(picture_text=50))
 
 

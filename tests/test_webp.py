@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from nai_proto.codecs.exif import read_exif, write_exif
-from nai_proto.codecs.webp import iter_webp_chunks, read_webp_text, with_webp_text
+from nai_proto.codecs.picture_metadata import examine_picture
+from nai_proto.codecs.picture_texts import PictureTexts
+from nai_proto.codecs.webp import iter_webp_chunks, with_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 
@@ -48,6 +50,10 @@ FILES = [
 ]
 
 
+def read_exif_of(file: bytes, limits: Limits = Limits()) -> PictureTexts:
+    return read_exif(next(content for kind, content in iter_webp_chunks(file) if kind == b"EXIF"), limits)
+
+
 @given(TEXTS)
 def test_what_was_written_is_read(texts: dict[str, str]) -> None:
     assert read_exif(write_exif(texts)) == (texts, ())
@@ -57,7 +63,7 @@ def test_what_was_written_is_read(texts: dict[str, str]) -> None:
 @given(TEXTS, st.sampled_from(FILES))
 def test_a_picture_gets_the_texts_and_stays_what_it_is(texts: dict[str, str], file: bytes) -> None:
     changed = with_webp_text(file, texts)
-    assert read_webp_text(changed) == (texts, ())
+    assert read_exif_of(changed) == (texts, ())
     with Image.open(io.BytesIO(file)) as before, Image.open(io.BytesIO(changed)) as after:
         assert before.mode == after.mode
         assert before.tobytes() == after.tobytes()
@@ -89,7 +95,7 @@ def test_what_pillow_wrote_is_read(order: str, prefix: bytes) -> None:
         "Artist": "a",
         "UserComment": "{}",
     }
-    assert read_webp_text(a_webp(exif=data)) == read_exif(data)
+    assert read_exif_of(a_webp(exif=data)) == read_exif(data)
 
 
 @pytest.mark.parametrize(
@@ -127,10 +133,6 @@ def test_a_unicode_comment_is_read_in_whichever_encoding_it_is(order: str, comme
 def test_what_has_no_form_is_not_written(texts: dict[str, str]) -> None:
     with pytest.raises(InvalidRequestError):
         write_exif(texts)
-
-
-def test_a_picture_without_exif_has_no_text() -> None:
-    assert read_webp_text(FILES[0]) == ({}, ())
 
 
 @pytest.mark.parametrize("comment", [b"JIS\0\0\0\0\0\xff", b"sh\xffrt", b"ASCII\0\0\0\xff", b"UNICODE\0\xd8"])
@@ -174,11 +176,10 @@ def test_directories_that_name_each_other_are_read_once() -> None:
 
 def test_the_limits_are_what_may_come() -> None:
     file = with_webp_text(FILES[0], {"Artist": "x" * 100})
-    with pytest.raises(LimitExceeded, match="picture text"):
-        read_webp_text(file, Limits(picture_text=99))
-    with pytest.raises(LimitExceeded, match="pixels: 15"):
-        read_webp_text(file, Limits(pixels=14))
-    for plain in FILES:
+    assert read_exif_of(file, Limits(picture_text=101)).damaged == ()
+    (problem,) = read_exif_of(file, Limits(picture_text=99)).damaged
+    assert problem.startswith("the tag Artist is too long")
+    for plain in (file, *FILES):
         with pytest.raises(LimitExceeded, match="pixels: 15"):
             list(iter_webp_chunks(plain, Limits(pixels=14)))
 
@@ -199,7 +200,7 @@ def test_altered_files_are_read_or_documented_errors(data: st.DataObject, file: 
         at = data.draw(st.integers(0, len(changed_file) - 1))
         changed_file[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
     try:
-        read_webp_text(bytes(changed_file))
+        examine_picture(bytes(changed_file))
     except RemoteProtocolError:
         pass
 

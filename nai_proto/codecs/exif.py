@@ -1,7 +1,7 @@
 """EXIF as far as pictures of the service use it: texts in a small TIFF file, read and written.
 
-Only the first directory and the one for cameras are looked at, and in them only the tags that are named here, so offsets
-that point anywhere cost nothing and lead nowhere. A damaged tag hides only itself.
+Only the first directory and the one for cameras are looked at, and in them only the tags that are named here. A damaged tag
+hides only itself.
 
 See:
     docs/protocol/image.md#82-webp
@@ -14,12 +14,13 @@ import codecs
 import json
 import struct
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from ..arguments import BYTES, LIMITS, TEXTS
-from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
+from ..errors import InvalidRequestError
 from ..limits import Limits
 from .picture_texts import PictureTexts
+from .tiff import ASCII, LONG, UNDEFINED, UTF_8, TiffReader, TiffTag
 
 __all__ = ["USER_COMMENT", "read_exif", "write_exif"]
 
@@ -35,12 +36,18 @@ _TAGS: Final = {
     0x8298: "Copyright",
 }
 _NUMBERS: Final = {name: number for number, name in _TAGS.items()}
+_OTHER_TAGS: Final = {0x010F: "Make", 0x0110: "Model"}
+"""Tags that are read and not written; other programs have their parameters there."""
+_WINDOWS_TAGS: Final = {
+    0x9C9B: "XPTitle",
+    0x9C9C: "XPComment",
+    0x9C9D: "XPAuthor",
+    0x9C9E: "XPKeywords",
+    0x9C9F: "XPSubject",
+}
+"""Likewise, in UTF-16."""
 _CAMERA, _COMMENT = 0x8769, 0x9286
-_NAMES: Final = {**_TAGS, _CAMERA: "Exif", _COMMENT: USER_COMMENT}
-_ASCII, _LONG, _UNDEFINED, _UTF_8 = 2, 4, 7, 129  # types
-_SIZES: Final = {1: 1, _ASCII: 1, 3: 2, _LONG: 4, _UNDEFINED: 1, _UTF_8: 1}
 _PREFIX: Final = b"Exif\0\0"  # some writers repeat what JPEG needs
-_ORDERS: Final = {b"II*\0": "<", b"MM\0*": ">"}
 _MARK: Final = b"ASCII\0\0\0"
 _WIDE: Final = {"<": ("utf-16-le", "utf-16-be"), ">": ("utf-16-be", "utf-16-le")}
 """UTF-16 in the order of the TIFF, and in the other one."""
@@ -49,31 +56,30 @@ _WIDE: Final = {"<": ("utf-16-le", "utf-16-be"), ">": ("utf-16-be", "utf-16-le")
 def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PictureTexts:
     """Return the texts by the names of their tags, and what is damaged.
 
-    The tags are ``DocumentName``, ``ImageDescription``, ``Software``, ``Artist``, ``Copyright`` and ``UserComment``.
+    The tags are ``DocumentName``, ``ImageDescription``, ``Software``, ``Artist``, ``Copyright``, ``UserComment``, and, of
+    other programs, ``Make``, ``Model`` and those whose names begin with ``XP``.
+
+    Args:
+        data: the EXIF, or a TIFF.
+        limits: a tag of more than `Limits.picture_text` bytes is left out as too long.
 
     Raises:
-        LimitExceeded: it has more bytes than `Limits.picture_text`.
         RemoteProtocolError: it is no EXIF.
     """
     BYTES.check(data, "data")
     LIMITS.check(limits, "limits")
-    if len(data) > limits.picture_text:
-        raise LimitExceeded("picture text", limit=limits.picture_text, value=len(data))
-    content = bytes(data).removeprefix(_PREFIX)
-    order = _ORDERS.get(content[:4])
-    if order is None:
-        raise RemoteProtocolError("picture: its EXIF is none")
+    content = memoryview(data)
+    if bytes(content[: len(_PREFIX)]) == _PREFIX:
+        content = content[len(_PREFIX) :]
+    reader = TiffReader(content, limits)
     texts: dict[str, str] = {}
-    damaged: list[str] = []
-    for name, value in _iter_values(content, order, damaged):
-        text = (
-            _decode_comment(value, order) if name == USER_COMMENT else _decode_or_none(value.split(b"\0")[0], "utf-8")
-        )
+    for tag in _iter_texts(reader):
+        text = _decode_tag(tag, reader.order)
         if text is None:
-            damaged.append(f"the tag {name} is in no encoding that is known")
+            reader.damaged.append(f"the tag {tag.name} is in no encoding that is known")
         else:
-            texts.setdefault(name, text)
-    return PictureTexts(texts, tuple(damaged))
+            texts.setdefault(tag.name, text)
+    return PictureTexts(texts, tuple(reader.damaged))
 
 
 def write_exif(texts: Mapping[str, str]) -> bytes:
@@ -96,57 +102,34 @@ def write_exif(texts: Mapping[str, str]) -> bytes:
             comment = _MARK + text.encode()
         else:
             values[_NUMBERS[name]] = text.encode() + b"\0"
-    entries = [(number, _ASCII, values[number]) for number in sorted(values)]
+    entries = [(number, ASCII, values[number]) for number in sorted(values)]
     if not comment:
         return b"II*\0" + (8).to_bytes(4, "little") + _build_directory(entries, 8)
-    camera = [*entries, (_CAMERA, _LONG, bytes(4))]
+    camera = [*entries, (_CAMERA, LONG, bytes(4))]
     where = 8 + len(_build_directory(camera, 8))
-    camera[-1] = (_CAMERA, _LONG, where.to_bytes(4, "little"))
+    camera[-1] = (_CAMERA, LONG, where.to_bytes(4, "little"))
     camera.sort()
-    both = _build_directory(camera, 8) + _build_directory([(_COMMENT, _UNDEFINED, comment)], where)
+    both = _build_directory(camera, 8) + _build_directory([(_COMMENT, UNDEFINED, comment)], where)
     return b"II*\0" + (8).to_bytes(4, "little") + both
 
 
-class _Tag(NamedTuple):
-    """An entry of a directory."""
-
-    number: int
-    kind: int
-    value: bytes
-
-
-def _iter_values(data: bytes, order: str, damaged: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield name and bytes of each text; add to ``damaged`` what is not whole."""
-    for tag in _iter_tags(data, order, data[4:8], damaged):
-        if tag.number in _TAGS and tag.kind in (_ASCII, _UTF_8):
-            yield _TAGS[tag.number], tag.value
-        elif tag.number == _CAMERA and tag.kind == _LONG:
-            for inner in _iter_tags(data, order, tag.value, damaged):
-                if inner.number == _COMMENT:
-                    yield USER_COMMENT, inner.value
+def _iter_texts(reader: TiffReader) -> Iterator[TiffTag]:
+    """Yield the tags with text: those of the first directory, and the comment of the one for cameras."""
+    for tag in reader.iter_first({**_TAGS, **_OTHER_TAGS, **_WINDOWS_TAGS, _CAMERA: "Exif"}):
+        if tag.name == "Exif":
+            yield from reader.iter_directory(tag, {_COMMENT: USER_COMMENT})
+        elif tag.kind in (ASCII, UTF_8) or tag.name in _WINDOWS_TAGS.values():
+            yield tag
 
 
-def _iter_tags(data: bytes, order: str, where: bytes, damaged: list[str]) -> Iterator[_Tag]:
-    """Yield the tags that may matter, each once, of the directory at the offset in ``where``."""
-    wanted = {*_TAGS, _CAMERA, _COMMENT}
-    try:
-        (at,) = struct.unpack(order + "L", where[:4])
-        (count,) = struct.unpack_from(order + "H", data, at)
-        for place in range(at + 2, at + 2 + 12 * count, 12):
-            number, kind, length = struct.unpack_from(order + "HHL", data, place)
-            if number not in wanted or kind not in _SIZES:
-                continue
-            wanted.discard(number)
-            size = length * _SIZES[kind]
-            start = place + 8
-            if size > 4:
-                (start,) = struct.unpack_from(order + "L", data, start)
-            if start + size <= len(data):
-                yield _Tag(number, kind, data[start : start + size])
-            else:
-                damaged.append(f"the tag {_NAMES.get(number, number)} is cut off")
-    except struct.error:
-        damaged.append("the list of its tags is cut off")
+def _decode_tag(tag: TiffTag, order: str) -> str | None:
+    """Return the text of a tag; None if it is in no encoding that is known."""
+    value = bytes(tag.value)
+    if tag.name == USER_COMMENT:
+        return _decode_comment(value, order)
+    if tag.name in _WINDOWS_TAGS.values():
+        return _decode_or_none(value, "utf-16-le")
+    return _decode_or_none(value.split(b"\0")[0], "utf-8")
 
 
 def _decode_comment(value: bytes, order: str) -> str | None:
@@ -201,7 +184,7 @@ def _build_directory(entries: list[tuple[int, int, bytes]], at: int) -> bytes:
     behind = at + 2 + 12 * len(entries) + 4
     head, tail = bytearray(len(entries).to_bytes(2, "little")), bytearray()
     for number, kind, value in entries:
-        head += struct.pack("<HHL", number, kind, len(value) // _SIZES[kind])
+        head += struct.pack("<HHL", number, kind, len(value) // (4 if kind == LONG else 1))
         if len(value) <= 4:
             head += value.ljust(4, b"\0")
         else:

@@ -1,25 +1,26 @@
-"""JPEG files: their segments, size and EXIF, read without a look at the pixels (ITU-T T.81, CIPA DC-008)."""
+"""JPEG files: their segments, size and comments, read without decoding pixels (ITU-T T.81)."""
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Final
 
-from ..arguments import BYTES, LIMITS
+from ..arguments import BYTES
 from ..errors import RemoteProtocolError, Truncated
-from ..limits import Limits
-from .exif import read_exif
-from .picture_texts import PictureTexts
 
-__all__ = ["is_jpeg", "iter_jpeg_segments", "read_jpeg_size", "read_jpeg_text"]
+__all__ = ["is_jpeg", "iter_jpeg_comments", "iter_jpeg_segments", "read_jpeg_size"]
 
 _START: Final = b"\xff\xd8\xff"
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers of the segment that has the size."""
 _SCAN: Final = 0xDA
-_APP1: Final = 0xE1
-_EXIF: Final = b"Exif\0\0"
+_COMMENT: Final = 0xFE
+_LONGEST: Final = 0xFFFF - 2
+"""How many bytes a segment can hold."""
+_END: Final = re.compile(rb"\xff\xd9")
+"""The marker of the end, which never stands among pixels (ITU-T T.81 §B.1.1.5)."""
 
 
 def is_jpeg(data: bytes | bytearray | memoryview) -> bool:
@@ -32,7 +33,7 @@ def iter_jpeg_segments(data: bytes | bytearray | memoryview) -> Iterator[tuple[i
     """Yield marker and content of each segment before the pixels; contents are views.
 
     Raises:
-        Truncated: the file ends before its pixels.
+        Truncated: the file ends before its pixels, or in them.
         RemoteProtocolError: it is no JPEG, or damaged.
     """
     BYTES.check(data, "data")
@@ -47,14 +48,27 @@ def iter_jpeg_segments(data: bytes | bytearray | memoryview) -> Iterator[tuple[i
         if marker == 0xFF:  # what fills up
             at += 1
             continue
-        if marker == _SCAN:
+        if marker == _SCAN and _END.search(view, at):
             return
         end = at + 2 + int.from_bytes(view[at + 2 : at + 4])
-        if end > len(view):
+        if end > len(view) or marker == _SCAN:
             break
         yield marker, view[at + 4 : end]
         at = end
     raise Truncated("picture: the JPEG ends too early")
+
+
+def iter_jpeg_comments(data: bytes | bytearray | memoryview) -> Iterator[bytes]:
+    """Yield each comment. One that fills its segment goes on in the next. Raises what `iter_jpeg_segments` raises."""
+    comment = bytearray()
+    for marker, content in iter_jpeg_segments(data):
+        if marker == _COMMENT:
+            comment += content
+            if len(content) < _LONGEST:
+                yield bytes(comment)
+                comment.clear()
+    if comment:
+        yield bytes(comment)
 
 
 def read_jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
@@ -68,15 +82,3 @@ def read_jpeg_size(data: bytes | bytearray | memoryview) -> tuple[int, int]:
             height, width = struct.unpack_from(">2H", content, 1)
             return width, height
     raise RemoteProtocolError("picture: the JPEG does not say its size")
-
-
-def read_jpeg_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PictureTexts:
-    """Return the texts of its EXIF, as `read_exif` has them; none if there is none.
-
-    Raises what `iter_jpeg_segments` and `read_exif` raise.
-    """
-    LIMITS.check(limits, "limits")
-    for marker, content in iter_jpeg_segments(data):
-        if marker == _APP1 and bytes(content[: len(_EXIF)]) == _EXIF:
-            return read_exif(content, limits)
-    return PictureTexts({})

@@ -16,10 +16,12 @@ from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from .exif import USER_COMMENT
 from .json import check_depth
+from .picture_texts import PictureTexts
 
 __all__ = [
     "dump_object",
     "has_service_parameters",
+    "is_service_comment",
     "parse_object",
     "tags_from_texts",
     "texts_from_object",
@@ -31,6 +33,7 @@ _OTHER_TAGS: Final = ("Artist", "Copyright")
 _PARAMETERS: Final = frozenset(
     ("prompt", "uc", "seed", "steps", "sampler", "scale", "request_type", "req_type", "signed_hash", "v4_prompt")
 )
+_BLANKS: Final = b"\xef\xbb\xbf \t\r\n"
 _ENOUGH_PARAMETERS: Final = 2
 """How many of them tell the service's comment from another program's JSON."""
 
@@ -44,7 +47,8 @@ def parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any
     """
     try:
         encoded = text if isinstance(text, bytes) else text.encode()
-        check_depth(encoded, limits.json_depth)
+        if encoded.lstrip(_BLANKS).startswith(b"{"):  # a prompt in many brackets is a text, and not nested too deeply
+            check_depth(encoded, limits.json_depth)
         document: object = json.loads(text, parse_constant=_to_none, parse_float=_parse_float)
     except (UnicodeError, ValueError, RecursionError):
         document = None
@@ -80,6 +84,14 @@ def has_service_parameters(document: Mapping[str, Any]) -> bool:
     return len(_PARAMETERS & document.keys()) >= _ENOUGH_PARAMETERS
 
 
+def is_service_comment(text: str) -> bool:
+    """Return whether a text is JSON with parameters as the service records them. Takes the default `Limits`."""
+    try:
+        return has_service_parameters(parse_object(text, Limits(), "its comment"))
+    except RemoteProtocolError:
+        return False
+
+
 def texts_from_object(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the texts of an object: null is absent, and what else should be a text and is not becomes JSON."""
     return {
@@ -89,26 +101,26 @@ def texts_from_object(document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def texts_from_tags(tags: Mapping[str, str], limits: Limits) -> dict[str, str]:
+def texts_from_tags(tags: PictureTexts, limits: Limits) -> PictureTexts:
     """Return the texts of EXIF. A comment that is no JSON, as other programs write it, is one of them.
 
-    Raises:
-        LimitExceeded: the comment is nested deeper than `Limits.json_depth`.
+    A comment that is nested deeper than `Limits.json_depth` is left out as damaged.
     """
-    texts = {_TAGS.get(tag, tag): text for tag, text in tags.items() if tag not in ("Software", USER_COMMENT)}
-    if "Software" in tags:
-        texts["Source"] = tags["Software"]
-    if USER_COMMENT not in tags:
-        return texts
+    texts = {_TAGS.get(tag, tag): text for tag, text in tags.texts.items() if tag not in ("Software", USER_COMMENT)}
+    if "Software" in tags.texts:
+        texts["Source"] = tags.texts["Software"]
+    comment = tags.texts.get(USER_COMMENT)
+    if comment is None:
+        return PictureTexts(texts, tags.damaged)
     try:
-        document = parse_object(tags[USER_COMMENT], limits, "its EXIF")
-    except LimitExceeded:
-        raise
+        document = parse_object(comment, limits, "its EXIF")
+    except LimitExceeded as error:
+        return PictureTexts(texts, (*tags.damaged, f"the tag {USER_COMMENT}: {error}"))
     except RemoteProtocolError:
-        return {**texts, USER_COMMENT: tags[USER_COMMENT]}
+        return PictureTexts({**texts, USER_COMMENT: comment}, tags.damaged)
     if "Comment" not in document and has_service_parameters(document):
-        return {**texts, "Comment": tags[USER_COMMENT]}  # a converter left the outer object out
-    return {**texts, **texts_from_object(document)}
+        return PictureTexts({**texts, "Comment": comment}, tags.damaged)  # a converter left the outer object out
+    return PictureTexts({**texts, **texts_from_object(document)}, tags.damaged)
 
 
 def tags_from_texts(texts: Mapping[str, str]) -> dict[str, str]:

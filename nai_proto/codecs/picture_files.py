@@ -13,7 +13,7 @@ from ..limits import Limits
 from .metadata_forms import dump_object, tags_from_texts
 from .picture_metadata import Metadata
 from .pixels import Pixels, write_png, write_webp
-from .png import with_png_text
+from .png_text import with_png_text
 from .stealth import with_stealth
 from .webp import is_webp, with_webp_text
 

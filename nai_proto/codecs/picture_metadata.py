@@ -15,30 +15,25 @@ See:
 
 from __future__ import annotations
 
-import enum
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, TEXTS
 from ..errors import LimitExceeded, MissingExtra, RemoteProtocolError
 from ..limits import Limits
-from .exif import read_exif
 from .image_headers import describe_file, detect_format, read_header_size
-from .jpeg import read_jpeg_text
-from .metadata_forms import dump_object, has_service_parameters, parse_object, texts_from_object, texts_from_tags
+from .metadata_forms import dump_object, is_service_comment, parse_object, texts_from_object
+from .picture_places import TEXT_PLACES, Place
 from .picture_signature import TEST_SEED, sign
-from .picture_texts import PictureTexts
-from .pixels import Pixels, Plane, read_alpha
-from .png import iter_png_chunks, read_png_text
+from .picture_texts import describe_problem
+from .pixels import Pixels, Plane, find_exact_channels, read_pixels
 from .stealth import read_stealth
-from .webp import read_webp_text
 
 __all__ = [
     "Metadata",
     "PictureReport",
-    "Place",
     "examine_picture",
     "read_hidden_metadata",
     "read_metadata",
@@ -47,17 +42,6 @@ __all__ = [
 _SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,40})?(?=s?\Z)")
 _SOURCE: Final = re.compile(r"NovelAI|Stable Diffusion (?:XL )?[0-9A-F]{8}\Z")
 """What the service calls itself as a source. See docs/protocol/image.md#81-png-text."""
-
-
-class Place(enum.Enum):
-    """Where in a file it stands."""
-
-    TEXT = "text"
-    "Text chunks of a PNG. See docs/protocol/image.md#81-png-text."
-    EXIF = "EXIF"
-    "EXIF, where a WebP has it. See docs/protocol/image.md#82-webp."
-    ALPHA = "alpha"
-    "The lowest bits of alpha. See docs/protocol/image.md#83-stealth-copy-in-the-alpha-channel."
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +136,7 @@ class Metadata:
     @property
     def has_parameters(self) -> bool:
         """Whether the comment has parameters as the service records them; other programs have comments as well."""
-        try:
-            return has_service_parameters(self.parameters())
-        except RemoteProtocolError:
-            return False
+        return self.comment is not None and is_service_comment(self.comment)
 
     @property
     def is_of_service(self) -> bool:
@@ -189,15 +170,15 @@ def examine_picture(data: bytes, limits: Limits = Limits()) -> PictureReport:
 
     Args:
         data: a PNG, WebP, JPEG, GIF, BMP, TIFF or AVIF.
-        limits: bounds on pixels, texts and nesting.
+        limits: bounds on pixels, texts and nesting. A text that is larger is left out, and named as damaged.
 
     Raises:
-        LimitExceeded: it is larger than ``limits`` allow.
-        RemoteProtocolError: it has none of these formats, or its header is damaged.
+        LimitExceeded: it has more than `Limits.pixels`.
+        RemoteProtocolError: it has none of these formats; or its header is damaged, and nothing else is found.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    return _examine(data, limits, first_only=False)
+    return _Examination(data, limits).report
 
 
 def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
@@ -206,129 +187,143 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     The pixels are decoded only if the text around them has no parameters of NovelAI's.
 
     Raises:
-        MissingExtra: alpha has to be decoded by Pillow, which is not installed.
+        MissingExtra: a place has to be decoded by Pillow, which is not installed, and nothing of NovelAI's is found.
         RemoteProtocolError: what `examine_picture` raises; or nothing is found, and something is damaged.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    report = _examine(data, limits, first_only=True)
+    report = _Examination(data, limits, first_only=True).report
     metadata = report.metadata
     if metadata is None or not metadata.is_of_service:
-        if Place.ALPHA in report.not_read:
-            raise MissingExtra(report.not_read[Place.ALPHA])
+        unread = report.not_read.get(Place.ALPHA) or (report.not_read.get(Place.COLOURS) if metadata is None else None)
+        if unread is not None:
+            raise MissingExtra(unread)
         if metadata is None and report.damaged:
             raise RemoteProtocolError(f"picture: {'; '.join(report.damaged)}")
     return metadata
 
 
-def read_hidden_metadata(alpha: Plane, limits: Limits = Limits()) -> Metadata | None:
-    """Return what alpha says, for pixels that were decoded elsewhere; None if it says nothing.
+def read_hidden_metadata(channels: Plane | Pixels, limits: Limits = Limits()) -> Metadata | None:
+    """Return what the lowest bits say of pixels that were decoded elsewhere; None if they say nothing.
 
     Another program's plain text becomes the text ``parameters``, which is its keyword in PNGs of such programs.
 
+    Args:
+        channels: alpha, or the pixels for what is in their colours.
+        limits: bounds on text and nesting.
+
     Raises:
-        RemoteProtocolError: the copy is damaged, or larger than ``limits`` allow (then LimitExceeded).
+        RemoteProtocolError: the copy is damaged, too long, or nested too deeply.
     """
-    content = read_stealth(alpha, limits)
+    content = read_stealth(channels, limits)
     if not content:
         return None
+    place = Place.ALPHA if isinstance(channels, Plane) else Place.COLOURS
+    where = f"its copy in {'' if place is Place.ALPHA else 'the '}{place.value}"
     try:
-        return Metadata(texts_from_object(parse_object(content, limits, "its copy in alpha")), Place.ALPHA)
-    except LimitExceeded:
-        raise
+        return Metadata(texts_from_object(parse_object(content, limits, where)), place)
+    except LimitExceeded as error:
+        problem = f"picture: {where}: {error}"
     except RemoteProtocolError:
-        pass
-    try:
-        return Metadata({"parameters": content.decode()}, Place.ALPHA)
-    except UnicodeDecodeError:
-        pass  # and raise below: the codec's error holds the text
-    raise RemoteProtocolError("picture: its copy in alpha is not UTF-8")
-
-
-# ---- places
-
-
-def _examine(data: bytes, limits: Limits, *, first_only: bool) -> PictureReport:
-    """Return the report; with ``first_only`` places behind the first that has NovelAI's parameters are left out."""
-    image_format = detect_format(data)
-    if image_format is None:
-        raise RemoteProtocolError(
-            f"picture: this is {describe_file(data) or 'no picture'}; PNG, WebP, JPEG, GIF, BMP, TIFF and AVIF are read"
-        )
-    read_header_size(data, limits)
-    copies: list[Metadata] = []
-    damaged: list[str] = []
-    not_read: dict[Place, str] = {}
-    for place, reader in _PLACES[image_format].items():
-        if reader is None:
-            not_read[place] = f"the {place.value} of this {image_format} is not read"
-            continue
         try:
-            found, problems = reader(data, limits)
+            return Metadata({"parameters": content.decode()}, place)
+        except UnicodeDecodeError:
+            problem = f"picture: {where} is not UTF-8"
+    raise RemoteProtocolError(problem)  # here, because the codec's error holds the text
+
+
+class _Examination:
+    """Collects what the places of a picture say.
+
+    With ``first_only``, places behind the first one that has NovelAI's parameters are left out.
+    """
+
+    def __init__(self, data: bytes, limits: Limits, *, first_only: bool = False) -> None:
+        image_format = detect_format(data)
+        if image_format is None:
+            raise RemoteProtocolError(
+                f"picture: this is {describe_file(data) or 'no picture'}; PNG, WebP, JPEG, GIF, BMP, TIFF and AVIF are read"
+            )
+        self._data = data
+        self._limits = limits
+        self._first_only = first_only
+        self._copies: list[Metadata] = []
+        self._damaged: dict[str, None] = {}
+        self._not_read: dict[Place, str] = {}
+        self._is_enough = False
+        try:
+            read_header_size(data, limits)
         except LimitExceeded:
             raise
-        except MissingExtra as error:
-            not_read[place] = str(error)
-            continue
         except RemoteProtocolError as error:
-            damaged.append(str(error).removeprefix("picture: "))
-            continue
-        damaged += problems
-        if found is not None:
-            copies.append(found)
-            damaged += _find_comment_problem(found)
-            if first_only and found.has_parameters:
-                break
-    return PictureReport(tuple(copies), tuple(dict.fromkeys(damaged)), not_read)
+            self._read_texts(image_format)
+            if not self._copies:
+                raise
+            self._note(error)
+        else:
+            self._read_texts(image_format)
+            self._read_pixels()
 
+    @property
+    def report(self) -> PictureReport:
+        """What was found."""
+        return PictureReport(tuple(self._copies), tuple(self._damaged), self._not_read)
 
-def _find_comment_problem(copy: Metadata) -> list[str]:
-    """Return what is wrong with the comment of NovelAI's own text, if anything is."""
-    try:
+    def _read_texts(self, image_format: str) -> None:
+        """Read the places around the pixels."""
+        for place, read in TEXT_PLACES[image_format].items():
+            if self._is_enough:
+                return
+            try:
+                texts, damaged = read(self._data, self._limits)
+            except RemoteProtocolError as error:
+                self._note(error)
+                continue
+            self._damaged |= dict.fromkeys(damaged)
+            if texts:
+                self._add(Metadata(texts, place))
+
+    def _read_pixels(self) -> None:
+        """Read the places in the pixels, where these are stored without losses."""
+        if self._is_enough:
+            return
+        try:
+            exact = find_exact_channels(self._data, self._limits)
+            places = [
+                place for place, is_exact in ((Place.ALPHA, exact.alpha), (Place.COLOURS, exact.colours)) if is_exact
+            ]
+            if not places:
+                return
+            pixels = read_pixels(self._data, self._limits)
+        except MissingExtra as error:
+            self._not_read |= dict.fromkeys(places, str(error))
+            return
+        except LimitExceeded:
+            raise
+        except RemoteProtocolError as error:
+            self._note(error)
+            return
+        for place in places:
+            channels = pixels.alpha if place is Place.ALPHA else pixels
+            if channels is None or self._is_enough:
+                continue
+            try:
+                found = read_hidden_metadata(channels, self._limits)
+            except RemoteProtocolError as error:
+                self._note(error)
+            else:
+                if found is not None:
+                    self._add(found)
+
+    def _add(self, copy: Metadata) -> None:
+        """Add what a place says, and what is wrong with the comment of NovelAI's own text."""
+        self._copies.append(copy)
+        self._is_enough |= self._first_only and copy.has_parameters
         if copy.is_of_service:
-            copy.parameters()
-    except RemoteProtocolError as error:
-        return [str(error).removeprefix("picture: ")]
-    return []
+            try:
+                copy.parameters(self._limits)
+            except RemoteProtocolError as error:
+                self._note(error)
 
-
-_Found: TypeAlias = tuple[Metadata | None, tuple[str, ...]]
-"""What a place says, and what is damaged there."""
-
-
-def _read_text(data: bytes, limits: Limits) -> _Found:
-    texts, damaged = read_png_text(data, limits, is_wanted=lambda text: Metadata({"Comment": text}).has_parameters)
-    return (Metadata(texts, Place.TEXT) if texts else None), damaged
-
-
-def _exif_reader(read_tags: Callable[[bytes, Limits], PictureTexts]) -> Callable[[bytes, Limits], _Found]:
-    """Return the reader of a place that has EXIF."""
-
-    def read(data: bytes, limits: Limits) -> _Found:
-        tags, damaged = read_tags(data, limits)
-        texts = texts_from_tags(tags, limits)
-        return (Metadata(texts, Place.EXIF) if texts else None), damaged
-
-    return read
-
-
-def _read_png_exif(data: bytes, limits: Limits) -> PictureTexts:
-    chunk = next((content for kind, content in iter_png_chunks(data, limits) if kind == b"eXIf"), None)
-    return PictureTexts({}) if chunk is None else read_exif(chunk, limits)
-
-
-def _read_alpha(data: bytes, limits: Limits) -> _Found:
-    alpha = read_alpha(data, limits)
-    return (None if alpha is None else read_hidden_metadata(alpha, limits)), ()
-
-
-_PLACES: Final[Mapping[str, Mapping[Place, Callable[[bytes, Limits], _Found] | None]]] = {
-    "PNG": {Place.TEXT: _read_text, Place.EXIF: _exif_reader(_read_png_exif), Place.ALPHA: _read_alpha},
-    "WEBP": {Place.EXIF: _exif_reader(read_webp_text), Place.ALPHA: _read_alpha},
-    "JPEG": {Place.EXIF: _exif_reader(read_jpeg_text)},
-    "GIF": {Place.ALPHA: _read_alpha},
-    "BMP": {Place.ALPHA: _read_alpha},
-    "TIFF": {Place.EXIF: None, Place.ALPHA: _read_alpha},
-    "AVIF": {Place.EXIF: None, Place.ALPHA: _read_alpha},
-}
-"""The places of each format, and how they are read; None for one that is not."""
+    def _note(self, error: RemoteProtocolError) -> None:
+        self._damaged[describe_problem(error)] = None

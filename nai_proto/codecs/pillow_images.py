@@ -18,7 +18,7 @@ from ..arguments import BYTES, INTEGER, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
 from ..limits import Limits
 from .image_headers import detect_format
-from .png import SIGNATURE, build_png_chunk, iter_png_chunks, read_png_header
+from .png import SIGNATURE, build_png_chunk, read_pixel_chunks, read_png_header
 from .webp import iter_webp_chunks
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ImageData",
-    "decode_alpha",
     "decode_colours",
     "decode_grey",
     "encode_image",
@@ -81,16 +80,6 @@ def decode_grey(data: bytes, limits: Limits) -> ImageData:
     Takes and raises what `decode_colours` does.
     """
     return _decode(data, limits, lambda image: _take_samples(_convert_to_grey(image)))
-
-
-def decode_alpha(data: bytes, limits: Limits) -> ImageData | None:
-    """Return alpha alone, None if there is none. Takes and raises what `decode_colours` does."""
-
-    def alpha(image: Image) -> ImageData | None:
-        colours = _convert_to_colours(image)
-        return _take_samples(colours.getchannel("A")) if colours.mode == "RGBA" else None
-
-    return _decode(data, limits, alpha)
 
 
 def fit_image(data: bytes, width: int, height: int, limits: Limits = Limits()) -> bytes:
@@ -236,12 +225,12 @@ def _resize(data: bytes, size: tuple[int, int], limits: Limits, change: Callable
 
 
 def _strip_png(data: bytes, limits: Limits) -> bytes:
-    """Return the PNG with only the chunks that its pixels depend on. Raises what `iter_png_chunks` raises.
+    """Return the PNG with only the chunks that its pixels depend on. Raises what `read_pixel_chunks` raises.
 
     A transparent colour of 16 bits a sample, which Pillow compares with samples of 8, is left out.
     """
     kept = (*_PNG_CHUNKS, b"tRNS") if read_png_header(data, limits).depth <= 8 else _PNG_CHUNKS
-    chunks = iter_png_chunks(data, limits)
+    chunks = read_pixel_chunks(data, limits)
     return SIGNATURE + b"".join(build_png_chunk(kind, bytes(content)) for kind, content in chunks if kind in kept)
 
 

@@ -10,19 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..arguments import BYTES, INTEGER, LIMITS, check_type
 from ..errors import InvalidRequestError
 from ..limits import Limits
-from .image_headers import read_header_size
 from .jpeg import is_jpeg
-from .pillow_images import ImageData, decode_alpha, decode_colours, decode_grey, encode_image, has_pillow
-from .png import SIGNATURE, has_png_alpha, read_png_header, with_png_text
+from .pillow_images import ImageData, decode_colours, decode_grey, encode_image, has_pillow
+from .png import COLOURED, SIGNATURE, has_png_alpha, read_png_header
 from .png_rows import FilteredRows, encode_png, has_plain_rows, read_rows
-from .webp import has_webp_alpha, is_webp, with_webp_text
+from .png_text import with_png_text
+from .webp import find_webp_channels, is_webp, with_webp_text
 
-__all__ = ["Pixels", "Plane", "read_alpha", "read_grey", "read_pixels", "write_jpeg", "write_png", "write_webp"]
+__all__ = [
+    "ExactChannels",
+    "Pixels",
+    "Plane",
+    "find_exact_channels",
+    "read_grey",
+    "read_pixels",
+    "write_jpeg",
+    "write_png",
+    "write_webp",
+]
 
 _WITHOUT_ALPHA: Final = (0, 2)  # types of colour (PNG §11.2.1)
 _SLOW: Final = 500_000
@@ -126,20 +136,28 @@ def read_pixels(data: bytes, limits: Limits = Limits()) -> Pixels:
     return Pixels(width, height, bytes(out))
 
 
-def read_alpha(data: bytes, limits: Limits = Limits()) -> Plane | None:
-    """Return alpha alone, None if the file has none. Takes and raises what `read_pixels` does.
+class ExactChannels(NamedTuple):
+    """Which channels a file may have that are stored without losses, as far as its header says."""
 
-    Pillow is not needed for a file whose header says that it has no alpha.
+    alpha: bool
+    colours: bool
+    "Colours that differ from one another, which those of a grey picture do not."
+
+
+def find_exact_channels(data: bytes, limits: Limits = Limits()) -> ExactChannels:
+    """Return which channels of an image file are stored without losses. Pillow is not needed.
+
+    Takes and raises what `read_pixels` does, as far as the header says it.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    if not _can_have_alpha(data, limits):
-        return None
-    rows = _read_plain_rows(data, limits)
-    if rows is not None:
-        return Plane(rows.header.width, rows.header.height, rows.restore_channel(rows.channels - 1))
-    alpha = decode_alpha(data, limits)
-    return None if alpha is None else Plane(*alpha)
+    if is_jpeg(data):
+        return ExactChannels(alpha=False, colours=False)
+    if is_webp(data):
+        return ExactChannels(*find_webp_channels(data, limits))
+    if data.startswith(SIGNATURE):
+        return ExactChannels(has_png_alpha(data, limits), bool(read_png_header(data, limits).colour & COLOURED))
+    return ExactChannels(alpha=True, colours=True)
 
 
 def read_grey(data: bytes, limits: Limits = Limits()) -> Plane:
@@ -207,23 +225,6 @@ def _check_size(width: object, height: object, data: object) -> None:
 def _check_sides(pixels: Pixels | Plane, largest: int, image_format: str) -> None:
     if max(pixels.width, pixels.height) > largest:
         raise InvalidRequestError(f"a {image_format} has sides of at most {largest} pixels", parameter="pixels")
-
-
-def _can_have_alpha(data: bytes, limits: Limits) -> bool:
-    """Return whether a file may have alpha, as far as its header says.
-
-    Raises:
-        LimitExceeded: the header claims too many pixels.
-        RemoteProtocolError: it is damaged.
-    """
-    if is_jpeg(data):
-        read_header_size(data, limits)
-        return False
-    if is_webp(data):
-        return has_webp_alpha(data, limits)
-    if data.startswith(SIGNATURE):
-        return has_png_alpha(data, limits)
-    return True
 
 
 def _read_plain_rows(data: bytes, limits: Limits) -> FilteredRows | None:

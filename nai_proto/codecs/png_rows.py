@@ -14,7 +14,7 @@ from typing import Final
 
 from ..errors import RemoteProtocolError
 from ..limits import Limits
-from .png import SIGNATURE, PngHeader, build_png_chunk, iter_png_chunks
+from .png import SIGNATURE, PngHeader, build_png_chunk, read_pixel_chunks
 
 __all__ = ["FilteredRows", "encode_png", "has_plain_rows", "read_rows"]
 
@@ -89,12 +89,12 @@ def read_rows(data: bytes, header: PngHeader, limits: Limits) -> FilteredRows:
     Args:
         data: the file.
         header: of the file; `has_plain_rows` is true of it.
-        limits: for `iter_png_chunks`.
+        limits: for `read_pixel_chunks`.
 
     Raises:
-        RemoteProtocolError: the rows are damaged; and what `iter_png_chunks` raises.
+        RemoteProtocolError: the rows are damaged; and what `read_pixel_chunks` raises.
     """
-    packed = b"".join(content for kind, content in iter_png_chunks(data, limits) if kind == b"IDAT")
+    packed = b"".join(content for kind, content in read_pixel_chunks(data, limits) if kind == b"IDAT")
     stride = 1 + header.width * _CHANNELS[header.colour]
     size = header.height * stride
     stream = zlib.decompressobj()

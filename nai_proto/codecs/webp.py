@@ -11,16 +11,14 @@ from typing import Final
 from ..arguments import BYTES, LIMITS, list_items
 from ..errors import LimitExceeded, RemoteProtocolError, Truncated
 from ..limits import Limits
-from .exif import read_exif, write_exif
-from .picture_texts import PictureTexts
+from .exif import write_exif
 
 __all__ = [
     "build_webp",
-    "has_webp_alpha",
+    "find_webp_channels",
     "is_webp",
     "iter_webp_chunks",
     "read_webp_size",
-    "read_webp_text",
     "with_webp_text",
 ]
 
@@ -41,7 +39,7 @@ def iter_webp_chunks(
     """Yield kind and content of each chunk, as views. Data after the last chunk is ignored.
 
     Raises:
-        Truncated: the file ends too early.
+        Truncated: the file ends too early, behind the chunks that are whole.
         LimitExceeded: its header claims more than `Limits.pixels`.
         RemoteProtocolError: it is not a WebP, or damaged.
     """
@@ -51,13 +49,13 @@ def iter_webp_chunks(
     if not is_webp(view):
         raise _damage_error("no WebP")
     end = 8 + int.from_bytes(view[4:8], "little")
-    if end > len(view):
-        raise Truncated("picture: the WebP ends too early")
     at = _RIFF
     while at < end:
         start = at + 8
         size = int.from_bytes(view[at + 4 : start], "little")
-        if start > end or start + size > end:
+        if start + size > len(view):
+            raise Truncated("picture: the WebP ends too early")
+        if start + size > end:
             raise _damage_error("a chunk is longer than the WebP")
         kind, content = bytes(view[at : at + 4]), view[start : start + size]
         if at == _RIFF:
@@ -68,6 +66,8 @@ def iter_webp_chunks(
         at = start + size + size % 2
     if at == _RIFF:
         raise _damage_error("a WebP without a picture")
+    if end > len(view):
+        raise Truncated("picture: the WebP ends too early")
 
 
 def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[int, int]:
@@ -76,14 +76,6 @@ def read_webp_size(data: bytes | bytearray | memoryview, limits: Limits = Limits
     kind, content = next(iter_webp_chunks(data, limits))
     width, height, _ = _read_size_and_alpha(kind, content)
     return width, height
-
-
-def read_webp_text(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> PictureTexts:
-    """Return the texts of its EXIF, as `read_exif` has them; none if there is none. Raises what the two raise."""
-    for kind, content in iter_webp_chunks(data, limits):
-        if kind == b"EXIF":
-            return read_exif(content, limits)
-    return PictureTexts({})
 
 
 def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limits()) -> bytes:
@@ -105,8 +97,10 @@ def with_webp_text(data: bytes, texts: Mapping[str, str], limits: Limits = Limit
     return build_webp([*kept, (b"EXIF", write_exif(texts))])
 
 
-def has_webp_alpha(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> bool:
-    """Return whether the header says that there is alpha, be it of pixels with losses, without, or of several frames.
+def find_webp_channels(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -> tuple[bool, bool]:
+    """Return whether there is alpha, and whether the colours are stored without losses, as far as the header says.
+
+    Alpha may be there beside pixels with losses, without, and of several frames; such frames may be of either kind.
 
     Raises what `iter_webp_chunks` raises; and RemoteProtocolError if there is no picture, or one of two sizes.
     """
@@ -119,7 +113,7 @@ def has_webp_alpha(data: bytes | bytearray | memoryview, limits: Limits = Limits
                 raise _damage_error("a WebP with two sizes")
             size, has_alpha = (width, height), has_alpha or marked
         if kind in (b"VP8L", b"VP8 ", b"ANMF"):
-            return has_alpha
+            return has_alpha, kind != b"VP8 "
     raise _damage_error("a WebP without a picture")
 
 

@@ -18,7 +18,8 @@ import msgspec
 from ..arguments import LIMITS, MAPPING, TEXT, ArgumentType, convert_fields, list_of, takes
 from ..codecs.forgiving_base64 import decode_base64
 from ..codecs.json import convert_document
-from ..codecs.picture_metadata import Metadata, Place
+from ..codecs.picture_metadata import Metadata
+from ..codecs.picture_places import Place
 from ..conflicts import override_options
 from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 from ..limits import Limits

@@ -5,13 +5,15 @@ See docs/protocol/content.md#10-exported-files.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 from ...arguments import BYTES, LIMITS, TEXT
-from ...codecs import png
 from ...codecs.forgiving_base64 import decode_base64
 from ...codecs.image_headers import describe_file, detect_format
-from ...codecs.picture_texts import PictureTexts
+from ...codecs.picture_texts import describe_problem
+from ...codecs.png_text import read_png_text, with_png_text
 from ...codecs.secret_box import to_base64
 from ...errors import InvalidFile, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
@@ -31,13 +33,14 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
         limits: for texts in pictures.
 
     Raises:
-        InvalidFile: the picture is no PNG, is damaged, or contains no file.
-        LimitExceeded: the texts in the picture are too long.
+        InvalidFile: the picture is no PNG, is damaged, or contains no file that `Limits.picture_text` allows.
+        LimitExceeded: the picture has more than `Limits.pixels`.
     """
     picture = BYTES.convert(picture, "picture")
     TEXT.check(where, "where")
     LIMITS.check(limits, "limits")
-    texts, damaged = _read_texts(picture, where, limits)
+    with _card_errors(picture, where):
+        texts, damaged = read_png_text(picture, limits)
     text = texts.get(CARD_KEYWORD)
     if text is None:
         problems = "; ".join((f"it has no text {CARD_KEYWORD}", *damaged))
@@ -50,31 +53,34 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
 
 
 def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
-    """Return a PNG with a file in it. It replaces the file that the picture contained; other texts stay if they are whole.
+    """Return a PNG with a file in it. It replaces the file that the picture contained; all else stays.
 
     Args:
         picture: the whole PNG.
         data: the file.
-        limits: for texts in pictures.
+        limits: for pixels.
 
     Raises:
         InvalidFile: the picture is no PNG, or is damaged.
-        LimitExceeded: the texts in the picture are too long.
+        LimitExceeded: the picture has more than `Limits.pixels`.
     """
     picture, data = BYTES.convert(picture, "picture"), BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    texts = {**_read_texts(picture, "card", limits).texts, CARD_KEYWORD: to_base64(data)}
-    return png.with_png_text(picture, texts, limits)
+    with _card_errors(picture, "card"):
+        return with_png_text(picture, {CARD_KEYWORD: to_base64(data)}, limits, keep_others=True)
 
 
-def _read_texts(picture: bytes, where: str, limits: Limits) -> PictureTexts:
-    """Return the texts of a PNG; raise InvalidFile for other data."""
+@contextmanager
+def _card_errors(picture: bytes, where: str) -> Generator[None, None, None]:
+    """Raise InvalidFile for what is no PNG, and for a damaged one."""
     if detect_format(picture) != "PNG":
         raise InvalidFile(f"{where}: this is {describe_file(picture)}, and a card is a PNG")
     try:
-        return png.read_png_text(picture, limits)
+        yield
     except LimitExceeded:
         raise
     except RemoteProtocolError as error:
-        problem = str(error).removeprefix("picture: ")
+        problem = describe_problem(error)
+    else:
+        return
     raise InvalidFile(f"{where}: {problem}")

@@ -69,7 +69,7 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
 
     Raises:
         InvalidFile: the file is of no kind in `FileKind`.
-        LimitExceeded: the file is nested too deeply, or a text in the picture is too long.
+        LimitExceeded: the file is nested too deeply, or the picture is too large.
     """
     data = BYTES.convert(data, "data")
     TEXT.check(where, "where")

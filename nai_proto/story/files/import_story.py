@@ -52,7 +52,7 @@ def import_story(
     Raises:
         InvalidFile: the file is none of these; the message says what it is.
         InvalidRequestError: an answer is to no placeholder.
-        LimitExceeded: the file is nested too deeply, or a text in the picture is too long.
+        LimitExceeded: the file is nested too deeply, or the picture is too large.
     """
     data = BYTES.convert(data, "data")
     TEXT.check(name, "name")

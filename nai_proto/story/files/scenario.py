@@ -86,7 +86,7 @@ class Scenario(Record):
 
         Raises:
             InvalidFile: the file is no scenario; the message says what it is.
-            LimitExceeded: the file is nested too deeply, or a text in the picture is too long.
+            LimitExceeded: the file is nested too deeply, or the picture is too large.
         """
         data = BYTES.convert(data, "data")
         TEXT.check(where, "where")

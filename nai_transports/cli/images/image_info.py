@@ -56,9 +56,9 @@ def image_info(
 ) -> None:
     """Show the metadata of images: prompt, seed and parameters, where the file has them, and whether the copies agree.
 
-    Looks at text chunks, EXIF and the alpha channel, and says what is damaged and what was not looked at. Also verifies the
-    signature, which is valid if NovelAI made the image and nobody changed it. --json prints a list with all parameters. The
-    exit code is 1 if a file could not be read at all.
+    Looks at text chunks, EXIF, XMP, comments, and the lowest bits of alpha and of the colours, and says what is damaged and
+    what was not looked at. Also verifies the signature, which is valid if NovelAI made the image and nobody changed it.
+    --json prints a list with all parameters. The exit code is 1 if a file could not be read at all.
     """
     with exit_on_error("image-info"):
         public = _parse_key(key)
@@ -109,7 +109,7 @@ def _describe_file(path: Path, data: bytes, key: bytes) -> tuple[dict[str, objec
         metadata = report.metadata
         parameters = {} if metadata is None else _parameters(metadata)
         _check_numbers(parameters)
-        size = read_header_size(data)
+    size = _read_size(data)
     pixels = _read_pixels(data)
     if isinstance(pixels, Pixels):
         size = pixels.width, pixels.height
@@ -132,6 +132,14 @@ def _check_numbers(parameters: dict[str, Any]) -> None:
     except InvalidRequestError as error:
         problem = str(error)
     raise RemoteProtocolError(problem)
+
+
+def _read_size(data: bytes) -> tuple[int, int] | None:
+    """Return width and height as the header has them; None if it does not, or is damaged."""
+    try:
+        return read_header_size(data)
+    except RemoteProtocolError:
+        return None
 
 
 def _read_pixels(data: bytes) -> Pixels | str:
