@@ -19,6 +19,7 @@ from nai_proto import account, text
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.emulator.text.language_model import Vocabulary
+from nai_proto.exchange.reply import App
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Request
@@ -30,7 +31,7 @@ from tests.support import EMAIL, PASSWORD, an_emulator
 
 
 def send_request(
-    emulator: Emulator, method: str, target: str, body: object = None, *, owner: Account | None = None, **headers: str
+    emulator: App, method: str, target: str, body: object = None, *, owner: Account | None = None, **headers: str
 ) -> tuple[Head, bytes]:
     """Send one request, and return its whole response."""
     raw = b"" if body is None else body if isinstance(body, bytes) else msgspec.json.encode(body)

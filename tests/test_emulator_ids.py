@@ -115,11 +115,21 @@ def test_without_a_tokenizer_requests_with_ids_are_501(prompt: Any, parameters: 
     assert not owner.generating
 
 
-def test_a_request_without_ids_needs_no_tokenizer() -> None:
+def test_a_request_without_ids_takes_only_a_tokenizer_that_is_at_hand() -> None:
     def forbidden(_: str) -> Tokenizer | None:
         raise AssertionError("not needed")
 
-    assert generate_document(an_emulator(tokenizers=forbidden), body(ONCE))["output"]
+    for local, own in ((lambda _: None, True), (lambda _: BYTES, False)):
+        emulator, owner = an_emulator(tokenizers=forbidden, local_tokenizers=local)
+        head, document = send_request(emulator, "POST", "/ai/generate", body(ONCE), owner=owner)
+        output = json.loads(document)["output"]
+        assert (head.headers.get("x-emulator-vocabulary") == "own") == own
+        assert (len(output) == 30) == (not own), "max_length counts the tokens of the vocabulary"
+
+
+def test_a_text_has_the_tokens_of_the_models_tokenizer() -> None:
+    ids = generate_document(byte_emulator(), body(BYTES.encode(ONCE)))["output"]
+    assert BYTES.decode(unpack(ids, 2)) == generate_document(byte_emulator(), body(ONCE))["output"]
 
 
 @pytest.mark.parametrize(
@@ -167,12 +177,12 @@ def test_a_slow_tokenizer_does_not_block_other_requests() -> None:
 def test_a_stop_sequence_ends_the_text_and_is_included() -> None:
     stop = BYTES.encode("the")
     document = generate_document(
-        byte_emulator(), body(BYTES.encode(ONCE), max_length=500, stop_sequences=[[1, 2], stop])
+        byte_emulator(), body(BYTES.encode(ONCE), max_length=250, stop_sequences=[[1, 2], stop])
     )
     ids = unpack(document["output"], 2)
     assert BYTES.decode(ids).endswith("the")
     assert BYTES.decode(ids).count("the") == 1
-    assert len(ids) < 500
+    assert len(ids) < 250
 
 
 def test_nothing_stops_before_min_length() -> None:
@@ -186,7 +196,7 @@ def test_nothing_stops_before_min_length() -> None:
 def test_a_banned_sequence_never_occurs_with_a_text_prompt_too() -> None:
     banned = [BYTES.encode("e"), BYTES.encode(" a")]
     for prompt in (BYTES.encode(ONCE), ONCE):
-        output = generate_document(byte_emulator(), body(prompt, max_length=600, bad_words_ids=banned))["output"]
+        output = generate_document(byte_emulator(), body(prompt, max_length=250, bad_words_ids=banned))["output"]
         output_text = output if isinstance(prompt, str) else BYTES.decode(unpack(output, 2))
         assert "e" not in output_text
         assert " a" not in output_text

@@ -16,10 +16,11 @@ import httpx
 import pytest
 
 from nai_proto import account, text
-from nai_proto.emulator import Emulator, OpenAISwitches, Switches
+from nai_proto.emulator import Emulator, OpenAISwitches, Switches, restrict_to_host
 from nai_proto.emulator.errors import Refused
 from nai_proto.errors import InvalidRequestError, PaymentRequiredError
 from nai_proto.exchange.actions import Compute
+from nai_proto.exchange.reply import Start
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Host, Request
@@ -126,7 +127,7 @@ def test_a_trial_has_fifty_texts_of_kayra_and_no_more() -> None:
 
 
 def test_only_generations_on_a_trial_count_against_it() -> None:
-    client = PlanClient(Tier.PAPER, trial=True, switches=Switches(strict_limits=True))
+    client = PlanClient(Tier.PAPER, trial=True)
     for model in MODELS:
         if model != text.Model.KAYRA:
             assert client.generates(model.id) == NOT_THIS
@@ -157,9 +158,10 @@ def test_a_trial_never_has_a_negative_count() -> None:
         handler.send(json.dumps(prompt()).encode())
         jobs.append(handler.send(b""))
     for handler, job in zip(handlers, jobs, strict=True):
-        assert isinstance(job, Compute)
-        job.perform()
-        next(handler)
+        while isinstance(job, Compute):
+            job.perform()
+            job = next(handler)
+        assert isinstance(job, Start)
         handler.close()
     assert client.owner.profile.trial_actions == 0
 
@@ -182,7 +184,7 @@ def long_prompt(model: str, tokens: int, **parameters: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("model", "tier", "limit"), TOO_LONG)
 def test_prompt_and_answer_have_to_fit_on_the_text_host(path: str, model: str, tier: Tier, limit: int) -> None:
-    client = PlanClient(tier, trial=True, tokenizers=lambda _: BYTES, switches=Switches(strict_limits=True))
+    client = PlanClient(tier, trial=True, tokenizers=lambda _: BYTES)
     assert client("POST", path, long_prompt(model, limit - 10, max_length=10))[0].status == 200
     said = f"Validation error: model '{model}' has {limit} tokens maximum, {limit + 1} tokens context requested"
     assert parse_error(client("POST", path, long_prompt(model, limit - 10, max_length=11))) == (400, said)
@@ -193,7 +195,7 @@ def test_prompt_and_answer_have_to_fit_on_the_text_host(path: str, model: str, t
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("model", "limit"), [("euterpe-v2", 2048), ("clio-v1", 8192)])
 def test_the_api_host_says_with_201_that_they_do_not_fit(path: str, model: str, limit: int) -> None:
-    client = PlanClient(tokenizers=lambda _: BYTES, switches=Switches(strict_limits=True))
+    client = PlanClient(tokenizers=lambda _: BYTES)
     assert client("POST", path, long_prompt(model, limit - 10))[0].status == 201
     head, body = client("POST", path, long_prompt(model, limit - 9))
     assert (head.status, head.content_type) == (201, "application/json")
@@ -205,23 +207,57 @@ def test_the_api_host_says_with_201_that_they_do_not_fit(path: str, model: str, 
 
 def test_on_the_text_host_the_plan_limits_max_length() -> None:
     for tier, longest in ((Tier.PAPER, 150), (Tier.TABLET, 150), (Tier.SCROLL, 150), (Tier.OPUS, 250)):
-        client = PlanClient(tier, trial=True, switches=Switches(strict_limits=True))
+        client = PlanClient(tier, trial=True)
         assert client.generates(max_length=longest) == 200
         refusal = (400, f"Validation error: max_length must be at most {longest}")
         assert client.generates(max_length=longest + 1) == refusal
 
 
-def test_without_a_tokenizer_a_text_is_counted_in_the_emulators_tokens() -> None:
-    client = PlanClient(switches=Switches(strict_limits=True))
-    body = {**prompt(max_length=10), "input": "the " * 8181 + "the"}
+def test_without_a_tokenizer_only_max_length_is_checked() -> None:
+    client = PlanClient()
+    body = {**prompt(max_length=10), "input": "the " * 20_000}
     assert client("POST", PATHS[0], body)[0].status == 200
-    assert parse_error(client("POST", PATHS[0], {**body, "input": "the " * 9000}))[0] == 400
+    assert client.generates(max_length=251)[0] == 400
 
 
-def test_lengths_are_checked_only_with_strict_limits() -> None:
-    client = PlanClient(Tier.TABLET, tokenizers=lambda _: BYTES)
+@pytest.mark.parametrize(
+    ("parameters", "added"),
+    [
+        ({"prefix": f"euterpe-v2:{'a' * 64}:{'b' * 64}"}, 20),
+        ({"prefix": f"euterpe-v2:{'a' * 64}:{'b' * 64}", "generate_until_sentence": True}, 40),
+        ({"prefix": "theme_pirates"}, 0),
+    ],
+)
+def test_a_module_of_a_user_takes_twenty_tokens(parameters: dict[str, Any], added: int) -> None:
+    client = PlanClient(tokenizers=lambda _: BYTES)
+    for path in PATHS:
+        for more in (0, 1):
+            sent = long_prompt("euterpe-v2", 2048 - 8 - added + more, max_length=8, **parameters)
+            assert (b"ModelMaxLength" in client("POST", path, sent)[1]) == bool(more)
+
+
+def test_lengths_are_not_checked_with_the_switch_off() -> None:
+    client = PlanClient(Tier.TABLET, tokenizers=lambda _: BYTES, switches=Switches(strict_limits=False))
     assert client("POST", PATHS[0], long_prompt("kayra-v1", 30_000, max_length=200))[0].status == 200
     assert client("POST", PATHS[0], long_prompt("euterpe-v2", 30_000, max_length=200))[0].status == 201
+
+
+@pytest.mark.parametrize(("tier", "limit"), [(Tier.TABLET, 4096), (Tier.SCROLL, 8192), (Tier.OPUS, 8192)])
+def test_a_host_of_its_own_has_the_same_limits(tier: Tier, limit: int) -> None:
+    """As at an address for all hosts: the text host refuses with 400, and the api host says so with 201."""
+    client = PlanClient(tier, tokenizers=lambda _: BYTES)
+    for host, model, most, status in (
+        (Host.TEXT, "kayra-v1", limit, 400),
+        (Host.API, "clio-v1", 8192, 201),
+        (Host.API, "euterpe-v2", 2048, 201),
+    ):
+        app = restrict_to_host(host, client.emulator)
+        for more in (0, 1):
+            sent = long_prompt(model, most - 10 + more, max_length=10)
+            head, document = send_request(app, "POST", PATHS[0], sent, owner=client.owner)
+            problem = f"{most} tokens maximum, {most + 1} tokens context requested"
+            assert (problem in document.decode()) == bool(more)
+            assert head.status == (status if more else 200 if host is Host.TEXT else 201)
 
 
 # ---- Anlas
@@ -340,6 +376,8 @@ def test_a_switch_leaves_stop_sequences_out_of_the_output() -> None:
 
 
 STRICT = Switches(strict_bodies=True)
+FULL = {"max_length": 2, "min_length": 1, "force_emotion": False, "use_string": True}
+"""The parameters that the api host requires."""
 
 
 def test_a_plan_as_a_string_is_refused_only_with_strict_bodies() -> None:
@@ -362,10 +400,9 @@ def test_incomplete_registrations_of_clients_are_refused_only_with_strict_bodies
 
 @pytest.mark.parametrize("missing", ["max_length", "min_length", "force_emotion"])
 def test_with_strict_bodies_the_api_host_requires_documented_parameters(missing: str) -> None:
-    parameters = {"max_length": 2, "min_length": 1, "force_emotion": False, "use_string": True}
     for model in (text.Model.EUTERPE, text.Model.KAYRA):
-        full = {"input": "Once", "model": model.id, "parameters": parameters}
-        less = {**full, "parameters": {key: value for key, value in parameters.items() if key != missing}}
+        full = {"input": "Once", "model": model.id, "parameters": FULL}
+        less = {**full, "parameters": {key: value for key, value in FULL.items() if key != missing}}
         assert PlanClient(switches=STRICT)("POST", PATHS[0], full)[0].status == model.success_status
         assert PlanClient()("POST", PATHS[0], less)[0].status == model.success_status
         strict = PlanClient(switches=STRICT)("POST", PATHS[0], less)
@@ -373,6 +410,34 @@ def test_with_strict_bodies_the_api_host_requires_documented_parameters(missing:
             assert parse_error(strict) == (400, f"Error verifying request: {missing} is required")
         else:
             assert strict[0].status == 200
+
+
+@pytest.mark.parametrize(
+    ("model", "prefix", "known"),
+    [
+        *(("kayra-v1", each, True) for each in ("", "vanilla", "special_openings", "theme_textadventure")),
+        ("euterpe-v2", "theme_pirates", True),
+        ("llama-3-erato-v1", "vanilla", True),
+        ("kayra-v1", "theme_pirates", False),
+        ("kayra-v1", "Vanilla", False),
+        ("kayra-v1", "special_opening", False),
+        ("llama-3-erato-v1", "special_openings", False),
+        ("euterpe-v2", "euterpe-v2:aa:bb", False),
+        ("euterpe-v2", "krake-v2:aa:bb", False),
+    ],
+)
+def test_a_module_that_the_model_does_not_have_is_refused_only_with_strict_bodies(
+    model: str, prefix: str, known: bool
+) -> None:
+    sent = {"input": "Once", "model": model, "parameters": {**FULL, "prefix": prefix}}
+    for path in PATHS:
+        assert PlanClient()("POST", path, sent)[0].status in (200, 201)
+        head, document = PlanClient(switches=STRICT)("POST", path, sent)
+        if known:
+            assert head.status in (200, 201)
+        else:
+            assert parse_error((head, document)) == (400, f"Validation error: prefix {prefix} doesn't exist")
+            assert head.headers.get("x-emulator-reason") != f"Validation error: prefix {prefix} doesn't exist"
 
 
 # ---- the command

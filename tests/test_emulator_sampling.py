@@ -268,6 +268,38 @@ def test_a_bias_is_added_to_a_logit(weights: dict[int, float], bias: float, toke
         assert alike(weights_of(still(weights), wanted), shares(biased))
 
 
+@given(
+    some_weights,
+    st.lists(st.tuples(st.integers(0, 40), st.floats(-50, 50)), max_size=6).flatmap(
+        lambda pairs: st.tuples(st.just(pairs), st.permutations(pairs))
+    ),
+    st.integers(0, 6),
+)
+def test_biases_on_one_token_act_as_their_sum_in_any_order_and_form(
+    weights: dict[int, float], orders: tuple[list[tuple[int, float]], list[tuple[int, float]]], plain: int
+) -> None:
+    given_order, other_order = orders
+    sums = {token: fsum(bias for one, bias in given_order if one == token) for token, _ in given_order}
+    results = [
+        weights_of(
+            still(weights),
+            GenerationSettings(
+                logit_bias=tuple(pairs[:plain]),
+                logit_bias_exp=tuple(SequenceBias((token,), bias) for token, bias in pairs[plain:]),
+            ),
+        )
+        for pairs in (given_order, other_order, [*sums.items()])
+    ]
+    assert results[0] == results[1] == results[2]
+    assert [*results[0]] == [*results[1]] == [*results[2]], "equally probable ones come in one order too"
+
+
+def test_biases_that_cancel_out_bring_nothing_up() -> None:
+    for first, second in ((7.0, -7.0), (-7.0, 7.0), (3.0, -5.0), (1e308, -1.7e308)):
+        wanted = GenerationSettings(logit_bias=((7, first), (7, second)))
+        assert weights_of(still({1: 0.5, 2: 0.5}), wanted) == {1: 0.5, 2: 0.5}
+
+
 @pytest.mark.parametrize(
     ("context", "token"),
     [
@@ -447,6 +479,26 @@ def test_frequency_counts_and_presence_does_not(
     cost = {token: n * frequency + presence for token, n in counts.items()}
     expected = shares({t: p * exp(-cost.get(t, 0)) for t, p in shares(weights).items()})
     assert alike(weights_of(still(weights), wanted, context), expected)
+
+
+@given(few_weights, st.floats(0.5, 30), st.floats(1, 8), st.floats(0, 2), st.floats(0, 2))
+def test_penalties_reach_a_token_that_only_a_bias_brings_up(
+    weights: dict[int, float], bias: float, penalty: float, frequency: float, presence: float
+) -> None:
+    wanted = GenerationSettings(
+        logit_bias_exp=(SequenceBias((9,), bias),),
+        repetition_penalty=penalty,
+        repetition_penalty_frequency=frequency,
+        repetition_penalty_presence=presence,
+    )
+    brought_up = exp(log(FLOOR) * penalty - 2 * frequency - presence + bias)
+    assert alike(weights_of(still(weights), wanted, [9, 8, 9]), shares({**shares(weights), 9: brought_up}))
+
+
+def test_a_phrase_penalty_reaches_a_token_that_only_a_bias_brings_up() -> None:
+    wanted = GenerationSettings(logit_bias=((9, 10.0),), phrase_rep_pen="very_aggressive")
+    brought_up = FLOOR * exp(10 - PHRASE_LEVELS["very_aggressive"])
+    assert alike(weights_of(still({1: 1.0}), wanted, [5, 6, 9, 5, 6]), shares({1: 1.0, 9: brought_up}))
 
 
 def test_the_output_is_penalised_like_the_prompt() -> None:

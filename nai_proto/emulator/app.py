@@ -51,6 +51,8 @@ class Emulator:
         pace: seconds per generated token, and per step of an image.
         tokenizers: returns a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without one, requests that hold token ids are answered with 501.
+        local_tokenizers: the same, without downloads, as `nai_transports.tokenizer_files.load` with ``download=False``: for
+            native text without token ids, which can do without a tokenizer. None is ``tokenizers``.
         switches: how strict it is, and what limits it has.
         openai: how the OpenAI-compatible endpoints behave.
         strict: does the api host refuse account requests, as the service's does today? This matters only where
@@ -66,6 +68,7 @@ class Emulator:
         seed: str = "once upon a time",
         pace: float = 0.0,
         tokenizers: TokenizerLookup = lambda _: None,
+        local_tokenizers: TokenizerLookup | None = None,
         switches: Switches = Switches(),
         openai: OpenAISwitches = OpenAISwitches(),
         strict: bool = True,
@@ -78,7 +81,7 @@ class Emulator:
         self._journal = Journal()
         self._accounts = AccountRegistry(now, entropy, self._journal)
         self._rate = RateLimit(now, switches)
-        models, lock = ModelRegistry(tokenizers), GenerationLock(now, switches)
+        models, lock = ModelRegistry(tokenizers, local_tokenizers or tokenizers), GenerationLock(now, switches)
         self._openai = OpenAIService(seed, pace, models, lock, now, openai)
         self.mailbox = Mailbox(self._journal)
         "The mails that accounts were sent, and the gift keys and identities that clients may use."

@@ -38,15 +38,16 @@ class Switches:
     """
 
     # What a request may be.
-    strict_limits: bool = False
+    strict_limits: bool = True
     """Refuse native text generation that would be longer than model and plan allow? The text host's status is not
-    known; 400 is our choice. The api host's was observed: 201, and ``{"error": "ModelMaxLength: …"}``. Tokens are counted
-    by the model's tokenizer if there is one, else in the emulator's own vocabulary.
+    known; 400 is our choice. The api host's was observed: 201, and ``{"error": "ModelMaxLength: …"}``. Tokens of prompts
+    are counted by the model's tokenizer; without it, only ``max_length`` is checked.
     """
     strict_bodies: bool = False
     """Refuse bodies that clients send although the official documents do not allow them? These are a plan that is a
     string; a registration without ``emailCleartext`` or ``allowMarketingEmails``, or with ``recapcha``; on the api host, a
-    generation without ``max_length``, ``min_length`` and ``force_emotion``; and buying training steps with DELETE.
+    generation without ``max_length``, ``min_length`` and ``force_emotion``; a ``prefix`` of a module that the model does not
+    have; and buying training steps with DELETE.
 
     See:
         docs/protocol/native.md#61-request-schemas

@@ -16,7 +16,7 @@ from ..arguments import TEXT, ArgumentType, convert_fields, list_of, suggest_nam
 from ..errors import InvalidRequestError
 from .models import Model
 
-__all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "find_prefix"]
+__all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "find_prefix", "is_trained_prefix"]
 
 NO_MODULE: Final = "vanilla"
 "The ``prefix`` of a request without a module; every model takes it."
@@ -83,6 +83,14 @@ def find_prefix(module: Module | str | None, model: Model) -> str:
             f"{model.id} does not have the module {name!r}; these models do: {having}", parameter="module"
         )
     return name
+
+
+def is_trained_prefix(prefix: str) -> bool:
+    """Return whether a ``prefix`` has the form of one that a user trained: ``model:prefixId:hash``.
+
+    See docs/protocol/native.md#82-modules-training.
+    """
+    return _TRAINED.fullmatch(prefix) is not None
 
 
 _TRAINED: Final = re.compile(r"([^:]+):[^:]+:[^:]+")

@@ -27,7 +27,8 @@ __all__ = ["DIRECTORY_VARIABLE", "find_file", "load"]
 DIRECTORY_VARIABLE: Final = "NAI_TOKENIZER_DIR"
 """The environment variable with the path, or the URL, of a directory of tokenizer files."""
 
-_loaded: Final[dict[tuple[str, str | None], Tokenizer]] = {}
+_loaded: Final[dict[tuple[str, str | None, bool], Tokenizer]] = {}
+"""By name, path, and whether a better file was allowed to be downloaded."""
 _load_lock: Final = threading.Lock()
 
 
@@ -37,6 +38,7 @@ def load(
     path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     origin: str = ORIGIN,
+    download: bool = True,
 ) -> Tokenizer:
     """Return the tokenizer of a model. Each is read once per process.
 
@@ -47,21 +49,23 @@ def load(
             a directory. What a URL gives is kept in the user's cache.
         progress: called with the progress of a download; by default a bar or a line on stderr.
         origin: URL of NovelAI's website.
+        download: False looks only at what is on this machine.
 
     Raises:
         InvalidRequestError: the model is unknown.
-        FileError: there is no file at ``path``, or it cannot be read; or no source of the file is known.
+        FileError: there is no file at ``path``, or it cannot be read; or no source of the file is known; or it is not on
+            this machine and may not be downloaded.
         InvalidFile: the file is not a tokenizer file, or is damaged.
         MissingExtra: the extra ``tokenizers`` is missing.
         TransportError: the file is not on this machine and could not be downloaded; the message says what was tried, and
             what to do.
     """
     info = find_tokenizer_info(which)
-    key = (info.name, None if path is None else _absolute(os.fspath(path)))
+    key = (info.name, None if path is None else _absolute(os.fspath(path)), download)
     with _load_lock:  # threads that need the same tokenizer read it once
         tokenizer = _loaded.get(key)
         if tokenizer is None:
-            data = find_file(info.name, path=path, progress=progress, origin=origin)
+            data = find_file(info.name, path=path, progress=progress, origin=origin, download=download)
             tokenizer = _loaded[key] = _read(data, info, path)
     return tokenizer
 
@@ -85,6 +89,7 @@ def find_file(
     path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
     origin: str = ORIGIN,
+    download: bool = True,
 ) -> bytes:
     """Return the content of a tokenizer's file, from the first place that has it; download it if none has.
 
@@ -92,7 +97,7 @@ def find_file(
     """
     info = find_tokenizer_info(name)
     if path is not None:
-        data = _find_callers_file(info, os.fspath(path), progress)
+        data = _find_callers_file(info, os.fspath(path), progress, download)
         if data is None:
             raise FileError(
                 f"{info.name}: no tokenizer file at {path}; possible names are {_file_names(info)}",
@@ -100,35 +105,35 @@ def find_file(
             )
         return data
     own = os.environ.get(DIRECTORY_VARIABLE)
-    data = _find_callers_file(info, own, progress) if own else None
+    data = _find_callers_file(info, own, progress, download) if own else None
     if data is not None:
         return data
     tried: list[str] = []
     for files in (info.files, info.substitutes):
-        data = _find_or_download(files, progress, origin, tried)
+        data = _find_or_download(files, progress, origin if download else None, tried)
         if data is not None:
             return data
-    raise _not_found_error(info, tried)
+    raise _not_found_error(info, tried, download)
 
 
-def _find_callers_file(info: TokenizerInfo, place: str, progress: Progress | None) -> bytes | None:
+def _find_callers_file(info: TokenizerInfo, place: str, progress: Progress | None, download: bool) -> bytes | None:
     """Return the caller's own file, or the best one in the caller's own directory; ``place`` is a path or a URL."""
     names = (*info.files, *info.substitutes)
     if is_url(place):
         urls = [place + name for name in names] if place.endswith("/") else [place]
-        return next((data for url in urls if (data := _find_at_url(url, progress)) is not None), None)
+        return next((data for url in urls if (data := _find_at_url(url, progress, download)) is not None), None)
     path = Path(place)
     if path.is_file():
         return read_file(path)
     return next((read_file(path / name) for name in names if (path / name).is_file()), None)
 
 
-def _find_at_url(url: str, progress: Progress | None) -> bytes | None:
+def _find_at_url(url: str, progress: Progress | None, download: bool) -> bytes | None:
     """Return the file at a URL, from the cache if it was downloaded before; None if the server does not have it."""
     name = hashlib.sha256(url.encode()).hexdigest()
     directory = cache_directory() / "by-url"
     data = find_verified({name: None}, directory)
-    if data is None:
+    if data is None and download:
         try:
             with show_progress(progress) as report:
                 data = fetch(url, report)
@@ -139,12 +144,15 @@ def _find_at_url(url: str, progress: Progress | None) -> bytes | None:
 
 
 def _find_or_download(
-    files: Mapping[str, str | None], progress: Progress | None, origin: str, tried: list[str]
+    files: Mapping[str, str | None], progress: Progress | None, origin: str | None, tried: list[str]
 ) -> bytes | None:
-    """Return one of these files, from this machine or downloaded. Append failed sources, with the reason, to ``tried``."""
+    """Return one of these files, from this machine or downloaded. Append failed sources, with the reason, to ``tried``.
+
+    Without an origin nothing is downloaded.
+    """
     cache = cache_directory()
     data = find_verified(files, cache) or find_installed(files)
-    for source, download in _iter_sources(files, origin) if data is None else ():
+    for source, download in _iter_sources(files, origin) if data is None and origin is not None else ():
         try:
             with show_progress(progress) as report:
                 download(cache, report)
@@ -169,10 +177,12 @@ def _iter_sources(
             yield "NovelAI's website", partial(website.download, name, origin=origin)
 
 
-def _not_found_error(info: TokenizerInfo, tried: list[str]) -> FileError | TransportError:
+def _not_found_error(info: TokenizerInfo, tried: list[str], download: bool) -> FileError | TransportError:
     names = _file_names(info)
     advice = f"put one of {names} into a directory and set {DIRECTORY_VARIABLE} to its path or URL"
     without = "Everything else works without it: pass prompts as text or as token ids"
+    if not download:
+        return FileError(f"{info.name}: no tokenizer file on this machine; allow its download, or {advice}. {without}")
     if not tried:
         return FileError(f"{info.name}: no source of this tokenizer is known; {advice}. {without}")
     return TransportError(

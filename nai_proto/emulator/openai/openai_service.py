@@ -24,7 +24,7 @@ from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, compute, send_error
 from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..text.language_model import LanguageModel
-from ..text.model_registry import ModelRegistry, vocabulary_fields
+from ..text.model_registry import ModelRegistry, missing_tokenizer, vocabulary_fields
 from .chat_template import ASSISTANT, render_chat
 from .event_stream import FAILURE, send_stream
 from .request_body import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, build_settings, parse_request
@@ -176,7 +176,7 @@ class OpenAIService:
         tokenizer = yield from self._registry.tokenizer(model.id)
         field_with_ids = "logit_bias" if settings.logit_bias else "" if isinstance(prompts[0], str) else "prompt"
         if field_with_ids and tokenizer is None:
-            raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {field_with_ids} holds token ids")
+            raise missing_tokenizer(model.id, field_with_ids)
         language_model, encoded = yield from self._encode(tokenizer, prompts)
         kept, drawn, suffix = request.n or 1, request.n or 1, list[int]()
         if isinstance(request, CompletionRequest):

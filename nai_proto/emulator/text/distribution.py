@@ -13,10 +13,12 @@ from math import exp, fsum, log
 from types import MappingProxyType
 from typing import Final, Protocol
 
-__all__ = ["FLOOR", "Distribution", "NextTokenModel"]
+__all__ = ["FLOOR", "UNEXPECTED", "Distribution", "NextTokenModel", "clip"]
 
 FLOOR: Final = 1e-6
 """The probability of a token that the model does not expect, where a bias or a formula needs one."""
+UNEXPECTED: Final = log(FLOOR)
+"""The logit of such a token."""
 _HUGE: Final = 1e300
 
 
@@ -52,7 +54,7 @@ class Distribution:
     @classmethod
     def from_logits(cls, logits: Iterable[tuple[int, float]]) -> Distribution:
         """Return the distribution of tokens with the logarithms of their weights; at least one. Infinity is clipped."""
-        bounded = [(token, max(-_HUGE, min(_HUGE, logit))) for token, logit in logits]
+        bounded = [(token, clip(logit)) for token, logit in logits]
         highest = max(logit for _, logit in bounded)
         return cls((token, exp(logit - highest)) for token, logit in bounded)
 
@@ -86,6 +88,11 @@ class Distribution:
     def draw(self, uniform: float) -> int:
         """Return the token at a point of [0, 1)."""
         return self.tokens[bisect_right(self.cumulative, uniform)]
+
+
+def clip(logit: float) -> float:
+    """Return a logit, or the nearest one that is so far from infinity that millions of them can be added."""
+    return max(-_HUGE, min(_HUGE, logit))
 
 
 class NextTokenModel(Protocol):

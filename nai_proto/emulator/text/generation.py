@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 
 from ...text.completion import FinishReason
 from ..seeded_random import SeededRandom
-from .distribution import FLOOR, Distribution, NextTokenModel
+from .distribution import FLOOR, UNEXPECTED, Distribution, NextTokenModel
 from .generation_settings import GenerationSettings
 from .repetition_penalties import create_penalties
 from .samplers import SamplerContext, apply_samplers, has_guidance, has_mirostat
@@ -171,11 +171,11 @@ class _GenerationState:
     """A running generation: its text so far, and the penalties, biases and bounds that depend on it."""
 
     __slots__ = (
-        "_adjustments",
         "_begins_with",
         "_biases",
         "_model",
         "_opposing",
+        "_penalties",
         "_prepared",
         "_repeats",
         "_surprise",
@@ -196,7 +196,7 @@ class _GenerationState:
         self._model, self._prepared, self._begins_with = model, prepared, begins_with
         self._biases = Biases(settings, self._text)
         self._repeats = Repeats(settings, self._text)
-        self._adjustments = [*create_penalties(settings, self._text), *([self._biases] if self._biases else [])]
+        self._penalties = create_penalties(settings, self._text)
         self._opposing = [*settings.cfg_uc] if prepared.guided else None
         self._surprise = 2 * settings.mirostat_tau if prepared.mirostat else inf
 
@@ -205,8 +205,9 @@ class _GenerationState:
         self.output.append(token)
         self._text.append(token)
         self._repeats.add(self._text)
-        for adjustment in self._adjustments:
-            adjustment.add(token)
+        self._biases.add(token)
+        for penalty in self._penalties:
+            penalty.add(token)
         if self._opposing is not None:
             self._opposing.append(token)
         if self._prepared.mirostat:
@@ -231,12 +232,20 @@ class _GenerationState:
         return apply_filter(left, self._prepared, banned, may_end, opposing, self._surprise)
 
     def _apply_weights(self, expected: Distribution, banned: frozenset[int]) -> Distribution:
-        """Apply penalties and biases. Banned tokens are removed first, since a large bias on one would leave no others."""
-        if not self._adjustments:
+        """Apply penalties and biases. Banned tokens are removed first, since a large bias on one would leave no others.
+
+        A token that the model does not expect becomes a candidate if its biases make it likelier. Penalties count for it
+        too, so they come between.
+        """
+        if not (self._penalties or self._biases):
             return expected
-        logits = expected.logits()
-        for adjustment in self._adjustments:
-            adjustment.adjust(logits)
+        logits, biases = expected.logits(), self._biases.sums()
+        for token in sorted(token for token, bias in biases.items() if bias > 0):
+            logits.setdefault(token, UNEXPECTED)
+        for penalty in self._penalties:
+            penalty.adjust(logits)
+        for token in biases.keys() & logits.keys():
+            logits[token] += biases[token]
         allowed = [(token, logit) for token, logit in logits.items() if token not in banned]
         return Distribution.from_logits(allowed or logits.items())
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ...errors import NaiError
 from ..accounts.trained_modules import ModuleTraining
+from ..errors import Refused
 from ..http.responses import HandlerSteps, compute
 from .corpus import TALES
 from .language_model import END_OF_TALE, LanguageModel, Vocabulary, get_tale_model
@@ -14,7 +15,7 @@ from .language_model import END_OF_TALE, LanguageModel, Vocabulary, get_tale_mod
 if TYPE_CHECKING:
     from ...tokenizers import Tokenizer
 
-__all__ = ["ModelRegistry", "TokenizerLookup", "vocabulary_fields"]
+__all__ = ["ModelRegistry", "TokenizerLookup", "missing_tokenizer", "vocabulary_fields"]
 
 TokenizerLookup: TypeAlias = "Callable[[str], Tokenizer | None]"
 """Returns a tokenizer by its name, or by the id of a model that uses it. If there is none, it returns None or raises a
@@ -25,25 +26,28 @@ class ModelRegistry:
     """Tokenizers, and language models that work in their ids.
 
     Args:
-        tokenizers: finds the tokenizer of a model.
+        tokenizers: finds the tokenizer of a model, whatever it costs.
+        local_tokenizers: finds it where it is at hand.
     """
 
-    def __init__(self, tokenizers: TokenizerLookup) -> None:
+    def __init__(self, tokenizers: TokenizerLookup, local_tokenizers: TokenizerLookup) -> None:
         self._lookup = tokenizers
+        self._local_lookup = local_tokenizers
         self._tokenizers: dict[str, Tokenizer | None] = {}
+        self._local_tokenizers: dict[str, Tokenizer | None] = {}
         self._models: dict[tuple[str, str], LanguageModel] = {}
 
     def tokenizer(self, model: str) -> HandlerSteps[Tokenizer | None]:
         """Return the tokenizer of the model with this id, or None. It is looked up once."""
         if model not in self._tokenizers:
-            self._tokenizers[model] = yield from compute(lambda: self._find(model))
+            self._tokenizers[model] = yield from compute(lambda: _find(self._lookup, model))
         return self._tokenizers[model]
 
-    def _find(self, model: str) -> Tokenizer | None:
-        try:
-            return self._lookup(model)
-        except NaiError:
-            return None
+    def local_tokenizer(self, model: str) -> HandlerSteps[Tokenizer | None]:
+        """Return the tokenizer of the model with this id if it is at hand: for requests that can do without it."""
+        if model not in self._local_tokenizers:
+            self._local_tokenizers[model] = yield from compute(lambda: _find(self._local_lookup, model))
+        return self._local_tokenizers[model]
 
     def language_model(
         self, tokenizer: Tokenizer | None, module: ModuleTraining | None = None
@@ -66,6 +70,23 @@ class ModelRegistry:
             model = LanguageModel(_add_texts(texts) if texts else TALES, tokenizer or Vocabulary(TALES, texts))
             self._models[key] = model
         return model
+
+
+def _find(lookup: TokenizerLookup, model: str) -> Tokenizer | None:
+    try:
+        return lookup(model)
+    except NaiError:
+        return None
+
+
+def missing_tokenizer(model: str, parameter: str) -> Refused:
+    """Return the refusal of a request with token ids of a model whose tokenizer there is none of."""
+    return Refused(
+        501,
+        f"this emulator has no tokenizer of {model}, and {parameter} holds token ids",
+        reason=f"send {parameter} without token ids, as text, or give the emulator the tokenizer file of {model}: "
+        "`nai emulate` looks in the directory of NAI_TOKENIZER_DIR, a test passes Emulator(tokenizers=...)",
+    )
 
 
 def vocabulary_fields(model: LanguageModel) -> tuple[tuple[str, str], ...]:

@@ -23,9 +23,10 @@ import msgspec
 from ...codecs.json import encode_json, find_problem
 from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.type_mismatch import Mismatch
+from ...errors import InvalidRequestError, excerpt
 from ...http import Host
 from ...text.models import MODELS, Model
-from ...text.modules import NO_MODULE
+from ...text.modules import NO_MODULE, find_prefix, is_trained_prefix
 from ...text.samplers import INTERNAL_MODELS
 from ..errors import Refused
 from ..http.host_profiles import HostProfile
@@ -37,6 +38,7 @@ __all__ = [
     "PromptRequest",
     "TextRequest",
     "TextRequestParameters",
+    "check_prefix",
     "parse_prompt_request",
     "parse_text_request",
     "to_generation_settings",
@@ -278,6 +280,30 @@ def parse_prompt_request(body: bytes, host_profile: HostProfile) -> PromptReques
     request = _decode(body, PromptRequest, "$")
     _find_model(request.model, host_profile)
     return request
+
+
+def check_prefix(prefix: str, model: Model, *, trained: bool) -> None:
+    """Check that the model has the module that a request names.
+
+    Args:
+        prefix: of the request.
+        model: of the request.
+        trained: is there a trained module with this prefix?
+
+    Raises:
+        Refused: 400, it has not. That this is 400 is our choice.
+    """
+    message = f"Validation error: prefix {excerpt(prefix, 60)} doesn't exist"
+    try:
+        find_prefix(prefix, model)
+    except InvalidRequestError as error:
+        raise Refused(400, message, reason=str(error)) from None
+    if is_trained_prefix(prefix) and not trained:
+        raise Refused(
+            400,
+            message,
+            reason="no module that was trained here, and is ready, has this prefix; or switch strict_bodies off",
+        )
 
 
 def _find_model(id: str, host_profile: HostProfile, *, staging: bool = False) -> Model:  # noqa: A002

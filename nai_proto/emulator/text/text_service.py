@@ -1,8 +1,7 @@
 """The native text endpoints of the emulator, over its own language model.
 
-Ids in requests and responses are those of the requested model's tokenizer, so a request with ids needs the tokenizer, and
-the language model works in its ids. A request without ids is answered in the language model's own vocabulary, which needs
-no tokenizer.
+Tokens are those of the requested model's tokenizer if it is available, and the language model works in its ids. Without it,
+a request that holds no ids is answered in the language model's own vocabulary.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -23,7 +22,7 @@ from ...errors import RemoteProtocolError
 from ...exchange.reply import Handler, Start, Wait, Write
 from ...http import Head, Headers
 from ...text.models import Model
-from ...text.modules import NO_MODULE
+from ...text.modules import NO_MODULE, is_trained_prefix
 from ..accounts.trained_modules import ModuleTraining
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
@@ -35,11 +34,12 @@ from . import plan_limits
 from .generation import SampledLogprobs, SamplingStep, generate
 from .generation_settings import GenerationSettings
 from .language_model import LanguageModel, get_tale_model
-from .model_registry import ModelRegistry, vocabulary_fields
+from .model_registry import ModelRegistry, missing_tokenizer, vocabulary_fields
 from .rare_outputs import build_hidden_state, list_next_words
 from .text_request import (
     TextRequest,
     TextRequestParameters,
+    check_prefix,
     parse_prompt_request,
     parse_text_request,
     to_generation_settings,
@@ -187,7 +187,6 @@ class TextService:
             yield Write(_encode_event("", first, True, None))
 
     def _prepare(self, context: RequestContext) -> HandlerSteps[_PreparedGeneration]:
-        strict = self._switches.strict_limits
         request = parse_text_request(
             context.parameters.body, context.endpoint.host, context.host_profile, self._switches
         )
@@ -196,14 +195,18 @@ class TextService:
             ids = None if request.as_text else unpack(request.input, model.token_width)
         except RemoteProtocolError as error:
             raise Refused(400, f"Validation error: input: {error}") from None
+        module = self._find_module(parameters.prefix)
+        if self._switches.strict_bodies:
+            check_prefix(parameters.prefix, model, trained=module is not None)
         plan_limits.check_plan(context.owner, model)
         id_parameter = parameters.id_parameter if request.as_text else "input"
-        tokenizer = None
-        if id_parameter or parameters.num_logprobs or strict:
+        if id_parameter or parameters.num_logprobs:
             tokenizer = yield from self._models.tokenizer(model.id)
+        else:
+            tokenizer = yield from self._models.local_tokenizer(model.id)
         if id_parameter and tokenizer is None:
-            raise Refused(501, f"this emulator has no tokenizer of {model.id}, and {id_parameter} holds token ids")
-        language_model = yield from self._models.language_model(tokenizer, self._find_module(parameters.prefix))
+            raise missing_tokenizer(model.id, id_parameter)
+        language_model = yield from self._models.language_model(tokenizer, module)
         encode = language_model.vocabulary.encode
         prompt = encode(request.input) if ids is None else ids
         if not prompt and parameters.bos_token_id is not None:
@@ -211,9 +214,14 @@ class TextService:
         settings = to_generation_settings(parameters, encode, include_stop=self._switches.include_stop)
         if parameters.max_time is not None and self._pace:
             settings = replace(settings, max_length=min(settings.max_length, int(parameters.max_time / self._pace)))
-        if strict:
-            most, sentence = parameters.max_length, parameters.generate_until_sentence
-            plan_limits.check_length(context.owner, model, context.endpoint.host, len(prompt), most, sentence=sentence)
+        if self._switches.strict_limits:
+            host, most = context.endpoint.host, parameters.max_length
+            plan_limits.check_max_length(context.owner, model, host, most)
+            if tokenizer is not None:
+                sentence, trained = parameters.generate_until_sentence, is_trained_prefix(parameters.prefix)
+                plan_limits.check_context(
+                    context.owner, model, host, len(prompt), most, sentence=sentence, module=trained
+                )
         plan_limits.count_trial_action(context.owner)
         return _PreparedGeneration(request, language_model, prompt, settings)
 

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from math import log
-from typing import Final, TypeAlias
+from math import fsum
+from typing import TypeAlias
 
-from .distribution import FLOOR
+from .distribution import clip
 from .generation_settings import GenerationSettings, SequenceBias
 
 __all__ = ["Bans", "Biases", "Repeats", "Stops"]
@@ -114,9 +114,10 @@ class Stops:
 class Biases:
     """``logit_bias`` and ``logit_bias_exp`` for one generation.
 
-    A bias is added to the first token of its sequence. Where prompt and output end with a beginning of the sequence, it
-    is added to the token that continues the longest such beginning. A token that completes a sequence does not begin the
-    next one, since otherwise a sequence of equal tokens would never be finished.
+    A bias is on the first token of its sequence. Where prompt and output end with a beginning of the sequence, it is on
+    the token that continues the longest such beginning. A token that completes a sequence does not begin the next one,
+    since otherwise a sequence of equal tokens would never be finished. Biases on one token are summed before they act, so
+    their order does not matter.
     """
 
     __slots__ = ("_length", "_matchers")
@@ -131,12 +132,12 @@ class Biases:
     def __bool__(self) -> bool:
         return bool(self._matchers)
 
-    def adjust(self, logits: dict[int, float]) -> None:
-        """Add the biases to the logits. A token that the model does not expect becomes a candidate if it gets likelier."""
+    def sums(self) -> dict[int, float]:
+        """Return the sum of the biases on each token that has any."""
+        biases: defaultdict[int, list[float]] = defaultdict(list)
         for matcher in self._matchers:
-            bias, token = matcher.entry.bias, matcher.awaited
-            if token in logits or bias > 0:
-                logits[token] = logits.get(token, _UNEXPECTED) + bias
+            biases[matcher.awaited].append(clip(matcher.entry.bias))
+        return {token: fsum(values) for token, values in biases.items()}
 
     def required_tokens(self) -> frozenset[int]:
         """Return the tokens of which one must come next; empty if any may."""
@@ -152,9 +153,6 @@ class Biases:
         self._matchers = [
             matcher for matcher in self._matchers if not (matcher.read(token) and matcher.entry.generate_once)
         ]
-
-
-_UNEXPECTED: Final = log(FLOOR)
 
 
 class _SequenceMatcher:

@@ -61,7 +61,7 @@ def emulate(
         typer.Option(
             metavar="NAME=VALUE",
             help="Change the emulator's strictness, or how its OpenAI-compatible endpoints behave (repeatable), such as "
-            "strict_limits=true, rate=20, chat=observed, thinking=inline, models=glm-4-6,xialong-v1, done=false. "
+            "strict_limits=false, rate=20, chat=observed, thinking=inline, models=glm-4-6,xialong-v1, done=false. "
             f"Names: {', '.join(_SWITCHES)}.",
         ),
     ] = None,
@@ -111,7 +111,7 @@ def emulate(
     Prints one line of JSON when it is ready: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
     credentials of an account that exists only here. If hosts have ports of their own, url is the address for accounts, and
     {"hosts": {"account": …, "text": …, "image": …, "api": …}} has all addresses. The tokenizer of a model is loaded, or
-    downloaded to the user's cache, at the first request that needs it.
+    downloaded to the user's cache, at the first request that cannot do without it.
     """
     if hosts not in _HOSTS:
         raise typer.BadParameter(f"{hosts!r} is not one of {', '.join(_HOSTS)}", param_hint="--hosts")
@@ -126,6 +126,7 @@ def emulate(
         seed=seed,
         pace=pace,
         tokenizers=TokenizerFinder(_report_missing_tokenizer),
+        local_tokenizers=TokenizerFinder(lambda *_: None, download=False),
         switches=switches,
         openai=openai,
         strict=hosts == "strict",

@@ -28,14 +28,16 @@ class TokenizerFinder:
 
     Args:
         on_missing: called with the model's id and the reason when there is no tokenizer.
+        download: look on the network too?
     """
 
-    def __init__(self, on_missing: Callable[[str, str], None]) -> None:
+    def __init__(self, on_missing: Callable[[str, str], None], *, download: bool = True) -> None:
         self._on_missing = on_missing
+        self._download = download
 
     def __call__(self, model: str) -> Tokenizer | None:
         try:
-            return load(model)
+            return load(model, download=self._download)
         except NaiError as error:
             self._on_missing(model, str(error))
             return None
