@@ -6,12 +6,13 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import nullcontext
 from typing import Any, Final
 
+from nai_proto.emulator.clock import Clock
 from nai_proto.exchange.connection_pool import Lease, PoolLimits
 from nai_proto.exchange.connections import RawTransport
 from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.reply import App
 from nai_proto.exchange.session import Session
-from nai_proto.testing.connection import Clock, MemoryConnection, uncut
+from nai_proto.testing.connection import MemoryConnection, uncut
 
 from . import clients
 from .events import Event
@@ -28,7 +29,7 @@ class Client(clients.Client):
     Args:
         app: the server's logic, such as an `nai_proto.emulator.Emulator`.
         session: token, limits, timeouts. The app responds at all addresses.
-        clock: the virtual time; an app that has a clock needs the same one.
+        clock: the virtual time. None is the app's own ``clock``, as an `Emulator` has one, or a new one.
         pieces: cuts the bytes that the server writes into the reads of the client.
         store: makes the app's changes durable.
         on_event: called with each `events.Event`.
@@ -45,7 +46,8 @@ class Client(clients.Client):
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         super().__init__(session, None, None, on_event)
-        time = clock or Clock()
+        own = getattr(app, "clock", None)
+        time = clock or (own if isinstance(own, Clock) else Clock())
 
         def connect() -> MemoryStream:
             return MemoryStream(MemoryConnection(app, time, pieces=pieces, store=store))

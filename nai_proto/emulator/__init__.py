@@ -11,11 +11,22 @@ from .accounts.account import Account
 from .accounts.journal import RowChange
 from .accounts.mailbox import Mail, MailKind
 from .app import Emulator
+from .clock import Clock
 from .http.host_profiles import restrict_to_host
 from .openai.switches import OpenAISwitches
 from .switches import Switches
 
-__all__ = ["Account", "Emulator", "Mail", "MailKind", "OpenAISwitches", "RowChange", "Switches", "restrict_to_host"]
+__all__ = [
+    "Account",
+    "Clock",
+    "Emulator",
+    "Mail",
+    "MailKind",
+    "OpenAISwitches",
+    "RowChange",
+    "Switches",
+    "restrict_to_host",
+]
 
 
 def __dir__() -> list[str]:

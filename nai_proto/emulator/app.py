@@ -21,6 +21,7 @@ from .accounts.account_registry import AccountRegistry
 from .accounts.journal import Journal, RowChange, RowKey
 from .accounts.mailbox import Mailbox
 from .accounts.persistence import restore
+from .clock import START, Clock
 from .endpoints import classification, contests, tag_suggestions, voice
 from .endpoints.account_service import AccountService
 from .endpoints.module_service import ModuleService
@@ -34,6 +35,7 @@ from .images.image_service import ImageService
 from .images.tools import ToolService
 from .openai.openai_service import OpenAIService
 from .openai.switches import OpenAISwitches
+from .seeded_random import seeded_entropy
 from .switches import Switches
 from .text.model_registry import ModelRegistry, TokenizerLookup
 from .text.text_service import TextService
@@ -45,8 +47,10 @@ class Emulator:
     """An `App` that answers as the service does, for all hosts at one address or for each host at its own.
 
     Args:
-        now: returns UNIX time in seconds.
-        entropy: returns this many random bytes, for tokens and ids.
+        now: returns UNIX time in seconds, such as `time.time`. None is a clock that begins at 2026-01-01, and that only
+            `clock` advances.
+        entropy: returns this many random bytes, for tokens and ids. None draws them from the seed, for tests: a server
+            that others can reach needs unpredictable ones.
         seed: of generated text, and of images whose request has no seed.
         pace: seconds per generated token, and per step of an image.
         tokenizers: returns a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
@@ -63,8 +67,8 @@ class Emulator:
     def __init__(
         self,
         *,
-        now: Callable[[], float],
-        entropy: Callable[[int], bytes],
+        now: Callable[[], float] | None = None,
+        entropy: Callable[[int], bytes] | None = None,
         seed: str = "once upon a time",
         pace: float = 0.0,
         tokenizers: TokenizerLookup = lambda _: None,
@@ -74,6 +78,9 @@ class Emulator:
         strict: bool = True,
         limits: Limits = Limits(),
     ) -> None:
+        self.clock: Final = now if isinstance(now, Clock) else Clock(source=now) if now else Clock(START)
+        "The time of the emulator. `Clock.advance` moves it, for trials that end and jobs that take hours."
+        now, entropy = self.clock, entropy or seeded_entropy(seed)
         self._now = now
         self._limits = limits
         self._strict = strict

@@ -8,10 +8,12 @@ change the others. One hash gives eight numbers.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
+from itertools import count
 from typing import Final, TypeAlias
 
-__all__ = ["Seed", "SeededRandom"]
+__all__ = ["Seed", "SeededRandom", "seeded_entropy"]
 
 Seed: TypeAlias = bytes | int | str
 
@@ -57,3 +59,16 @@ def _digest(seed: Seed, key: bytes) -> bytes:
         case _:
             kind, content = b"int", b"%d" % seed
     return blake2b(content, key=key, person=kind).digest()
+
+
+def seeded_entropy(seed: Seed) -> Callable[[int], bytes]:
+    """Return a function that returns so many bytes: other ones at each call, the same ones for the same seed."""
+    key, calls = _digest(seed, b""), count()
+
+    def entropy(size: int) -> bytes:
+        call = next(calls)
+        blocks = range(-(-size // blake2b.MAX_DIGEST_SIZE))
+        parts = (blake2b(b"%d/%d" % (call, block), key=key, person=b"entropy").digest() for block in blocks)
+        return b"".join(parts)[:size]
+
+    return entropy

@@ -7,7 +7,8 @@ reads, server streams and hostile bytes.
 
 from __future__ import annotations
 
-from .connection import Clock, MemoryConnection, cut
+from ..emulator.clock import Clock
+from .connection import MemoryConnection, cut
 from .play import FlowTrace, play, run_in_memory
 
 __all__ = ["Clock", "FlowTrace", "MemoryConnection", "cut", "play", "run_in_memory"]

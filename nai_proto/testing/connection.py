@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import pairwise
 
+from ..emulator.clock import Clock
 from ..exchange.actions import Compute
 from ..exchange.reply import App, Cut, StoreState, Write
 from ..exchange.server import NeedData, ServerStep, server_connection
 
-__all__ = ["Clock", "MemoryConnection", "cut", "uncut"]
-
-
-class Clock:
-    """Virtual time, which passes only in waits."""
-
-    def __init__(self, start: float = 0.0) -> None:
-        self._now = start
-
-    def __call__(self) -> float:
-        """Return the time in seconds."""
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Advance the time."""
-        self._now += max(0.0, seconds)
+__all__ = ["MemoryConnection", "cut", "uncut"]
 
 
 def uncut(data: bytes) -> Iterable[bytes]:

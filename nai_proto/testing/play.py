@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Generic, TypeVar
 
 from ..codecs.secret_box import system_entropy
+from ..emulator.clock import Clock
 from ..errors import NaiError, Phase
 from ..exchange.actions import Action, Compute, Emit, Incoming, Receive, Runnable, Send, Sleep
 from ..exchange.budget import Budget
@@ -15,7 +16,7 @@ from ..exchange.run import Run
 from ..exchange.session import Session
 from ..http import Head, Request
 from ..http.wire import NEED_DATA, Signal, Tunnel, Wire
-from .connection import Clock, MemoryConnection, uncut
+from .connection import MemoryConnection, uncut
 
 __all__ = ["FlowTrace", "play", "run_in_memory"]
 
