@@ -12,12 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from typer.testing import CliRunner
 
 from nai_proto import Damaged, InvalidFile
 from nai_proto.codecs.file_problems import describe_value, find_file_problem
 from nai_proto.story import Lorebook, Story
 from nai_proto.story.files import Scenario, read_file, read_story_file
 from nai_proto.text import Preset
+from nai_transports.cli.app import app
 from tests.test_cli_story import run_failing
 
 DOCUMENT = '{"lorebookVersion": 4, "entries": [{"text": "SECRET"}]}'
@@ -104,7 +107,14 @@ def test_a_value_is_described_in_plain_words(value: object, words: str) -> None:
         ({"lorebookVersion": 4}, "its entries is missing"),
         ({"scenarioVersion": 3, "prompt": ["SECRET"]}, "its prompt is a list, and a text was expected"),
         ({"scenarioVersion": 3, "prompt": None}, "its prompt is null, and a text was expected"),
-        ({"entries": {"0": {"content": "SECRET"}}}, "none of story, scenario, lorebook, preset, module"),
+        ({"entries": {"0": {"text": "SECRET"}}}, "none of story, scenario, lorebook, preset, module"),
+        (
+            {"entries": {"0": {"uid": 0, "key": ["SECRET"], "content": "SECRET"}}},
+            "this is a world of SillyTavern, and none of NovelAI's files: story, scenario, lorebook, preset, module",
+        ),
+        ({"entries": [{"keys": [], "content": ""}]}, "this is a world of SillyTavern"),
+        ({"spec": "chara_card_v2", "data": {}}, "this is a character card of SillyTavern"),
+        ({"prompt": "SECRET", "actions": [], "worldinfo": []}, "this is a story of KoboldAI"),
     ],
 )
 def test_a_file_of_a_known_kind_says_which_of_its_fields_is_wrong(document: object, problem: str) -> None:
@@ -133,6 +143,140 @@ def test_a_story_without_a_text_says_so_with_the_name_of_its_file(
     file = tmp_path / "no text.story"
     file.write_text(json.dumps({"storyContainerVersion": 1, "metadata": {"title": "T"}, "content": content}))
     assert run_failing("story", "show", file) == f"nai story show: {file}: story: {problem}"
+
+
+FIELDS = [
+    ({"lorebook": {"entries": {"0": {}}}}, "its lorebook.entries is an object, and a list was expected"),
+    ({"lorebook": {"entries": "SECRET"}}, "its lorebook.entries is a text, and a list was expected"),
+    ({"lorebook": {"entries": ["SECRET", {}]}}, "its lorebook.entries[0] is a text, and an object was expected"),
+    ({"lorebook": []}, "its lorebook is a list, and an object was expected"),
+    (
+        {"lorebook": {"entries": [{}, {"keys": "dragon"}]}},
+        "its lorebook.entries[1].keys is a text, and a list was expected",
+    ),
+    (
+        {"lorebook": {"entries": [{"keys": ["a", 5]}]}},
+        "its lorebook.entries[0].keys[1] is a number, and a text was expected",
+    ),
+    (
+        {"lorebook": {"entries": [{"enabled": "yes"}]}},
+        "its lorebook.entries[0].enabled is a text, and true or false was expected",
+    ),
+    (
+        {"lorebook": {"entries": [{"text": None, "id": 5}]}},
+        "its lorebook.entries[0].id is a number, and a text was expected",
+    ),
+    (
+        {"lorebook": {"entries": [{"contextConfig": {"suffix": [], "tokenBudget": 1}}]}},
+        "its lorebook.entries[0].contextConfig.suffix is a list, and a text was expected",
+    ),
+    (
+        {"lorebook": {"entries": [{"contextConfig": {"trimDirection": "SECRET"}}]}},
+        "its lorebook.entries[0].contextConfig.trimDirection is a text that is not known",
+    ),
+    (
+        {"lorebook": {"entries": [{"contextConfig": {"tokenBudget": "SECRET"}}]}},
+        "its lorebook.entries[0].contextConfig.tokenBudget is a text, and a number was expected",
+    ),
+    (
+        {"lorebook": {"entries": [{"loreBiasGroups": [{"phrases": "SECRET"}]}]}},
+        "its lorebook.entries[0].loreBiasGroups[0].phrases is a text, and a list was expected",
+    ),
+    (
+        {"lorebook": {"categories": [{"subcontextSettings": {"contextConfig": 5}}]}},
+        "its lorebook.categories[0].subcontextSettings.contextConfig is a number, and an object was expected",
+    ),
+    ({"context": {"0": {}}}, "its context is an object, and a list was expected"),
+    ({"context": [{"text": ["SECRET"]}]}, "its context[0].text is a list, and a text was expected"),
+    ({"ephemeralContext": [{"delay": "2"}]}, "its ephemeralContext[0].delay is a text, and a number was expected"),
+    ({"storyContextConfig": "SECRET"}, "its storyContextConfig is a text, and an object was expected"),
+    ({"bannedSequenceGroups": {}}, "its bannedSequenceGroups is an object, and a list was expected"),
+    ({"phraseBiasGroups": [{"bias": "SECRET"}]}, "its phraseBiasGroups[0].bias is a text, and a number was expected"),
+    ({"settings": []}, "its settings is a list, and an object was expected"),
+    ({"settings": {"model": 5}}, "its settings.model is a number, and a text was expected"),
+    (
+        {"settings": {"parameters": {"temperature": "SECRET"}}},
+        "its settings.parameters: temperature of a preset is a number, not a str",
+    ),
+    ({"eosSequences": "SECRET"}, "its eosSequences is a text, and a list was expected"),
+    ({"messageSettings": {"prefill": 5}}, "its messageSettings.prefill is a number, and a text was expected"),
+]
+
+
+@pytest.mark.parametrize(("fields", "problem"), FIELDS, ids=[problem for _, problem in FIELDS])
+def test_a_field_that_is_not_read_is_named_with_its_place_in_stories_and_scenarios(
+    fields: dict[str, object], problem: str, tmp_path: Path
+) -> None:
+    content = {**Story.new(now=0, legacy=True).to_data(now=0)[1], **fields}
+    story = Story.from_data({"title": "T"}, content)
+    assert story.problems == story.field_problems == (problem,)
+    if "parameters" not in problem:
+        scenario = Scenario.loads(json.dumps({"scenarioVersion": 3, "prompt": "", **fields}).encode())
+        assert scenario.problems == (problem,)
+    file = tmp_path / "broken.story"
+    file.write_text(json.dumps({"storyContainerVersion": 1, "metadata": {}, "content": content}))
+    shown = CliRunner().invoke(app, ["story", "show", str(file)])
+    assert (shown.exit_code, shown.stderr) == (0, f"{file}: {problem}\n")
+
+
+def test_a_lorebook_and_a_scenario_file_say_which_of_their_fields_are_not_read(tmp_path: Path) -> None:
+    entries = [{"keys": "dragon", "text": f"{number}"} for number in range(7)]
+    file = tmp_path / "a.lorebook"
+    file.write_text(json.dumps({"lorebookVersion": 5, "entries": entries}))
+    shown = CliRunner().invoke(app, ["lorebook", "test", str(file), "--text", "x"]).stderr.splitlines()
+    assert shown[0] == f"{file}: its entries[0].keys is a text, and a list was expected"
+    assert (len(shown), shown[-1]) == (6, f"{file}: and 2 more problems")
+    scenario = {"scenarioVersion": 3, "prompt": "", "placeholders": [{"key": "a"}, {"name": "b"}, 5], "tags": "a"}
+    assert Scenario.loads(json.dumps(scenario).encode()).problems == (
+        "its tags is a text, and a list was expected",
+        "its placeholders[1] is an object, and an object with a key was expected",
+        "its placeholders[2] is a number, and an object with a key was expected",
+    )
+
+
+def test_what_stories_and_scenarios_have_by_default_has_no_problems() -> None:
+    story = Story.new(now=0)
+    assert story.problems == ()
+    assert Scenario.from_story(story).problems == ()
+    assert Lorebook.new().problems == ()
+
+
+def test_beginning_a_scenario_keeps_fields_that_are_not_read() -> None:
+    lorebook = {"lorebookVersion": 5, "entries": {"0": {"text": "${hero[Mira]}"}}}
+    document = {"scenarioVersion": 3, "prompt": "${hero[Mira]}", "lorebook": lorebook}
+    story = Scenario.loads(json.dumps(document).encode()).start_story(now=0)
+    assert (story.text, story.fields["lorebook"]) == ("Mira", lorebook)
+
+
+def make_card(**texts: str) -> bytes:
+    file, info = io.BytesIO(), PngInfo()
+    for keyword, text in texts.items():
+        info.add_text(keyword, text)
+    Image.new("RGB", (2, 3)).save(file, "PNG", pnginfo=info)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        ({"naidata": ""}, "the picture contains no file: its text naidata is empty"),
+        ({"naidata": " \n"}, "the picture contains no file: its text naidata is empty"),
+        ({"naidata": "???"}, "the text naidata is no base64"),
+        (
+            {"chara": "eyJ9"},
+            "the picture contains no file: it has no text naidata; it is a character card of SillyTavern",
+        ),
+        (
+            {"ccv3": "eyJ9"},
+            "the picture contains no file: it has no text naidata; it is a character card of SillyTavern",
+        ),
+        ({"parameters": "a"}, "the picture contains no file: it has no text naidata"),
+    ],
+)
+def test_a_card_without_a_file_says_what_it_has(texts: dict[str, str], problem: str) -> None:
+    with pytest.raises(InvalidFile) as caught:
+        read_file(make_card(**texts), where="x.png")
+    assert str(caught.value) == f"x.png: {problem}"
 
 
 def test_the_command_line_names_a_file_that_is_another(tmp_path: Path) -> None:

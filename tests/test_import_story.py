@@ -67,15 +67,15 @@ def test_a_card_is_read_as_the_file_in_it() -> None:
         (b"One.\nTwo.\n", "One.\nTwo."),
         (b"\xef\xbb\xbfOne.\r\nTwo.\rThree.", "One.\nTwo.\nThree."),
         ("[ Author: 誰か ]\n\n物語".encode(), "[ Author: 誰か ]\n\n物語"),
-        (b"", ""),
-        (b"\n\n", "\n"),
+        (b"BMW drivers, all of them.", "BMW drivers, all of them."),
+        (b"<p>A tag in a tale.", "<p>A tag in a tale."),
     ],
 )
 def test_plain_text_is_the_prompt_of_a_story_which_is_called_like_the_file(data: bytes, text: str) -> None:
     story = read(data, "My tale.v2.txt")
     assert (story.title, story.text) == ("My tale.v2", text)
     origins = {span.origin for section in story.sections for span in section.origins}
-    assert origins == ({Origin.PROMPT} if text.strip() else set())
+    assert origins == {Origin.PROMPT}
 
 
 STORY_FILE = json.dumps({"storyContainerVersion": 1, "metadata": {"title": "x"}, "content": {}}).encode()
@@ -83,12 +83,8 @@ STORY_FILE = json.dumps({"storyContainerVersion": 1, "metadata": {"title": "x"},
 
 @given(st.integers(0, len(STORY_FILE) - 1), st.sampled_from(["x.story", "x.txt", "x", "x.JSON"]))
 def test_a_story_file_that_is_cut_off_is_never_taken_for_text(end: int, name: str) -> None:
-    data = STORY_FILE[:end]
-    if not data and name in ("x.txt", "x"):
-        assert read(data, name).text == ""
-    else:
-        with pytest.raises(InvalidFile, match=f"^{name}: "):
-            read(data, name)
+    with pytest.raises(InvalidFile, match=f"^{name}: "):
+        read(STORY_FILE[:end], name)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +101,33 @@ def test_a_story_file_that_is_cut_off_is_never_taken_for_text(end: int, name: st
 def test_what_begins_no_story_is_refused_with_the_name_of_the_file(data: bytes, name: str) -> None:
     with pytest.raises(InvalidFile, match=f"^{name}: "):
         read(data, name)
+
+
+@pytest.mark.parametrize(
+    ("data", "name", "problem"),
+    [
+        (b"", "x.txt", "this is an empty file"),
+        (b"\n \t\r\n", "x.txt", "it has no text"),
+        (b"\xef\xbb\xbf", "x.txt", "it has no text"),
+        (b"One.\0Two.", "x.txt", "it has a NUL (byte 4), which no text has"),
+        ("Das Café.".encode("latin-1"), "x.txt", "not UTF-8 (byte 7); save it as UTF-8"),
+        (" Wörter".encode("utf-16"), "x.txt", "this is text in UTF-16; save it as UTF-8"),
+        (b"<!DOCTYPE html>\n<p>One.", "x.txt", "this is a web page; save it as plain text"),
+        (b"\xef\xbb\xbf\n<!-- saved --> <html><p>One.", "x", "this is a web page; save it as plain text"),
+        (b'<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC "x">', "x", "this is a web page; save it as plain text"),
+        (b"<p>One.", "x.HTML", "this is a web page; save it as plain text"),
+        (b'<?xml version="1.0"?><book/>', "x.fb2", "this is XML; save it as plain text"),
+        (b"%PDF-1.4\n1 0 obj\n", "x.txt", "this is a PDF; save it as plain text"),
+        (b"%!PS-Adobe-3.0\n", "x.txt", "this is PostScript; save it as plain text"),
+        (b"{\\rtf1 One.}", "x.txt", "this is an RTF document"),
+        (b"PK\3\4" + bytes(26) + b"mimetypeapplication/epub+zip", "x.epub", "this is an EPUB; save it as plain text"),
+        (b"PK\3\4" + bytes(26) + b"[Content_Types].xml", "x", "this is an office document; save it as plain text"),
+    ],
+)
+def test_what_is_no_plain_text_is_named(data: bytes, name: str, problem: str) -> None:
+    with pytest.raises(InvalidFile) as caught:
+        read(data, name)
+    assert str(caught.value) == f"{name}: {problem}"
 
 
 @given(st.binary(max_size=60), st.sampled_from(["x.story", "x.txt", "x"]))

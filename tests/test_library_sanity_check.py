@@ -185,11 +185,20 @@ def names_of(finding: Finding) -> list[tuple[str, str, str | None]]:
         ([card("s", "m", "c"), content("c", "m", document="?")], [(K.UNREADABLE_DOCUMENT, "c")]),
         ([card("s", "m", "c"), content("c", "m", story=[])], [(K.BROKEN_TEXT, "c"), (K.BROKEN_HISTORY, "c")]),
         ([card("s", "m", "c"), content("c", "m", story={"fragments": []})], [(K.BROKEN_HISTORY, "c")]),
+        ([card("s", "m", "c"), content("c", "m", story=STORY, lorebook={"entries": {}})], [(K.UNREAD_FIELD, "c")]),
         ([card("s", "m", "c"), item("storycontent", "c", "m", None)], [(K.NOT_OPENED, "c")]),
     ],
 )
 def test_each_problem_is_found(items: Iterable[OpenedObject], expected: list[tuple[FindingKind, str]]) -> None:
     assert kinds_and_ids(check(library(*items))) == expected
+
+
+def test_a_field_that_is_not_read_is_named_and_not_quoted() -> None:
+    broken = content("c", "m", story=STORY, lorebook={"entries": [{"keys": "SECRET"}, 5]})
+    (finding,) = check(library(card("s", "m", "c"), broken)).findings
+    assert finding.sentence == (
+        "A field is not read: its lorebook.entries[0].keys is a text, and a list was expected (and 1 more)."
+    )
 
 
 def test_keys_are_checked() -> None:

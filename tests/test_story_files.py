@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from nai_proto import InvalidFile, LimitExceeded, Limits
+from nai_proto import InvalidFile, InvalidRequestError, LimitExceeded, Limits
 from nai_proto.codecs.pixels import Pixels, write_jpeg, write_png
 from nai_proto.codecs.png import build_png_chunk
 from nai_proto.codecs.png_text import read_png_text, with_png_text
@@ -93,7 +93,7 @@ def test_deep_nesting_is_rejected() -> None:
         read_file(b'{"presetVersion":' + b"[" * 50 + b"]" * 50 + b"}", limits=Limits(json_depth=9))
 
 
-@given(st.binary(max_size=300))
+@given(st.binary(min_size=1, max_size=300))
 def test_card_returns_its_file_and_keeps_the_picture(data: bytes) -> None:
     card = write_card(write_card(PICTURE, b"before"), data)
     assert read_card(card) == data
@@ -140,7 +140,9 @@ def test_a_picture_that_is_no_png_is_named() -> None:
 
 def test_card_has_to_be_a_png() -> None:
     with pytest.raises(InvalidFile):
-        write_card(b"GIF89a", b"")
+        write_card(b"GIF89a", b"a")
+    with pytest.raises(InvalidRequestError, match="not empty"):
+        write_card(PICTURE, b"")
     with pytest.raises(InvalidFile, match=r"no text naidata; the tEXt chunk at byte 33 \(naidata\) is too long"):
         read_card(write_card(PICTURE, bytes(99)), limits=Limits(picture_text=50))
 

@@ -9,6 +9,7 @@ import copy
 import hashlib
 import json
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -181,22 +182,52 @@ def test_an_error_says_what_the_file_is(data: bytes, problem: str) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"identifier": "x"}, "identifier"),
-        ({"identifier": None}, "identifier"),
-        ({"version": "1"}, "version"),
-        ({"type": "video"}, "type"),
-        ({"id": 5}, "id"),
-        ({"encodings": []}, "encodings"),
-        ({"encodings": {"v4full": {"k": {}}}}, "encoding"),
-        ({"encodings": {"v4full": {"k": {"encoding": 5}}}}, "encoding"),
-        ({"image": 5}, "image"),
-        ({"importInfo": {"strength": "much"}}, "strength"),
+        ({"identifier": "x"}, "this is no vibe file: its identifier is not novelai-vibe-transfer"),
+        ({"identifier": None}, "this is no vibe file: its identifier is not novelai-vibe-transfer"),
+        ({"version": "1"}, "its version is a text, and a whole number was expected"),
+        ({"version": 1.5}, "its version is a number, and a whole number was expected"),
+        ({"type": "video"}, "its type: expected one of encoding, image"),
+        ({"id": 5}, "its id is a number, and a text was expected"),
+        ({"encodings": []}, "its encodings is a list, and an object was expected"),
+        ({"encodings": {"v4full": {"k": {}}}}, r"its encodings[...][...].encoding is missing"),
+        (
+            {"encodings": {"v4full": {"k": {"encoding": 5}}}},
+            r"its encodings[...][...].encoding is a number, and a text",
+        ),
+        ({"image": 5}, "its image is a number, and a text was expected"),
+        ({"importInfo": {"strength": "much"}}, "its importInfo.strength is a text, and a number was expected"),
     ],
 )
 def test_what_is_known_has_its_shape(change: dict[str, Any], problem: str) -> None:
     data = json.dumps({**DOCUMENT, **change}).encode()
-    with pytest.raises(RemoteProtocolError, match=problem):
+    with pytest.raises(RemoteProtocolError, match=f"vibe: {re.escape(problem)}"):
         read_vibe_file(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"vibes": {}}, "vibe bundle: its vibes is an object, and a list was expected"),
+        ({"vibes": [5]}, "vibe bundle: its vibes[0] is a number, and an object was expected"),
+        ({"vibes": [DOCUMENT, {}]}, "vibe bundle: vibes[1]: this is no vibe file: its identifier is missing"),
+        (
+            {"vibes": [DOCUMENT, {**DOCUMENT, "id": 5}]},
+            "vibe bundle: vibes[1]: its id is a number, and a text was expected",
+        ),
+        ({"version": None}, "vibe bundle: its version is null, and a whole number was expected"),
+    ],
+)
+def test_a_bundle_says_which_of_its_vibes_is_wrong(change: dict[str, Any], problem: str) -> None:
+    bundle = {"identifier": "novelai-vibe-transfer-bundle", "version": 1, "vibes": [DOCUMENT], **change}
+    with pytest.raises(RemoteProtocolError) as caught:
+        read_vibe_file(json.dumps(bundle).encode())
+    assert str(caught.value) == problem
+
+
+def test_a_missing_field_is_named() -> None:
+    document = {name: value for name, value in DOCUMENT.items() if name != "id"}
+    with pytest.raises(RemoteProtocolError, match="vibe: its id is missing"):
+        read_vibe_file(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from .webp import is_webp, read_webp_size
 __all__ = ["describe_file", "detect_format", "read_header_size"]
 
 _AVIF_BRANDS: Final = (b"avif", b"avis", b"mif1", b"msf1")
+_LOOKED_AT: Final = 1024
+"""How many bytes tell what a file is."""
 _UNBOUNDED: Final = Limits(pixels=1 << 62)
 _IMAGES: Final = {
     "PNG": "a PNG",
@@ -25,19 +27,27 @@ _IMAGES: Final = {
     "TIFF": "a TIFF",
     "AVIF": "an AVIF",
 }
+_WEB_PAGE: Final = (
+    rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*+>\s*+)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype\s++html|html|head|body)\b"
+)
 _OTHERS: Final = (
     (rb"\Z", "an empty file"),
+    (rb"PK\x03\x04.{26}mimetypeapplication/epub", "an EPUB"),
+    (rb"PK\x03\x04.{26}(?:mimetypeapplication/vnd\.oasis|\[Content_Types\])", "an office document"),
+    (rb"\xd0\xcf\x11\xe0", "an office document"),
     (rb"PK[\x03\x05]", "a ZIP archive"),
     (rb"\x1f\x8b", "a gzip file"),
-    (rb"%PDF-", "a PDF"),
     (rb"8BPS", "a Photoshop file"),
     (rb"\xff\x0a|\0\0\0\x0cJXL ", "a JPEG XL"),
     (rb"\0\0\0\x0cjP  ", "a JPEG 2000"),
     (rb"....ftyp", "a HEIC or an MP4"),
     (rb"\xff\xfe\0\0|\0\0\xfe\xff|\0\0\0[\t-\r {\[]|[\t-\r {\[]\0\0\0", "text in UTF-32"),
     (rb"\xff\xfe|\xfe\xff|\0[\t-\r {\[]|[\t-\r {\[]\0", "text in UTF-16"),
-    (rb"\s*<svg|\s*<\?xml", "XML"),
-    (rb"\s*<(?:!doctype|html)", "a web page"),
+    (rb"(?:\xef\xbb\xbf)?\s*%PDF-", "a PDF"),
+    (rb"(?:\xef\xbb\xbf)?\s*%!PS", "PostScript"),
+    (rb"(?:\xef\xbb\xbf)?\s*\{\\rtf", "an RTF document"),
+    (_WEB_PAGE, "a web page"),
+    (rb"(?:\xef\xbb\xbf)?\s*<(?:svg|\?xml|!doctype)\b", "XML"),
 )
 """What other files begin with."""
 
@@ -53,7 +63,7 @@ def detect_format(data: bytes) -> str | None:
         return "JPEG"
     if data.startswith((b"GIF87a", b"GIF89a")):
         return "GIF"
-    if data.startswith(b"BM"):
+    if data.startswith(b"BM") and data[6:10] == bytes(4):  # a text may begin with BM
         return "BMP"
     if data.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return "TIFF"
@@ -98,6 +108,6 @@ def describe_file(data: bytes) -> str | None:
             return f"{_IMAGES[image_format]}, damaged"
         return _IMAGES[image_format] + ("" if size is None else f" of {size[0]} × {size[1]} pixels")
     for pattern, name in _OTHERS:
-        if re.match(pattern, data[:64], re.IGNORECASE | re.DOTALL):
+        if re.match(pattern, data[:_LOOKED_AT], re.IGNORECASE | re.DOTALL):
             return name
     return None

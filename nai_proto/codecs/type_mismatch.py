@@ -58,6 +58,8 @@ class Mismatch:
     "The name of the expected type, if the type is wrong."
     got: str = ""
     "The name of the actual type."
+    missing: str = ""
+    "The name of the field that an object should have and does not."
 
     def __str__(self) -> str:
         return self.within("$") if self.path else self.problem
@@ -158,7 +160,8 @@ def _object_mismatches(
         if field.encode_name in members:
             yield from _mismatches(members[field.encode_name], field.type, f"{path}.{field.encode_name}", strict)
         elif field.required:
-            yield Mismatch(f"Object missing required field `{field.encode_name}`", path)
+            problem = f"Object missing required field `{field.encode_name}`"
+            yield Mismatch(problem, path, missing=field.encode_name)
     if not _converts(members, kind.cls, strict):  # a forbidden key, or a rule of the class
         yield Mismatch("Invalid value", path)
 

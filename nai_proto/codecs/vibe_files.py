@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
-from typing import Any, Final, Literal, NoReturn, cast
+from typing import Any, Final, Literal, NoReturn, TypeVar, cast
 
 import msgspec
 
@@ -22,15 +22,17 @@ from ..arguments import BYTES, LIMITS, MAPPING, NUMBER, TEXT, check_type, to_mil
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from . import accelerators
-from .file_problems import find_file_problem
+from .file_problems import find_field_problem, find_file_problem
 from .forgiving_base64 import decode_base64
-from .json import check_depth, convert_document
+from .json import check_depth
 from .secret_box import write_json
 
 __all__ = ["UNKNOWN_KEY", "StoredVibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]
 
 UNKNOWN_KEY: Final = "unknown"
 """The key of the encoding in a vibe that has only an encoding."""
+
+T = TypeVar("T")
 
 _VIBE: Final = "novelai-vibe-transfer"
 _BUNDLE: Final = "novelai-vibe-transfer-bundle"
@@ -84,7 +86,7 @@ class StoredVibe:
 
     def __post_init__(self) -> None:
         MAPPING.check(self.document, "document")
-        known = convert_document(dict(self.document), _Document, where="vibe")
+        known = _convert(dict(self.document), _Document, "vibe")
         object.__setattr__(self, "_known", known)
         object.__setattr__(self, "id", known.id)
 
@@ -214,7 +216,9 @@ def read_vibe_file(data: bytes, limits: Limits = Limits()) -> StoredVibe | VibeB
     fields = cast("dict[str, Any]", document)
     if fields.get("identifier") != _BUNDLE:
         return StoredVibe(fields)
-    vibes = convert_document(fields, _BundleDocument, where="vibe bundle").vibes
+    vibes = _convert(fields, _BundleDocument, "vibe bundle").vibes
+    for number, vibe in enumerate(vibes):
+        _convert(vibe, _Document, f"vibe bundle: vibes[{number}]")  # so that a message says which of them it is
     return VibeBundle(tuple(map(StoredVibe, vibes)), {key: value for key, value in fields.items() if key != "vibes"})
 
 
@@ -242,6 +246,23 @@ def encoding_key(information_extracted: float) -> str:
     # JavaScript writes numbers of six decimals without an exponent.
     number = Decimal(repr(round(float(information_extracted), 6))).normalize()
     return _hash(f"information_extracted:{abs(number):f}")
+
+
+def _convert(document: dict[str, Any], type_: type[T], where: str) -> T:
+    """Return the checked part of a file.
+
+    Raises:
+        RemoteProtocolError: a field is missing or of a wrong type; the message says which.
+    """
+    try:
+        return msgspec.convert(document, type_)
+    except ValueError:
+        pass  # and raise below, without that error as the context
+    identifier = document.get("identifier")
+    if identifier not in (_VIBE, _BUNDLE):
+        found = "missing" if "identifier" not in document else f"not {_VIBE} or {_BUNDLE}"
+        raise RemoteProtocolError(f"{where}: this is no vibe file: its identifier is {found}")
+    raise RemoteProtocolError(f"{where}: {find_field_problem(document, type_)}")
 
 
 def _build_vibe(

@@ -19,7 +19,7 @@ from ..codecs.secret_box import KEY_SIZE
 from ..limits import Limits
 from ..objects import TYPES
 from .contents import Library, ListedObject, Suspicion, iter_failures, iter_objects
-from .story_problems import find_document_problem, find_history_problem, find_text_problem
+from .story_problems import find_document_problem, find_field_problem, find_history_problem, find_text_problem
 
 __all__ = ["Finding", "FindingKind", "ObjectName", "SanityReport", "Severity", "TypeCount", "check"]
 
@@ -46,6 +46,7 @@ class FindingKind(enum.Enum):
     UNREADABLE_DOCUMENT = "unreadable document"
     CONTENT_WITHOUT_STORY = "content without story"
     BROKEN_HISTORY = "broken history"
+    UNREAD_FIELD = "field not read"
     SHARED_META = "shared meta"
     METAS_DIFFER = "metas differ"
     WRONG_ID = "wrong id"
@@ -224,6 +225,8 @@ def _check_contents(items: Sequence[ListedObject], limits: Limits) -> Iterator[F
             yield _make_finding(FindingKind.BROKEN_TEXT, each, f"Its text cannot be read: {problem}.")
         if story is not None and (problem := find_history_problem(story)):
             yield _make_finding(FindingKind.BROKEN_HISTORY, each, f"Its history is inconsistent: {problem}.")
+        if problem := find_field_problem(content):
+            yield _make_finding(FindingKind.UNREAD_FIELD, each, f"A field is not read: {problem}.")
 
 
 # ---- objects that do not fit together

@@ -1,16 +1,18 @@
-"""Find what keeps a story's text from being read, in the old and in the new story format.
+"""Find what keeps a story from being read: its text, in the old and in the new story format, and its other fields.
 
 See:
+    docs/protocol/content.md#42-storycontent
     docs/protocol/content.md#5-old-story-format-story
     docs/protocol/content.md#7-the-document-field
 
-Each function takes any JSON. It returns what is wrong with it, in a sentence that quotes none of the user's text, or None.
+Each function takes any JSON. It returns what is wrong with it, in a sentence that quotes none of the user's
+text, or None.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Final, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, cast
 
 from ..codecs.document_check import find_document_problems
 from ..codecs.msgpackr import unpackb
@@ -18,8 +20,9 @@ from ..codecs.secret_box import from_base64
 from ..errors import Damaged, LimitExceeded
 from ..limits import Limits
 from ..story.history import find_cycles
+from ..story.story import Story
 
-__all__ = ["find_document_problem", "find_history_problem", "find_text_problem"]
+__all__ = ["find_document_problem", "find_field_problem", "find_history_problem", "find_text_problem"]
 
 _NO_PARENT: Final = -1
 _NO_INDEX: Final = -2
@@ -51,6 +54,11 @@ def find_history_problem(story: object) -> str | None:
     if not isinstance(blocks, list):
         return "it has no list of blocks"
     return _summarize(list(_iter_problems(cast("list[object]", blocks), _get(story, "currentBlock"))))
+
+
+def find_field_problem(content: Mapping[str, Any]) -> str | None:
+    """Return which field beside the text is not read, because it is of another type than expected."""
+    return _summarize(Story.from_data({}, content).field_problems)
 
 
 def _summarize(problems: Sequence[str]) -> str | None:

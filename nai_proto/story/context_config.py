@@ -7,7 +7,7 @@ Reading is lenient: a field that is missing or of a wrong type has the default o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -15,9 +15,25 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 from ..arguments import FLAG, INTEGER, NUMBER, TEXT, check_type, one_of
 from ..errors import InvalidRequestError
-from .json_records import as_flag, as_integer, as_number, as_text, object_or_empty
+from .json_records import (
+    as_flag,
+    as_integer,
+    as_number,
+    as_text,
+    describe_expected,
+    describe_mismatch,
+    object_or_empty,
+)
 
-__all__ = ["DEFAULT_CONFIGS", "ContextConfig", "ContextKind", "ContextUnit", "TrimDirection", "resolve_token_amount"]
+__all__ = [
+    "DEFAULT_CONFIGS",
+    "ContextConfig",
+    "ContextKind",
+    "ContextUnit",
+    "TrimDirection",
+    "make_config_reader",
+    "resolve_token_amount",
+]
 
 TrimDirection: TypeAlias = Literal["trimTop", "trimBottom", "doNotTrim"]
 """What is dropped if a part does not fit: its beginning, its end, or all of it."""
@@ -111,6 +127,14 @@ class ContextConfig:
         config = replace(default, **values)
         return replace(config, data=stored, read={name: getattr(config, name) for name in _FIELDS})
 
+    def find_problems(self, path: str) -> Iterator[str]:
+        """Yield a sentence for each stored value that was not read; as `nai_proto.story.json_records.Checked`."""
+        for name, (wire, reader) in _FIELDS.items():
+            value = self.data.get(wire)
+            read = as_number if reader is _read_tokens else reader
+            if value is not None and read(value) is None:
+                yield describe_mismatch(path + wire, value, describe_expected(getattr(_LORE, name)))
+
     def to_data(self) -> dict[str, object]:
         """Return the object to store: the stored one with the changed fields; all fields if nothing was stored."""
         now = {name: getattr(self, name) for name in _FIELDS}
@@ -132,6 +156,15 @@ class ContextConfig:
         """
         INTEGER.check(size, "size")
         return min(self.budget(size), resolve_token_amount(self.reserved_tokens, size))
+
+
+def make_config_reader(default: ContextConfig) -> Callable[[object], ContextConfig | None]:
+    """Return a reader of stored configurations, which returns None for a value that is no object.
+
+    Args:
+        default: as for `ContextConfig.from_data`.
+    """
+    return lambda value: ContextConfig.from_data(value, default) if isinstance(value, dict) else None
 
 
 def resolve_token_amount(number: float, size: int) -> int:

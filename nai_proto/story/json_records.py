@@ -1,14 +1,15 @@
 """Records: stored JSON objects with typed fields, and the readers of their values.
 
 A record keeps the whole object, so unknown fields and the order of fields stay as they are. Reading is lenient: a field that
-is missing or of another type has its default value, and stays as it was stored until it is changed.
+is missing or of another type has its default value, and stays as it was stored until it is changed. `Record.problems` says
+which fields those are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Never, Self, TypeVar, cast, overload
+from typing import Any, Final, Generic, Never, Protocol, Self, TypeVar, cast, overload, runtime_checkable
 
 from ..arguments import MAPPING, describe_type
 from ..codecs.file_problems import describe_value, find_file_problem
@@ -18,7 +19,9 @@ from ..errors import InvalidFile, InvalidRequestError, InvalidTypeError
 from ..limits import Limits
 
 __all__ = [
+    "Checked",
     "Field",
+    "ListReader",
     "Record",
     "as_flag",
     "as_integer",
@@ -27,8 +30,12 @@ __all__ = [
     "as_seconds",
     "as_text",
     "as_texts",
+    "describe_expected",
+    "describe_mismatch",
+    "dump_record",
     "dump_records",
     "list_or_empty",
+    "make_record_reader",
     "make_records_reader",
     "object_or_empty",
     "read_json_object",
@@ -42,6 +49,19 @@ R = TypeVar("R", bound="Record")
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _LARGEST_FLOAT: Final = 1.7976931348623157e308  # of floats
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A value that was read from a JSON object, and knows what of it could not be read."""
+
+    def find_problems(self, path: str) -> Iterator[str]:
+        """Yield a sentence for each value that was not read, because it is of another type; null stands for no value.
+
+        Args:
+            path: where the object is, to put in front of the names of its fields.
+        """
+        ...
 
 
 class Field(Generic[T]):
@@ -80,6 +100,16 @@ class Field(Generic[T]):
         article = "an" if kind[0] in "AEIOaeio" else "a"
         return _EXPECTED.get(self.read, "a list of records" if kind == "tuple" else f"{article} {kind}")
 
+    def find_problems(self, value: object, path: str) -> Iterator[str]:
+        """Yield what of a stored value is not read; as `Checked.find_problems`."""
+        found = self.read(value)
+        if found is None:
+            yield describe_mismatch(path, value, describe_expected(self.default))
+        elif isinstance(found, Checked):
+            yield from found.find_problems(f"{path}.")
+        elif isinstance(self.read, ListReader):
+            yield from self.read.find_problems(cast("list[object]", value), path)
+
     def __set_name__(self, owner: type[Record], name: str) -> None:
         owner.fields = {**owner.fields, name: self}
 
@@ -115,6 +145,18 @@ class Record:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is stored where another type was expected, and so is not read: short sentences that quote nothing of it."""
+        return tuple(f"its {problem}" for problem in self.find_problems(""))
+
+    def find_problems(self, path: str) -> Iterator[str]:
+        """Yield the same; as `Checked.find_problems`."""
+        for definition in self.fields.values():
+            name = definition.wire_name(self.data)
+            if self.data.get(name) is not None:
+                yield from definition.find_problems(self.data[name], path + name)
 
     def with_fields(self, **values: Any) -> Self:
         """Return a copy of the record with other values.
@@ -183,22 +225,52 @@ def as_integer(value: object) -> int | None:
     return None if number is None else int(number)
 
 
-def as_texts(value: object) -> tuple[str, ...] | None:
-    """Return the items of a list that are str, or None if the value is no list."""
-    items = as_list(value)
-    return None if items is None else tuple(item for item in items if isinstance(item, str))
+class ListReader(Generic[T]):
+    """A reader of lists, without the items that are of another type.
 
+    Args:
+        read_item: reads an item; returns None for one of another type.
+        expected: what an item is, for people.
+    """
 
-def make_records_reader(kind: Callable[[Mapping[str, Any]], R]) -> Callable[[object], tuple[R, ...] | None]:
-    """Return a reader that makes records of the objects in a list."""
+    def __init__(self, read_item: Callable[[object], T | None], expected: str) -> None:
+        self._read_item = read_item
+        self._expected = expected
 
-    def read(value: object) -> tuple[R, ...] | None:
+    def __call__(self, value: object) -> tuple[T, ...] | None:
+        """Return the items, or None if the value is no list."""
         items = as_list(value)
         if items is None:
             return None
-        return tuple(kind(cast("dict[str, Any]", item)) for item in items if isinstance(item, dict))
+        return tuple(read for item in items if (read := self._read_item(item)) is not None)
 
-    return read
+    def find_problems(self, items: Iterable[object], path: str) -> Iterator[str]:
+        """Yield what of the items is not read; as `Checked.find_problems`."""
+        for index, item in enumerate(items):
+            read = self._read_item(item)
+            if read is None:
+                yield describe_mismatch(f"{path}[{index}]", item, self._expected)
+            elif isinstance(read, Checked):
+                yield from read.find_problems(f"{path}[{index}].")
+
+
+as_texts: Final = ListReader(as_text, "a text")
+"""Return the items of a list that are str, or None if the value is no list."""
+
+
+def make_record_reader(kind: Callable[[Mapping[str, Any]], R]) -> Callable[[object], R | None]:
+    """Return a reader that makes a record of an object."""
+    return lambda value: kind(cast("dict[str, Any]", value)) if isinstance(value, dict) else None
+
+
+def make_records_reader(kind: Callable[[Mapping[str, Any]], R]) -> ListReader[R]:
+    """Return a reader that makes records of the objects in a list."""
+    return ListReader(make_record_reader(kind), "an object")
+
+
+def dump_record(record: Record) -> Mapping[str, Any]:
+    """Return a record as a JSON object."""
+    return record.data
 
 
 def dump_records(records: Iterable[Record]) -> list[Mapping[str, Any]]:
@@ -220,6 +292,29 @@ _EXPECTED: Final[Mapping[Callable[[object], object], str]] = {
     as_texts: "a list of str",
 }
 """What each reader reads, for error messages."""
+
+_JSON_WORDS: Final[Mapping[type, str]] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    tuple: "a list",
+}
+
+
+def describe_expected(default: object) -> str:
+    """Return what a field with such a default value is in JSON, for people."""
+    return _JSON_WORDS.get(type(default), "an object")
+
+
+def describe_mismatch(path: str, value: object, expected: str) -> str:
+    """Return a sentence that says what is stored where something else was expected."""
+    found = describe_value(value)
+    return (
+        f"{path} is {found}, and {expected} was expected"
+        if found != expected
+        else f"{path} is {found} that is not known"
+    )
 
 
 # ---- whole objects
@@ -268,7 +363,7 @@ def _require(document: Mapping[str, Any], name: str, kind: type, expected: str, 
     if name not in document:
         raise InvalidFile(f"{where}: its {name} is missing")
     if not isinstance(document[name], kind):
-        raise InvalidFile(f"{where}: its {name} is {describe_value(document[name])}, and {expected} was expected")
+        raise InvalidFile(f"{where}: its {describe_mismatch(name, document[name], expected)}")
 
 
 def object_or_empty(value: object) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from .json_records import Record, as_text, list_or_empty, make_records_reader, object_or_empty
+from .json_records import Record, as_list, as_text, make_records_reader, object_or_empty
 from .lore.entries import Entry
 from .lore.key_matching import fill_key
 
@@ -48,13 +48,20 @@ def fill_fields(fields: dict[str, Any], fill: Callable[[str], str]) -> None:
 def _map_fields(
     fields: Mapping[str, Any], map_text: Callable[[str], str], map_key: Callable[[str], str]
 ) -> dict[str, Any]:
-    """Return the fields that have texts, with each text and each key of the lorebook replaced."""
+    """Return the fields that have texts, with each text and each key of the lorebook replaced.
+
+    Fields of another type are not among them: they stay as they are.
+    """
     mapped: dict[str, Any] = {
-        name: [_map_item(item, map_text) for item in list_or_empty(fields.get(name))] for name in _TEXT_FIELDS
+        name: [_map_item(item, map_text) for item in items]
+        for name in _TEXT_FIELDS
+        if (items := as_list(fields.get(name))) is not None
     }
     lorebook = object_or_empty(fields.get(_LOREBOOK_FIELD))
-    entries = [_map_entry(item, map_text, map_key) for item in list_or_empty(lorebook.get("entries"))]
-    return {**mapped, _LOREBOOK_FIELD: {**lorebook, "entries": entries}}
+    if (items := as_list(lorebook.get("entries"))) is not None:
+        entries = [_map_entry(item, map_text, map_key) for item in items]
+        mapped[_LOREBOOK_FIELD] = {**lorebook, "entries": entries}
+    return mapped
 
 
 def _map_item(item: object, map_text: Callable[[str], str]) -> object:

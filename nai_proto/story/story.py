@@ -28,6 +28,7 @@ from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
+from .content_fields import ContentFields
 from .formats.document_text import DocumentText, build_document
 from .formats.legacy_text import LegacyText, build_legacy_story
 from .formats.story_text import ReplayWork, StoryText
@@ -187,11 +188,17 @@ class Story:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What is wrong with the text, readable or not: short sentences that quote nothing of it."""
+        """What is wrong with the text, readable or not, and with the other fields: short sentences that quote nothing."""
         try:
-            return tuple(self._text.find_problems())
+            text = tuple(self._text.find_problems())
         except NaiError as error:
-            return (str(error),)
+            text = (str(error),)
+        return text + self.field_problems
+
+    @property
+    def field_problems(self) -> tuple[str, ...]:
+        """Which fields are not read, because they are of another type than expected: as `problems`, without the text."""
+        return ContentFields(self.fields).problems + self.settings.problems
 
     @property
     def pending_text(self) -> str | None:

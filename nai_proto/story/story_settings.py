@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from ..arguments import TEXT, check_type, list_items
+from ..errors import InvalidFile
 from ..text.models import Model
 from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
 from ..text.preset_fields import FIELDS
 from .initial_content import CONTEXT_ENTRIES
-from .json_records import as_list, dump_records, make_records_reader
+from .json_records import as_list, dump_records, make_records_reader, object_or_empty
 from .lore.biases import StoredBans, StoredBiases
 
 __all__ = ["StorySettings", "copy_json", "read_context_text", "write_context_text"]
@@ -115,6 +116,17 @@ class StorySettings:
         self.fields["parameters"] = {**kept, **cast("dict[str, Any]", data["parameters"])}
         self.fields["preset"] = data.get("id") or preset.name
         self.fields["model"] = data["model"]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the parameters cannot be read as a preset: a sentence that quotes nothing of it; empty if all can."""
+        parameters = object_or_empty(object_or_empty(self._fields.get("settings")).get("parameters"))
+        data = {"name": "", "parameters": parameters, "model": Model.KAYRA.id}  # the model makes no difference here
+        try:
+            Preset.from_preset_data(data, where="its settings.parameters")
+        except InvalidFile as error:
+            return (str(error),)
+        return ()
 
     @property
     def bans(self) -> tuple[StoredBans, ...]:

@@ -194,7 +194,8 @@ class Preset(PresetFields):
             for sampler in order:
                 if order.count(sampler) > 1:
                     raise InvalidRequestError(
-                        f"order of preset {self.name!r} has {SAMPLERS[sampler].name} twice", parameter="order"
+                        f"order of preset {self.name!r} has {SAMPLERS[sampler].name} twice: leave one out",
+                        parameter="order",
                     )
             for row in SAMPLERS:
                 if row.id not in order:

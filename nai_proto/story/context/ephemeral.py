@@ -11,8 +11,9 @@ from typing import Final
 
 from ...arguments import FLAG, INTEGER, TEXT, check_type
 from ...errors import InvalidRequestError
+from ..content_fields import EphemeralFields
 from ..context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
-from ..json_records import as_flag, as_integer, as_text, object_or_empty
+from ..json_records import object_or_empty
 
 __all__ = ["EphemeralEntry"]
 
@@ -57,16 +58,8 @@ class EphemeralEntry:
         Args:
             data: an item of the story's ``ephemeralContext``.
         """
-        fields = object_or_empty(data)
-        return cls(
-            text=as_text(fields.get("text")) or "",
-            config=ContextConfig.from_data(fields.get("contextConfig"), _DEFAULT),
-            starting_step=as_integer(fields.get("startingStep")) or 0,
-            delay=as_integer(fields.get("delay")) or 0,
-            duration=as_integer(fields.get("duration")) or 0,
-            repeat=as_flag(fields.get("repeat")) or False,
-            reverse=as_flag(fields.get("reverse")) or False,
-        )
+        fields = EphemeralFields(object_or_empty(data))
+        return cls(**{name: getattr(fields, name) for name in EphemeralFields.fields})
 
     @classmethod
     def parse(cls, form: str) -> EphemeralEntry:

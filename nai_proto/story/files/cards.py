@@ -15,8 +15,9 @@ from ...codecs.image_headers import describe_file, detect_format
 from ...codecs.picture_texts import describe_problem
 from ...codecs.png_text import read_png_text, with_png_text
 from ...codecs.secret_box import to_base64
-from ...errors import InvalidFile, LimitExceeded, RemoteProtocolError
+from ...errors import InvalidFile, InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ...limits import Limits
+from ..foreign_formats import CHARACTER_CARD, CHARACTER_CARD_KEYWORDS
 
 __all__ = ["CARD_KEYWORD", "read_card", "write_card"]
 
@@ -43,13 +44,18 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
         texts, damaged = read_png_text(picture, limits)
     text = texts.get(CARD_KEYWORD)
     if text is None:
-        problems = "; ".join((f"it has no text {CARD_KEYWORD}", *damaged))
+        foreign = [f"it is {CHARACTER_CARD}"] if any(name in texts for name in CHARACTER_CARD_KEYWORDS) else []
+        problems = "; ".join((f"it has no text {CARD_KEYWORD}", *foreign, *damaged))
         raise InvalidFile(f"{where}: the picture contains no file: {problems}")
     try:
-        return decode_base64(text)
+        data = decode_base64(text)
     except ValueError:
-        pass  # and raise below, without that error as the context
-    raise InvalidFile(f"{where}: the text {CARD_KEYWORD} is no base64")
+        data = None  # and raise below, without that error as the context
+    if data is None:
+        raise InvalidFile(f"{where}: the text {CARD_KEYWORD} is no base64")
+    if not data:
+        raise InvalidFile(f"{where}: the picture contains no file: its text {CARD_KEYWORD} is empty")
+    return data
 
 
 def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
@@ -61,11 +67,14 @@ def write_card(picture: bytes, data: bytes, limits: Limits = Limits()) -> bytes:
         limits: for pixels.
 
     Raises:
+        InvalidRequestError: the file is empty.
         InvalidFile: the picture is no PNG, or is damaged.
         LimitExceeded: the picture has more than `Limits.pixels`.
     """
     picture, data = BYTES.convert(picture, "picture"), BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
+    if not data:
+        raise InvalidRequestError("data takes a file that is not empty", parameter="data")
     with _card_errors(picture, "card"):
         return with_png_text(picture, {CARD_KEYWORD: to_base64(data)}, limits, keep_others=True)
 

@@ -14,6 +14,7 @@ from ...arguments import BYTES, LIMITS, TEXT
 from ...codecs.image_headers import detect_format
 from ...errors import InvalidFile
 from ...limits import Limits
+from ..foreign_formats import describe_foreign_file
 from ..json_records import read_json_object, require_list, require_text
 from .cards import read_card
 
@@ -84,4 +85,6 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
                 name, require = _REQUIRED_FIELDS[kind]
                 require(document, name, where)
             return ImportedFile(kind, document, data, card)
+    if foreign := describe_foreign_file(document):
+        raise InvalidFile(f"{where}: this is {foreign}, and none of NovelAI's files: {', '.join(FileKind)}")
     raise InvalidFile(f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSION_FIELDS.values())}")

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from ...arguments import BYTES, LIMITS, TEXT, TIME
+from ...codecs.file_problems import find_file_problem
+from ...codecs.image_headers import describe_file, detect_format
 from ...codecs.secret_box import Entropy, system_entropy
 from ...errors import InvalidFile
 from ...limits import Limits
@@ -19,11 +21,12 @@ from .file_kinds import FileKind, read_file
 from .scenario import Scenario
 from .story_file import read_story_file
 
-__all__ = ["import_story", "read_plain_text"]
+__all__ = ["import_story"]
 
-_JSON_SUFFIXES: Final = (*(f".{kind}" for kind in FileKind), ".json", ".png")
+_DOCUMENT_SUFFIXES: Final = (*(f".{kind}" for kind in FileKind), ".json", ".png")
 """The names of files that are never plain text."""
-_BYTE_ORDER_MARK: Final = "\ufeff"
+_WEB_PAGE_SUFFIXES: Final = (".html", ".htm", ".xhtml")
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 def import_story(
@@ -59,12 +62,11 @@ def import_story(
     TIME.convert(now, "now")
     LIMITS.check(limits, "limits")
     title = name.rpartition(".")[0] or name
-    text = read_plain_text(data, name)
-    if text is not None:
+    if not _is_document(data, name):
+        text = _read_plain_text(data, name)
         check_answers(answers or {}, ())
         story = Story.new(title, now=now, limits=limits, entropy=entropy)
-        if text:
-            story.append(text, now=now, origin=Origin.PROMPT)
+        story.append(text, now=now, origin=Origin.PROMPT)
         return story
     file = read_file(data, where=name, limits=limits)
     if file.kind is not FileKind.SCENARIO:
@@ -83,15 +85,36 @@ def import_story(
             raise InvalidFile(f"{name}: a {file.kind} begins no story; stories, scenarios, lorebooks and texts do")
 
 
-def read_plain_text(data: bytes, name: str) -> str | None:
-    """Return the text of a file with line feeds only, without the last one; None if it is not plain text.
+def _is_document(data: bytes, name: str) -> bool:
+    """Return whether a file is called like one of another kind, or begins like JSON or a picture.
 
-    Whatever is called like a file of another kind, or begins like JSON, is not taken for text: a broken story would be.
+    Such a file is not taken for text: a broken story would be.
     """
-    try:
-        text = data.decode().removeprefix(_BYTE_ORDER_MARK)
-    except UnicodeDecodeError:
-        return None
-    if "\0" in text or text.lstrip().startswith("{") or name.lower().endswith(_JSON_SUFFIXES):
-        return None
+    begins_like_json = data.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"{")
+    return begins_like_json or detect_format(data) is not None or name.lower().endswith(_DOCUMENT_SUFFIXES)
+
+
+def _read_plain_text(data: bytes, name: str) -> str:
+    """Return the text of a file with line feeds only, without the last one.
+
+    Raises:
+        InvalidFile: it is not plain text, or has none.
+    """
+    if problem := _find_text_problem(data, name):
+        raise InvalidFile(f"{name}: {problem}")
+    text = data.removeprefix(_BYTE_ORDER_MARK).decode()
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+
+
+def _find_text_problem(data: bytes, name: str) -> str:
+    """Return why a file is no plain text, for an error message; empty if it is."""
+    kind = describe_file(data) or ("a web page" if name.lower().endswith(_WEB_PAGE_SUFFIXES) else None)
+    if kind is not None:
+        return find_file_problem(data) if "UTF" in kind or not data else f"this is {kind}; save it as plain text"
+    try:
+        text = data.removeprefix(_BYTE_ORDER_MARK).decode()
+    except UnicodeDecodeError:
+        return f"{find_file_problem(data)}; save it as UTF-8"
+    if "\0" in text:
+        return f"it has a NUL (byte {data.index(0)}), which no text has"
+    return "" if text.strip() else "it has no text"

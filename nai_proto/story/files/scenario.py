@@ -13,7 +13,8 @@ from ...codecs.secret_box import Entropy, system_entropy, write_json
 from ...errors import InvalidFile
 from ...limits import Limits
 from ...text.models import Model
-from ..json_records import Field, Record, as_integer, as_list, as_text, as_texts, list_or_empty, object_or_empty
+from ..content_fields import ContentFields
+from ..json_records import Field, ListReader, Record, as_integer, as_text, as_texts, object_or_empty
 from ..placeholder_fields import fill_fields, list_texts
 from ..placeholders import Placeholder, check_answers, fill_placeholders, merge_placeholders
 from ..sections import Origin
@@ -31,19 +32,17 @@ _LIST_FIELDS: Final = ("context", "ephemeralContext", "phraseBiasGroups", "banne
 """With `_OBJECT_FIELDS`, the fields that a scenario and a story's content share."""
 
 
-def _read_placeholders(value: object) -> tuple[Placeholder, ...] | None:
-    if as_list(value) is None:
+def _read_placeholder(value: object) -> Placeholder | None:
+    placeholder = object_or_empty(value)
+    key = as_text(placeholder.get("key"))
+    if key is None:
         return None
-    return tuple(
-        Placeholder(
-            key,
-            as_text(placeholder.get("defaultValue")) or "",
-            as_text(placeholder.get("description")) or "",
-            as_text(placeholder.get("longDescription")) or "",
-            as_integer(placeholder.get("order")),
-        )
-        for placeholder in map(object_or_empty, list_or_empty(value))
-        if (key := as_text(placeholder.get("key"))) is not None
+    return Placeholder(
+        key,
+        as_text(placeholder.get("defaultValue")) or "",
+        as_text(placeholder.get("description")) or "",
+        as_text(placeholder.get("longDescription")) or "",
+        as_integer(placeholder.get("order")),
     )
 
 
@@ -70,7 +69,9 @@ class Scenario(Record):
     tags = Field[tuple[str, ...]]("tags", (), as_texts)
     prompt = Field("prompt", "", as_text)
     "The text that the story begins with; it may contain placeholders."
-    listed = Field[tuple[Placeholder, ...]]("placeholders", (), _read_placeholders, _write_placeholders)
+    listed = Field[tuple[Placeholder, ...]](
+        "placeholders", (), ListReader(_read_placeholder, "an object with a key"), _write_placeholders
+    )
     "The placeholders of the scenario's list; `placeholders` has all."
 
     _source: bytes | None = None
@@ -110,6 +111,11 @@ class Scenario(Record):
     def placeholders(self) -> list[Placeholder]:
         """All questions in order: the listed ones, and those that occur only in the texts."""
         return merge_placeholders(self.listed, self.prompt, self.title, self.description, *list_texts(self.data))
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Which fields are not read, because they are of another type: short sentences that quote nothing of them."""
+        return super().problems + ContentFields(self.data).problems
 
     # ---- to a story, and from one
 

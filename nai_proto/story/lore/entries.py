@@ -5,12 +5,12 @@ See docs/protocol/content.md#46-lorebook.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, cast
+from collections.abc import Callable
+from typing import Final
 
 from ...arguments import LIMITS, OPTIONAL_FUNCTION, to_milliseconds
 from ...limits import Limits
-from ..context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind
+from ..context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind, make_config_reader
 from ..json_records import (
     Field,
     Record,
@@ -19,7 +19,9 @@ from ..json_records import (
     as_seconds,
     as_text,
     as_texts,
+    dump_record,
     dump_records,
+    make_record_reader,
     make_records_reader,
     object_or_empty,
 )
@@ -30,14 +32,6 @@ __all__ = ["SEARCH_RANGE", "Category", "Entry"]
 
 SEARCH_RANGE: Final = (0, 10_000)
 """The least and the greatest ``searchRange``, in UTF-16 units."""
-
-
-def _read_config(value: object) -> ContextConfig | None:
-    return (
-        ContextConfig.from_data(cast("dict[str, Any]", value), DEFAULT_CONFIGS[ContextKind.LORE])
-        if isinstance(value, dict)
-        else None
-    )
 
 
 def _read_search_range(value: object) -> int | None:
@@ -77,7 +71,12 @@ class Entry(Record):
     "The id of its category; empty if it has none."
     hidden = Field("hidden", False, as_flag)
     "True: the editor does not show it."
-    config = Field("contextConfig", DEFAULT_CONFIGS[ContextKind.LORE], _read_config, ContextConfig.to_data)
+    config = Field(
+        "contextConfig",
+        DEFAULT_CONFIGS[ContextKind.LORE],
+        make_config_reader(DEFAULT_CONFIGS[ContextKind.LORE]),
+        ContextConfig.to_data,
+    )
     "Its context settings."
     advanced_conditions = Field[tuple[Record, ...]]("advancedConditions", (), make_records_reader(Record), dump_records)
     "Conditions that make it active: see `nai_proto.story.lore.conditions`."
@@ -100,14 +99,6 @@ class Entry(Record):
         return tuple(Key.parse(key, fill=fill, limits=limits) for key in self.keys if key.strip())
 
 
-def _read_entry(value: object) -> Entry | None:
-    return Entry(cast("dict[str, Any]", value)) if isinstance(value, dict) else None
-
-
-def _dump_record(record: Record) -> Mapping[str, Any]:
-    return record.data
-
-
 class Category(Record):
     """A category of entries of a lorebook."""
 
@@ -119,11 +110,11 @@ class Category(Record):
     "False: none of its entries takes part."
     create_subcontext = Field("createSubcontext", False, as_flag)
     "True: its entries are put into the context as one block. See docs/protocol/content.md#84-sub-contexts."
-    subcontext_settings = Field("subcontextSettings", Entry(), _read_entry, _dump_record)
+    subcontext_settings = Field("subcontextSettings", Entry(), make_record_reader(Entry), dump_record)
     "The settings of that block, of which `Entry.config` is used."
     use_category_defaults = Field("useCategoryDefaults", False, as_flag)
     "True: new entries begin with `category_defaults`."
-    category_defaults = Field("categoryDefaults", Entry(), _read_entry, _dump_record)
+    category_defaults = Field("categoryDefaults", Entry(), make_record_reader(Entry), dump_record)
     "The fields that new entries begin with."
     category_bias_groups = Field[tuple[StoredBiases, ...]](
         "categoryBiasGroups", (), make_records_reader(StoredBiases), dump_records

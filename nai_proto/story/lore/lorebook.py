@@ -18,6 +18,7 @@ from ...codecs.secret_box import write_json
 from ...errors import InvalidFile, InvalidRequestError
 from ...limits import Limits
 from ..context_config import DEFAULT_CONFIGS, ContextKind
+from ..foreign_formats import describe_foreign_file
 from ..json_records import (
     Field,
     Record,
@@ -104,7 +105,8 @@ class Lorebook(Record):
         LIMITS.check(limits, "limits")
         document = read_json_object(data, where=where, limits=limits)
         if "lorebookVersion" not in document:
-            raise InvalidFile(f"{where}: it has no lorebookVersion")
+            foreign = describe_foreign_file(document)
+            raise InvalidFile(f"{where}: it has no lorebookVersion{'' if foreign is None else f'; it is {foreign}'}")
         require_list(document, "entries", where)
         book = cls(document)
         object.__setattr__(book, "_source", bytes(data))  # not a field: what is changed begins without it

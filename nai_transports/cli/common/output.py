@@ -6,7 +6,7 @@ import json
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Final, TypeAlias, cast
 
 import msgspec
 import typer
@@ -25,8 +25,11 @@ __all__ = [
     "escape_lines",
     "format_date",
     "print_facts",
+    "print_problems",
     "show_progress",
 ]
+
+_SHOWN_PROBLEMS: Final = 5
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -114,6 +117,19 @@ def escape_line(text: str) -> str:
 def escape_lines(text: str) -> str:
     """Return the text with each of its lines escaped as by `escape_line`."""
     return "\n".join(map(escape_line, text.split("\n")))
+
+
+def print_problems(where: str, problems: Sequence[str]) -> None:
+    """Print the first problems of a file or a story to standard error, and how many there are more.
+
+    Args:
+        where: the name of the file or of the story.
+        problems: in sentences.
+    """
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        typer.echo(escape_line(f"{where}: {problem}"), err=True)
+    if len(problems) > _SHOWN_PROBLEMS:
+        typer.echo(escape_line(f"{where}: and {len(problems) - _SHOWN_PROBLEMS} more problems"), err=True)
 
 
 # ---- progress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,17 +11,17 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.codecs.secret_box import write_json
-from nai_proto.errors import InvalidRequestError, NaiError
+from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
-from nai_proto.story.files import FileKind, import_story, read_file
+from nai_proto.story.files import FileKind, Scenario, import_story, read_file
 from nai_proto.story.json_records import object_or_empty
 
 from ... import files
 from ...sync import Client
 from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
 from ..common.errors import exit_on_error
-from ..common.output import Json, escape_line
+from ..common.output import Json, escape_line, print_problems
 from ..library.library_loader import load_library
 from ..library.story_summary import summarize_story
 from .edit import print_story, read_text
@@ -91,7 +91,7 @@ def import_(
         answers, now = parse_answers(answer), time.time()
         if answers and len(paths) > 1:
             raise InvalidRequestError("--answer is for the placeholders of one scenario: import it by itself")
-        stories = [import_story(files.read(path), name=path.name, now=now, answers=answers) for path in paths]
+        stories = [_read_story(path, now, answers) for path in paths]
         library = load_library(url, email, unsafe_password, types=())
         with open_client(build_session(url)) as client:
             stored = _create_all(client, library, stories)
@@ -100,6 +100,18 @@ def import_(
         return
     for path, story in zip(paths, stored, strict=True):
         typer.echo(f"{path}: {escape_line(story.title)} ({story.card.stored.id})")
+
+
+def _read_story(path: Path, now: float, answers: Mapping[str, str]) -> Story:
+    """Return the story that begins with a file; print what of the file's fields cannot be read."""
+    data = files.read(path)
+    story = import_story(data, name=path.name, now=now, answers=answers)
+    try:
+        problems = Scenario.loads(data).problems
+    except InvalidFile:  # it is a file of another kind
+        problems = story.field_problems
+    print_problems(str(path), problems)
+    return story
 
 
 def _create_all(client: Client, library: Library, stories: Iterable[Story]) -> list[OpenedStory]:
@@ -135,4 +147,6 @@ def _read_lorebook(path: Path) -> Lorebook:
     file = read_file(files.read(path), where=str(path))
     if file.kind is not FileKind.LOREBOOK:
         raise InvalidRequestError(f"{path}: --into takes lorebooks, and this is a {file.kind}")
-    return Lorebook(file.document)
+    book = Lorebook(file.document)
+    print_problems(str(path), book.problems)
+    return book

@@ -23,7 +23,7 @@ from nai_proto.story.placeholders import check_answers, fill_placeholders, find_
 from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
-from ..common.output import Json, escape_line
+from ..common.output import Json, escape_line, print_problems
 from ..common.text_input import read_standard_input, read_text_file
 from .story_source import AnswerOption, parse_answers, select_story
 
@@ -84,7 +84,9 @@ def _load_lorebook(
         story_file = read_file(files.read(path), where=str(path))
         if story_file.kind is FileKind.LOREBOOK:
             check_answers(parse_answers(answer), find_placeholders(*list_texts({"lorebook": story_file.document})))
-            return Lorebook(story_file.document), None
+            book = Lorebook(story_file.document)
+            print_problems(name, book.problems)
+            return book, None
     story = select_story(name, answer, url, email, unsafe_password, builds_context=True).story
     return Lorebook(object_or_empty(story.fields.get("lorebook"))), story.text
 

@@ -19,6 +19,7 @@ from nai_proto.story.placeholders import check_answers, find_placeholders
 from nai_proto.tier import Tier
 
 from ... import files
+from ..common.output import print_problems
 from ..library.library_loader import STORY_TYPES, load_library
 
 __all__ = [
@@ -52,6 +53,8 @@ class SelectedStory:
     "The objects of the account's story; None for a file."
     library: Library | None = None
     "The account's stories and contents; None for a file."
+    problems: tuple[str, ...] = ()
+    "What of its fields cannot be read, in sentences."
 
 
 def select_story(
@@ -65,7 +68,7 @@ def select_story(
 ) -> SelectedStory:
     """Return the story of a file, if the name is a path of one; else the account's story with this title or id.
 
-    A scenario is begun with the answers.
+    A scenario is begun with the answers. What cannot be read of its fields is printed to standard error.
 
     Args:
         name: the argument of the command.
@@ -84,6 +87,7 @@ def select_story(
             )
         story = selected.story
         check_answers(selected.answers, find_placeholders(story.text, *list_texts(story.fields)))
+    print_problems(name, selected.problems)
     return selected
 
 
@@ -96,7 +100,8 @@ def _select_story(
     stored = library.find(name)
     if not stored.ok:
         raise InvalidRequestError("the story's card or content did not open; nai library list shows the reason")
-    return SelectedStory(stored.edit(), answers, stored, library)
+    story = stored.edit()
+    return SelectedStory(story, answers, stored, library, story.field_problems)
 
 
 def select_stored_story(
@@ -128,14 +133,15 @@ def _read_story_file(path: Path, answers: Mapping[str, str]) -> SelectedStory:
     data = files.read(path)
     file = read_file(data, where=str(path))
     if file.kind is FileKind.SCENARIO:
-        return SelectedStory(Scenario(file.document).start_story(answers, now=time.time()))
+        scenario = Scenario(file.document)
+        return SelectedStory(scenario.start_story(answers, now=time.time()), problems=scenario.problems)
     story = Story.from_data(*read_story_file(file.data, where=str(path)))
     try:
         _ = story.text  # each command needs it, and here its name is known
     except Damaged as error:
         problem = f"{path}: {error}"
     else:
-        return SelectedStory(story, answers)
+        return SelectedStory(story, answers, problems=story.field_problems)
     raise InvalidFile(problem, path=str(path))
 
 
