@@ -1,9 +1,12 @@
-"""How fast is the emulator with 500 streams at once, and with 10,000 stored objects?
+"""How fast is the emulator with 500 streams at once, with 10,000 stored objects, and with 1,000 idle connections?
 
 The emulator runs in a process of its own. It is compared with a server on asyncio's streams, which writes the same bytes,
 prepared in advance, in the same pieces and at the same pace. Both have the same client, ours, on the same machine, so the
 figures are of wall-clock time, and the ratios say what the emulator's work costs. A figure is reported only if every
 stream is complete and has the right text, and every object is as it was stored.
+
+A fast client is measured alone, and beside idle connections and a client that takes a large response in small pieces. The
+delay is the difference of the slowest requests, in the round that the rest of the machine disturbed least.
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import resource
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection
@@ -285,9 +290,85 @@ def _run_on(runner: asyncio.Runner, work: Callable[[str], Coroutine[object, obje
     runner.run(work(url))
 
 
+# ---- a crowd
+
+
+_ALONE: Final = "a fast client alone"
+_CROWDED: Final = "a fast client in the crowd"
+_MAX_DELAY: Final = 50.0
+
+
+@asynccontextmanager
+async def _connect(url: str, target: str, token: str) -> AsyncGenerator[asyncio.StreamReader, None]:
+    """Send a request by hand; yield the response's bytes."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
+    try:
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+        await writer.drain()
+        yield reader
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
+async def _crowd(url: str, count: int, token: str) -> AsyncGenerator[None, None]:
+    """Hold idle connections, each after a request, and read all objects slowly."""
+    async with AsyncExitStack() as stack:
+        for _ in range(count):
+            idle = await stack.enter_async_context(_connect(url, "/", token))
+            await idle.readuntil(b"OK")
+
+        response = await stack.enter_async_context(_connect(url, "/user/objects/stories", token))
+        await response.readuntil(b"\r\n\r\n")
+
+        async def read_slowly() -> None:
+            while await response.read(1024):  # noqa: ASYNC110 -- it is the slow client
+                await asyncio.sleep(0.01)
+
+        slow = asyncio.create_task(read_slowly())
+        yield
+        slow.cancel()
+
+
+def _measure_crowd(report: Report, effort: Effort) -> None:
+    idle, turns = effort.of(1000), effort.of(500)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # also that of the server's process
+    stored = effort.of(10_000)
+    _, session = _create_emulator(0.0, 0)
+    assert session.token is not None
+    token = session.token.reveal()
+    slowest: dict[str, list[float]] = {_ALONE: [], _CROWDED: []}
+
+    async def get_slowest(client: AsyncClient) -> float:
+        taken: list[float] = []
+        for _ in range(turns):
+            began = time.perf_counter()
+            await client.run(nai.account.get_subscription())
+            taken.append(time.perf_counter() - began)
+        return max(taken) * 1e3
+
+    async def main(url: str) -> None:
+        async with on_asyncio.Client(nai.Session(base_url=url, token=session.token)) as client:
+            for _ in range(effort.rounds):
+                await get_slowest(client)  # while the crowd of the round before leaves
+                slowest[_ALONE].append(await get_slowest(client))
+                async with _crowd(url, idle, token):
+                    slowest[_CROWDED].append(await get_slowest(client))
+
+    with apart(_serve_emulator, 0.0, stored) as url:
+        asyncio.run(main(url))
+    case = f"{idle} idle connections, a slow client"
+    report.add(case, {name: median(all_) for name, all_ in slowest.items()}, "ms", reference=_ALONE)
+    delay = min(there - here for here, there in zip(slowest[_ALONE], slowest[_CROWDED], strict=True))
+    report.bound(f"{case}: delay", _CROWDED, max(0.0, delay), "ms", _MAX_DELAY)
+
+
 def measure(effort: Effort) -> Report:
-    """Measure events per second, ms to the first event, and µs per object and per exchange."""
-    report = Report("500 streams at once, 10,000 stored objects", _RAW)
+    """Measure events per second, ms to the first event, µs per object and per exchange, and ms of delay in a crowd."""
+    report = Report("500 streams at once, 10,000 stored objects, 1,000 idle connections", _RAW)
+    _measure_crowd(report, effort)
     _measure_streams(report, effort, 0.0)
     _measure_streams(report, effort, _PACE)
     _measure_objects(report, effort)

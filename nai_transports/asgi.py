@@ -7,24 +7,29 @@
 
     application = AsgiApp(Emulator(now=time.time, entropy=system_entropy))      # uvicorn module:application
 
-It follows https://asgi.readthedocs.io/en/latest/specs/www.html. ASGI cannot express what no correct server does: an app
-that cuts the connection ends with `ConnectionCutError`, and one that sends raw bytes with `LocalProtocolError`. Serve an
-app with such faults by `nai_transports.servers.serve`.
+It follows https://asgi.readthedocs.io/en/latest/specs/www.html. ASGI cannot express what no correct server does. An app
+that cuts the connection ends with `ConnectionCutError`. Raw bytes are read as a client reads them, and the response that a
+client finds in them is sent: a head that comes byte by byte is sent when it is whole, and what is behind the end of a body
+is left out. Raw bytes that are not HTTP end with `LocalProtocolError`. Serve an app with such faults by
+`nai_transports.servers.serve`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import anyio
 import anyio.to_thread
 
-from nai_proto.errors import LocalProtocolError
+from nai_proto.errors import LocalProtocolError, RemoteProtocolError
 from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import App, Cut, Finish, RawWrite, Read, Reply, Start, StoreState, Wait, Write
-from nai_proto.http import Headers, Request
+from nai_proto.exchange.server import in_origin_form
+from nai_proto.http import Head, Headers, Request
+from nai_proto.http.wire import Data, EndOfMessage, Wire
 
 if TYPE_CHECKING:
     from .servers.serve import StoreChanges
@@ -49,8 +54,8 @@ class ConnectionCutError(Exception):
 class AsgiApp:
     """An ASGI 3 application that runs an app, on asyncio or trio.
 
-    Responses are streamed. When the client disconnects, the app's handler is closed at its next wait or write, so that it
-    gives back what it holds. Work that takes long runs in a thread.
+    Responses are streamed, as fast as the client reads them. When the client disconnects, the app's handler is closed at
+    its next wait or write, so that it gives back what it holds. Work that takes long runs in a thread.
 
     Args:
         app: the server's logic, for example an `nai_proto.emulator.Emulator`.
@@ -66,11 +71,12 @@ class AsgiApp:
 
         Raises:
             ConnectionCutError: the app cut the connection.
-            LocalProtocolError: the app sent raw bytes, or the server asks for a protocol that is not HTTP.
+            LocalProtocolError: the app sent raw bytes that are not HTTP, or the server asks for another protocol.
         """
         match scope["type"]:
             case "http":
-                await self._respond(Client(receive, send), build_request(scope))
+                request = build_request(scope)
+                await self._respond(Client(receive, send, Reply(self._app(request)), RawReader(request.method)))
             case "lifespan":
                 await _confirm_lifespan(receive, send)
             case "websocket":
@@ -79,39 +85,39 @@ class AsgiApp:
             case other:
                 raise LocalProtocolError(f"this application speaks HTTP, not {other!r}")
 
-    async def _respond(self, client: Client, request: Request) -> None:
-        reply = Reply(self._app(request))
-        client.reply = reply
+    async def _respond(self, client: Client) -> None:
         try:
-            while not isinstance(action := reply.next_action(), Finish):
+            while not isinstance(action := client.reply.next_action(), Finish):
                 await self._perform(action, client)
-            await client.send({"type": "http.response.body", "body": b"", "more_body": False})
+                if isinstance(action, Cut):
+                    break
+            await client.send_end()
         except ClientDisconnected:
             pass
         finally:
-            reply.close()
+            client.reply.close()
 
     async def _perform(self, action: object, client: Client) -> None:
         match action:
             case Read():
-                await client.receive()
+                await client.receive_body()
             case Start(head):
-                headers = encode_headers(head.headers.without(*_CONNECTION_FIELDS))
-                await client.send({"type": "http.response.start", "status": head.status, "headers": headers})
+                await client.send_head(head)
             case Write(data):
-                await client.send({"type": "http.response.body", "body": data, "more_body": True})
+                await client.wait(0)  # ends if the client is gone: not every server says so when something is sent
+                await client.send_data(data)
             case Wait(seconds):
-                with anyio.move_on_after(seconds):
-                    await client.wait_until_disconnected()
+                await client.wait(seconds)
             case Compute():
                 await anyio.to_thread.run_sync(action.perform, abandon_on_cancel=True)
             case StoreState(change):
-                if self._store is not None:
+                if self._store is not None:  # called at once, which keeps the order of the changes
                     await anyio.to_thread.run_sync(self._store(change).result, abandon_on_cancel=True)
-            case RawWrite():
-                raise LocalProtocolError("the app sends raw bytes, which ASGI cannot: use nai_transports.servers.serve")
+            case RawWrite(data):
+                await client.send_raw(data)
             case Cut():
-                raise ConnectionCutError
+                if not client.raw.complete:
+                    raise ConnectionCutError
             case _:
                 raise LocalProtocolError(f"{type(action).__name__} is no action of a handler")
 
@@ -123,53 +129,144 @@ class ClientDisconnected(Exception):
 class Client:
     """The client's side of one request: ASGI's two callables, and the reply that gets the request's body."""
 
-    reply: Reply
-
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, reply: Reply, raw: RawReader) -> None:
+        self.reply = reply
+        self.raw = raw
         self._receive = receive
         self._send = send
         self._body_ended = False
+        self._bytes_ahead = 0
 
-    async def send(self, message: Message) -> None:
+    # Receiving
+
+    async def receive_body(self) -> None:
+        """Hand the next piece of the request's body to the reply, which wants it."""
+        self._bytes_ahead = 0
+        await self._receive_message()
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait; meanwhile, what the client sends is kept, up to a bound.
+
+        Raises:
+            ClientDisconnected: the client is gone, or was so before.
+        """
+        with anyio.move_on_after(seconds):
+            while self._bytes_ahead <= _MAX_BYTES_AHEAD:
+                await self._receive_message()
+            await anyio.sleep_forever()
+
+    async def _receive_message(self) -> None:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        if self._body_ended:
+            return
+        data: bytes = message.get("body", b"")
+        self._bytes_ahead += len(data)
+        self.reply.receive_data(data)
+        if not message.get("more_body", False):
+            self._body_ended = True
+            self.reply.receive_eof()
+
+    # Sending
+
+    async def send_head(self, head: Head) -> None:
+        """Send the head of the response."""
+        self.raw.head = head
+        headers = encode_headers(head.headers.without(*_CONNECTION_FIELDS))
+        await self._send_message({"type": "http.response.start", "status": head.status, "headers": headers})
+
+    async def send_data(self, data: bytes) -> None:
+        """Send a piece of the response's body."""
+        await self._send_message({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def send_end(self) -> None:
+        """Send the end of the response."""
+        await self._send_message({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send_raw(self, data: bytes) -> None:
+        """Send the part of a response that a client finds in raw bytes.
+
+        Raises:
+            LocalProtocolError: they are not HTTP.
+        """
+        for event in self.raw.read(data):
+            if isinstance(event, Head):
+                await self.send_head(event)
+            else:
+                await self.send_data(event.data)
+
+    async def _send_message(self, message: Message) -> None:
         """Send a message; a server of ASGI 2.4 or newer raises OSError when the client is gone."""
         try:
             await self._send(message)
         except OSError:
             raise ClientDisconnected from None
 
-    async def receive(self) -> int:
-        """Hand the next piece of the request's body to the reply; return its size in bytes."""
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnected
-        if self._body_ended:
-            return 0
-        data: bytes = message.get("body", b"")
-        self.reply.receive_data(data)
-        if not message.get("more_body", False):
-            self._body_ended = True
-            self.reply.receive_eof()
-        return len(data)
 
-    async def wait_until_disconnected(self) -> None:
-        """Wait until the client is gone; meanwhile, what it sends is kept, up to a bound."""
-        ahead = 0
-        while ahead <= _MAX_BYTES_AHEAD:
-            ahead += await self.receive()
-        await anyio.sleep_forever()
+class RawReader:
+    """Reads raw bytes as a client reads them.
+
+    Args:
+        method: of the request, on which it depends whether a response has a body.
+    """
+
+    def __init__(self, method: str) -> None:
+        self.head: Head | None = None
+        "The head of the response, once it is sent: raw bytes before it begin with a head, those behind it go on."
+        self.complete = False
+        "Have the raw bytes come to the end of the response?"
+        self._method = method
+        self._wire: Wire | None = None
+
+    def read(self, data: bytes) -> Iterator[Head | Data]:
+        """Yield the parts of the response that have come with these bytes.
+
+        Raises:
+            LocalProtocolError: they are not HTTP.
+        """
+        if self._wire is None:
+            self._wire = self._start_wire()
+        try:
+            if data and not self.complete:
+                self._wire.receive_data(data)
+                while isinstance(event := self._wire.next_event(), Head | Data):
+                    yield event
+                self.complete = isinstance(event, EndOfMessage)
+        except RemoteProtocolError:
+            raise LocalProtocolError(
+                "the app sends bytes that are not HTTP, which ASGI cannot: use nai_transports.servers.serve"
+            ) from None
+
+    def _start_wire(self) -> Wire:
+        wire = Wire("client")
+        wire.send_request(Request(self._method, "/", Headers([("Host", "client")])))
+        if self.head is not None:
+            wire.receive_data(Wire("server").send_response(self.head))
+            wire.next_event()
+        return wire
 
 
 def build_request(scope: Message) -> Request:
     """Return the request of an HTTP scope, relative to where the application is mounted."""
     path: bytes = scope.get("raw_path") or quote(scope["path"], safe=_SAFE_IN_PATHS).encode("ascii")
-    root = quote(scope.get("root_path", ""), safe=_SAFE_IN_PATHS).encode("ascii").rstrip(b"/")
-    if root and (path + b"/").startswith(root + b"/"):
-        path = path[len(root) :]
+    path = remove_prefix(path, scope.get("root_path", "").rstrip("/"))
     query: bytes = scope.get("query_string", b"")
     target = (path or b"/") + (b"?" + query if query else b"")
     fields: Iterable[tuple[bytes, bytes]] = scope["headers"]
     headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
-    return Request(scope["method"], target.decode("latin-1"), headers)
+    return in_origin_form(Request(scope["method"], target.decode("latin-1"), headers))
+
+
+def remove_prefix(path: bytes, root: str) -> bytes:
+    """Return a raw path without the segments of ``root``, however they are escaped; as it is if it is not below them."""
+    length = len(root.encode())
+    characters: list[bytes] = _CHARACTERS.findall(path)
+    prefix, rest = b"".join(characters[:length]), b"".join(characters[length:])
+    return rest if unquote_to_bytes(prefix) == root.encode() and rest[:1] in (b"", b"/") else path
+
+
+_CHARACTERS: Final = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
 
 
 def encode_headers(headers: Headers) -> list[tuple[bytes, bytes]]:

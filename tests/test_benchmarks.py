@@ -21,7 +21,7 @@ SUBJECTS = {
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
     "memory": {"with its length", "chunked"},
-    "scale": {"asyncio, the same bytes", "emulator", "emulator, client on trio", "emulator, 100 stored"},
+    "scale": {"asyncio, the same bytes", "emulator, client on trio", "emulator, 100 stored", "a fast client alone"},
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
     "pictures": {"limit: grow + msgspec", "frames", "zipfile", "unzip", "limit: decode, no more", "read_metadata"},
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},

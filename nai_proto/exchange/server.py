@@ -18,7 +18,7 @@ from ..limits import Limits
 from .actions import Compute
 from .reply import App, Cut, Finish, RawWrite, Read, Reply, ReplyState, Start, StoreState, Wait, Write
 
-__all__ = ["NeedData", "ServerStep", "server_connection"]
+__all__ = ["NeedData", "ServerStep", "in_origin_form", "server_connection"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def server_connection(app: App, now: Callable[[], float], limits: Limits = Limit
             break
         if not isinstance(request, Request):
             break
-        reply = Reply(app(_in_origin_form(request)))
+        reply = Reply(app(in_origin_form(request)))
         try:
             yield from _answer(wire, reply, now)
         except _GoneError:
@@ -67,7 +67,7 @@ def server_connection(app: App, now: Callable[[], float], limits: Limits = Limit
     yield _CUT
 
 
-def _in_origin_form(request: Request) -> Request:
+def in_origin_form(request: Request) -> Request:
     """Return the request with path and query as its target: a server accepts absolute URLs too (RFC 9112 §3.2.2)."""
     origin = _ABSOLUTE.match(request.target)
     if origin is None:

@@ -23,6 +23,8 @@ StoreChanges: TypeAlias = Callable[[object], "Future[None]"]
 """Start to make changes durable, in the order of the calls: `nai_transports.servers.state.StateFile.store`."""
 
 _READ_BYTES = 65_536
+_ACCEPT_PAUSE_S = 0.5
+"How long no connection is accepted after the system has refused one: it has no file descriptors or memory left."
 
 
 def system_entropy(size: int) -> bytes:
@@ -63,11 +65,19 @@ async def serve(
             connection, _ = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
+        except OSError:  # clients wait in the backlog; to try again at once would keep the loop busy
+            loop.remove_reader(listener)
+            loop.call_later(_ACCEPT_PAUSE_S, resume)
+            return
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         task = asyncio.create_task(_serve_connection(app, connection, store))
         tasks.add(task)
         task.add_done_callback(partial(close, connection))
+
+    def resume() -> None:
+        if listener.fileno() >= 0:  # the block has not ended
+            loop.add_reader(listener, accept)
 
     def close(connection: socket.socket, task: asyncio.Task[None]) -> None:
         tasks.discard(task)
