@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import Distribution, PackageNotFoundError
@@ -18,7 +20,7 @@ import pytest
 from nai_proto import account, text
 from nai_proto.__main__ import main
 from nai_proto.emulator.faults import describe_faults
-from nai_proto.errors import StreamError, Truncated
+from nai_proto.errors import RateLimitError, StreamError, Truncated
 from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
@@ -162,7 +164,7 @@ def test_emulate_refuses_token_ids_without_a_tokenizer_and_says_why(no_tokenizer
 
 def test_emulate_prints_its_address_and_credentials() -> None:
     with run_emulator() as (ready, _):
-        assert set(ready) == {"url", "email", "password", "token"}
+        assert set(ready) == {"url", "email", "password", "token", "key"}
         assert ready["token"].startswith("pst-")
 
         @flow
@@ -202,11 +204,105 @@ def test_emulate_injects_faults_by_option_and_by_http() -> None:
         failed, fine = at("asyncio", session, [stream, stream])
         assert isinstance(failed.error, StreamError)
         assert (len(failed.events), fine.error) == (2, None)
-        control = ready["url"] + "/_emulator/faults"
-        assert httpx.get(control).json() == {"faults": [{"fault": "refuse", "status": 503, "path": "/oa"}]}
-        assert httpx.delete(control).json() == {"faults": []}
-        assert httpx.post(control, json={"fault": "cut", "at": 20}).status_code == 200
+        with httpx.Client(base_url=ready["url"], headers={"X-Emulator-Key": ready["key"]}) as control:
+            faults = {"faults": [{"fault": "refuse", "status": 503, "path": "/oa"}]}
+            assert control.get("/_emulator/faults").json() == faults
+            assert control.delete("/_emulator/faults").json() == {"faults": []}
+            assert control.post("/_emulator/faults", json={"fault": "cut", "at": 20}).status_code == 200
         assert isinstance(at("asyncio", session, [stream])[0].error, Truncated)
+
+
+def test_emulate_answers_as_a_file_of_replies_says(tmp_path: Path) -> None:
+    (tmp_path / "dragon.png").write_bytes(b"\x89PNG")
+    replies = [
+        {"path": "/ai/generate", "model": "kayra-v1", "prompt": "dragon", "times": 1, "text": " a small green dragon."},
+        {"path": "/ai/generate-stream", "status": 429, "headers": {"Retry-After": "2"}, "json": {"message": "busy"}},
+        {"picture": "@dragon.png"},
+    ]
+    (tmp_path / "replies.json").write_text(json.dumps(replies))
+    with run_emulator("--reply", str(tmp_path / "replies.json")) as (ready, _):
+        session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
+        done, refused = at(
+            "sync",
+            session,
+            [
+                lambda: text.generate("A dragon", model="kayra-v1"),
+                lambda: text.generate_stream("Once").with_options(retry=NO_RETRY),
+            ],
+        )
+        assert done.result.text == " a small green dragon."
+        assert (type(refused.error), refused.error.retry_after) == (RateLimitError, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("[", "is not JSON"),
+        ('[{"txt": "a"}]', "a reply has no 'txt'"),
+        ('[{"picture": "@nothing.png"}]', "nothing.png"),
+    ],
+)
+def test_a_wrong_file_of_replies_is_an_error_that_names_the_problem(tmp_path: Path, content: str, problem: str) -> None:
+    (tmp_path / "replies.json").write_text(content)
+    done = nai("emulate", "--reply", str(tmp_path / "replies.json"))
+    assert done.returncode in (1, 2)
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+_PRINT_ACCOUNT = (
+    "import os, sys, urllib.request as web; "
+    "print(*[os.environ['NAI_' + name] for name in ('URL', 'EMAIL', 'TOKEN', 'PASSWORD')]); "
+    "print(web.urlopen(os.environ['NAI_URL']).read().decode()); sys.exit(7)"
+)
+
+
+def test_emulate_runs_a_command_and_ends_with_its_exit_status() -> None:
+    done = nai("emulate", "--password", "secret", "--", sys.executable, "-c", _PRINT_ACCOUNT)
+    assert done.returncode == 7, done.stderr
+    account, body = done.stdout.splitlines()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+ writer@example\.com pst-\S+ secret", account)
+    assert body == "OK"
+
+
+def test_a_command_that_does_not_exist_has_the_status_of_a_shell() -> None:
+    done = nai("emulate", "--", "no-such-program")
+    assert done.returncode == 127
+    assert done.stderr == "nai emulate: no-such-program cannot be run: No such file or directory\n"
+
+
+def test_a_command_that_a_signal_ended_has_the_status_of_a_shell() -> None:
+    done = nai("emulate", "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 9)")
+    assert done.returncode == 137
+
+
+def test_a_signal_to_emulate_ends_its_command(tmp_path: Path) -> None:
+    program = f"import time, pathlib; pathlib.Path({str(tmp_path / 'ready')!r}).touch(); time.sleep(60)"
+    with subprocess.Popen([*NAI, "emulate", "--", sys.executable, "-c", program]) as process:
+        while not (tmp_path / "ready").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+
+
+def test_emulate_prints_lines_for_a_shell() -> None:
+    with subprocess.Popen(
+        [*NAI, "emulate", "--export", "--password", "it's"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+        process.kill()
+    done = subprocess.run(
+        ["sh", "-c", "".join(lines) + 'printf "%s" "$NAI_PASSWORD"'], stdout=subprocess.PIPE, text=True
+    )
+    assert done.stdout == "it's"
+    assert [line.partition("=")[0] for line in lines] == [
+        "export NAI_URL",
+        "export NAI_TOKEN",
+        "export NAI_EMAIL",
+        "export NAI_PASSWORD",
+    ]
 
 
 def test_an_unknown_fault_is_a_usage_error() -> None:
@@ -307,7 +403,7 @@ def test_emulate_records_and_replay_answers_the_same_program(tmp_path: Path) -> 
         process.kill()  # nothing that was over is lost
     assert ready["token"] not in file.read_text("utf-8")
     with run_emulator(str(file), command="replay") as (again, _):
-        assert set(again) == set(ready)
+        assert set(again) == set(ready) - {"key"}
         now = outcome({**ready, "url": again["url"]})
     assert [one.error for one in then] == [one.error for one in now] == [None, None]
     assert [one.result for one in then] == [one.result for one in now]

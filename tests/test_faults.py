@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from nai_proto.codecs.json import parse_service_error
 from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator.faults import (
-    CONTROL,
     FAULTS,
     Crlf,
     CutOff,
     Delay,
     Failure,
     Fault,
+    FaultList,
     FaultyApp,
     Jitter,
     Refusal,
@@ -129,8 +129,8 @@ def test_a_fault_applies_as_often_as_times_says() -> None:
     app = FaultyApp(WHOLE, "refuse:times=2,message=busy")
     line = RawClient(app)
     assert [line.send()[:12] for _ in range(4)] == [b"HTTP/1.1 429"] * 2 + [b"HTTP/1.1 200"] * 2
-    assert app.faults == ()
-    app.add(Refusal(503))
+    assert len(app.faults) == 0
+    app.faults.add(Refusal(503))
     assert [line.send()[:12] for _ in range(4)] == [b"HTTP/1.1 503"] * 4
 
 
@@ -151,12 +151,12 @@ def test_clearing_faults_does_not_affect_responses_that_have_begun() -> None:
     def app(request: Request) -> Handler:
         yield from reading(request)
         yield Start(Head(200, Headers.of(content_type="text/event-stream")))
-        faulty.clear()
+        faulty.faults.clear()
         yield Write(EVENTS[0])
 
     faulty = FaultyApp(app, "cut:at=5")
     assert get_response(faulty) == (STREAM_HEAD + chunk(EVENTS[0][:5]), True)
-    assert faulty.faults == ()
+    assert not faulty.faults
 
 
 # ---- in place of the app
@@ -448,10 +448,8 @@ def test_100_continue_is_sent_at_most_once() -> None:
 )
 def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Fault) -> None:
     assert parse_fault(text) == value
-    assert FaultyApp(TALE, text).faults == FaultyApp(TALE, value).faults == (value,)
-    line = RawClient(app := FaultyApp(TALE))
-    line.send(request_bytes("POST", CONTROL, msgspec.json.encode(value)))
-    assert app.faults == (value,)
+    document = msgspec.json.decode(msgspec.json.encode(value))
+    assert [*FaultList(text)] == [*FaultList(value)] == [*FaultList(document)] == [value]
 
 
 @pytest.mark.parametrize(
@@ -502,19 +500,20 @@ _JSON = st.recursive(
 
 
 @given(st.sampled_from([*FAULTS]), st.dictionaries(st.sampled_from(["at", "times", "path", "by", "message"]), _JSON))
-def test_any_object_is_a_fault_or_an_error_of_one_line(name: str, said: dict[str, Any]) -> None:
-    app = FaultyApp(TALE)
-    answer, _ = get_response(app, request_bytes("POST", CONTROL, msgspec.json.encode({"fault": name, **said})))
-    document = msgspec.json.decode(body_of(answer))
-    assert len(app.faults) == (answer[9:12] == b"200")
-    assert app.faults or len(document["message"].splitlines()) == 1
+def test_any_object_is_a_fault_or_an_error_of_one_line(name: str, options: dict[str, Any]) -> None:
+    faults, problem = FaultList(), ""
+    try:
+        faults.add({"fault": name, **options})
+    except InvalidRequestError as error:
+        problem = str(error)
+    assert len(problem.splitlines()) == 1 - len(faults)
 
 
 def test_a_fault_out_of_range_is_refused_with_all_faults_added_with_it() -> None:
-    app = FaultyApp(TALE)
+    faults = FaultList()
     with pytest.raises(InvalidRequestError, match=r"cut: at=-1: Expected `int` >= 0"):
-        app.add("split", CutOff(-1))
-    assert app.faults == ()
+        faults.add("split", CutOff(-1))
+    assert not faults
 
 
 def test_every_option_of_a_fault_is_described() -> None:
@@ -524,59 +523,3 @@ def test_every_option_of_a_fault_is_described() -> None:
         for key in kind.__struct_fields__:
             assert any(line.startswith(f"  {key} ") for line in lines)
     assert "None" not in describe_faults()
-
-
-# ---- by HTTP
-
-
-def test_faults_are_added_listed_and_removed_by_http_without_a_token() -> None:
-    emulator, _ = an_emulator()
-    app = FaultyApp(emulator, "garbage:path=/oa")
-    line = RawClient(app)
-
-    def control(method: str, body: bytes = b"") -> tuple[bytes, Any]:
-        answer = line.send(request_bytes(method, CONTROL, body))
-        return answer[9:12], msgspec.json.decode(body_of(answer))
-
-    assert control("GET") == (b"200", {"faults": [{"fault": "garbage", "path": "/oa"}]})
-    given = [{"fault": "cut", "at": 1, "times": 2}, {"fault": "delay", "seconds": 0.5}]
-    assert control("POST", msgspec.json.encode(given)) == (
-        b"200",
-        {"faults": [{"fault": "garbage", "path": "/oa"}, *given]},
-    )
-    assert control("POST", b'{"fault":"split"}')[1]["faults"][3] == {"fault": "split"}
-    assert get_response(app, request_bytes("GET", "/"))[0].endswith(b"\r\n\r\nO")  # of "OK"
-    assert control("GET")[1]["faults"][1] == {"fault": "cut", "at": 1, "times": 1}
-    assert control("DELETE") == (b"200", {"faults": []})
-    assert app.faults == ()
-
-
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        (b"", "truncated"),
-        (b"{", "truncated"),
-        (b"7", "there is no fault"),
-        (b'{"fault":"cut","at":"3"}', "cut: at=3: Expected `int | null`, got `str`"),
-        (b'[{"fault":"split"},{"fault":"nap"}]', "there is no fault 'nap'"),
-        (b"[" * 70_000, "more than"),
-        (b"\xff", ""),
-    ],
-)
-def test_an_invalid_fault_is_refused_by_http_and_none_is_added(body: bytes, problem: str) -> None:
-    app = FaultyApp(TALE)
-    answer, _ = get_response(app, request_bytes("POST", CONTROL, body))
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert problem in msgspec.json.decode(body_of(answer))["message"]
-    assert app.faults == ()
-
-
-def test_the_control_path_refuses_other_methods() -> None:
-    assert get_response(FaultyApp(TALE), request_bytes("PUT", CONTROL))[0].startswith(b"HTTP/1.1 405 ")
-
-
-@pytest.mark.parametrize("one", FAULTS)
-def test_no_fault_applies_to_the_control_path(one: str) -> None:
-    answer, closed = get_response(FaultyApp(TALE, one), request_bytes("GET", CONTROL))
-    assert msgspec.json.decode(body_of(answer)) == {"faults": [{"fault": one}]}
-    assert not closed

@@ -67,7 +67,7 @@ def run_with_fault(
     app = FaultyApp(Service(), *([faults] if isinstance(faults, str) else faults))
     flows: list[MakeFlow] = [lambda: operation, pause, lambda: operation]
     outcome, _, following = all_on(transport, app, flows, partial(session_at, timeouts=timeouts))
-    assert app.faults == ()
+    assert not app.faults
     assert following.error is None
     assert story(following.result) == "Once upon a time"
     if isinstance(outcome.error, errors.NaiError):

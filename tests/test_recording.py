@@ -170,14 +170,14 @@ class RecordedEvening:
 def record_evening(path: Path, *, contents: bool) -> RecordedEvening:
     emulator, owner = an_emulator(pace=0.004)
     app = FaultyApp(emulator, f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
-    app.clear()
+    app.faults.clear()
     steps = evening_program(owner.persistent_token)
     with record_to_file(app, path, contents=contents) as recorded, serve_in_thread(recorded) as url:
 
         async def main() -> list[StepOutcome]:
             async with on_asyncio.Client(Session(base_url=url)) as client:
                 outcomes = await _async(client, steps[:7])
-                app.add(f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
+                app.faults.add(f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
                 return outcomes + await _async(client, steps[7:])
 
         outcomes = running("asyncio", main)

@@ -14,6 +14,7 @@ from .app import Emulator
 from .clock import Clock
 from .http.host_profiles import restrict_to_host
 from .openai.switches import OpenAISwitches
+from .replies import ScriptedReply
 from .switches import Switches
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MailKind",
     "OpenAISwitches",
     "RowChange",
+    "ScriptedReply",
     "Switches",
     "restrict_to_host",
 ]

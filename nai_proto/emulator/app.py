@@ -6,8 +6,9 @@ lock, the body, the account's plan, and last what is stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Final
 
 from ..codecs.key_derivation import email_hash
@@ -27,17 +28,21 @@ from .endpoints.account_service import AccountService
 from .endpoints.module_service import ModuleService
 from .endpoints.object_service import ObjectService
 from .errors import Refused
+from .faults import Fault, FaultList
 from .http.host_profiles import get_host_profile
 from .http.request_context import RequestContext
-from .http.responses import ALLOW_ANY_ORIGIN, send_error, send_response
+from .http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, send_error, send_reply, send_response
 from .http.throttling import GenerationLock, RateLimit
 from .images.image_service import ImageService
 from .images.tools import ToolService
 from .openai.openai_service import OpenAIService
 from .openai.switches import OpenAISwitches
+from .replies import ReplyList, ScriptedReply
+from .replies.request_facts import RequestFacts, describe_request
+from .request_log import RequestLog
 from .seeded_random import seeded_entropy
 from .switches import Switches
-from .text.model_registry import ModelRegistry, TokenizerLookup
+from .text.model_registry import ModelRegistry, TokenizerLookup, decode_prompt
 from .text.text_service import TextService
 
 __all__ = ["Emulator"]
@@ -62,6 +67,11 @@ class Emulator:
         strict: does the api host refuse account requests, as the service's does today? This matters only where
             `restrict_to_host` gives each host an address of its own.
         limits: bounds on the size of requests.
+        replies: what it answers to the next requests that match, as for `ReplyList.add`.
+        faults: how it fails on purpose, as for `FaultList.add`.
+
+    Raises:
+        InvalidRequestError: a reply or a fault is not one.
     """
 
     def __init__(
@@ -77,6 +87,8 @@ class Emulator:
         openai: OpenAISwitches = OpenAISwitches(),
         strict: bool = True,
         limits: Limits = Limits(),
+        replies: Iterable[ScriptedReply | Mapping[str, object]] = (),
+        faults: Iterable[Fault | str | Mapping[str, object]] = (),
     ) -> None:
         self.clock: Final = now if isinstance(now, Clock) else Clock(source=now) if now else Clock(START)
         "The time of the emulator. `Clock.advance` moves it, for trials that end and jobs that take hours."
@@ -88,7 +100,14 @@ class Emulator:
         self._journal = Journal()
         self._accounts = AccountRegistry(now, entropy, self._journal)
         self._rate = RateLimit(now, switches)
-        models, lock = ModelRegistry(tokenizers, local_tokenizers or tokenizers), GenerationLock(now, switches)
+        self.replies: Final = ReplyList(*replies)
+        "What it answers to the next requests that match."
+        self.faults: Final = FaultList(*faults, seed=seed)
+        "How it fails on purpose."
+        self.requests: Final = RequestLog(now, seeded_entropy(entropy(32))(32), self._find_email)
+        "The latest requests that it got, without secrets."
+        self._models = models = ModelRegistry(tokenizers, local_tokenizers or tokenizers)
+        lock = GenerationLock(now, switches)
         self._openai = OpenAIService(seed, pace, models, lock, now, openai)
         self.mailbox = Mailbox(self._journal)
         "The mails that accounts were sent, and the gift keys and identities that clients may use."
@@ -152,14 +171,26 @@ class Emulator:
         """Return, once, the changes that no request has made, such as those of `add_account`."""
         return self._journal.take()
 
+    @property
+    def accounts(self) -> Sequence[Account]:
+        """All accounts, in the order in which they were added."""
+        return self._accounts.list_all()
+
     def account(self, email: str) -> Account | None:
         """Return the account with this e-mail; None if there is none."""
         return self._accounts.find(email_hash(email))
 
     def __call__(self, request: Request) -> Handler:
         """Return the handler of a request. The request's `host` is the host that it was sent to; None stands for all."""
+        return self.requests.watch(request, self.faults.apply(request, self._respond))
+
+    def _respond(self, request: Request) -> Handler:
         handler = self._handle(request)
         return self._emit_changes(handler) if self._journal.enabled else handler
+
+    def _find_email(self, request: Request) -> str | None:
+        account = self._accounts.find_by_token(request)
+        return None if account is None else account.email
 
     def _emit_changes(self, handler: Handler) -> Handler:
         """Run the handler, and emit the changes of each of its steps before the action that the step yields."""
@@ -191,6 +222,10 @@ class Emulator:
         if request.method == "OPTIONS":
             yield Start(Head(204, _PREFLIGHT))
             return
+        facts = (yield from self._describe(request, bytes(body))) if self.replies else None
+        if facts is not None and (reply := self.replies.use(facts, "response")):
+            yield from send_reply(reply)
+            return
         # HEAD is handled as GET; the wire does not send the body.
         method = "GET" if request.method == "HEAD" else request.method
         profile = get_host_profile(request.host, strict=self._strict, old=self._old)
@@ -205,8 +240,27 @@ class Emulator:
         self._rate.count(account)
         persistent = account is not None and self._accounts.is_persistent(request)
         yield from self._handlers[endpoint.name](
-            RequestContext(endpoint, parameters, account, self._now(), persistent, profile, request.headers)
+            RequestContext(
+                endpoint,
+                parameters,
+                account,
+                self._now(),
+                persistent,
+                profile,
+                request.headers,
+                None if facts is None else partial(self.replies.use, facts),
+            )
         )
+
+    def _describe(self, request: Request, body: bytes) -> HandlerSteps[RequestFacts]:
+        """Return what conditions of scripted replies ask about."""
+        facts = describe_request(request, body)
+        if facts.model is None or facts.prompt:
+            return facts
+        tokenizer = yield from self._models.tokenizer(facts.model)  # token ids are text only with their tokenizer
+        if tokenizer is None:
+            return facts
+        return describe_request(request, body, partial(decode_prompt, tokenizer, facts.model))
 
     # ---- endpoints
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ...codecs.json import encode_json
@@ -158,6 +158,10 @@ class AccountRegistry:
         """Return the account whose e-mail has this hash; None if there is none."""
         return next((each for each in self._by_key.values() if each.profile.email_hash == hashed), None)
 
+    def list_all(self) -> Sequence[Account]:
+        """Return all accounts, in the order of their numbers."""
+        return [self._by_number[number] for number in sorted(self._by_number)]
+
     def find_module(self, prefix: str) -> ModuleTraining | None:
         """Return the module that is ready and has this prefix, whichever account trained it; None if there is none.
 
@@ -209,6 +213,11 @@ class AccountRegistry:
         for token in [token for token, of in self.tokens.items() if matches(*of)]:
             del self.tokens[token]
 
+    def find_by_token(self, request: Request) -> Account | None:
+        """Return the account whose token the request carries, in whatever endpoint; None without a valid one."""
+        account, until = self.tokens.get(_token_of(request), (None, None))
+        return None if until is not None and self._now() >= until else account
+
     def authenticate(self, request: Request, *, persistent: bool = True) -> Account:
         """Return the account whose token the request carries.
 
@@ -223,10 +232,10 @@ class AccountRegistry:
         Raises:
             Refused: 401, there is no valid token of an allowed kind.
         """
-        account, until = self.tokens.get(_token_of(request), (None, None))
-        if account is None or (until is not None and self._now() >= until):
+        account = self.find_by_token(request)
+        if account is None:
             raise Refused(401, "Unauthorized")
-        if until is None and not persistent:
+        if not persistent and self.is_persistent(request):
             raise Refused(401, "Usage of persistent access tokens is not allowed for this endpoint")
         return account
 

@@ -1,91 +1,93 @@
-"""An app that wraps another one, and makes its responses fail on demand."""
+"""The faults of an app: a list of them, and its effect on the app's responses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final, TypeVar, cast
+from typing import TypeVar, overload
 
-import msgspec
 from msgspec.structs import replace
 
-from ...errors import InvalidRequestError, NaiError
 from ...exchange.reply import App, Handler, Output, Read, Start
 from ...http import Head, Request
-from ..errors import Refused
-from ..http.responses import send_error, send_json
 from ..seeded_random import Seed, SeededRandom
 from .fault import ActionFilter, Fault, FaultContext, ReplacingFault, SpoilingFault, filter_actions
 from .table import FAULTS, check_fault, decode_fault, parse_fault
 
-__all__ = ["CONTROL", "FaultyApp"]
+__all__ = ["FaultList", "FaultyApp"]
 
 F = TypeVar("F", bound=Fault)
 
-CONTROL: Final = "/_emulator/faults"
-"""The path at which faults are added by HTTP; the service has nothing there."""
-_MAX_CONTROL_BYTES: Final = 65_536
-"The largest body of a request to `CONTROL`."
 
+class FaultList(Sequence[Fault]):
+    """Faults, which spoil or replace the responses of an app. They can be added and removed while it runs.
 
-class FaultyApp:
-    """An `App` that wraps an `App`, and spoils or replaces its responses.
-
-    A fault applies to requests until its ``times`` are used up. Of each kind, the first one that applies is used, so a
-    second one waits until the first is used up; all that replace the response are of one kind. Faults of different kinds
-    act together, for example a cut, a delay and CRLF.
-
-    At `CONTROL`, without a token, ``GET`` lists the faults as JSON, ``POST`` adds one or a list of them, and ``DELETE``
-    removes them all; each responds with the faults that there are then. No fault applies to these requests.
+    A fault applies to requests until its ``times`` are used up; then it is removed. Of each kind, the first one that
+    applies is used, so a second one waits until the first is used up; all that replace the response are of one kind.
+    Faults of different kinds act together, for example a cut, a delay and CRLF.
 
     Args:
-        app: any app.
-        *faults: values or texts, as for `add`.
+        *faults: as for `add`.
         seed: of the random numbers in them.
 
     Raises:
         InvalidRequestError: as for `add`.
     """
 
-    def __init__(self, app: App, *faults: Fault | str, seed: Seed = "once upon a time") -> None:
-        self._app = app
+    def __init__(self, *faults: Fault | str | Mapping[str, object], seed: Seed = "once upon a time") -> None:
         self._faults: list[Fault] = []
         self._random = SeededRandom(seed)
         self._responses = 0
         self.add(*faults)
 
-    @property
-    def faults(self) -> Sequence[Fault]:
-        """The faults that are left, in the order in which they were added; ``times`` is how often each still applies."""
-        return tuple(self._faults)
+    @overload
+    def __getitem__(self, index: int, /) -> Fault: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> tuple[Fault, ...]: ...
+    def __getitem__(self, index: int | slice, /) -> Fault | tuple[Fault, ...]:
+        """Return a fault that is left; its ``times`` is how often it still applies. They are in the order of `add`."""
+        return self._faults[index] if isinstance(index, int) else tuple(self._faults[index])
 
-    def add(self, *faults: Fault | str) -> None:
+    def __len__(self) -> int:
+        """Return how many faults are left."""
+        return len(self._faults)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{(*self._faults,)!r}"
+
+    def add(self, *faults: Fault | str | Mapping[str, object]) -> None:
         """Add faults: all of them, or none if it raises.
 
         Args:
-            *faults: values or texts, such as ``"cut:at=100,times=1"``.
+            *faults: values, texts such as ``"cut:at=100,times=1"``, or objects such as ``{"fault": "cut", "at": 100}``.
 
         Raises:
             InvalidRequestError: there is no such fault, or a value is out of range.
         """
-        self._faults += [parse_fault(one) if isinstance(one, str) else check_fault(one) for one in faults]
+        self._faults += [_to_fault(one) for one in faults]
+
+    def remove(self, index: int) -> None:
+        """Remove a fault by its place. A response that has begun is not affected.
+
+        Raises:
+            IndexError: there are not so many.
+        """
+        del self._faults[index]
 
     def clear(self) -> None:
         """Remove all faults. Responses that have begun are not affected."""
         self._faults.clear()
 
-    def __call__(self, request: Request) -> Handler:
-        """Return the handler of a request."""
-        if request.path == CONTROL:
-            return self._control(request)
+    def apply(self, request: Request, app: App) -> Handler:
+        """Return the handler of a request: the app's, with the faults that apply to it."""
         replacement = self._use(ReplacingFault, lambda one: one.matches(request))
-        handler = self._app(request) if replacement is None else _respond(replacement)
-        filters: Sequence[ActionFilter] = ()
+        handler = app(request) if replacement is None else _respond(replacement)
+        filters: tuple[ActionFilter, ...] = ()
 
         def apply_filters(action: Output) -> Iterable[Output]:
             nonlocal filters
             if isinstance(action, Start):
-                filters = self._create_filters(request, action.head)
+                filters = (*self._create_filters(request, action.head),)
             actions: Iterable[Output] = (action,)
             for one in filters:
                 actions = chain.from_iterable(map(one, actions))
@@ -93,18 +95,16 @@ class FaultyApp:
 
         return filter_actions(handler, apply_filters)
 
-    def _create_filters(self, request: Request, head: Head) -> Sequence[ActionFilter]:
-        """Return the filters of the faults that apply to a response, in the order of the table."""
+    def _create_filters(self, request: Request, head: Head) -> Iterator[ActionFilter]:
+        """Yield the filters of the faults that apply to a response, in the order of the table."""
         self._responses += 1
         rng = self._random.fork(self._responses)
-        filters: list[ActionFilter] = []
         for name, kind in FAULTS.items():
             if not issubclass(kind, SpoilingFault):
                 continue
             one = self._use(kind, lambda one: one.matches(request) and one.can_spoil(head))
             if one is not None:
-                filters.append(one.create_filter(FaultContext(request, rng.fork(name))))
-        return filters
+                yield one.create_filter(FaultContext(request, rng.fork(name)))
 
     def _use(self, kind: type[F], applies: Callable[[F], bool]) -> F | None:
         """Return the first fault of a kind that applies, and count it as used once more; None if there is none."""
@@ -115,37 +115,36 @@ class FaultyApp:
                 return one
         return None
 
-    def _control(self, request: Request) -> Handler:
-        body = bytearray()
-        while data := (yield Read()):
-            body += data
-            if len(body) > _MAX_CONTROL_BYTES:
-                break
-        try:
-            match request.method:
-                case "GET" | "HEAD":
-                    pass
-                case "POST":
-                    self._post(bytes(body))
-                case "DELETE":
-                    self.clear()
-                case _:
-                    raise Refused(405, f"{CONTROL} takes GET, POST and DELETE")
-        except Refused as refused:
-            yield from send_error(refused)
-        else:
-            yield from send_json(200, {"faults": self.faults})
 
-    def _post(self, body: bytes) -> None:
-        try:
-            if len(body) > _MAX_CONTROL_BYTES:
-                raise InvalidRequestError(f"more than {_MAX_CONTROL_BYTES} bytes", parameter="body")
-            given: object = msgspec.json.decode(body)
-            self._faults += [
-                decode_fault(one) for one in (cast("list[object]", given) if isinstance(given, list) else [given])
-            ]
-        except (NaiError, ValueError, RecursionError) as error:
-            raise Refused(400, f"Validation error: {error}") from None
+class FaultyApp:
+    """An `App` that wraps another one, such as a replayed recording, with faults of its own. An `Emulator` has some itself.
+
+    Args:
+        app: any app.
+        *faults: as for `FaultList.add`.
+        seed: of the random numbers in them.
+
+    Raises:
+        InvalidRequestError: as for `FaultList.add`.
+    """
+
+    def __init__(self, app: App, *faults: Fault | str, seed: Seed = "once upon a time") -> None:
+        self._app = app
+        self.faults = FaultList(*faults, seed=seed)
+
+    def __call__(self, request: Request) -> Handler:
+        """Return the handler of a request."""
+        return self.faults.apply(request, self._app)
+
+
+def _to_fault(given: Fault | str | Mapping[str, object]) -> Fault:
+    match given:
+        case str():
+            return parse_fault(given)
+        case Fault():
+            return check_fault(given)
+        case _:
+            return decode_fault(given)
 
 
 def _respond(fault: ReplacingFault) -> Handler:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated, Final
 
 from msgspec import Meta
 
 from ...exchange.reply import Cut, Handler, RawWrite
 from ..errors import Refused
-from ..http.responses import reason_field, send_error, send_response
+from ..http.responses import reason_field, send_error, send_response, status_phrase
 from .fault import Count, ReplacingFault
 
 __all__ = ["GARBAGE", "Garbage", "Gateway", "Refusal"]
@@ -40,7 +39,7 @@ class Refusal(ReplacingFault, frozen=True, tag="refuse"):
     message: Annotated[str | None, Meta(description="its message; the status's phrase without it")] = None
 
     def respond(self) -> Handler:
-        message = _phrase(self.status) if self.message is None else self.message
+        message = status_phrase(self.status) if self.message is None else self.message
         return send_error(Refused(self.status, message, reason=_INJECTED, retry_after=self.retry_after))
 
 
@@ -51,7 +50,7 @@ class Gateway(ReplacingFault, frozen=True, tag="gateway"):
     retry_after: Annotated[Count | None, Meta(description="seconds in Retry-After")] = None
 
     def respond(self) -> Handler:
-        page = _PAGE.format(f"{self.status} {_phrase(self.status)}").encode()
+        page = _PAGE.format(f"{self.status} {status_phrase(self.status)}").encode()
         wait = [] if self.retry_after is None else [("Retry-After", str(self.retry_after))]
         return send_response(self.status, "text/html", page, reason_field(_INJECTED), *wait)
 
@@ -62,10 +61,3 @@ class Garbage(ReplacingFault, frozen=True, tag="garbage"):
     def respond(self) -> Handler:
         yield RawWrite(GARBAGE)
         yield Cut()
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown Status"

@@ -22,7 +22,7 @@ from .delivery import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput,
 from .fault import Fault
 from .replacement import Garbage, Gateway, Refusal
 
-__all__ = ["FAULTS", "check_fault", "decode_fault", "describe_faults", "parse_fault"]
+__all__ = ["FAULTS", "check_fault", "decode_fault", "describe_fault_kinds", "describe_faults", "parse_fault"]
 
 _REPLACEMENT: Final[tuple[type[Fault], ...]] = (Refusal, Gateway, Garbage)
 _CONTENT: Final[tuple[type[Fault], ...]] = (Failure, Crlf)
@@ -71,7 +71,7 @@ def decode_fault(document: object, *, lax: bool = False) -> Fault:
     Raises:
         InvalidRequestError: it is not one. The message is one line, and names what is wrong.
     """
-    given = cast("dict[str, object]", document) if isinstance(document, dict) else {}
+    given = cast("Mapping[str, object]", document) if isinstance(document, Mapping) else {}
     name = str(given.get("fault", ""))
     if name not in FAULTS:
         raise InvalidRequestError(f"there is no fault {excerpt(name)!r}, only {', '.join(FAULTS)}", parameter="fault")
@@ -112,6 +112,22 @@ def describe_faults() -> str:
         lines += ["", f"{name}: {_summary(kind)}"]
         lines += _option_lines([one for one in fields(kind) if one.name not in common])
     return "\n".join(lines)
+
+
+def describe_fault_kinds() -> list[dict[str, object]]:
+    """Return the description as objects for JSON: name, summary, and options with their names, defaults and choices."""
+    return [
+        {"name": name, "summary": _summary(kind), "options": [_describe_option(option) for option in fields(kind)]}
+        for name, kind in FAULTS.items()
+    ]
+
+
+def _describe_option(option: FieldInfo) -> dict[str, object]:
+    plain = get_args(option.type)[0]
+    choices = [*get_args(plain)] if get_origin(plain) is Literal else []
+    description = get_args(option.type)[-1].description
+    default = None if option.required else option.default
+    return {"name": option.name, "description": description, "default": default, "choices": choices}
 
 
 def _summary(kind: type[Fault]) -> str:

@@ -15,6 +15,7 @@ from ...exchange.reply import Handler
 from ...http import Headers
 from ..accounts.account import Account
 from ..errors import Refused
+from ..replies.scripted_reply import Answer, ScriptedReply
 from .host_profiles import ALL_HOSTS, HostProfile
 
 __all__ = ["EndpointHandler", "RequestContext"]
@@ -37,6 +38,12 @@ class RequestContext:
     "The host that it was sent to."
     headers: Headers = field(default=Headers(), repr=False)
     "The request's header fields, such as ``Accept`` and ``Content-Type``."
+    find_reply: Callable[..., ScriptedReply | None] | None = None
+    "`ReplyList.use` with the request's facts; None if there is no scripted reply."
+
+    def use_reply(self, *answers: Answer) -> ScriptedReply | None:
+        """Return the scripted reply to the request if it consists of one of these answers, and count it as used."""
+        return None if self.find_reply is None else self.find_reply(*answers)
 
     @property
     def owner(self) -> Account:

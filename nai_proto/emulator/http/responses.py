@@ -7,14 +7,18 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
+from http import HTTPStatus
 from typing import Final, TypeAlias, TypeVar
+
+from msgspec import UNSET
 
 from ...codecs.json import encode_json
 from ...exchange.actions import Compute
 from ...exchange.reply import Handler, ServerAction, Start, Write
 from ...http import Head, Headers
 from ..errors import Refused
+from ..replies.scripted_reply import ScriptedReply
 
 __all__ = [
     "ALLOW_ANY_ORIGIN",
@@ -25,7 +29,9 @@ __all__ = [
     "send_empty",
     "send_error",
     "send_json",
+    "send_reply",
     "send_response",
+    "status_phrase",
 ]
 
 T = TypeVar("T")
@@ -69,12 +75,16 @@ def send_empty(status: int) -> Handler:
     yield from send_response(status, "text/plain; charset=utf-8", b"")
 
 
-def send_error(refused: Refused, document: dict[str, object] | None = None) -> Handler:
+def send_error(
+    refused: Refused, document: dict[str, object] | None = None, *, headers: Iterable[tuple[str, str]] = ()
+) -> Handler:
     """Send an error: the service's error object, or another document, and a line feed; and its reason in a header field.
+
+    Further header fields may be added.
 
     See docs/protocol/image.md#211-errors.
     """
-    fields = [reason_field(refused.reason)]
+    fields = [*headers, reason_field(refused.reason)]
     if refused.retry_after is not None:
         fields.append(("Retry-After", str(refused.retry_after)))
     own: dict[str, object] = {"statusCode": refused.status, "message": refused.message}
@@ -84,10 +94,38 @@ def send_error(refused: Refused, document: dict[str, object] | None = None) -> H
     yield from send_response(refused.status, "application/json", encode_json(body) + b"\n", *fields)
 
 
+def send_reply(reply: ScriptedReply) -> Handler:
+    """Send the response of a scripted reply that has a status."""
+    status, headers = reply.status or 200, Headers(reply.headers.items())
+    others = headers.without("content-type")
+    if reply.json is not UNSET:
+        media_type, body = "application/json", encode_json(reply.json)
+    elif reply.body_bytes is not None:
+        media_type, body = "binary/octet-stream", reply.body_bytes
+    elif reply.body is None and status >= 400:
+        yield from send_error(Refused(status, status_phrase(status), reason=_SCRIPTED), headers=others)
+        return
+    else:
+        media_type, body = "text/plain; charset=utf-8", (reply.body or "").encode("utf-8", "replace")
+    reason = [reason_field(_SCRIPTED)] if status >= 400 else []
+    yield from send_response(status, headers.get("content-type") or media_type, body, *others, *reason)
+
+
+_SCRIPTED: Final = "a scripted reply"
+
+
 def reason_field(reason: str) -> tuple[str, str]:
     """Return the header field that says why a request was refused; what no header field can hold becomes ``?``."""
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in " ".join(reason.split()))
     return REASON, printable[:_LONGEST_REASON]
+
+
+def status_phrase(status: int) -> str:
+    """Return the phrase of a status, such as ``Too Many Requests``."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown Status"
 
 
 def compute(function: Callable[[], T]) -> HandlerSteps[T]:

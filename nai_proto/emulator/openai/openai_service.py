@@ -9,10 +9,10 @@ See docs/protocol/openai.md#1-endpoints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, groupby, zip_longest
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ...exchange.endpoints import Endpoint
 from ...exchange.reply import Handler, Wait
@@ -22,6 +22,7 @@ from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
 from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, compute, send_error, send_json
 from ..http.throttling import GenerationLock
+from ..replies.scripted_reply import ScriptedReply
 from ..seeded_random import SeededRandom
 from ..text.language_model import LanguageModel
 from ..text.model_registry import ModelRegistry, missing_tokenizer, vocabulary_fields
@@ -31,7 +32,14 @@ from .request_body import ChatRequest, CompletionRequest, Prompts, TokenCountReq
 from .response_shapes import Choice, ResponseShape, UsageCounts, choose_shape
 from .served_models import ServedModels
 from .switches import OpenAISwitches
-from .text_generation import GenerationPlan, TextPiece, generate_pieces, list_prompt_pieces
+from .text_generation import (
+    GenerationPlan,
+    StreamPart,
+    TextPiece,
+    generate_pieces,
+    list_prompt_pieces,
+    script_pieces,
+)
 
 if TYPE_CHECKING:
     from ...tokenizers import Tokenizer
@@ -68,6 +76,10 @@ class _GenerationTask:
     "Header fields of the response that say whose tokens it has."
     kept: int
     "How many choices of each prompt are sent: the best ones."
+    pace: float
+    "Seconds per token."
+    reply: ScriptedReply | None = None
+    "The answer, if it is scripted."
 
 
 class OpenAIService:
@@ -194,6 +206,7 @@ class OpenAIService:
             suffix_start=suffix[0] if suffix else None,
         )
         model.check_length(context.owner.tier, max(map(len, encoded)) + len(suffix), plan.max_tokens)
+        reply = context.use_reply("text", "chunks")
         decode = language_model.vocabulary.decode
         rng = self._rng.fork(next(self._numbers)) if request.seed is None else SeededRandom(request.seed)
         choices: list[_Choice] = []
@@ -204,12 +217,16 @@ class OpenAIService:
             here = replace(plan, turn=turn, offset=sum([len(piece.text) for piece in echo]))
             for _ in range(drawn):
                 choice_rng = rng.fork(len(choices)) if choices else rng
-                pieces = generate_pieces(language_model, ids, settings, choice_rng, here)
+                if reply is None:
+                    pieces = generate_pieces(language_model, ids, settings, choice_rng, here)
+                else:
+                    pieces = script_pieces(language_model, ids, reply, settings.num_logprobs, here.offset)
                 choices.append(_Choice(number, echo, pieces))
         shape = choose_shape(request, self._switches, decode)
         prompt_tokens = sum([len(ids) + len(suffix) for ids in encoded])
         fields = vocabulary_fields(language_model)
-        return _GenerationTask(context.endpoint, request, shape, prompt_tokens, choices, fields, kept)
+        pace = self._pace if reply is None or reply.pace is None else reply.pace
+        return _GenerationTask(context.endpoint, request, shape, prompt_tokens, choices, fields, kept, pace, reply)
 
     def _encode(
         self, tokenizer: Tokenizer | None, prompts: Prompts
@@ -236,15 +253,17 @@ class OpenAIService:
             account.streams.append(record)
             headers = Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN, *task.fields])
             head = Head(task.endpoint.status, headers)
-            yield from send_stream(switches, head, self._generate_chunks(task), self._pace, record)
+            scripted = None if task.reply is None else task.reply.chunks
+            chunks = self._generate_chunks(task) if scripted is None else self._script_chunks(task, scripted)
+            yield from send_stream(switches, head, chunks, task.pace, record)
         else:
             yield from self._send_whole(task)
 
     def _send_whole(self, task: _GenerationTask) -> Handler:
         answers = yield from compute(lambda: [list(choice.pieces) for choice in task.choices])
         usage = UsageCounts(task.prompt_tokens, sum(map(len, answers)))
-        if self._pace:
-            yield Wait(self._pace * usage.completion_tokens)
+        if task.pace:
+            yield Wait(task.pace * usage.completion_tokens)
         chosen = _choose_best(task, answers)
         choices = [task.shape.build_whole(index, pieces) for index, pieces in enumerate(chosen)]
         yield from send_json(
@@ -279,6 +298,34 @@ class OpenAIService:
                     yield chunk(last, usage=UsageCounts(task.prompt_tokens, generated).to_wire())
         if usage_place == "on_request" and task.request.wants_usage:
             yield {**envelope, "choices": [], "usage": UsageCounts(task.prompt_tokens, generated).to_wire()}
+
+    def _script_chunks(
+        self, task: _GenerationTask, chunks: Sequence[str | dict[str, Any]]
+    ) -> Iterator[dict[str, object] | None]:
+        """Yield the chunks of a scripted reply, and None before each.
+
+        Objects are sent as they are. A text at the beginning or end has the chunks before and behind it that a generated
+        answer has.
+        """
+        shape, choice = task.shape, task.choices[0]
+        envelope = self._build_envelope(task, shape.chunk_object)
+        *others, last = choice.pieces
+        piece = last._replace(part=StreamPart.CONTENT, logprobs=None, finish_reason=None)
+        if isinstance(chunks[0], str):
+            for opening in shape.build_opening(0, choice.echo):
+                yield {**envelope, "choices": [opening]}
+        for chunk in chunks:
+            yield None
+            if isinstance(chunk, str):
+                chunk = {"choices": shape.build_chunks(0, piece._replace(text=chunk))}
+            yield {**envelope, **chunk}
+        if isinstance(chunks[-1], str):
+            end = piece._replace(part=StreamPart.END, text="", finish_reason=last.finish_reason)
+            counts = UsageCounts(task.prompt_tokens, len(others) + 1).to_wire()
+            in_place = self._switches.usage == "with_finish"
+            yield {**envelope, "choices": shape.build_chunks(0, end), **({"usage": counts} if in_place else {})}
+            if self._switches.usage == "on_request" and task.request.wants_usage:
+                yield {**envelope, "choices": [], "usage": counts}
 
     def _build_envelope(self, task: _GenerationTask, kind: str) -> dict[str, object]:
         number = self._rng.fork(next(self._numbers)).uniform()

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, TypeAlias
 
 from ...text.completion import FinishReason
+from ..replies.scripted_reply import ScriptedReply
 from ..seeded_random import SeededRandom
 from ..text.generation import SampledLogprobs, describe_given, generate
 from ..text.generation_settings import GenerationSettings
 from ..text.language_model import LanguageModel
 from .chat_template import THINK, THOUGHT, TURN, find_end_of_turn
 
-__all__ = ["GenerationPlan", "StreamPart", "TextPiece", "generate_pieces", "list_prompt_pieces"]
+__all__ = ["GenerationPlan", "StreamPart", "TextPiece", "generate_pieces", "list_prompt_pieces", "script_pieces"]
 
 
 class StreamPart(enum.Enum):
@@ -96,6 +97,37 @@ def list_prompt_pieces(model: LanguageModel, prompt: list[int], num_logprobs: in
         pieces.append(TextPiece(StreamPart.PROMPT, token, text, offset, logprobs))
         offset += len(text)
     return pieces
+
+
+def script_pieces(
+    model: LanguageModel, prompt: list[int], reply: ScriptedReply, num_logprobs: int | None, offset: int = 0
+) -> Iterator[TextPiece]:
+    """Yield a scripted answer of at least one token: its reasoning if it has one, and its text.
+
+    Args:
+        model: Gives the tokens and their log probabilities.
+        prompt: Token ids of the prompt.
+        reply: With a text or chunks.
+        num_logprobs: How many candidates to report for each token; None reports nothing.
+        offset: Where the answer begins in its choice's text, in characters.
+    """
+    context = [*prompt]
+    parts = [(StreamPart.CONTENT, reply.whole_text)]
+    if reply.reasoning is not None:
+        tags = [(StreamPart.TAG, THINK), (StreamPart.REASONING, reply.reasoning), (StreamPart.TAG, THOUGHT)]
+        parts = [*tags, *parts]
+    encode = model.vocabulary.encode
+    tokens = [(part, token) for part, text in parts for token in encode(text)]
+    decoder = model.vocabulary.decoder()
+    for place, (part, token) in enumerate(tokens, 1):
+        is_last = place == len(tokens)
+        text = decoder.receive((token,)) + (decoder.receive_eof() if is_last else "")
+        logprobs = None if num_logprobs is None else describe_given(token, model.distribution(context), num_logprobs)
+        yield TextPiece(part, token, text, offset, logprobs, reply.finish_reason if is_last else None)
+        context.append(token)
+        offset += len(text)
+    if not tokens:
+        yield TextPiece(StreamPart.END, find_end_of_turn(model.vocabulary), "", offset, None, reply.finish_reason)
 
 
 _DrawnToken: TypeAlias = tuple[StreamPart, int, SampledLogprobs | None]

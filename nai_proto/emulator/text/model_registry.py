@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from ...codecs.token_packing import unpack
 from ...errors import NaiError
+from ...text.models import Model
 from ..accounts.trained_modules import ModuleTraining
 from ..errors import Refused
 from ..http.responses import HandlerSteps, compute
@@ -15,7 +17,7 @@ from .language_model import END_OF_TALE, LanguageModel, Vocabulary, get_tale_mod
 if TYPE_CHECKING:
     from ...tokenizers import Tokenizer
 
-__all__ = ["ModelRegistry", "TokenizerLookup", "missing_tokenizer", "vocabulary_fields"]
+__all__ = ["ModelRegistry", "TokenizerLookup", "decode_prompt", "missing_tokenizer", "vocabulary_fields"]
 
 TokenizerLookup: TypeAlias = "Callable[[str], Tokenizer | None]"
 """Returns a tokenizer by its name, or by the id of a model that uses it. If there is none, it returns None or raises a
@@ -95,6 +97,20 @@ def vocabulary_fields(model: LanguageModel) -> tuple[tuple[str, str], ...]:
     See docs/protocol/openai.md#8-token-count.
     """
     return (("X-Emulator-Vocabulary", "own"),) if isinstance(model.vocabulary, Vocabulary) else ()
+
+
+def decode_prompt(tokenizer: Tokenizer, model: str, ids: str | list[int]) -> str:
+    """Return the text of a prompt of token ids; the empty text if they are none.
+
+    Args:
+        tokenizer: of the model.
+        model: its id.
+        ids: a list, or the base64 of a native request.
+    """
+    try:
+        return tokenizer.decode(unpack(ids, Model.named(model).token_width) if isinstance(ids, str) else ids)
+    except (NaiError, ValueError):
+        return ""
 
 
 _MOST_TEXT: Final = 100_000

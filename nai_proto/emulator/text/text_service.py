@@ -28,6 +28,7 @@ from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
 from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, send_json
 from ..http.throttling import GenerationLock
+from ..replies.scripted_reply import ScriptedReply
 from ..seeded_random import SeededRandom
 from ..switches import Switches
 from . import plan_limits
@@ -36,6 +37,7 @@ from .generation_settings import GenerationSettings
 from .language_model import LanguageModel, get_tale_model
 from .model_registry import ModelRegistry, missing_tokenizer, vocabulary_fields
 from .rare_outputs import build_hidden_state, list_next_words
+from .scripted_text import script_steps
 from .text_request import (
     TextRequest,
     TextRequestParameters,
@@ -56,6 +58,10 @@ class _PreparedGeneration:
     language_model: LanguageModel
     prompt: list[int]
     settings: GenerationSettings
+    pace: float
+    "Seconds per token."
+    reply: ScriptedReply | None = None
+    "The answer, if it is scripted."
 
     @property
     def parameters(self) -> TextRequestParameters:
@@ -140,8 +146,8 @@ class TextService:
             yield from send_json(status, {"output": state}, *fields)
             return
         answers = [list(steps) for steps in self._run(generation)]
-        if self._pace:
-            yield Wait(self._pace * sum(map(len, answers)))
+        if generation.pace:
+            yield Wait(generation.pace * sum(map(len, answers)))
         outputs = [generation.encode_output([step.token for step in steps]) for steps in answers]
         document: dict[str, object] = {"output": outputs if len(outputs) > 1 else outputs[0]}
         if any(step.logprobs for steps in answers for step in steps):
@@ -156,9 +162,13 @@ class TextService:
         language_model = get_tale_model()
         settings = GenerationSettings(max_length=request.tokens_to_generate, temperature=request.temp)
         vocabulary = language_model.vocabulary
-        self._count += 1
-        steps = _generate(language_model, vocabulary.encode(request.prompt), settings, self._random.fork(self._count))
-        text = vocabulary.decode([step.token for step in steps])
+        if (reply := context.use_reply("text")) is not None:
+            text = reply.text or ""
+        else:
+            self._count += 1
+            prompt = vocabulary.encode(request.prompt)
+            steps = _generate(language_model, prompt, settings, self._random.fork(self._count))
+            text = vocabulary.decode([step.token for step in steps])
         yield from send_json(context.endpoint.status, {"generated_text": text}, *vocabulary_fields(language_model))
 
     def _send_stream(self, context: RequestContext) -> Handler:
@@ -175,8 +185,8 @@ class TextService:
             first = 1
         (steps,) = self._run(generation)
         for step in steps:
-            if self._pace:
-                yield Wait(self._pace)
+            if generation.pace:
+                yield Wait(generation.pace)
             final = step.final
             if not generation.request.as_text:
                 token = generation.encode_tokens((step.token,))
@@ -223,10 +233,16 @@ class TextService:
                     context.owner, model, host, len(prompt), most, sentence=sentence, module=trained
                 )
         plan_limits.count_trial_action(context.owner)
-        return _PreparedGeneration(request, language_model, prompt, settings)
+        reply = context.use_reply("text")
+        pace = self._pace if reply is None or reply.pace is None else reply.pace
+        return _PreparedGeneration(request, language_model, prompt, settings, pace, reply)
 
     def _run(self, generation: _PreparedGeneration) -> list[Iterator[SamplingStep]]:
         """Return the steps of each answer, which are generated when they are iterated."""
+        if (reply := generation.reply) is not None:
+            model, count = generation.language_model, generation.parameters.num_return_sequences
+            steps = [*script_steps(model, generation.prompt, reply, generation.settings.num_logprobs)]
+            return [iter(steps) for _ in range(count)]
         self._count += 1
         seed, prefix = generation.parameters.seed, generation.parameters.prefix
         rng = self._random.fork(self._count) if seed is None else SeededRandom(seed)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import typer
@@ -17,12 +18,15 @@ import typer
 from nai_proto.account import access_key
 from nai_proto.codecs.type_mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
-from nai_proto.emulator.faults import CONTROL, FAULTS, FaultyApp, describe_faults
+from nai_proto.emulator.control import ControlApp
+from nai_proto.emulator.faults import FAULTS, describe_faults
 from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
 
+from ... import files
+from ...servers.console import load_console
 from ...servers.recordings import record_to_file
 from ...servers.serve import StoreChanges, system_entropy
 from ...servers.state import StateFile, read_state
@@ -70,10 +74,23 @@ def emulate(
         typer.Option(
             metavar="NAME:KEY=VALUE,…",
             help="Inject a fault (repeatable), such as cut:at=100,path=/ai/generate-stream,times=1. "
-            f"Names: {', '.join(FAULTS)}; see --list-faults. While the emulator runs, {CONTROL} lists faults (GET), "
-            "adds them (POST, as JSON) and removes them (DELETE).",
+            f"Names: {', '.join(FAULTS)}; see --list-faults.",
         ),
     ] = None,
+    reply: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help='Answer the next requests that match as this JSON file says: [{"prompt": "dragon", "text": " a small '
+            'green dragon."}, {"path": "/ai/generate", "status": 429}].',
+        ),
+    ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="Serve a page that shows requests, and print its address.")
+    ] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Print NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD for a shell.")
+    ] = False,
     gift_key: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=TIER", help="Gift key that can be redeemed (repeatable), such as present=scroll."),
@@ -105,13 +122,22 @@ def emulate(
             "printed only if it is given.",
         ),
     ] = None,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- COMMAND...]",
+            help="Run this command with NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD set, and end with its exit status.",
+        ),
+    ] = None,
 ) -> None:
-    """Run an emulator of all NovelAI endpoints, until SIGTERM or Ctrl-C.
+    """Run an emulator of all NovelAI endpoints, until SIGTERM or Ctrl-C, or while a command runs.
 
-    Prints one line of JSON when it is ready: {"url": …, "email": …, "password": …, "token": "pst-…"}. These are the
-    credentials of an account that exists only here. If hosts have ports of their own, url is the address for accounts, and
-    {"hosts": {"account": …, "text": …, "image": …, "api": …}} has all addresses. The tokenizer of a model is loaded, or
-    downloaded to the user's cache, at the first request that cannot do without it.
+    Prints one line of JSON when it is ready: {"url": …, "email": …, "password": …, "token": "pst-…", "key": …}. These are
+    the credentials of an account that exists only here, and the key of its control: requests to /_emulator/requests,
+    /_emulator/replies, /_emulator/faults and /_emulator/accounts take it in the header X-Emulator-Key. If hosts have ports
+    of their own, url is the address for accounts, and {"hosts": {"account": …, "text": …, "image": …, "api": …}} has all
+    addresses. The tokenizer of a model is loaded, or downloaded to the user's cache, at the first request that cannot do
+    without it.
     """
     if hosts not in _HOSTS:
         raise typer.BadParameter(f"{hosts!r} is not one of {', '.join(_HOSTS)}", param_hint="--hosts")
@@ -120,6 +146,7 @@ def emulate(
     if tier.lower() not in _TIERS:
         raise typer.BadParameter(f"{tier!r} is not one of {', '.join(_TIERS)}", param_hint="--tier")
     switches, openai = _parse_switches(switch or ())
+    replies = () if reply is None else _load_replies(reply)
     emulator = Emulator(
         now=time.time,
         entropy=system_entropy,
@@ -134,21 +161,52 @@ def emulate(
     trial = tier.lower() == _TRIAL
     plan = Tier.PAPER if trial else Tier[tier.upper()]
     add = partial(emulator.add_account, email, stories=not empty, tier=plan, trial=trial, anlas=anlas)
-    try:
-        app = FaultyApp(emulator, *(fault or ()), seed=seed)
-    except NaiError as error:
-        raise typer.BadParameter(str(error), param_hint="--fault") from None
+    for items, added, name in ((emulator.faults, fault or (), "--fault"), (emulator.replies, replies, "--reply")):
+        try:
+            items.add(*added)
+        except NaiError as error:
+            raise typer.BadParameter(str(error), param_hint=name) from None
+    key = secrets.token_urlsafe(24)
     with (
         exit_on_error("emulate"),
         _open_state(state, emulator) as store,
-        _record(app, record, record_contents) as recorded,
+        _record(emulator, record, record_contents) as recorded,
     ):
         account, password = _find_or_add_account(emulator, email, password, token, add)
         emulator.mailbox.gift_keys.update(_parse_gift_keys(gift_key or ()))
         if store is not None:
             store(emulator.changes()).result()
-        ready = {"email": email, "password": password, "token": account.persistent_token.reveal()}
-        serve_until_stopped("emulate", recorded, host, port, ready, separate_hosts=hosts != "one", store=store)
+        ready = {"email": email, "password": password, "token": account.persistent_token.reveal(), "key": key}
+        if console:
+            ready["console"] = f"{{}}/_emulator/#key={key}"
+        status = serve_until_stopped(
+            "emulate",
+            ControlApp(emulator, key, recorded, load_console() if console else None),
+            host,
+            port,
+            ready,
+            separate_hosts=hosts != "one",
+            store=store,
+            as_exports=export,
+            program=command or (),
+        )
+    raise typer.Exit(status)
+
+
+def _load_replies(path: Path) -> list[Mapping[str, object]]:
+    """Return the scripted replies in a JSON file; a picture may be the name of a file behind ``@``, next to this one."""
+    with exit_on_error("emulate"):
+        try:
+            document: Any = msgspec.json.decode(files.read(path))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, NaiError):
+                raise
+            raise InvalidFile(f"{path} is not JSON", path=str(path)) from None
+        replies = document if isinstance(document, list) else [document]
+        for one in replies:
+            if isinstance(one, dict) and str(one.get("picture")).startswith("@"):
+                one["picture"] = base64.b64encode(files.read(path.parent / one["picture"][1:])).decode()
+    return replies
 
 
 def _record(app: App, path: Path | None, contents: bool) -> AbstractContextManager[App]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shlex
 import signal
+import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import Final
 
 import typer
 
@@ -48,27 +52,56 @@ def serve_until_stopped(
     app: App,
     host: str,
     port: int,
-    facts: Mapping[str, object],
+    facts: Mapping[str, str | None],
     *,
     separate_hosts: bool = False,
     store: StoreChanges | None = None,
-) -> None:
-    """Serve an app until SIGTERM or Ctrl-C; print its address and ``facts`` as one line of JSON when it is ready.
+    as_exports: bool = False,
+    program: Sequence[str] = (),
+) -> int:
+    """Serve an app until SIGTERM or Ctrl-C, or while a program runs.
+
+    When it is ready, it prints its address and ``facts`` as one line of JSON, or as ``export`` lines for a shell, or it runs
+    the program with them in its environment.
 
     Args:
         command: the command's name, for the error message.
         app: the server's logic.
         host: the address to listen on.
         port: the port to listen on; 0 takes free ones.
-        facts: what else the line of JSON has.
+        facts: what else is told of the server. ``{}`` in a value stands for the address.
         separate_hosts: give each of the service's hosts an address of its own? Then the next two ports are used as well.
         store: stores the changes that the app wants to be durable.
+        as_exports: print lines for a shell instead of JSON?
+        program: a command with its arguments; empty runs none.
+
+    Returns:
+        The exit status of the program, as a shell gives it; 0 without one.
 
     Raises:
-        typer.Exit: the address is in use, or not one of this machine; stderr has said so.
+        typer.Exit: the address is in use, or not one of this machine, or there is no such program; stderr has said so.
     """
+    status = 0
+
+    async def main() -> None:
+        nonlocal status
+        stop = asyncio.Event()
+        if sys.platform != "win32":
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with AsyncExitStack() as stack:
+            addresses = await _open_listeners(stack, app, host, port, separate_hosts, store)
+            url = str(addresses["url"])
+            ready = {**addresses, **{name: value and value.replace("{}", url) for name, value in facts.items()}}
+            if program:
+                status = await _run(command, program, ready, stop)
+                return
+            typer.echo(_to_exports(ready) if as_exports else json.dumps(ready))
+            sys.stdout.flush()
+            await stop.wait()
+
     try:
-        run_on_selector_loop(_serve(app, host, port, facts, separate_hosts, store))
+        run_on_selector_loop(main())
     except NaiError:  # some are OSErrors, but their messages already say what is wrong
         raise
     except OSError as error:
@@ -77,20 +110,42 @@ def serve_until_stopped(
         raise typer.Exit(1) from None
     except KeyboardInterrupt:  # on systems where the loop takes no signal handlers
         pass
+    return status
 
 
-async def _serve(
-    app: App, host: str, port: int, facts: Mapping[str, object], separate_hosts: bool, store: StoreChanges | None
-) -> None:
-    stop = asyncio.Event()
-    if sys.platform != "win32":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as stack:
-        addresses = await _open_listeners(stack, app, host, port, separate_hosts, store)
-        typer.echo(json.dumps({**addresses, **facts}))
-        sys.stdout.flush()
-        await stop.wait()
+def _variables(ready: Mapping[str, object]) -> dict[str, str]:
+    """Return the environment variables by which a program finds the server and its account."""
+    return {f"NAI_{name.upper()}": str(ready[name]) for name in _VARIABLES if ready.get(name) is not None}
+
+
+_VARIABLES: Final = ("url", "token", "email", "password")
+
+
+def _to_exports(ready: Mapping[str, object]) -> str:
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(ready).items())
+
+
+async def _run(command: str, program: Sequence[str], ready: Mapping[str, object], stop: asyncio.Event) -> int:
+    """Run a program to its end, and return its exit status. A signal to stop is passed on, and it is waited for."""
+    try:
+        process = subprocess.Popen(program, env={**os.environ, **_variables(ready)})  # noqa: ASYNC220 -- the user's
+    except OSError as error:
+        typer.echo(f"nai {command}: {program[0]} cannot be run: {error.strerror}", err=True)
+        raise typer.Exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE) from None
+    ended = asyncio.ensure_future(asyncio.to_thread(process.wait))
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        process.terminate()
+    stopped.cancel()
+    status = await ended
+    return status if status >= 0 else _KILLED - status
+
+
+_NOT_EXECUTABLE: Final = 126
+_NOT_FOUND: Final = 127
+_KILLED: Final = 128
+"Exit statuses of a shell; the last one is added to the number of the signal."
 
 
 async def _open_listeners(
