@@ -231,7 +231,8 @@ def test_emulate_answers_as_a_file_of_replies_says(tmp_path: Path) -> None:
             ],
         )
         assert done.result.text == " a small green dragon."
-        assert (type(refused.error), refused.error.retry_after) == (RateLimitError, 2.0)
+        assert isinstance(refused.error, RateLimitError)
+        assert refused.error.retry_after == 2.0
 
 
 @pytest.mark.parametrize(

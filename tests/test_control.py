@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -40,7 +39,7 @@ def client(emulator: Emulator) -> Client:
 
 
 @pytest.fixture
-def control(emulator: Emulator) -> Iterator[httpx.Client]:
+def control(emulator: Emulator) -> Iterator[TestClient]:
     app = AsgiApp(ControlApp(emulator, KEY, console=load_console()))
     with TestClient(app, base_url=f"{ADDRESS}{CONTROL}", headers={KEY_HEADER: KEY}) as client:
         yield client
@@ -78,12 +77,12 @@ def test_a_request_without_the_key_or_of_another_origin_is_refused(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:80", "[::1]:80", "10.0.0.7:1", "LOCALHOST"])
-def test_an_address_or_localhost_and_the_own_origin_are_accepted(control: httpx.Client, host: str) -> None:
+def test_an_address_or_localhost_and_the_own_origin_are_accepted(control: TestClient, host: str) -> None:
     headers = {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}
     assert control.get("requests", headers=headers).status_code == 200
 
 
-def test_a_response_of_the_control_is_for_no_other_origin(control: httpx.Client) -> None:
+def test_a_response_of_the_control_is_for_no_other_origin(control: TestClient) -> None:
     response = control.get("requests")
     assert "Access-Control-Allow-Origin" not in response.headers
     assert "default-src 'none'" in response.headers["Content-Security-Policy"]
@@ -94,7 +93,7 @@ def test_a_response_of_the_control_is_for_no_other_origin(control: httpx.Client)
     ("method", "path"),
     [("PUT", "replies"), ("POST", "requests"), ("GET", "nothing"), ("GET", "requests/99"), ("DELETE", "faults/0")],
 )
-def test_what_is_not_there_is_a_404(control: httpx.Client, method: str, path: str) -> None:
+def test_what_is_not_there_is_a_404(control: TestClient, method: str, path: str) -> None:
     assert control.request(method, path).status_code == 404
 
 
@@ -113,7 +112,7 @@ def test_all_other_requests_are_answered_by_the_app(emulator: Emulator) -> None:
     ],
 )
 def test_replies_and_faults_are_listed_added_and_removed(
-    control: httpx.Client, name: str, first: dict[str, Any], second: dict[str, Any], wrong: dict[str, Any]
+    control: TestClient, name: str, first: dict[str, Any], second: dict[str, Any], wrong: dict[str, Any]
 ) -> None:
     assert control.post(name, json=first).json() == {name: [first]}
     assert control.post(name, json=[second, second]).json() == {name: [first, second, second]}
@@ -125,13 +124,13 @@ def test_replies_and_faults_are_listed_added_and_removed(
     assert control.delete(name).json() == {name: []}
 
 
-def test_replies_that_came_over_http_are_used(control: httpx.Client, client: Client) -> None:
+def test_replies_that_came_over_http_are_used(control: TestClient, client: Client) -> None:
     control.post("replies", json={"prompt": "dragon", "text": " It slept."})
     assert client.run(nai.text.generate("A dragon.")).text == " It slept."
     assert control.get("replies").json() == {"replies": []}
 
 
-def test_all_kinds_of_faults_are_described(control: httpx.Client) -> None:
+def test_all_kinds_of_faults_are_described(control: TestClient) -> None:
     kinds = {kind["name"]: kind for kind in control.get("faults/kinds").json()}
     (shape,) = [option for option in kinds["error"]["options"] if option["name"] == "shape"]
     assert "native" in shape["choices"]
@@ -142,7 +141,7 @@ def test_all_kinds_of_faults_are_described(control: httpx.Client) -> None:
 
 
 def test_the_list_has_what_is_new_since_it_was_last_read(
-    emulator: Emulator, control: httpx.Client, client: Client
+    emulator: Emulator, control: TestClient, client: Client
 ) -> None:
     assert control.get("requests").json() == {"requests": [], "last": 0}
     client.run(nai.text.generate("The dragon", model="kayra-v1"))
@@ -167,7 +166,7 @@ def test_the_list_has_what_is_new_since_it_was_last_read(
     assert control.get("requests", params={"after": "x"}).status_code == 400
 
 
-def test_the_control_s_own_requests_are_not_listed(control: httpx.Client) -> None:
+def test_the_control_s_own_requests_are_not_listed(control: TestClient) -> None:
     control.get("accounts")
     assert control.get("requests").json()["requests"] == []
 
@@ -184,9 +183,7 @@ def test_the_control_s_own_requests_are_not_listed(control: httpx.Client) -> Non
         (nai.health(), "text"),
     ],
 )
-def test_a_response_is_described_as_what_it_is(
-    control: httpx.Client, client: Client, operation: Any, kind: str
-) -> None:
+def test_a_response_is_described_as_what_it_is(control: TestClient, client: Client, operation: Any, kind: str) -> None:
     client.run(operation)
     described = control.get("requests/1").json()
     response = described["response"]
@@ -203,9 +200,7 @@ def emulator_token(client: Client) -> str:
     return token.reveal()
 
 
-def test_a_response_that_was_spoiled_is_shown_as_it_is(
-    emulator: Emulator, control: httpx.Client, client: Client
-) -> None:
+def test_a_response_that_was_spoiled_is_shown_as_it_is(emulator: Emulator, control: TestClient, client: Client) -> None:
     emulator.faults.add("cut:at=12")
     with pytest.raises(nai.NaiError):
         client.run(nai.text.generate("Once"))
@@ -217,7 +212,7 @@ def test_a_response_that_was_spoiled_is_shown_as_it_is(
     )
 
 
-def test_pictures_of_a_request_are_in_its_details_and_not_in_the_list(control: httpx.Client, client: Client) -> None:
+def test_pictures_of_a_request_are_in_its_details_and_not_in_the_list(control: TestClient, client: Client) -> None:
     client.run(nai.image.encode_vibe(PICTURE, model="nai-diffusion-4-full"))
     assert control.get("requests").json()["requests"][0]["parameters"]["image"] == {
         "media_type": "image/png",
@@ -229,7 +224,7 @@ def test_pictures_of_a_request_are_in_its_details_and_not_in_the_list(control: h
 # ---- accounts and recordings
 
 
-def test_accounts_are_listed_with_their_stories_and_balance(control: httpx.Client) -> None:
+def test_accounts_are_listed_with_their_stories_and_balance(control: TestClient) -> None:
     (account,) = control.get("accounts").json()["accounts"]
     assert (account["email"], account["tier"], account["trial"]) == ("writer@example.com", "opus", False)
     assert account["anlas"] > 0
@@ -237,7 +232,7 @@ def test_accounts_are_listed_with_their_stories_and_balance(control: httpx.Clien
     assert all(story["bytes"] > 0 for story in account["stories"])
 
 
-def test_the_recording_has_all_requests_with_their_contents(control: httpx.Client, client: Client) -> None:
+def test_the_recording_has_all_requests_with_their_contents(control: TestClient, client: Client) -> None:
     client.run(nai.text.generate("The dragon"))
     recording = decode_recording(control.get("recording").content)
     assert recording.contents

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 import nai_proto as nai
+from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
 from nai_proto.emulator import Clock, Emulator, ScriptedReply
 from nai_proto.emulator.replies import ReplyList
 from nai_proto.errors import InvalidRequestError, RateLimitError, ServerError
 from nai_proto.exchange.retry import NO_RETRY
+from nai_proto.image import PreviewStep
 from nai_transports.asgi import AsgiApp
 from nai_transports.memory import Client
 from tests.support import ByteTokenizer
@@ -159,6 +161,42 @@ def test_an_error_without_a_body_has_the_form_of_the_service() -> None:
     with pytest.raises(ServerError, match="Service Unavailable"):
         client.run(nai.text.generate("Once").with_options(retry=NO_RETRY))
     assert emulator.requests[-1].reason == "a scripted reply"
+
+
+# ---- pictures
+
+
+def draw_file(colour: tuple[int, int, int]) -> bytes:
+    return write_png(Pixels(64, 64, bytes(colour) * 64 * 64))
+
+
+def test_a_picture_answers_every_endpoint_that_gives_pictures() -> None:
+    file = draw_file((10, 200, 30))
+    emulator, client = make_client({"picture": base64.b64encode(file).decode(), "times": None})
+    operations: list[Any] = [
+        nai.image.generate("a cat", width=64, height=64, steps=2),
+        nai.image.generate_stream("a cat", width=64, height=64, steps=2),
+        nai.image.upscale(draw_file((0, 0, 0))),
+        nai.image.augment(draw_file((0, 0, 0)), "lineart"),
+    ]
+    for operation in operations:
+        result = client.run(operation)
+        assert {one.data for one in (result if isinstance(result, tuple) else (result,))} == {file}
+    assert [seen.status for seen in emulator.requests] == [200] * 4
+
+
+def test_the_previews_of_a_scripted_picture_are_its_own() -> None:
+    _, client = make_client(ScriptedReply(picture=draw_file((10, 200, 30))))
+    with client.stream(nai.image.generate_stream("a cat", width=64, height=64, steps=8)) as stream:
+        previews = [event.image for event in stream if isinstance(event, PreviewStep)]
+    last = read_pixels(previews[-1])
+    assert all(abs(a - b) < 60 for a, b in zip(last.data[:3], (10, 200, 30), strict=True))
+
+
+def test_a_picture_that_is_none_is_sent_as_it_is() -> None:
+    _, client = make_client(ScriptedReply(picture=b"no picture", times=None))
+    emulated = client.run(nai.image.generate("a cat", width=64, height=64, steps=2))
+    assert [one.data for one in emulated] == [b"no picture"]
 
 
 # ---- which requests

@@ -26,9 +26,17 @@ from ..switches import Switches
 from .billing import account_allowance, charge, check_balance, price_generation
 from .decode import TaskImages, decode_task_images
 from .refusals import GenerationTask, validate_request
-from .render import Sample, make_sample_rng
+from .render import Sample, make_sample_rng, render_previews
 from .request import collect_attachments, read_body
-from .response import RenderedPicture, count_messages, error_message, find_framing, noise_levels, send_pictures
+from .response import (
+    RenderedPicture,
+    count_messages,
+    error_message,
+    find_framing,
+    noise_levels,
+    replace_by_reply,
+    send_pictures,
+)
 
 __all__ = ["ImageService"]
 
@@ -98,16 +106,20 @@ class ImageService:
         fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), ALLOW_ANY_ORIGIN]
         yield Start(Head(context.endpoint.status, Headers(fields)))
         sigmas = noise_levels(count_messages(task) - 1) if has_pillow() else []
+        reply = context.use_reply("picture")
         generation_id = int(make_sample_rng(task, 0).fork("number").uniform() * _GENERATION_ID_BOUND)
         for index in range(task.parameters.n_samples):
             ids = {"samp_ix": index, "gen_id": generation_id}
             sample = yield from compute(partial(Sample.render, task, images, index, len(sigmas)))
-            for step, (sigma, preview) in enumerate(zip(sigmas, sample.previews, strict=True)):
+            previews = sample.previews
+            if reply is not None and reply.picture is not None:
+                previews = yield from compute(partial(render_previews, reply.picture, sample.rng, len(sigmas)))
+            for step, (sigma, preview) in enumerate(zip(sigmas, previews, strict=False)):
                 yield from self._wait()
                 message = {"event_type": "intermediate", **ids, "step_ix": step, "sigma": sigma, "image": preview}
                 yield Write(framing.encode(message))
             yield from self._wait()
-            picture = yield from compute(sample.encode)
+            (picture,) = replace_by_reply(reply, [(yield from compute(sample.encode))])
             if index == task.parameters.n_samples - 1:
                 try:
                     self._charge(context, task, price)

@@ -17,7 +17,8 @@ from hashlib import blake2b
 from math import sin, tau
 from typing import Final, Self
 
-from ...codecs.pixels import Pixels, write_jpeg
+from ...codecs.pixels import Pixels, read_pixels, write_jpeg
+from ...errors import NaiError
 from ...image.choices import ImageGenerationType
 from ..seeded_random import SeededRandom
 from .composition import compose, make_noise
@@ -28,7 +29,7 @@ from .refusals import GenerationTask
 from .response import RenderedPicture
 from .scaling import resize, scale_up
 
-__all__ = ["Sample", "make_sample_rng"]
+__all__ = ["Sample", "make_sample_rng", "render_previews"]
 
 _CELL_SIDE: Final = 8
 """Width and height in pixels of a cell, which has one colour."""
@@ -100,9 +101,17 @@ def _draw(task: GenerationTask, rng: SeededRandom) -> Pixels:
     return scale_up(_render_landscape(width, height, rng, clear=_is_transparent(task)), _CELL_SIDE)
 
 
+def render_previews(file: bytes, rng: SeededRandom, count: int) -> list[bytes]:
+    """Return so many previews of a file; none if it cannot be decoded. This is slow: call it in a `Compute`."""
+    try:
+        return _render_previews(read_pixels(file), rng, count)
+    except NaiError:
+        return []
+
+
 def _render_previews(picture: Pixels, rng: SeededRandom, count: int) -> list[bytes]:
     """Return so many small JPEGs in which the image emerges from noise."""
-    width, height = picture.width // _PREVIEW_SCALE, picture.height // _PREVIEW_SCALE
+    width, height = max(1, picture.width // _PREVIEW_SCALE), max(1, picture.height // _PREVIEW_SCALE)
     last = resize(picture, width, height).rgb
     noise = make_noise(len(last), rng)
     steps = (mix(noise, last, (step + 1) / (count + 1)) for step in range(count))

@@ -8,7 +8,7 @@ See:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import floor
 from struct import pack, unpack
 from typing import Final, Literal
@@ -20,9 +20,11 @@ from ...codecs.zip_archive import zip_files
 from ...exchange.reply import Handler, Start, Write
 from ...http import Head, Headers
 from ...image.choices import ImageGenerationType
+from ...image.image_files import image_type
 from ..errors import Refused
 from ..http.request_context import RequestContext
 from ..http.responses import ALLOW_ANY_ORIGIN, compute, send_response
+from ..replies.scripted_reply import ScriptedReply
 from .refusals import GenerationTask
 from .request import validation_error
 
@@ -37,12 +39,13 @@ __all__ = [
     "error_message",
     "find_framing",
     "noise_levels",
+    "replace_by_reply",
     "send_archive",
     "send_file",
     "send_pictures",
 ]
 
-FileFormat = Literal["png", "webp"]
+FileFormat = Literal["png", "webp", "jpeg"]
 StreamMessage = Mapping[str, object]
 
 _JSON: Final = "application/json"
@@ -66,8 +69,16 @@ def accepts_json(context: RequestContext) -> bool:
     return any(_JSON in value.lower() for value in context.headers.get_all("accept"))
 
 
+def replace_by_reply(reply: ScriptedReply | None, pictures: Sequence[RenderedPicture]) -> Sequence[RenderedPicture]:
+    """Return the pictures, or as many times the one of a scripted reply."""
+    if reply is None or reply.picture is None:
+        return pictures
+    return [replace(one, data=reply.picture, format=image_type(reply.picture) or "png") for one in pictures]
+
+
 def send_pictures(context: RequestContext, pictures: Sequence[RenderedPicture], status: int = 200) -> Handler:
-    """Send all images, as JSON with base64 if the request accepts that, else as an archive."""
+    """Send all images or a scripted one, as JSON with base64 if the request accepts that, else as an archive."""
+    pictures = replace_by_reply(context.use_reply("picture"), pictures)
     if not accepts_json(context):
         yield from send_archive(pictures, status)
         return

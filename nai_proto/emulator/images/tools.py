@@ -34,7 +34,7 @@ from .effects import ANNOTATIONS, EFFECTS, MAX_DEFRY, ToolOptions
 from .pixel_operations import to_grey
 from .refusals import find_model
 from .request import DecodedBody, read_body, validation_error
-from .response import RenderedPicture, send_archive, send_file, send_pictures
+from .response import RenderedPicture, replace_by_reply, send_archive, send_file, send_pictures
 from .scaling import scale_up
 
 __all__ = ["ToolService"]
@@ -78,7 +78,8 @@ class ToolService:
             check_balance(context.owner, price)
             pictures = yield from compute(lambda: _apply_director_tool(tool, source, options))
             charge(context.owner, price, context.now)
-            yield from send_archive(pictures, self._switches.image_status, deflated=False)
+            sent = replace_by_reply(context.use_reply("picture"), pictures)
+            yield from send_archive(sent, self._switches.image_status, deflated=False)
 
         yield from self._lock.hold(context.owner, augment)
 
@@ -120,7 +121,7 @@ class ToolService:
             raise validation_error("parameters is not an object")
         source = find_source(body, cast("dict[str, object]", parameters).get("image"), "image")
         pictures = yield from compute(lambda: _annotate_picture(annotator, source))
-        yield from send_archive(pictures)
+        yield from send_archive(replace_by_reply(context.use_reply("picture"), pictures))
 
 
 # ---- director tools
