@@ -12,7 +12,7 @@ See docs/protocol/image.md#71-msgpack-stream-msgpack.
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 import msgspec
 
@@ -131,7 +131,8 @@ class FrameSplitter:
 class MessageDecoder(Generic[T]):
     """Reads msgpack as values of one type; make it once and use it often.
 
-    Keys that the type lacks are skipped; a float may be float32, float64 or an integer.
+    Keys that the type lacks are skipped, and those whose values are null. A float may be float32, float64 or an integer, and
+    an integer a float that is whole.
     """
 
     def __init__(self, type: type[T]) -> None:  # noqa: A002
@@ -146,11 +147,16 @@ class MessageDecoder(Generic[T]):
                 nothing of the data.
         """
         BYTES.check(data, "data")
-        try:
-            return self._decode(data)
-        except (ValueError, TypeError, RecursionError):
-            pass  # explained below: the decoder's error may hold the message. TypeError: a map as the key of a map
+        for decode in (self._decode, self._decode_leniently):
+            try:
+                return decode(data)
+            except (ValueError, TypeError, RecursionError):
+                pass  # explained below: the decoder's error may hold the message. TypeError: a map as the key of a map
         raise RemoteProtocolError(f"{where}: {self._describe_problem(data)}")
+
+    def _decode_leniently(self, data: bytes | bytearray) -> T:
+        """Read null as absent, and a float that is whole as the integer that it is."""
+        return msgspec.convert(_to_usual_form(msgspec.msgpack.decode(data)), self._type)
 
     def _describe_problem(self, data: bytes | bytearray) -> str | Mismatch:
         try:
@@ -162,6 +168,13 @@ class MessageDecoder(Generic[T]):
         except ValueError:
             return "not msgpack: cut short, or a text that is not UTF-8"
         return find_mismatch(message, self._type)
+
+
+def _to_usual_form(value: object) -> object:
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+        return {key: _to_usual_form(item) for key, item in items if item is not None}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def encode_frame(message: object) -> bytes:

@@ -32,6 +32,7 @@ __all__ = [
     "JsonDecoder",
     "check_depth",
     "convert_document",
+    "drop_nulls",
     "encode_json",
     "find_problem",
     "parse_number",
@@ -43,7 +44,7 @@ T = TypeVar("T")
 
 _OPEN_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*\\?\Z', re.DOTALL)
 
-_CONSTANTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+_CONSTANTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
 """Texts, and the numbers that Python writes and JSON does not have."""
 _TRAILING_COMMA: Final = re.compile(r",\s*[\]}]")
 
@@ -91,7 +92,15 @@ def parse_number(text: str) -> int | float:
     return int(value) if value.is_integer() else value
 
 
+def _parse_finite(text: str) -> int | float | None:
+    try:
+        return parse_number(text)
+    except ValueError:
+        return None
+
+
 _READ_LENIENTLY: Final = msgspec.json.Decoder(object, float_hook=parse_number).decode
+_READ_FINITE: Final = msgspec.json.Decoder(object, float_hook=_parse_finite).decode
 
 
 class JsonDecoder(Generic[T]):
@@ -105,6 +114,9 @@ class JsonDecoder(Generic[T]):
         type: what a document is.
         arrange: makes the document, as lists and dicts, one that fits the type; leaves alone what cannot be one.
         read_float: makes what a number with a fraction or an exponent becomes where the type leaves that open.
+        lenient: take numbers that are not finite (``NaN``, which Python writes and JSON lacks, and ``1e999``) as null, and
+            null as absent; an arrangement sees to the latter itself. For streams, where one odd value must not cost the text
+            that has come.
     """
 
     def __init__(
@@ -113,8 +125,10 @@ class JsonDecoder(Generic[T]):
         arrange: Callable[[Any], Any] | None = None,
         *,
         read_float: Callable[[str], Any] | None = None,
+        lenient: bool = False,
     ) -> None:
         self._type = type
+        self._lenient = lenient
         self._arrange = arrange
         self._decode: Callable[[bytes | bytearray], T] = msgspec.json.Decoder(type, float_hook=read_float).decode
         if arrange is not None:
@@ -143,12 +157,31 @@ class JsonDecoder(Generic[T]):
         except (ValueError, RecursionError):
             pass  # tried again below: the decoder's error may hold the document
         try:
-            document = _READ_LENIENTLY(replace_lone_escapes(bytes(data)))
-            return msgspec.convert(document if self._arrange is None else self._arrange(document), self._type)
+            return msgspec.convert(self._read_again(bytes(data)), self._type)
         except (ValueError, RecursionError, SystemError):  # SystemError: an int beyond any float, to msgspec 0.21
             pass  # explained below
         problem = find_problem(data, self._type, self._arrange)
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
+
+    def _read_again(self, data: bytes) -> object:
+        """Return a document that the type does not fit as it is, in a form that may fit."""
+        data = replace_lone_escapes(data)
+        document = _READ_FINITE(_CONSTANTS.sub(_to_null, data)) if self._lenient else _READ_LENIENTLY(data)
+        if self._arrange is not None:
+            return self._arrange(document)
+        return drop_nulls(document) if self._lenient else document
+
+
+def _to_null(constant: re.Match[bytes]) -> bytes:
+    return b"null" if constant[1] else constant[0]
+
+
+def drop_nulls(value: object) -> object:
+    """Return a document without the keys whose values are null; lists keep theirs, which have a place."""
+    if isinstance(value, dict):
+        items = cast("dict[str, object]", value).items()
+        return {key: drop_nulls(item) for key, item in items if item is not None}
+    return [drop_nulls(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
 
 
 def find_problem(
@@ -196,8 +229,9 @@ def _find_syntax_problem(text: str) -> str:
     else:
         position = -1
     if position < 0:  # a number that only Python accepts
-        constant = next((match for match in _CONSTANTS.finditer(text) if match[1]), None)
-        return f"{constant[1]} is no JSON (byte {_count_bytes(text, constant.start())})" if constant else "not JSON"
+        encoded = text.encode("utf-8", "surrogatepass")
+        constant = next((match for match in _CONSTANTS.finditer(encoded) if match[1]), None)
+        return f"{constant[1].decode()} is no JSON (byte {constant.start()})" if constant else "not JSON"
     if position >= len(text.rstrip()) or _OPEN_TEXT.match(text, position):
         return f"JSON is cut short (byte {_count_bytes(text, len(text))})"
     if comma := _TRAILING_COMMA.match(text, position):  # later versions of Python point at the comma

@@ -47,6 +47,11 @@ class SplitCharacters:
     def __contains__(self, key: Hashable) -> bool:
         return key in self._held
 
+    def release(self) -> dict[Hashable, str]:
+        """Return U+FFFD for each half that is held back, by the key of its text, when no piece follows."""
+        held, self._held = self._held, {}
+        return dict.fromkeys(held, "\ufffd")
+
     def join(self, text: str, key: Hashable, *, last: bool) -> str:
         """Return a piece of a text; lone surrogates become U+FFFD.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, ClassVar, Final, Generic, Never, TypeVar, cast
 
 import msgspec
 
-from ..codecs.json import parse_service_error, read_error_message
+from ..codecs.json import parse_number, parse_service_error, read_error_message
 from ..codecs.lone_surrogates import SplitCharacters, replace_lone_escapes
 from ..codecs.sse import SSESplitter
 from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated
@@ -80,6 +80,16 @@ class EventReader(ABC, Generic[E, R]):
     def join_texts(self, document: dict[str, Any], split: SplitCharacters) -> None:
         """Join the texts in a document with the split characters of earlier events, in place. Default: it has no texts."""
 
+    def build_rest(self, rests: Mapping[Hashable, str]) -> E | None:
+        """Return an event with what is left of split characters whose second halves never came; None if it has no texts.
+
+        Args:
+            rests: the text that stands for each, by its key in `join_texts`.
+
+        Raises:
+            RemoteProtocolError: there is no such event.
+        """
+
     @abstractmethod
     def result(self) -> R:
         """Return the result of the events so far."""
@@ -115,6 +125,7 @@ class EventReader(ABC, Generic[E, R]):
                     break
                 usual = _look_closer if self._split else self._usual
                 if self.complete:
+                    events += [] if event is None else [event]
                     break
                 if event is None:
                     continue
@@ -129,6 +140,8 @@ class EventReader(ABC, Generic[E, R]):
         if not self.complete:
             self.receive_data(b"")
             self._splitter.receive_eof()
+            if (rest := self._take_rest()) is not None:
+                self._events.append(rest)
             if not self.whole():
                 if self._splitter.stray and (error := parse_service_error(self._splitter.stray)) is not None:
                     raise error
@@ -137,11 +150,12 @@ class EventReader(ABC, Generic[E, R]):
         return self.result()
 
     def _unusual(self, name: bytes, block: bytes, number: int) -> E | None:
-        """Return the value of an event; None for a ping, the end, or an unknown event."""
+        """Return the value of an event; None for a ping, an unknown event, and the end if nothing is held back."""
         text = block.strip()
         if text == self.END:
             self.complete = True
-        if _NOTHING.fullmatch(text) or self.complete:
+            return self._take_rest()
+        if _NOTHING.fullmatch(text):
             return None
         if (error := parse_service_error(block)) is not None:
             raise error
@@ -155,9 +169,17 @@ class EventReader(ABC, Generic[E, R]):
             utf8 = self._join_split_characters(utf8)
         return self.general(utf8, f"{self._where}: event {number}", self._depth)
 
+    def _take_rest(self) -> E | None:
+        """Return an event with the halves of characters that are held back, when nothing else follows."""
+        try:
+            return self.build_rest(self._split.release()) if self._split else None
+        except RemoteProtocolError:
+            return None  # a half where there is no text
+
     def _join_split_characters(self, text: bytes) -> bytes:
         try:
-            document = json.loads(text)  # the standard library keeps lone surrogates; msgspec refuses them
+            # the standard library keeps lone surrogates; msgspec refuses them
+            document = json.loads(text, parse_float=parse_number)
             if isinstance(document, dict):
                 self.join_texts(cast("dict[str, Any]", document), self._split)
             return json.dumps(document).encode()

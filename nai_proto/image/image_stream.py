@@ -191,7 +191,7 @@ class FrameReaderFactory:
 # ---- server-sent events
 
 _decode: Final = msgspec.json.Decoder(_Message).decode
-_GENERAL: Final = JsonDecoder(_Message)
+_GENERAL: Final = JsonDecoder(_Message, lenient=True)
 _PLACEHOLDER: Final = PreviewStep(b"", 0, 0)
 
 

@@ -7,9 +7,11 @@ See:
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Never, TypeVar, cast
 
+from ..codecs.json import encode_json
 from ..codecs.lone_surrogates import SplitCharacters
 from ..errors import NaiError
 from ..exchange.call import Reader, ReaderFactory
@@ -54,6 +56,13 @@ class ChunkReader(EventReader[C, R]):
             if isinstance(choice, dict):
                 _join_choice(cast("dict[str, Any]", choice), split)
 
+    def build_rest(self, rests: Mapping[Hashable, str]) -> C:
+        choices: list[dict[str, Any]] = []
+        for key, text in rests.items():
+            index, part, name = cast("tuple[int, str, str]", key)
+            choices.append({"index": index, part: {name: text}} if part else {"index": index, name: text})
+        return self._general.decode(encode_json({"choices": choices}), where="the rest of a stream", depth=_REST_DEPTH)
+
     def result(self) -> R:
         return self._accumulator(self._events).result
 
@@ -61,6 +70,7 @@ class ChunkReader(EventReader[C, R]):
         return self._accumulator(self._events).is_finished
 
 
+_REST_DEPTH: Final = 4
 _TEXT_PLACES: Final = (
     ("", "text"),
     *((part, name) for part in ("delta", "message") for name in ("content", "reasoning_content", "reasoning")),
@@ -73,8 +83,9 @@ See docs/protocol/openai.md#61-chat-chunk.
 
 def _join_choice(choice: dict[str, Any], split: SplitCharacters) -> None:
     last = choice.get("finish_reason") is not None
+    index = number if isinstance(number := choice.get("index"), int) else 0
     for part, name in _TEXT_PLACES:
-        key = (str(choice.get("index", 0)), part, name)
+        key = (index, part, name)
         if last and key in split and part and choice.get(part) is None:
             choice[part] = {}
         place = choice.get(part) if part else choice

@@ -34,6 +34,9 @@ from .response_objects import (
     Message,
     ModelCard,
     OpenAICompletion,
+    OpenAILogprobs,
+    TokenLogprob,
+    TopLogprob,
     Usage,
 )
 
@@ -56,11 +59,16 @@ _PARTS: Final[Mapping[type, Mapping[str, type]]] = {
     CompletionChunk: {"choices": CompletionChoice, "usage": Usage},
     ChatCompletion: {"choices": ChatChoice, "usage": Usage},
     ChatChunk: {"choices": ChatChunkChoice, "usage": Usage},
-    ChatChoice: {"message": Message},
-    ChatChunkChoice: {"delta": Delta},
+    CompletionChoice: {"logprobs": OpenAILogprobs},
+    ChatChoice: {"message": Message, "logprobs": OpenAILogprobs},
+    ChatChunkChoice: {"delta": Delta, "logprobs": OpenAILogprobs},
+    OpenAILogprobs: {"content": TokenLogprob},
+    TokenLogprob: {"top_logprobs": TopLogprob},
     ModelList: {"data": ModelCard},
 }
 """The keys under which each type has objects of other types, or lists of them."""
+
+_CHUNKS: Final = (CompletionChunk, ChatChunk)
 
 _TEXT_KEYS: Final[Mapping[type, str]] = {CompletionChoice: "text", ChatChoice: "message", ChatChunkChoice: "delta"}
 """The key under which each type of choice has its text."""
@@ -77,7 +85,7 @@ def strict_decoder(type: type[T]) -> Callable[[bytes], T]:  # noqa: A002
 def tolerant_decoder(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
     """Return the decoder of all forms of a document."""
     if type not in _TOLERANT:
-        _TOLERANT[type] = JsonDecoder(type, partial(_arrange, type=type))
+        _TOLERANT[type] = JsonDecoder(type, partial(_arrange, type=type), lenient=True)
     decoder: JsonDecoder[T] = _TOLERANT[type]
     return decoder
 
@@ -113,6 +121,8 @@ def _arrange(value: object, type: type) -> object:  # noqa: A002
     given = cast("Json", value)
     if type in _TEXT_KEYS:
         given = _gather_text(given, _TEXT_KEYS[type])
+    if type in _CHUNKS and "usage" in given:
+        given = {"choices": [], **given}  # some servers leave them out where there is only the usage
     known, parts = _keys(type), _PARTS.get(type, {})
     made: Json = {EXTRA: {key: item for key, item in given.items() if key not in known}}
     for key in known & given.keys():

@@ -11,7 +11,7 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -213,7 +213,7 @@ class AnswerBuilder(Generic[R]):
 
 # ---- the stream
 
-_GENERAL: Final = JsonDecoder(TokenFields)
+_GENERAL: Final = JsonDecoder(TokenFields, lenient=True)
 _IS_LAST: Final = attrgetter("final")
 
 
@@ -279,6 +279,9 @@ class TokenReader(EventReader[E, R]):
     def join_texts(self, document: dict[str, Any], split: SplitCharacters) -> None:
         if isinstance(piece := document.get("token", ""), str):
             document["token"] = split.join(piece, None, last=document.get("final") is True)
+
+    def build_rest(self, rests: Mapping[Hashable, str]) -> E:
+        return self._form.build_event(TokenFields("".join(rests.values())))
 
     def result(self) -> R:
         return self._form.build_result(self._events, self._max_length if self.complete else None, self._prompt)
