@@ -420,6 +420,16 @@ def test_a_sequence_in_the_prompt_does_not_end_a_generate_once_bias() -> None:
     assert ids(generate_steps(FAIR, wanted, [1, 2])) == [1]
 
 
+@given(models, some_tokens, st.lists(st.tuples(tokens, st.floats(-5, 50)), max_size=3), st.frozensets(tokens), seeds)
+def test_what_is_banned_for_its_text_never_comes(
+    model: Table, context: list[int], pairs: list[tuple[int, float]], valid: frozenset[int], seed: int
+) -> None:
+    wanted = GenerationSettings(max_length=20, logit_bias=tuple(pairs), valid_first_tokens=valid, cropped_token=1)
+    odd = [*generate(model, context, wanted, SeededRandom(seed), is_banned=lambda token: token % 2 == 0)]
+    assert all(token % 2 for token in ids(odd))
+    assert ids(odd) == ids([*generate(model, context, replace(wanted, bad_words_ids=((0,), (2,))), SeededRandom(seed))])
+
+
 # Penalties
 
 

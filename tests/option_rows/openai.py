@@ -49,8 +49,12 @@ COMMON: Final = (
     parameter("unified_cubic", 1.5, **UNIFIED),
     parameter("unified_increase_linear_with_entropy", 2.5, **UNIFIED),
     parameter("stream_options", {"include_usage": False}, has_usage, stream=True),
-    parameter("user", "wren", Silent("names the end user to the service", 5)),
-    parameter("recaptcha_token", "proof", Silent("proves a human to the service", 5)),
+    parameter("user", "wren", Silent("names the end user to the service, which answers all of them alike", 5)),
+    parameter(
+        "recaptcha_token",
+        "proof",
+        Silent("proves that a human asks, which the emulator believes", 5),
+    ),
     Row("validate", False, {"top_p": 5.5}, Refused(400, "top_p must be from 0 to 1"), {"top_p": 5.5}),
     Row("extra", {"top_p": 5.5}, {"top_p": 5.5}, Refused(400, "top_p must be from 0 to 1")),
 )
@@ -64,7 +68,9 @@ COMPLETION: Final = Table(
         *COMMON,
         parameter("prompt", "The lighthouse"),
         parameter("stream", True, lambda a, b: a == b, logprobs=2),
-        parameter("enable_thinking", True, Silent("takes effect in chats only", "x")),
+        parameter(
+            "enable_thinking", True, Silent("acts through the template of chats, and a completion has none", "x")
+        ),
         parameter("best_of", 5),
         parameter("echo", True, lambda a, b: b.text == ONCE + a.text),
         parameter("suffix", " ", lambda a, b: a.text.startswith(b.text) and " " not in b.text),

@@ -18,7 +18,7 @@ BLANK: Final = BYTES.encode(" ")[0]
 UNKNOWN: Final = nai.Model("quux-v9", TextModelFacts(token_width=2, host=Host.TEXT))
 HIGH: Final[dict[str, Any]] = {"repetition_penalty": 7.5}
 GUIDED: Final[dict[str, Any]] = {"cfg_scale": 3.5, "cfg_uc": "The old man went to the sea."}
-BEAMS: Final = "this emulator cannot do {}"
+CANNOT: Final = "this emulator cannot do {}"
 
 
 def length(expected: int) -> Shows:
@@ -50,6 +50,20 @@ def lacks(piece: str) -> Shows:
 
 def has(piece: str) -> Shows:
     return lambda without, with_: piece not in text(without) and piece in text(with_)
+
+
+def is_padded(token: int) -> Shows:
+    """The shorter answers are filled up with the token."""
+
+    def outputs(result: Any) -> list[tuple[int, ...]]:
+        return [result.ids, *[each.ids for each in result.alternatives]]
+
+    def shows(without: Any, with_: Any) -> bool:
+        longest = max(map(len, outputs(without)))
+        padded = [(*ids, *[token] * (longest - len(ids))) for ids in outputs(without)]
+        return outputs(with_) == padded != outputs(without)
+
+    return shows
 
 
 def ngram_bias(sequence: str, bias: float) -> dict[str, Any]:
@@ -110,18 +124,18 @@ TEXT: Final = Table(
             "num_logprobs", 3, lambda a, b: a.logprobs is None and {len(each.before) for each in b.logprobs} == {3}
         ),
         parameter("prefix", "special_instruct"),
-        parameter("use_cache", True, Silent("a cache changes only how long it takes", "x")),
-        parameter("bracket_ban", True, Silent("the bans themselves are in bad_words_ids", "x")),
-        parameter("force_emotion", True, Silent("no source says what it does", "x")),
-        parameter("line_start_ids", [[BLANK]], Silent("no source says what it does", "x")),
-        parameter("pad_token_id", 301, Silent("fills up batches inside of the service", "x")),
+        parameter("use_cache", True, Silent("a cache changes how long an answer takes, and not the answer", "x")),
+        parameter("bracket_ban", True, lacks("["), logit_bias_exp=[ngram_bias("[", 50.0)]),
+        parameter("pad_token_id", 301, is_padded(301), num_return_sequences=2, stop_sequences=[[BLANK]]),
         # What the emulator does not have.
-        parameter("num_beams", 3, Refused(501, BEAMS.format("num_beams"))),
-        parameter("num_beam_groups", 3, Refused(501, BEAMS.format("num_beam_groups"))),
-        parameter("early_stopping", True, Refused(501, BEAMS.format("early_stopping"))),
-        parameter("length_penalty", -1.5, Refused(501, BEAMS.format("length_penalty"))),
-        parameter("diversity_penalty", 7.5, Refused(501, BEAMS.format("diversity_penalty"))),
-        parameter("output_nonzero_probs", True, Refused(501, BEAMS.format("output_nonzero_probs"))),
+        parameter("num_beams", 3, Refused(501, CANNOT.format("num_beams"))),
+        parameter("num_beam_groups", 3, Refused(501, CANNOT.format("num_beam_groups"))),
+        parameter("early_stopping", True, Refused(501, CANNOT.format("early_stopping"))),
+        parameter("length_penalty", -1.5, Refused(501, CANNOT.format("length_penalty"))),
+        parameter("diversity_penalty", 7.5, Refused(501, CANNOT.format("diversity_penalty"))),
+        parameter("output_nonzero_probs", True, Refused(501, CANNOT.format("output_nonzero_probs"))),
+        parameter("force_emotion", True, Refused(501, CANNOT.format("force_emotion"))),
+        parameter("line_start_ids", [[BLANK]], Refused(501, CANNOT.format("line_start_ids"))),
         # What the library makes of options of its own.
         Row("prompt", BYTES.encode("Q"), {"input": pack(BYTES.encode("Q"), 2)}, differs),
         Row("model", UNKNOWN, {"model": "quux-v9"}, Refused(400, "model quux-v9 doesn't exist")),

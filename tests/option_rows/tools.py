@@ -99,8 +99,10 @@ SPEAK: Final = Table(
     speak,
     (
         Row("text", "Ho", {"text": "Ho"}, lambda a, b: len(b.data) < len(a.data)),
-        Row("voice", -1, {"voice": -1}, Refused(400, "seed is required"), {"version": "v1"}),
-        Row("version", "v3", {"version": "v3"}, Refused(400, "version"), {"validate": False, "voice": 5}),
+        Row(
+            "voice", "Orea", {"voice": -1, "seed": "Orea"}, lambda a, b: len(a.data) == len(b.data) and a.data != b.data
+        ),
+        Row("version", "v1", {"version": "v1"}, differs, {"validate": False, "voice": 5}),
         Row("opus", True, {"opus": True}, lambda a, b: (a.format, b.format) == ("mp3", "webm")),
         Row("method", "GET", {"opus": "false"}, lambda a, b: a == b),
         Row("validate", False, {"text": ""}, Refused(400, "text is required"), {"text": ""}),

@@ -84,6 +84,7 @@ def generate(
     *,
     ends_sentence: Callable[[int], bool] = lambda _: True,
     begins_with: Callable[[int, int], bool] = eq,
+    is_banned: Callable[[int], bool] | None = None,
 ) -> Iterator[SamplingStep]:
     """Generate tokens after a context, with one random number for each.
 
@@ -100,6 +101,7 @@ def generate(
         rng: decides which tokens are drawn.
         ends_sentence: returns whether a token's text ends a sentence, for ``generate_until_sentence``.
         begins_with: returns whether the text of a token begins with the text of another, for ``cropped_token``.
+        is_banned: returns whether a token is banned for its text, for ``bracket_ban``; None bans none.
 
     Yields:
         The tokens in order; the last step has a finish reason.
@@ -108,7 +110,8 @@ def generate(
     held: list[SamplingStep] = []
     finish_reason: FinishReason = "stop"
     stopped_by: tuple[int, ...] = ()
-    for step in _steps(_GenerationState(model, context, prepared, begins_with), prepared, rng, ends_sentence):
+    state = _GenerationState(model, context, prepared, begins_with, is_banned)
+    for step in _steps(state, prepared, rng, ends_sentence):
         held.append(step)
         if step.finish_reason is not None:
             finish_reason, stopped_by = step.finish_reason, step.stopped_by
@@ -173,6 +176,7 @@ class _GenerationState:
     __slots__ = (
         "_begins_with",
         "_biases",
+        "_is_banned",
         "_model",
         "_opposing",
         "_penalties",
@@ -189,11 +193,13 @@ class _GenerationState:
         context: Iterable[int],
         prepared: _PreparedSettings,
         begins_with: Callable[[int, int], bool],
+        is_banned: Callable[[int], bool] | None,
     ) -> None:
         settings = prepared.settings
         self.output: list[int] = []
         self._text = [*context]
-        self._model, self._prepared, self._begins_with = model, prepared, begins_with
+        self._model, self._prepared = model, prepared
+        self._begins_with, self._is_banned = begins_with, is_banned
         self._biases = Biases(settings, self._text)
         self._repeats = Repeats(settings, self._text)
         self._penalties = create_penalties(settings, self._text)
@@ -220,9 +226,7 @@ class _GenerationState:
 
     def candidates(self, expected: Distribution) -> Distribution | None:
         """Return the distribution to draw from; None if no candidate is allowed."""
-        banned = self._prepared.bans.after(self._text)
-        if self._repeats:
-            banned |= self._repeats.after(self._text)
+        banned = self._banned_tokens(expected)
         left = self._apply_weights(expected, banned)
         if required := self._required_tokens(expected, banned):
             left = left.only(required)
@@ -230,6 +234,18 @@ class _GenerationState:
         opposing = None if self._opposing is None else self._model.distribution(self._opposing)
         apply_filter = _filter if left is expected and not self._prepared.mirostat else _filter.__wrapped__
         return apply_filter(left, self._prepared, banned, may_end, opposing, self._surprise)
+
+    def _banned_tokens(self, expected: Distribution) -> frozenset[int]:
+        banned = self._prepared.bans.after(self._text)
+        if self._repeats:
+            banned |= self._repeats.after(self._text)
+        if self._is_banned is not None:
+            settings = self._prepared.settings
+            possible = {*expected.tokens, *self._biases.sums(), *settings.valid_first_tokens}
+            if settings.cropped_token is not None:
+                possible.add(settings.cropped_token)
+            banned |= frozenset(filter(self._is_banned, possible))
+        return banned
 
     def _apply_weights(self, expected: Distribution, banned: frozenset[int]) -> Distribution:
         """Apply penalties and biases. Banned tokens are removed first, since a large bias on one would leave no others.

@@ -1,8 +1,7 @@
 """Text generation requests: their bodies, parsed and checked as the two generation hosts do.
 
-Parameters that the hosts do not know are ignored. Those without an effect here are only checked: ``use_cache``,
-``force_emotion``, ``bracket_ban`` (clients send the bans too), ``line_start_ids`` and ``pad_token_id``. What this emulator
-cannot do is refused: beams, and a report of the probabilities that are not 0.
+Parameters that the hosts do not know are ignored. ``use_cache`` is only checked, since a cache changes no answer. What this
+emulator cannot do is refused: beams, a report of the probabilities that are not 0, and what no source explains.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -205,16 +204,24 @@ _SLIDERS: Final[Mapping[str, tuple[float, float]]] = {
 
 See docs/protocol/native.md#124-from-preset-to-request-parameters-our-rule.
 """
-_NOT_EMULATED: Final[Mapping[str, object]] = {
-    "num_beams": 1,
-    "num_beam_groups": 1,
-    "early_stopping": False,
-    "length_penalty": 1,
-    "diversity_penalty": 0,
-    "output_nonzero_probs": False,
+_BEAMS: Final = "no source shows what the service makes of a beam search; leave {} out"
+_UNEXPLAINED: Final = (
+    "no source says what {} does, so anything else than its neutral value would be a guess; leave it out"
+)
+_NOT_EMULATED: Final[Mapping[str, tuple[object, str]]] = {
+    "num_beams": (1, _BEAMS),
+    "num_beam_groups": (1, _BEAMS),
+    "early_stopping": (False, _BEAMS),
+    "length_penalty": (1, _BEAMS),
+    "diversity_penalty": (0, _BEAMS),
+    "output_nonzero_probs": (
+        False,
+        "no source shows the form of an answer with {}; num_logprobs reports probabilities",
+    ),
+    "force_emotion": (False, _UNEXPLAINED),
+    "line_start_ids": ((), _UNEXPLAINED),
 }
-"""What parameters must be that the emulator does not have: a beam search, and a report of which no source has the form.
-"""
+"""What parameters must be that the emulator does not have, and why it does not."""
 _WITHOUT_HIDDEN_STATES: Final = (Model.CLIO.id, Model.KAYRA.id, Model.ERATO.id)
 """See docs/protocol/native.md#97-rare-outputs-api-host-older-models."""
 _MODEL_IDS: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
@@ -262,9 +269,10 @@ def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switc
     parameters = _decode(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
     if switches.text_ranges:
         _check_sliders(parameters)
-    for name, neutral in _NOT_EMULATED.items():
+    for name, (neutral, why) in _NOT_EMULATED.items():
         if getattr(parameters, name) != neutral:
-            raise Refused(501, f"this emulator cannot do {name}; it takes {encode_json(neutral).decode()}")
+            message = f"this emulator cannot do {name}; it takes {encode_json(neutral).decode()}"
+            raise Refused(501, message, reason=why.format(name))
     if parameters.get_hidden_states and model.newest.id in _WITHOUT_HIDDEN_STATES:
         raise Refused(400, f"Validation error: model {model.id} has no hidden states to return")
     as_text = parameters.use_string

@@ -148,7 +148,9 @@ class TextService:
         answers = [list(steps) for steps in self._run(generation)]
         if generation.pace:
             yield Wait(generation.pace * sum(map(len, answers)))
-        outputs = [generation.encode_output([step.token for step in steps]) for steps in answers]
+        outputs = [
+            *map(generation.encode_output, _pad(generation, [[step.token for step in each] for each in answers]))
+        ]
         document: dict[str, object] = {"output": outputs if len(outputs) > 1 else outputs[0]}
         if any(step.logprobs for steps in answers for step in steps):
             logprobs = [[_logprobs_document(step.logprobs) for step in steps if step.logprobs] for steps in answers]
@@ -250,14 +252,23 @@ class TextService:
             rng = rng.fork(prefix)
         return [
             _generate(
-                generation.language_model, generation.prompt, generation.settings, rng.fork(number) if number else rng
+                generation.language_model,
+                generation.prompt,
+                generation.settings,
+                rng.fork(number) if number else rng,
+                ban_brackets=generation.parameters.bracket_ban,
             )
             for number in range(generation.parameters.num_return_sequences)
         ]
 
 
 def _generate(
-    model: LanguageModel, prompt: list[int], settings: GenerationSettings, rng: SeededRandom
+    model: LanguageModel,
+    prompt: list[int],
+    settings: GenerationSettings,
+    rng: SeededRandom,
+    *,
+    ban_brackets: bool = False,
 ) -> Iterator[SamplingStep]:
     decode = model.vocabulary.decode
     return generate(
@@ -267,10 +278,21 @@ def _generate(
         rng,
         ends_sentence=lambda token: decode((token,)).rstrip(_CLOSING).endswith(_SENTENCE_ENDS),
         begins_with=lambda token, start: decode((token,)).startswith(decode((start,))),
+        is_banned=(lambda token: not _BRACKETS.isdisjoint(decode((token,)))) if ban_brackets else None,
     )
 
 
+def _pad(generation: _PreparedGeneration, answers: list[list[int]]) -> list[list[int]]:
+    """Fill up outputs of ids to the length of the longest one with ``pad_token_id``; a text has no padding."""
+    padding = generation.parameters.pad_token_id
+    if padding is None or generation.request.as_text:
+        return answers
+    longest = max(map(len, answers))
+    return [[*answer, *[padding] * (longest - len(answer))] for answer in answers]
+
+
 _SENTENCE_ENDS: Final = (".", "!", "?", "…", "。")
+_BRACKETS: Final = frozenset("[]{}")
 _CLOSING: Final = " \n\"')]\u201d\u2019»」"
 
 
