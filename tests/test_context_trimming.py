@@ -72,6 +72,23 @@ def test_sentences_end_as_the_site_splits_them(sentences: list[str]) -> None:
     assert split_units("".join(sentences), "sentence") == sentences
 
 
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["राम घर गया। ", "“ठीक है।” ", "सीता आई ॥१॥ ", "क्या? ", "हाँ।।"],
+        ["وہ آیا۔ ", "ایم۔اے پاس ہے۔ ", "اچھا؟ ", "ہاں"],  # noqa: RUF001
+        ["Նա եկավ։ ", "Այո։"],  # noqa: RUF001
+        ["ሰላም። ", "ደህና፧ ", "አዎ፨"],
+        ["မြန်မာ။", "ဟုတ်။ ", "ကောင်း"],
+        ["សួស្តី។", "បាទ៕ ", "ទេ"],
+        ["えっ⁉", "「ほんと｡」", "３．１４だ‼", "うん"],  # noqa: RUF001
+        ["What‽ ", "No."],
+    ],
+)
+def test_sentences_of_other_scripts_end_at_their_own_signs(sentences: list[str]) -> None:
+    assert split_units("".join(sentences), "sentence") == sentences
+
+
 def test_a_trimmed_text_does_not_end_in_an_honorific() -> None:
     text = "The lamp is old. It was lit by Dr. Wyrm in the year of the great storm."
     for allowed in range(4, 15):

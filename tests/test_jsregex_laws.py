@@ -192,6 +192,24 @@ def test_node_agrees_on_case_folding() -> None:
     compare_with_node([(f"[{one}]|[^{one}]", flags, letters) for one in letters for flags in ("i", "iu")])
 
 
+NEWEST = "\ua7cb\u0264\ua7dc\u019b\u1c89\u1c8a\U00010d50\U00010d70\U00016ea0\U00016ebb"
+"""Letters that had no case before Unicode 16: in pairs, upper case first."""
+
+
+def test_the_newest_letters_match_in_either_case() -> None:
+    for upper, lower in zip(NEWEST[::2], NEWEST[1::2], strict=True):
+        for one, other in ((upper, lower), (lower, upper)):
+            assert jsregex.compile(one, "iu").search(other)
+            assert jsregex.compile(f"[{one}]", "iu").search(other)
+            assert not jsregex.compile(one, "u").search(other)
+
+
+def test_node_agrees_on_the_newest_letters() -> None:
+    if not run_node([("\ua7dc", "iu", "\u019b")])[0]:
+        pytest.skip("this node has an older Unicode")
+    compare_with_node([(one, flags, NEWEST[:6]) for one in NEWEST[:6] for flags in ("i", "iu")])
+
+
 def test_node_agrees_on_astral_characters_with_flag_u() -> None:
     text = "a😀😀😁"
     units = [len(text[:place].encode("utf-16-le")) // 2 for place in range(len(text) + 1)]

@@ -170,6 +170,24 @@ def test_a_removed_entry_is_in_no_list() -> None:
     assert book.category("beasts").order == ()
 
 
+def test_of_entries_and_categories_with_the_same_id_the_first_one_is_removed() -> None:
+    entries = [{"id": "a", "text": "first", "category": "c"}, {"id": "b"}, {"id": "a", "text": "second"}]
+    book = Lorebook(
+        {"entries": entries, "categories": [{"id": "c"}, {"id": "c", "name": "other"}], "order": ["a", "b", "c"]}
+    )
+    assert book.entry("a").text == "first"
+    once = book.without_entry("a")
+    assert [(entry.id, entry.text) for entry in once.entries] == [("b", ""), ("a", "second")]
+    assert once.order == ("a", "b", "c")
+    twice = once.without_entry("a")
+    assert [entry.id for entry in twice.entries] == ["b"]
+    assert twice.order == ("b", "c")
+    fewer = book.without_category("c")
+    assert [category.name for category in fewer.categories] == ["other"]
+    assert (fewer.entries[0].category, fewer.order) == ("c", ("a", "b", "c"))
+    assert fewer.without_category("c").entries[0].category == ""
+
+
 def test_an_entry_is_moved_in_front_of_another_or_to_the_end() -> None:
     book = read()
     assert [entry.id for entry in book.with_entry_moved("t", "d").entries] == ["t", "d", "k"]

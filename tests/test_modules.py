@@ -14,6 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nai_proto import account, library, modules, text
 from nai_proto.emulator import Account, Emulator, Switches
@@ -32,6 +34,7 @@ from nai_proto.modules import ModuleStatus, TrainedModule
 from nai_proto.secret import Password
 from nai_proto.testing import Clock, play, run_in_memory
 from nai_proto.tier import Tier
+from tests.faults import FAULTS, inject_fault
 from tests.support import EMAIL, PASSWORD, with_token
 from tests.test_emulator import parse_error, send_request
 from tests.test_emulator_persistence import PersistedEmulator
@@ -341,6 +344,23 @@ def test_a_module_that_is_saved_is_in_the_library_under_its_prefix() -> None:
         "model": "euterpe-v2",
         "remoteId": module.id,
     }
+
+
+@settings(max_examples=20, deadline=None)
+@given(number=st.integers(0, 9), name=st.sampled_from(sorted(FAULTS)))
+def test_a_module_that_is_saved_again_is_stored_once_also_after_an_interruption(number: int, name: str) -> None:
+    trainer = Trainer()
+    module = trainer.finish()
+
+    def save() -> Any:
+        return (yield from (yield from library.open_library(EMAIL, PASSWORD)).save_module(module))
+
+    app = inject_fault(trainer.emulator, FAULTS[name], number, path="/user/")
+    run_in_memory(save(), app, clock=trainer.clock)
+    first, second = (run_in_memory(save(), trainer.emulator, clock=trainer.clock) for _ in range(2))
+    assert (first.result, second.events[-1].outcome) == (second.result, library.SaveOutcome.UNCHANGED)
+    opened = run_in_memory(library.open_library(EMAIL, PASSWORD), trainer.emulator, clock=trainer.clock).result
+    assert [item.json()["id"] for item in opened.others["aimodules"]] == [module.prefix]
 
 
 def test_what_is_trained_survives_in_the_stored_rows() -> None:

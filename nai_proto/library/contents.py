@@ -233,7 +233,9 @@ class Library:
         return self._sign(save_objects(changes, self.keystore))
 
     def save_module(self, module: TrainedModule) -> Flow[KeystoreReplacement | SavedObject, OpenedObject]:
-        """Store a trained module as a new object, where the website looks for it: its key first, then the object.
+        """Store a trained module where the website looks for it: its key first, then the object.
+
+        A module that the account has stored already is returned as it is, also if it was renamed since.
 
         See docs/protocol/content.md#45-presets-and-aimodules.
 

@@ -14,12 +14,14 @@ _CLOSERS: Final = r""""'”’»›)\]}＂＇」』】〉》〕〗〙〛）］�
 _GERMAN_CLOSERS: Final = "“‘«‹"  # noqa: RUF001
 """They close only where white space follows; elsewhere they open."""
 _BLANKS: Final = r"[^\S\n]*+\n?"
-# A sentence ends in a sign and whatever closes behind it, and the blanks up to the next one belong to it. Signs of ASCII's
-# width need white space behind them, so that 3.14 stays whole. The end of a line ends a sentence as well. Each sign is
-# looked at once.
+_SPACED: Final = ".!?…~؟‽։۔।॥።፧፨．"  # noqa: RUF001
+"""Signs of scripts that write blanks between sentences. A blank has to follow, so that 3.14 and ایم۔اے stay whole."""  # noqa: RUF001
+_UNSPACED: Final = "。？！｡‼⁇⁈⁉။។៕"  # noqa: RUF001
+# A sentence ends in a sign and whatever closes behind it, and the blanks up to the next one belong to it. The end of a line
+# ends a sentence as well. Each sign is looked at once.
 _ENDS: Final = re.compile(
-    rf"[.!?…~؟][{_CLOSERS}{_GERMAN_CLOSERS}]*+(?=\s|\Z){_BLANKS}"
-    rf"|[。？！][.!?…~؟。？！]*+[{_CLOSERS}]*+{_BLANKS}"  # noqa: RUF001
+    rf"[{_SPACED}][{_CLOSERS}{_GERMAN_CLOSERS}]*+(?=\s|\Z){_BLANKS}"
+    rf"|[{_UNSPACED}][{_SPACED}{_UNSPACED}]*+[{_CLOSERS}]*+{_BLANKS}"
     r"|\n"
 )
 _ABBREVIATIONS: Final = frozenset(

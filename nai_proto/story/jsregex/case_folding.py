@@ -19,8 +19,21 @@ __all__ = ["fold_case", "fold_ranges"]
 
 _CASED_END: Final = 0x1E944  # no character from here on has another case (Unicode 14 to 17)
 _BLOCK: Final = 256
+_LAST_UNIT: Final = 0xFFFF
 # Simple folding joins these, although their full foldings have several characters (CaseFolding.txt, since Unicode 15.1).
 _JOINED: Final = {"\u1fd3": "\u0390", "\u1fe3": "\u03b0", "\ufb05": "\ufb06"}
+_NEWER_PAIRS: Final = (
+    *zip(
+        "\u1c89\ua7cb\ua7cc\ua7ce\ua7d2\ua7d4\ua7da\ua7dc",
+        "\u1c8a\u0264\ua7cd\ua7cf\ua7d3\ua7d5\ua7db\u019b",
+        strict=True,
+    ),
+    *((chr(0x10D50 + number), chr(0x10D70 + number)) for number in range(22)),  # Garay
+    *((chr(0x16EA0 + number), chr(0x16EBB + number)) for number in range(25)),  # Beria Erfe
+)
+"""Letters of Unicode 16 and 17 in upper and lower case, which older versions of Python do not know and browsers do."""
+_NEWER_LOWER: Final = dict(_NEWER_PAIRS)
+_NEWER_UPPER: Final = {lower: upper for upper, lower in _NEWER_PAIRS if ord(upper) <= _LAST_UNIT}
 
 
 def fold_case(text: str, unicode: bool) -> str:
@@ -82,13 +95,15 @@ def _list_cased(unicode: bool) -> str:
     """
     firsts = range(0, _CASED_END if unicode else 0x10000, _BLOCK)
     blocks = ("".join(map(chr, range(first, first + _BLOCK))) for first in firsts)
-    return "".join(block for block in blocks if not block == block.lower() == block.upper() == block.casefold())
+    cased = "".join(block for block in blocks if not block == block.lower() == block.upper() == block.casefold())
+    newer = [*_NEWER_LOWER, *_NEWER_LOWER.values()] if unicode else [*_NEWER_UPPER, *_NEWER_UPPER.values()]
+    return "".join(dict.fromkeys([*cased, *newer]))
 
 
 def _fold_upper(character: str) -> str:
     """Return the upper case if it is one unit; a character outside ASCII never becomes an ASCII one."""
-    upper = character.upper()
-    alone = len(upper) == 1 and ord(upper) <= 0xFFFF
+    upper = _NEWER_UPPER.get(character) or character.upper()
+    alone = len(upper) == 1 and ord(upper) <= _LAST_UNIT
     return upper if alone and (ord(character) < 128 or ord(upper) >= 128) else character
 
 
@@ -97,7 +112,8 @@ def _fold_simply(character: str) -> str:
 
     Where the full folding has several characters, the simple one is the lower case, with three exceptions.
     """
-    for form in (_JOINED.get(character, ""), character.casefold(), character.lower()):
+    known = _JOINED.get(character) or _NEWER_LOWER.get(character, "")
+    for form in (known, character.casefold(), character.lower()):
         if len(form) == 1:
             return form
     return character

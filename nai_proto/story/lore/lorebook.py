@@ -190,7 +190,7 @@ class Lorebook(Record):
         return changed._without_id_in_orders(entry.id)._with_id_in_order(entry.id, entry.category)
 
     def without_entry(self, entry_id: str) -> Self:
-        """Return a lorebook without an entry.
+        """Return a lorebook without an entry: without the one that `entry` returns, if several have the same id.
 
         Args:
             entry_id: a UUID.
@@ -199,8 +199,10 @@ class Lorebook(Record):
             InvalidRequestError: there is no such entry.
         """
         self.entry(entry_id)
-        rest = [item for item in self._list("entries") if not _has_id(item, entry_id)]
-        return self._with_list("entries", rest)._without_id_in_orders(entry_id)
+        book = self._with_list("entries", _without_first(self._list("entries"), entry_id))
+        if any(entry.id == entry_id for entry in book.entries):  # the orders have the id for the others
+            return book
+        return book._without_id_in_orders(entry_id)
 
     def with_entry_moved(self, entry_id: str, before: str | None = None) -> Self:
         """Return a lorebook with an entry moved, in the natural order and in the order in which the editor shows it.
@@ -257,7 +259,9 @@ class Lorebook(Record):
         return self._with_list("categories", _replace_first(self._list("categories"), category))
 
     def without_category(self, category_id: str) -> Self:
-        """Return a lorebook without a category. Its entries stay, and are in no category.
+        """Return a lorebook without a category: without the one that `category` returns, if several have the same id.
+
+        Its entries stay. They are in no category, unless another one has the same id.
 
         Args:
             category_id: a UUID.
@@ -266,8 +270,10 @@ class Lorebook(Record):
             InvalidRequestError: there is no such category.
         """
         self.category(category_id)
-        rest = [item for item in self._list("categories") if not _has_id(item, category_id)]
-        book = self._with_list("categories", rest)._without_id_in_orders(category_id)
+        book = self._with_list("categories", _without_first(self._list("categories"), category_id))
+        if any(category.id == category_id for category in book.categories):
+            return book
+        book = book._without_id_in_orders(category_id)
         book = book._with_list("entries", [_without_category(item, category_id) for item in self._list("entries")])
         for entry in self.entries:
             if entry.id and entry.category == category_id:
@@ -310,10 +316,21 @@ def _has_id(item: object, wanted: str) -> bool:
     return object_or_empty(item).get("id") == wanted
 
 
+def _find_first(items: list[Any], wanted: str) -> int:
+    """Return the index of the first item with an id; there is one."""
+    return next(index for index, item in enumerate(items) if _has_id(item, wanted))
+
+
 def _replace_first(items: list[Any], record: Entry | Category) -> list[Any]:
     """Return a list with a record in place of the first item with its id; there is one."""
-    at = next(index for index, item in enumerate(items) if _has_id(item, record.id))
+    at = _find_first(items, record.id)
     return [*items[:at], record.data, *items[at + 1 :]]
+
+
+def _without_first(items: list[Any], wanted: str) -> list[Any]:
+    """Return a list without the first item with an id; there is one."""
+    at = _find_first(items, wanted)
+    return [*items[:at], *items[at + 1 :]]
 
 
 def _without_category(item: Any, category_id: str) -> Any:

@@ -129,7 +129,7 @@ def save(
 ) -> None:
     """Store a module that is ready with the account's other objects, encrypted, where the website looks for it."""
     with exit_on_error("module save"):
-        library = load_library(url, email, unsafe_password, types=("aimodules",))
+        library = load_library(url, email, unsafe_password, types=())
         with open_client(build_session(url)) as client:
             trained = client.run(modules.get_module(id).with_options(token=library.token))
             client.run(library.save_module(trained))
