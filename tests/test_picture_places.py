@@ -105,6 +105,27 @@ def test_tags_that_other_programs_use_are_read() -> None:
     assert found_in(saved(image(), "WEBP", exif=exif.tobytes())) == {Place.EXIF: texts}
 
 
+@pytest.mark.parametrize("keyword", ["Raw profile type exif", "Raw profile type APP1"])
+@pytest.mark.parametrize("kind", ["tEXt", "zTXt"])
+def test_exif_in_a_text_of_digits_is_read(keyword: str, kind: str) -> None:
+    digits = exif_with(COMMENT.encode()).hex()
+    lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
+    info = PngImagePlugin.PngInfo()
+    info.add_text(keyword, f"\nexif\n{len(digits) // 2:8}\n{lines}\n", zip=kind == "zTXt")
+    found = found_in(saved(image(), "PNG", pnginfo=info))
+    assert found[Place.EXIF] == {"Description": "a lamp", "Comment": COMMENT}
+    torn = PngImagePlugin.PngInfo()
+    torn.add_text(keyword, "\nexif\n 4\nno digits\n")
+    assert examine_picture(saved(image(), "PNG", pnginfo=torn)).damaged == ("its EXIF is none",)
+
+
+def test_the_comment_of_the_service_is_found_where_a_converter_put_it() -> None:
+    assert found_in(saved(image(), "TIFF", description=COMMENT)) == {Place.EXIF: {"Comment": COMMENT}}
+    assert found_in(write_png(PLAIN, {"comment": COMMENT, "Comment": "x"})) == {Place.TEXT: {"Comment": COMMENT}}
+    for texts in ({"comment": "a lamp"}, {"comment": COMMENT, "Comment": json.dumps({**PARAMETERS, "seed": 8})}):
+        assert found_in(write_png(PLAIN, texts)) == {Place.TEXT: texts}
+
+
 # ---- XMP and comments
 
 
@@ -376,6 +397,37 @@ def test_what_stands_before_the_end_of_a_file_cut_short_is_read(build: Callable[
         assert len(report.copies) >= max(seen, default=0)
         seen.add(len(report.copies))
     assert max(seen) == len(whole)
+
+
+def test_the_pixels_of_a_webp_that_is_cut_off_behind_them_are_read() -> None:
+    file = write_picture(PLAIN, METADATA, image_format="webp")
+    report = examine_picture(file[:-9])
+    assert ([copy.place for copy in report.copies], report.damaged) == ([Place.ALPHA], ("the WebP ends too early",))
+    assert read_pixels(file[:-9]) == read_pixels(file)
+
+
+MODES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "I", "F", "I;16")
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "JPEG", "GIF", "TIFF", "BMP", "AVIF"])
+def test_every_mode_that_pillow_writes_is_read_as_pillow_reads_it(image_format: str) -> None:
+    coloured = Image.frombytes("RGBA", (WIDTH, HEIGHT), PLAIN.with_alpha(NOISE[::3]).data)
+    written = 0
+    for mode in MODES:
+        picture = (coloured.convert("L") if mode in ("I", "F", "I;16", "PA") else coloured).convert(mode)
+        try:
+            file = saved(picture, image_format, **({"lossless": True} if image_format == "WEBP" else {}))
+        except (OSError, KeyError, ValueError):
+            continue  # the format has no such pixels
+        written += 1
+        assert found_in(file) == {}
+        with Image.open(io.BytesIO(file)) as opened:
+            pixels, official = read_pixels(file), opened.convert("RGBA")
+        alpha = b"\xff" * PLAIN.area if pixels.alpha is None else pixels.alpha.data
+        assert alpha == official.getchannel("A").tobytes(), mode
+        if mode != "I;16":  # of which Pillow cuts off what is above 255
+            assert pixels.rgb == official.convert("RGB").tobytes(), mode
+    assert written > 3
 
 
 @settings(max_examples=150, deadline=None)

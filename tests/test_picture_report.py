@@ -250,6 +250,8 @@ FOREIGN = {
     "an editor": {"Software": "Celsys Studio Tool"},
     "a title": {"Title": "Untitled", "Description": "a holiday", "Source": "camera"},
     "JSON": {"Comment": '{"layers": 3, "prompt": "none"}'},
+    "Fooocus": {"Comment": '{"prompt": "a lamp", "negative_prompt": "", "seed": "1", "steps": 30, "sampler": "dpmpp"}'},
+    "Draw Things": {"Comment": '{"c": "a lamp", "uc": "", "seed": 1, "steps": 20, "scale": 7.5, "sampler": "DPM"}'},
     "another front end": {"parameters": "a lamp\nSteps: 20"},
 }
 

@@ -23,6 +23,7 @@ __all__ = [
     "has_service_parameters",
     "is_service_comment",
     "parse_object",
+    "restore_comment",
     "tags_from_texts",
     "texts_from_object",
     "texts_from_tags",
@@ -33,6 +34,8 @@ _OTHER_TAGS: Final = ("Artist", "Copyright")
 _PARAMETERS: Final = frozenset(
     ("prompt", "uc", "seed", "steps", "sampler", "scale", "request_type", "req_type", "signed_hash", "v4_prompt")
 )
+_FOREIGN: Final = frozenset(("negative_prompt", "cfg_scale", "c"))
+"""Keys of other programs' JSON that has such parameters: of Fooocus, InvokeAI, and Draw Things."""
 _BLANKS: Final = b"\xef\xbb\xbf \t\r\n"
 _ENOUGH_PARAMETERS: Final = 2
 """How many of them tell the service's comment from another program's JSON."""
@@ -81,7 +84,7 @@ def dump_object(value: Mapping[str, Any]) -> str:
 
 def has_service_parameters(document: Mapping[str, Any]) -> bool:
     """Return whether a comment has parameters as the service records them, and not what another program says."""
-    return len(_PARAMETERS & document.keys()) >= _ENOUGH_PARAMETERS
+    return len(_PARAMETERS & document.keys()) >= _ENOUGH_PARAMETERS and not _FOREIGN & document.keys()
 
 
 def is_service_comment(text: str) -> bool:
@@ -90,6 +93,14 @@ def is_service_comment(text: str) -> bool:
         return has_service_parameters(parse_object(text, Limits(), "its comment"))
     except RemoteProtocolError:
         return False
+
+
+def restore_comment(texts: dict[str, str], keyword: str) -> dict[str, str]:
+    """Return texts in which the service's comment is under its keyword, where a converter has put it under another."""
+    if is_service_comment(texts.get(keyword, "")) and not is_service_comment(texts.get("Comment", "")):
+        rest = {key: text for key, text in texts.items() if key != keyword}
+        return {**rest, "Comment": texts[keyword]}
+    return texts
 
 
 def texts_from_object(document: Mapping[str, Any]) -> dict[str, str]:
@@ -109,6 +120,7 @@ def texts_from_tags(tags: PictureTexts, limits: Limits) -> PictureTexts:
     texts = {_TAGS.get(tag, tag): text for tag, text in tags.texts.items() if tag not in ("Software", USER_COMMENT)}
     if "Software" in tags.texts:
         texts["Source"] = tags.texts["Software"]
+    texts = restore_comment(texts, "Description")
     comment = tags.texts.get(USER_COMMENT)
     if comment is None:
         return PictureTexts(texts, tags.damaged)

@@ -19,7 +19,7 @@ from .avif import EXIF, XMP, iter_avif_items
 from .exif import read_exif
 from .gif import iter_gif_comments, iter_gif_xmp
 from .jpeg import iter_jpeg_comments, iter_jpeg_segments
-from .metadata_forms import is_service_comment, texts_from_tags
+from .metadata_forms import is_service_comment, restore_comment, texts_from_tags
 from .picture_texts import PictureTexts, describe_problem, excess_error
 from .png import iter_placed_chunks
 from .png_text import read_png_text
@@ -31,6 +31,9 @@ __all__ = ["TEXT_PLACES", "Place"]
 _XMP: Final = "XML:com.adobe.xmp"
 """The keyword that XMP has among the texts of a PNG."""
 _APP1: Final = 0xE1
+_JPEG_EXIF: Final = b"Exif\0\0"
+_JPEG_XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
+_RAW_PROFILES: Final = ("Raw profile type exif", "Raw profile type APP1")
 _TIFF_XMP: Final = 0x02BC
 
 
@@ -58,7 +61,8 @@ _Pieces: TypeAlias = Callable[[bytes, Limits], Iterator[_Piece]]
 
 
 def _read_png_text(data: bytes, limits: Limits) -> PictureTexts:
-    return read_png_text(data, limits, is_wanted=is_service_comment)
+    texts, damaged = read_png_text(data, limits, is_wanted=is_service_comment)
+    return PictureTexts(restore_comment(texts, "comment"), damaged)
 
 
 def _exif_reader(iter_pieces: _Pieces) -> _Reader:
@@ -139,10 +143,19 @@ def _decode(piece: _Piece, where: str, limits: Limits, *encodings: str) -> str:
 # ---- the pieces of each format
 
 
-def _iter_png_exif(data: bytes, _: Limits) -> Iterator[_Piece]:
+def _iter_png_exif(data: bytes, limits: Limits) -> Iterator[_Piece]:
+    """Yield EXIF of its own chunk, and as ImageMagick has it in a text: behind name and size, in hexadecimal digits."""
     for chunk in iter_placed_chunks(memoryview(data)):
         if chunk.kind == b"eXIf" and chunk.is_intact:  # a damaged one is named with the texts
             yield chunk.content
+    texts = read_png_text(data, limits).texts
+    for keyword in filter(texts.__contains__, _RAW_PROFILES):
+        try:
+            profile = bytes.fromhex("".join(texts[keyword].split()[2:]))
+        except ValueError:
+            profile = b""  # which is no EXIF, as will be said
+        if not profile.startswith(_JPEG_XMP):
+            yield profile
 
 
 def _iter_webp(data: bytes, limits: Limits, *, kind: bytes) -> Iterator[_Piece]:
@@ -181,8 +194,8 @@ TEXT_PLACES: Final[Mapping[str, Mapping[Place, _Reader]]] = {
         Place.XMP: _xmp_reader(partial(_iter_webp, kind=b"XMP ")),
     },
     "JPEG": {
-        Place.EXIF: _exif_reader(partial(_iter_jpeg, start=b"Exif\0\0")),
-        Place.XMP: _xmp_reader(partial(_iter_jpeg, start=b"http://ns.adobe.com/xap/1.0/\0")),
+        Place.EXIF: _exif_reader(partial(_iter_jpeg, start=_JPEG_EXIF)),
+        Place.XMP: _xmp_reader(partial(_iter_jpeg, start=_JPEG_XMP)),
         Place.COMMENT: _comment_reader(lambda data, _: iter_jpeg_comments(data)),
     },
     "GIF": {

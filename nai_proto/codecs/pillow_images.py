@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from ..arguments import BYTES, INTEGER, LIMITS
-from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
+from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError, Truncated
 from ..limits import Limits
 from .image_headers import detect_format
 from .png import SIGNATURE, build_png_chunk, read_pixel_chunks, read_png_header
-from .webp import iter_webp_chunks
+from .webp import build_webp, iter_webp_chunks
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -187,7 +186,7 @@ def _decode(data: bytes, limits: Limits, convert: Callable[[Image], T]) -> T:
     if image_format == "PNG":
         data = _strip_png(data, limits)
     elif image_format == "WEBP":
-        deque(iter_webp_chunks(data, limits), maxlen=0)  # opening a WebP takes memory for its pixels
+        data = _mend_webp(data, limits)
     area = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -232,6 +231,22 @@ def _strip_png(data: bytes, limits: Limits) -> bytes:
     kept = (*_PNG_CHUNKS, b"tRNS") if read_png_header(data, limits).depth <= 8 else _PNG_CHUNKS
     chunks = read_pixel_chunks(data, limits)
     return SIGNATURE + b"".join(build_png_chunk(kind, bytes(content)) for kind, content in chunks if kind in kept)
+
+
+def _mend_webp(data: bytes, limits: Limits) -> bytes:
+    """Return the WebP; of one that is cut off behind its pixels only what is whole.
+
+    Its size is checked here, because opening a WebP takes memory for its pixels. Raises what `iter_webp_chunks` raises.
+    """
+    whole: list[tuple[bytes, memoryview]] = []
+    try:
+        for chunk in iter_webp_chunks(data, limits):
+            whole.append(chunk)
+    except Truncated:
+        if not any(kind in (b"VP8 ", b"VP8L") for kind, _ in whole):
+            raise
+        return build_webp([(kind, bytes(content)) for kind, content in whole])
+    return data
 
 
 def _convert_to_colours(image: Image) -> Image:
