@@ -300,15 +300,24 @@ def with_article(name: str) -> str:
 
 
 def suggest_name(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name: the known name that comes nearest, if one does.
+    """Return the end of a message about an unknown name: the known name that comes nearest, or those it is a part of.
 
-    How the names are written makes no difference: ``"Euler Ancestral"`` is near ``"k_euler_ancestral"``.
+    It is empty if there are none. How the names are written makes no difference: ``"Euler Ancestral"`` is near
+    ``"k_euler_ancestral"``, and ``"V3"`` is a part of ``"Anime V3"``.
     """
     from difflib import get_close_matches  # needed only when something is wrong
 
     known = {fold_name(each): each for each in names}
-    close = get_close_matches(fold_name(str(name)[:_LONGEST_NAME]), known, n=1)
-    return f"; did you mean {str(known[close[0]])!r}?" if close else ""
+    wanted = fold_name(str(name)[:_LONGEST_NAME])
+    close = get_close_matches(wanted, known, n=1) or _find_containing(wanted, known)
+    guesses = [repr(str(known[each])) for each in close]
+    return f"; did you mean {' or '.join(guesses)}?" if guesses else ""
+
+
+def _find_containing(part: str, names: Iterable[str]) -> list[str]:
+    """Return the names that have a part; none if they are so many that they are no help."""
+    containing = [each for each in names if part in each]
+    return containing if len(part) > 1 and len(containing) <= _MOST_GUESSES else []
 
 
 def fold_name(name: str) -> str:
@@ -369,6 +378,7 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
 _YEAR_10000: Final = 253_402_300_800
 """In seconds since 1970."""
 _SEPARATORS: Final = str.maketrans(" _.", "---")
+_MOST_GUESSES: Final = 3
 _LONGEST_NAME: Final = 80
 """Characters of an unknown name that are compared: of a whole text the beginning."""
 

@@ -167,6 +167,11 @@ def test_every_option_reaches_the_picture(owner: Account) -> None:
     assert [each["char_caption"] for each in unwanted] == ["hat", ""]
 
 
+def test_a_sampler_that_is_not_listed_is_sent_as_it_is(owner: Account) -> None:
+    facts = generate_image("--unlisted-sampler", "k_new")
+    assert read_parameters(facts["files"][0])["sampler"] == "k_new"
+
+
 def test_the_options_of_older_models_reach_the_picture(owner: Account) -> None:
     said = read_parameters(generate_image("--model", "Anime V3", "--smea-dyn", "--decrisper")["files"][0])
     assert (said["sm"], said["sm_dyn"], said["dynamic_thresholding"]) == (True, True, True)
@@ -236,6 +241,10 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--steps", "51"), "steps is 51"),
         ((PROMPT, "--seed", "-1"), "seed is -1"),
         ((PROMPT, "--sampler", "euler"), "sampler is 'euler'"),
+        ((PROMPT, "--sampler", "k_new"), "in the shell --unlisted-sampler k_new"),
+        ((PROMPT, "--sampler", "k_euler", "--unlisted-sampler", "k_new"), "--sampler or --unlisted-sampler, not both"),
+        ((PROMPT, "--model", "V3"), "did you mean 'Anime V3' or 'Furry V3'?"),
+        ((PROMPT, "--model", "V9"), "the models are V5 Full, V5 Curated"),
         ((PROMPT, "--format", "gif"), "image_format is 'gif'"),
         ((PROMPT, "--uc", "x"), "uc_preset is 'x', and takes one of heavy"),
         ((PROMPT, "--model", "x"), "of the image model 'x' is not known"),

@@ -568,7 +568,8 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         (
             {"sampler": "k_eular"},
             "sampler is 'k_eular', and nai-diffusion-4-5-full takes one of k_euler_ancestral, .*, k_heun, k_lms; "
-            r"to send it all the same, give nai.image.Sampler\('k_eular'\); did you mean 'k_euler'\?$",
+            r"to send it all the same, give nai.image.Sampler\('k_eular'\) or in the shell --unlisted-sampler k_eular; "
+            r"did you mean 'k_euler'\?$",
         ),
         ({"sampler": "Euler Ancestral"}, "did you mean 'k_euler_ancestral'"),
         ({"sampler": "ddim"}, "sampler is 'ddim', and .* k_lms$"),

@@ -101,6 +101,11 @@ def test_an_unknown_model_is_refused_with_a_guess() -> None:
             call()
     with pytest.raises(InvalidRequestError, match=r"'V4\.6 Full' is not known.*; did you mean 'V4\.5 Full'\?$"):
         nai.image.generate("x", model="V4.6 Full")
+    with pytest.raises(InvalidRequestError, match=r"; did you mean 'Anime V3' or 'Furry V3'\?$"):
+        nai.image.generate("x", model="V3")
+    for call, first in ((nai.image.generate, "V5 Full"), (nai.text.generate, "2.7B")):
+        with pytest.raises(InvalidRequestError, match=f"; the models are {first}, "):
+            call("x", model="V9")
     with pytest.raises(
         InvalidRequestError, match=r"'nai-diffusion-4-6-full' is .*did you mean 'nai-diffusion-4-5-full'"
     ):
@@ -174,7 +179,9 @@ def test_context_and_answer_depend_on_the_tier() -> None:
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_an_error_says_how_to_give_a_fact_that_is_not_known(fact: str) -> None:
-    with pytest.raises(InvalidRequestError, match=rf"^{fact} of the text model 'new-v1' .*Facts\({fact}=…\)\)$"):
+    with pytest.raises(
+        InvalidRequestError, match=rf"^{fact} of the text model 'new-v1' .*Facts\({fact}=…\)\); the models are 2.7B, "
+    ):
         FACTS[fact](Model.named("new-v1"))
 
 

@@ -257,7 +257,8 @@ class ImageModel:
     def _require(self, fact: str, value: T | None) -> T:
         if value is None:
             how = f"ImageModel({self.id!r}, ImageModelFacts({fact}=…))"
-            guess = "" if self.is_listed else suggest_model(self.id)
+            models = f"; the models are {', '.join(model.name for model in MODELS)}"
+            guess = "" if self.is_listed else suggest_model(self.id) or models
             raise InvalidRequestError(
                 f"{fact} of the image model {excerpt(self.id, 60)!r} is not known; give it: {how}{guess}",
                 parameter="model",
@@ -443,8 +444,9 @@ _LISTED.update((fold_name(each), model) for model in (*MODELS, *_INPAINTING_MODE
 
 
 def suggest_model(name: str) -> str:
-    """Return the end of a message about an unknown model: the listed one whose id or name comes nearest, if one does."""
-    return suggest_name(name, [each for model in MODELS for each in (model.id, model.name)])
+    """Return the end of a message about an unknown model: the listed ones whose id or name comes nearest, if any does."""
+    names = suggest_name(name, [model.name for model in MODELS])
+    return names or suggest_name(name, [model.id for model in MODELS])
 
 
 # ---- models whose prices and limits are known: nothing is guessed where it could cost more than was said

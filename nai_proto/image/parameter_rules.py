@@ -172,7 +172,8 @@ def _suggest_word(name: str, value: object, words: tuple[str, ...]) -> str:
     """Return the end of a message: how to send an unknown sampler all the same, and the word that comes nearest."""
     if not isinstance(value, str) or len(value) > _LONGEST_WORD or value in frozenset(ImageSampler):
         return ""
-    way_round = f"; to send it all the same, give nai.image.Sampler({value!r})" if name == "sampler" else ""
+    python, shell = f"nai.image.Sampler({value!r})", f"--unlisted-sampler {value}"
+    way_round = f"; to send it all the same, give {python} or in the shell {shell}" if name == "sampler" else ""
     return way_round + suggest_name(value, words)
 
 

@@ -288,7 +288,8 @@ class Model:
         value = listed if own is None else own
         if value is None:
             how = f"Model({self.id!r}, TextModelFacts({fact}=…))"
-            guess = "" if self.is_listed else suggest_model(self.id)
+            models = f"; the models are {_list_models()}"
+            guess = "" if self.is_listed else suggest_model(self.id) or models
             raise InvalidRequestError(
                 f"{fact} of the text model {excerpt(self.id, 60)!r} is not known; give it: {how}{guess}",
                 parameter="model",
@@ -373,6 +374,10 @@ def _stem(id: str) -> str:  # noqa: A002
 _BY_STEM: Final = {_stem(model.id): model for model in MODELS}
 
 
+def _list_models() -> str:
+    return ", ".join(each.id for each in _NEWEST)
+
+
 def suggest_model(name: str) -> str:
     """Return the end of a message about an unknown model: the listed one whose id or name comes nearest, if one does."""
     return suggest_name(name, [text for model in _NEWEST for text in (model.id, model.name)])
@@ -386,9 +391,8 @@ def find_listed_model(name: Model | str) -> Model:
     """
     model = Model.named(name)
     if not model.is_listed:
-        ids = ", ".join(each.id for each in _NEWEST)
         raise InvalidRequestError(
-            f"no text model is called {excerpt(model.id, 60)!r}; the models are {ids}{suggest_model(model.id)}",
+            f"no text model is called {excerpt(model.id, 60)!r}; the models are {_list_models()}{suggest_model(model.id)}",
             parameter="model",
         )
     return model

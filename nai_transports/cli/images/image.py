@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.image import QualityPreset, UCPreset
+from nai_proto.image import QualityPreset, Sampler, UCPreset
 from nai_proto.image.options import ImageOptions
 
 from ...preset_files import load_image_preset
@@ -46,6 +46,10 @@ def image(
     scale: Annotated[float | None, typer.Option(help="Prompt guidance.")] = None,
     cfg_rescale: Annotated[float | None, typer.Option(help="Guidance rescale, 0 to 1.")] = None,
     sampler: Annotated[str | None, typer.Option(help="Sampler: k_euler_ancestral, k_euler, k_dpmpp_2m …")] = None,
+    unlisted_sampler: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Sampler that nai does not list, sent as it is.", show_default=False),
+    ] = None,
     noise_schedule: Annotated[str | None, typer.Option(help="Noise schedule: karras, exponential …")] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the first image; each further image has the next. Default: random.")
@@ -145,7 +149,7 @@ def image(
                 "steps": steps,
                 "scale": scale,
                 "cfg_rescale": cfg_rescale,
-                "sampler": sampler,
+                "sampler": _choose_sampler(sampler, unlisted_sampler),
                 "noise_schedule": noise_schedule,
                 "seed": seed,
                 "n_samples": number,
@@ -179,6 +183,12 @@ def image(
                 client, CostConfirmation(client, yes=yes, max_anlas=max_anlas), output, overwrite=overwrite
             )
     print_facts(facts, as_json)
+
+
+def _choose_sampler(sampler: str | None, unlisted: str | None) -> str | None:
+    if sampler is not None and unlisted is not None:
+        raise InvalidRequestError("give --sampler or --unlisted-sampler, not both")
+    return sampler if unlisted is None else Sampler(unlisted)
 
 
 def _drop_missing(settings: dict[str, Any]) -> ImageOptions:
