@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import nullcontext
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from anyio.lowlevel import checkpoint
 
 from nai_proto.emulator.clock import Clock
 from nai_proto.exchange.connection_pool import Lease, PoolLimits
@@ -15,10 +17,15 @@ from nai_proto.exchange.session import Session
 from nai_proto.testing.connection import MemoryConnection, uncut
 
 from . import clients
-from .events import Event
+from .events import Event, EventLog
+from .streams import CheckpointStream
 from .transport_errors import transport_error
 
-__all__ = ["Client"]
+__all__ = ["AsyncClient", "Client"]
+
+E = TypeVar("E")
+R = TypeVar("R")
+P_co = TypeVar("P_co", covariant=True)
 
 _NOWHERE: Final = Session(base_url="http://emulator.invalid")
 
@@ -46,18 +53,55 @@ class Client(clients.Client):
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         super().__init__(session, None, None, on_event)
-        own = getattr(app, "clock", None)
-        time = clock or (own if isinstance(own, Clock) else Clock())
+        make_io = _io_factory(app, clock, pieces, store)
+        self._transport = _make_transport(make_io, lambda: None, self._log)
 
-        def connect() -> MemoryStream:
-            return MemoryStream(MemoryConnection(app, time, pieces=pieces, store=store))
 
-        def open_io() -> MemoryIO:
-            return MemoryIO(time, connect)
+class _AsyncMemoryStream(CheckpointStream[E, R, P_co]):
+    _checkpoint = staticmethod(checkpoint)
 
-        self._transport = RawTransport(
-            open_io, lambda: None, PoolLimits(), None, None, self._log, transport_error, nullcontext()
-        )
+
+class AsyncClient(clients.AsyncClient):
+    """`Client` for programs on asyncio or trio. Each wait of theirs is a checkpoint, so that other tasks run.
+
+    Args:
+        app, session, clock, pieces, store, on_event: as for `Client`.
+    """
+
+    _stream_type = _AsyncMemoryStream
+
+    def __init__(
+        self,
+        app: App,
+        session: Session = _NOWHERE,
+        *,
+        clock: Clock | None = None,
+        pieces: Callable[[bytes], Iterable[bytes]] = uncut,
+        store: Callable[[object], None] | None = None,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        super().__init__(session, None, None, on_event)
+        make_io = _io_factory(app, clock, pieces, store)
+        self._transport = _make_transport(lambda: AsyncMemoryIO(make_io()), checkpoint, self._log)
+
+
+def _io_factory(
+    app: App,
+    clock: Clock | None,
+    pieces: Callable[[bytes], Iterable[bytes]],
+    store: Callable[[object], None] | None,
+) -> Callable[[], MemoryIO]:
+    own = getattr(app, "clock", None)
+    time = clock or (own if isinstance(own, Clock) else Clock())
+
+    def connect() -> MemoryStream:
+        return MemoryStream(MemoryConnection(app, time, pieces=pieces, store=store))
+
+    return lambda: MemoryIO(time, connect)
+
+
+def _make_transport(open_io: Callable[[], Any], settle: Callable[[], Any], log: EventLog) -> RawTransport:
+    return RawTransport(open_io, settle, PoolLimits(), None, None, log, transport_error, nullcontext())
 
 
 class MemoryStream:
@@ -122,3 +166,39 @@ class MemoryIO:
     ) -> bool:
         stream.connection.send_all(data)
         return True
+
+
+class AsyncMemoryIO:
+    """`MemoryIO` for an async client."""
+
+    def __init__(self, io: MemoryIO) -> None:
+        self._io = io
+        self.now = io.now
+        self.draw, self.key, self.wake = io.draw, io.key, io.wake
+        self.cancel, self.close = io.cancel, io.close
+
+    async def wait_for(self, lease: Lease[Any], limit: float | None) -> None:
+        await checkpoint()
+        self._io.wait_for(lease, limit)
+
+    async def sleep(self, seconds: float) -> None:
+        await checkpoint()
+        self._io.sleep(seconds)
+
+    async def compute(self, function: Callable[[], None], limit: float | None) -> None:
+        await checkpoint()
+        self._io.compute(function, limit)
+
+    async def connect(self, host: str, port: int, limit: float | None) -> MemoryStream:
+        await checkpoint()
+        return self._io.connect(host, port, limit)
+
+    async def read(self, stream: MemoryStream, limit: float | None) -> bytes:
+        await checkpoint()
+        return self._io.read(stream, limit)
+
+    async def write(
+        self, stream: MemoryStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
+    ) -> bool:
+        await checkpoint()
+        return self._io.write(stream, data, limit, received)

@@ -62,7 +62,7 @@ FLOORS = (
         "drivers",
         "nai_transports.memory nai_transports.sync nai_transports.httpx nai_transports.asyncio nai_transports.trio",
     ),
-    ("servers", "nai_transports.servers nai_transports.asgi"),
+    ("servers", "nai_transports.servers nai_transports.asgi nai_transports.pytest_plugin"),
     (
         "files",
         "nai_transports.preset_files nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.backups",
