@@ -116,7 +116,7 @@ def test_exif_in_a_text_of_digits_is_read(keyword: str, kind: str) -> None:
     assert found[Place.EXIF] == {"Description": "a lamp", "Comment": COMMENT}
     torn = PngImagePlugin.PngInfo()
     torn.add_text(keyword, "\nexif\n 4\nno digits\n")
-    assert examine_picture(saved(image(), "PNG", pnginfo=torn)).damaged == ("its EXIF is none",)
+    assert examine_picture(saved(image(), "PNG", pnginfo=torn)).damaged == ("its EXIF does not begin as a TIFF",)
 
 
 def test_the_comment_of_the_service_is_found_where_a_converter_put_it() -> None:
@@ -177,10 +177,23 @@ def test_a_comment_is_read(image_format: str, comment: str) -> None:
     assert metadata.has_parameters is (comment == COMMENT)
 
 
-def test_of_several_comments_the_service_s_counts_and_else_all() -> None:
-    one, two, own = (b"!\xfe" + sub_blocks(text) for text in (b"one", b"tw\xe4", COMMENT.encode()))
-    assert found_in(gif_with(one, two, one)) == {Place.COMMENT: {"Comment": "one\ntwä"}}
+def test_of_several_comments_the_service_s_counts_and_else_the_first() -> None:
+    empty, one, two, own = (b"!\xfe" + sub_blocks(text) for text in (b"", b"tw\xe4", b"two", COMMENT.encode()))
+    assert found_in(gif_with(empty, one, two)) == {Place.COMMENT: {"Comment": "twä"}}
     assert found_in(gif_with(one, own, two)) == {Place.COMMENT: {"Comment": COMMENT}}
+
+
+def test_exif_that_is_damaged_does_not_hide_another() -> None:
+    file = with_chunk(write_png(PLAIN), b"eXIf", write_exif({"UserComment": COMMENT}))
+    for before, problems in ((b"rubbish", 1), (write_exif({"Artist": "a"}), 0)):
+        report = examine_picture(with_chunk(file, b"eXIf", before))
+        assert (report.copies, len(report.damaged)) == ((Metadata({"Comment": COMMENT}),), problems)
+
+
+def test_a_comment_that_a_camera_left_empty_says_nothing() -> None:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = bytes(64)
+    assert found_in(saved(image(), "JPEG", exif=exif.tobytes())) == {}
 
 
 # ---- the lowest bits of the colours

@@ -57,7 +57,7 @@ def _iter_boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         elif size == 0:  # to the end
             size = len(data) - at
         if size < cursor.at - at:
-            raise RemoteProtocolError("picture: what should be a box of the AVIF is none")
+            raise RemoteProtocolError("picture: the AVIF has something else where a box should begin")
         yield kind, cursor.read(size - (cursor.at - at))
         at += size
 

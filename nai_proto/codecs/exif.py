@@ -76,9 +76,9 @@ def read_exif(data: bytes | bytearray | memoryview, limits: Limits = Limits()) -
     for tag in _iter_texts(reader):
         text = _decode_tag(tag, reader.order)
         if text is None:
-            reader.damaged.append(f"the tag {tag.name} is in no encoding that is known")
-        else:
-            texts.setdefault(tag.name, text)
+            reader.damaged.append(f"the tag {tag.name} is in no known encoding")
+        elif text:  # cameras leave room for a comment
+            texts[tag.name] = text
     return PictureTexts(texts, tuple(reader.damaged))
 
 
@@ -123,7 +123,7 @@ def _iter_texts(reader: TiffReader) -> Iterator[TiffTag]:
 
 
 def _decode_tag(tag: TiffTag, order: str) -> str | None:
-    """Return the text of a tag; None if it is in no encoding that is known."""
+    """Return the text of a tag; None if no known encoding fits."""
     value = bytes(tag.value)
     if tag.name == USER_COMMENT:
         return _decode_comment(value, order)
@@ -133,9 +133,9 @@ def _decode_tag(tag: TiffTag, order: str) -> str | None:
 
 
 def _decode_comment(value: bytes, order: str) -> str | None:
-    """Return the text of ``UserComment`` without its mark: the reading that is JSON, else the likeliest one.
+    """Return the text of ``UserComment`` without its mark: the reading that is JSON, or else the likeliest one.
 
-    None if it is in no encoding that is known. Programs disagree what a mark means, and some write none.
+    Return None if no known encoding fits. Programs disagree on what a mark means, and some write none.
 
     See docs/protocol/image.md#86-reading-pictures-that-other-programs-saved.
     """

@@ -25,7 +25,7 @@ def iter_gif_comments(data: bytes) -> Iterator[bytes]:
 
     Raises:
         Truncated: the file ends too early.
-        RemoteProtocolError: what should be a block is none.
+        RemoteProtocolError: there is something else where a block should begin.
     """
     return (_join_sub_blocks(blocks) for label, blocks in _iter_extensions(data) if label == _COMMENT)
 
@@ -53,7 +53,9 @@ def _iter_extensions(data: bytes) -> Iterator[tuple[int, memoryview]]:
             elif kind == 0:  # some writers end a block twice
                 at += 1
             else:
-                raise RemoteProtocolError(f"picture: what should be a block of the GIF at byte {at} is none")
+                raise RemoteProtocolError(
+                    f"picture: the GIF has something else at byte {at}, where a block should begin"
+                )
     except IndexError:
         pass
     else:

@@ -43,7 +43,9 @@ def iter_jpeg_segments(data: bytes | bytearray | memoryview) -> Iterator[tuple[i
     at = 2
     while at + 4 <= len(view):
         if view[at] != 0xFF:
-            raise RemoteProtocolError(f"picture: what should be a segment of the JPEG at byte {at} is none")
+            raise RemoteProtocolError(
+                f"picture: the JPEG has something else at byte {at}, where a segment should begin"
+            )
         marker = view[at + 1]
         if marker == 0xFF:  # what fills up
             at += 1

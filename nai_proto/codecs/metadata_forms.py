@@ -46,7 +46,7 @@ def parse_object(text: str | bytes, limits: Limits, where: str) -> dict[str, Any
 
     Raises:
         LimitExceeded: it is nested deeper than `Limits.json_depth`.
-        RemoteProtocolError: it is none; begins with ``where``.
+        RemoteProtocolError: it is not a JSON object; the message begins with ``where``.
     """
     try:
         encoded = text if isinstance(text, bytes) else text.encode()

@@ -155,7 +155,7 @@ class PictureReport:
     copies: tuple[Metadata, ...]
     "What the places say, in the order of `Place`; what other programs wrote as well."
     damaged: tuple[str, ...] = ()
-    "What is damaged, and where: ``the tEXt chunk at byte 41 has no keyword``, say."
+    "What is damaged or too long, and where: ``the tEXt chunk at byte 41 has no keyword``, say."
     not_read: Mapping[Place, str] = field(default_factory=dict[Place, str])
     "Places that were not looked at, and why."
 
@@ -178,7 +178,7 @@ def examine_picture(data: bytes, limits: Limits = Limits()) -> PictureReport:
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    return _Examination(data, limits).report
+    return _Examination(data, limits).run()
 
 
 def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
@@ -192,7 +192,7 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
-    report = _Examination(data, limits, first_only=True).report
+    report = _Examination(data, limits, first_only=True).run()
     metadata = report.metadata
     if metadata is None or not metadata.is_of_service:
         unread = report.not_read.get(Place.ALPHA) or (report.not_read.get(Place.COLOURS) if metadata is None else None)
@@ -239,20 +239,22 @@ class _Examination:
     """
 
     def __init__(self, data: bytes, limits: Limits, *, first_only: bool = False) -> None:
-        image_format = detect_format(data)
-        if image_format is None:
-            raise RemoteProtocolError(
-                f"picture: this is {describe_file(data) or 'no picture'}; PNG, WebP, JPEG, GIF, BMP, TIFF and AVIF are read"
-            )
         self._data = data
         self._limits = limits
         self._first_only = first_only
+        self._is_enough = False
         self._copies: list[Metadata] = []
         self._damaged: dict[str, None] = {}
         self._not_read: dict[Place, str] = {}
-        self._is_enough = False
+
+    def run(self) -> PictureReport:
+        """Return what was found. Raises what `examine_picture` raises."""
+        image_format = detect_format(self._data)
+        if image_format is None:
+            kind = describe_file(self._data) or "no picture"
+            raise RemoteProtocolError(f"picture: this is {kind}; PNG, WebP, JPEG, GIF, BMP, TIFF and AVIF are read")
         try:
-            read_header_size(data, limits)
+            read_header_size(self._data, self._limits)
         except LimitExceeded:
             raise
         except RemoteProtocolError as error:
@@ -262,11 +264,8 @@ class _Examination:
             self._note(error)
         else:
             self._read_texts(image_format)
-            self._read_pixels()
-
-    @property
-    def report(self) -> PictureReport:
-        """What was found."""
+            if not self._is_enough:
+                self._read_pixels()
         return PictureReport(tuple(self._copies), tuple(self._damaged), self._not_read)
 
     def _read_texts(self, image_format: str) -> None:
@@ -285,13 +284,10 @@ class _Examination:
 
     def _read_pixels(self) -> None:
         """Read the places in the pixels, where these are stored without losses."""
-        if self._is_enough:
-            return
+        places: list[Place] = []
         try:
             exact = find_exact_channels(self._data, self._limits)
-            places = [
-                place for place, is_exact in ((Place.ALPHA, exact.alpha), (Place.COLOURS, exact.colours)) if is_exact
-            ]
+            places += [Place.ALPHA] * exact.alpha + [Place.COLOURS] * exact.colours
             if not places:
                 return
             pixels = read_pixels(self._data, self._limits)

@@ -66,62 +66,56 @@ def _read_png_text(data: bytes, limits: Limits) -> PictureTexts:
 
 
 def _exif_reader(iter_pieces: _Pieces) -> _Reader:
-    """Return the reader of EXIF for a format. Of several pieces the first counts."""
+    """Return the reader of EXIF for a format."""
 
-    def read(data: bytes, limits: Limits) -> PictureTexts:
-        pieces, damaged = _collect(iter_pieces(data, limits))
-        if not pieces:
-            return PictureTexts({}, damaged)
-        try:
-            tags = read_exif(pieces[0], limits)
-        except RemoteProtocolError as error:
-            return PictureTexts({}, (describe_problem(error), *damaged))
-        return texts_from_tags(PictureTexts(tags.texts, tags.damaged + damaged), limits)
+    def decode(piece: _Piece, limits: Limits) -> PictureTexts:
+        return texts_from_tags(read_exif(piece, limits), limits)
 
-    return read
+    return partial(_read_best, iter_pieces, decode)
 
 
 def _xmp_reader(iter_pieces: _Pieces) -> _Reader:
-    """Return the reader of XMP for a format. Of several pieces the first counts."""
+    """Return the reader of XMP for a format."""
 
-    def read(data: bytes, limits: Limits) -> PictureTexts:
-        pieces, damaged = _collect(iter_pieces(data, limits))
-        if not pieces:
-            return PictureTexts({}, damaged)
-        try:
-            return PictureTexts({_XMP: _decode(pieces[0], "its XMP", limits, "utf-8-sig")}, damaged)
-        except RemoteProtocolError as error:
-            return PictureTexts({}, (describe_problem(error), *damaged))
+    def decode(piece: _Piece, limits: Limits) -> PictureTexts:
+        return PictureTexts({_XMP: _decode(piece, "its XMP", limits, "utf-8-sig")})
 
-    return read
+    return partial(_read_best, iter_pieces, decode)
 
 
 def _comment_reader(iter_pieces: _Pieces) -> _Reader:
-    """Return the reader of comments for a format: the first that is NovelAI's, or else all of them."""
+    """Return the reader of comments for a format."""
 
-    def read(data: bytes, limits: Limits) -> PictureTexts:
-        pieces, damaged = _collect(iter_pieces(data, limits))
-        comments: dict[str, None] = {}
-        for piece in pieces:
-            try:
-                comments[_decode(piece, "a comment", limits, "utf-8", "latin-1")] = None
-            except RemoteProtocolError as error:
-                damaged = (describe_problem(error), *damaged)
-        text = next(filter(is_service_comment, comments), "\n".join(comments))
-        return PictureTexts({"Comment": text} if text else {}, damaged)
+    def decode(piece: _Piece, limits: Limits) -> PictureTexts:
+        text = _decode(piece, "a comment", limits, "utf-8", "latin-1")
+        return PictureTexts({"Comment": text} if text else {})
 
-    return read
+    return partial(_read_best, iter_pieces, decode)
 
 
-def _collect(pieces: Iterator[_Piece]) -> tuple[list[_Piece], tuple[str, ...]]:
-    """Return the pieces before any damage, and what is damaged."""
-    found: list[_Piece] = []
+def _read_best(
+    iter_pieces: _Pieces, decode: Callable[[_Piece, Limits], PictureTexts], data: bytes, limits: Limits
+) -> PictureTexts:
+    """Return the texts of the first piece that has NovelAI's comment, or else of the first that has any."""
+    texts: dict[str, str] = {}
+    damaged: list[str] = []
     try:
-        for piece in pieces:
-            found.append(piece)
+        for piece in iter_pieces(data, limits):
+            try:
+                found, problems = decode(piece, limits)
+            except RemoteProtocolError as error:
+                damaged.append(describe_problem(error))
+                continue
+            damaged += problems
+            if not texts or (_has_service_comment(found) and not _has_service_comment(texts)):
+                texts = found
     except RemoteProtocolError as error:
-        return found, (describe_problem(error),)
-    return found, ()
+        damaged.append(describe_problem(error))
+    return PictureTexts(texts, tuple(damaged))
+
+
+def _has_service_comment(texts: Mapping[str, str]) -> bool:
+    return is_service_comment(texts.get("Comment", ""))
 
 
 def _decode(piece: _Piece, where: str, limits: Limits, *encodings: str) -> str:

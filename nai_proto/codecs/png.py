@@ -184,7 +184,7 @@ def iter_placed_chunks(data: memoryview) -> Iterator[PlacedChunk]:
 
     Raises:
         Truncated: the file ends too early.
-        RemoteProtocolError: it is no PNG, or what should be a chunk is none.
+        RemoteProtocolError: it is not a PNG, or there is something else where a chunk should begin.
     """
     if bytes(data[: len(SIGNATURE)]) != SIGNATURE:
         raise _damage_error("no PNG")
@@ -197,9 +197,9 @@ def iter_placed_chunks(data: memoryview) -> Iterator[PlacedChunk]:
             raise Truncated("picture: the PNG ends too early")
         kind = bytes(data[at + 4 : start])
         if not _KIND.fullmatch(kind) or size > _LARGEST:
-            raise _damage_error(f"what should be a chunk at byte {at} is none")
+            raise _damage_error(f"the PNG has something else at byte {at}, where a chunk should begin")
         if first is not (kind == b"IHDR"):
-            raise _damage_error("its header is not what comes first, and once")
+            raise _damage_error("its header is not the first chunk, or comes twice")
         is_intact = accelerators.crc32(data[at + 4 : end]) == int.from_bytes(data[end : end + 4])
         yield PlacedChunk(kind, data[start:end], at, is_intact)
         if kind == b"IEND":
@@ -234,10 +234,10 @@ def _is_whole_stream(packed: list[memoryview], header: PngHeader) -> bool:
 
 def _parse_header(content: memoryview, limits: Limits) -> PngHeader:
     if len(content) != _HEADER.size:
-        raise _damage_error("its header has another size")
+        raise _damage_error("its header has a wrong size")
     width, height, depth, colour, method, filters, interlace = _HEADER.unpack(content)
     if not (0 < width <= _LARGEST and 0 < height <= _LARGEST) or method or filters or interlace > 1:
-        raise _damage_error("its header has values that none can have")
+        raise _damage_error("its header has values that are not allowed")
     if width * height > limits.pixels:
         raise LimitExceeded("pixels", limit=limits.pixels, value=width * height)
     return PngHeader(width, height, depth, colour, bool(interlace))

@@ -105,7 +105,7 @@ def read_rows(data: bytes, header: PngHeader, limits: Limits) -> FilteredRows:
     if len(raw) != size or not stream.eof:
         raise RemoteProtocolError("picture: its pixels do not inflate to its size")
     if max(raw[::stride]) > _PAETH:
-        raise RemoteProtocolError("picture: a row has a filter that there is not")
+        raise RemoteProtocolError("picture: a row has an unknown filter")
     return FilteredRows(header, raw)
 
 

@@ -68,7 +68,7 @@ class TiffReader:
     def __init__(self, data: memoryview, limits: Limits) -> None:
         layout = _LAYOUTS.get(bytes(data[:4]))
         if layout is None:
-            raise RemoteProtocolError("picture: its EXIF is none")
+            raise RemoteProtocolError("picture: its EXIF does not begin as a TIFF")
         self.damaged = []
         self._layout = layout
         self._data = data
