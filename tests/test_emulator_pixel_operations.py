@@ -126,7 +126,7 @@ def test_split_channels_can_be_joined_again(picture: Pixels) -> None:
     assert far == bytes(sum(min(85, abs(part.data[at] - part.data[0])) for part in parts) for at in range(picture.area))
 
 
-@given(st.text())
-def test_a_text_has_a_colour_that_is_neither_black_nor_white(words: str) -> None:
+@given(st.binary())
+def test_all_bytes_have_a_colour_that_is_neither_black_nor_white(words: bytes) -> None:
     assert pixel_operations.pick_colour(words) == pixel_operations.pick_colour(words)
     assert all(64 <= part < 192 for part in pixel_operations.pick_colour(words))

@@ -172,7 +172,7 @@ def image_requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     if family.vibes:
         strengths = st.floats(0.01, 1)
         encoded = st.builds(EncodedVibe, st.binary(min_size=1, max_size=9), strengths, key=st.just(model.vibe_key))
-        raw = st.builds(Vibe, st.binary(min_size=1, max_size=9), strengths, strengths)
+        raw = st.builds(Vibe, st.sampled_from([png(1, 1), png(64, 3)]), strengths, strengths)
         options["vibes"] = draw(st.lists(raw if family.vibes == "raw" else encoded, max_size=6))
     if family.transparency:
         options |= {name: draw(st.booleans()) for name in ("transparent", "auto_text", "straight_alpha")}

@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import Any, Final
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.image import generate
+from nai_proto.image import EncodedVibe, generate
 from nai_proto.image.image_files import image_size
 
 from ..image_support import png
@@ -23,7 +23,7 @@ V45: Final[dict[str, Any]] = {"model": "nai-diffusion-4-5-full"}
 IMG2IMG: Final[dict[str, Any]] = {"image": SOURCE}
 INPAINTING: Final[dict[str, Any]] = {**V45, "image": SOURCE, "mask": draw_face("L")}
 NO_SIZE: Final[dict[str, Any]] = {"width": None, "height": None}
-NO_EFFECT: Final = "the emulator's pictures have nothing that it changes"
+TWO_VIBES: Final = [EncodedVibe(b"one", 0.9), EncodedVibe(b"other", 0.8)]
 PRICE: Final = "this would cost 2 Anlas, more than the 0 allowed"
 
 
@@ -55,15 +55,15 @@ IMAGE_ROWS: Final = (
     parameter("dynamic_thresholding", True, **V3),
     parameter("sm", True, **V3),
     parameter("sm_dyn", True, **V3, sm=True),
-    Row("auto_smea", True, {"parameters.autoSmea": True}, Silent(NO_EFFECT, "x"), V45),
+    Row("auto_smea", True, {"parameters.autoSmea": True}, Silent("since V4 there is no SMEA to turn on", "x"), V45),
     parameter("skip_cfg_above_sigma", 12.5, **V45),
     parameter("deliberate_euler_ancestral_bug", True),
     parameter("prefer_brownian", False),
-    parameter("legacy", True, Silent(NO_EFFECT, "x")),
+    parameter("legacy", True, Silent("no source says what it changes, and no metadata has it", "x")),
     parameter("legacy_v3_extend", True, **V3),
     Row("legacy_uc", True, {"parameters.v4_negative_prompt.legacy_uc": True}, differs, V4),
     parameter("straight_alpha", False),
-    parameter("params_version", 2, Silent("the emulator reads all versions alike", "x")),
+    parameter("params_version", 2, Silent("the service draws the same for 1, 3 and 4", "x")),
     parameter("image_format", "webp", lambda a, b: (a[0].format, b[0].format) == ("png", "webp")),
     # Pictures to begin from.
     Row("image", SOURCE, {"parameters.image": WIRE_SOURCE, "action": "img2img"}, differs),
@@ -71,8 +71,8 @@ IMAGE_ROWS: Final = (
     parameter("strength", 0.11, **IMG2IMG),
     parameter("noise", 0.77, **IMG2IMG),
     parameter("extra_noise_seed", 99, **IMG2IMG),
-    parameter("add_original_image", True, Silent(NO_EFFECT, "x"), **INPAINTING),
-    parameter("color_correct", True, Silent(NO_EFFECT, "x"), **IMG2IMG),
+    parameter("add_original_image", True, Silent("no pixel outside the mask changes in any case", "x"), **INPAINTING),
+    parameter("color_correct", True, **IMG2IMG),
     Row("inpaint_img2img_strength", 0.25, {"parameters.inpaintImg2ImgStrength": 0.25}, differs, INPAINTING),
     parameter("upscaled_enhance", True, **IMG2IMG),
     # What the library makes of options of its own.
@@ -130,7 +130,7 @@ IMAGE_ROWS: Final = (
         differs,
         V3,
     ),
-    parameter("normalize_reference_strength_multiple", False, Silent(NO_EFFECT, "x"), **V45),
+    parameter("normalize_reference_strength_multiple", False, **V45, vibes=TWO_VIBES),
     Row(
         "references",
         [{"image": REFERENCE, "strength": 0.3}],

@@ -19,8 +19,11 @@ from ...errors import LimitExceeded, MissingExtra, NaiError
 from ...image.image_files import image_size
 from ...limits import Limits
 from ..errors import Refused
+from .canvas import Colour
+from .pixel_operations import pick_colour
 from .refusals import GenerationTask
 from .request import DecodedBody, validation_error
+from .scaling import resize
 
 __all__ = ["SourceImage", "TaskImages", "decode_mask", "decode_source", "decode_task_images", "find_source"]
 
@@ -110,6 +113,11 @@ def _measure(data: bytes, name: str) -> SourceImage:
 
 # ---- the images of a generation
 
+_VIBE_STRENGTH: Final = 0.6
+"""The default."""
+_FULL: Final = 1 + 1e-9
+"""What the strengths of vibes add up to at most; a client that has divided them may be off in the last digit."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskImages:
@@ -119,32 +127,50 @@ class TaskImages:
     "What img2img and inpainting begin from."
     mask: Plane | None = None
     "255 where inpainting repaints, 0 elsewhere; in any size."
-    models: tuple[Pixels, ...] = ()
-    "Vibes that are pictures, precise references, and the ControlNet condition."
+    looks: tuple[tuple[Colour, float], ...] = ()
+    "The colour and the strength of each vibe and precise reference."
+    condition: Pixels | None = None
+    "The ControlNet condition."
 
 
 def decode_task_images(task: GenerationTask) -> TaskImages:
-    """Decode all images of a generation that are pictures; an encoded vibe is none.
+    """Decode all images of a generation that are pictures. An encoded vibe is none; it has a colour that its bytes decide.
 
     Raises:
         Refused: 400, one is no picture, is damaged or too large; 501, only Pillow decodes it, and it is not installed.
     """
-    image, mask = task.attachments.image, task.attachments.mask
+    attachments = task.attachments
+    condition = attachments.condition
     return TaskImages(
-        None if image is None else decode_source(_measure(image, "image")),
-        None if mask is None else decode_mask(_measure(mask, "mask")),
-        tuple(decode_source(_measure(data, name)) for data, name in _list_models(task)),
+        None if attachments.image is None else decode_source(_measure(attachments.image, "image")),
+        None if attachments.mask is None else decode_mask(_measure(attachments.mask, "mask")),
+        (*_decode_vibes(task), *_decode_references(task)),
+        None if condition is None else decode_source(_measure(condition, "controlnet_condition")),
     )
 
 
-def _list_models(task: GenerationTask) -> Iterator[tuple[bytes, str]]:
-    attachments = task.attachments
-    if task.model.family.vibes == "raw":
-        if attachments.vibe is not None:
-            yield attachments.vibe, "reference_image"
-        for vibe in attachments.vibes:
-            yield vibe, "reference_image_multiple"
-    for reference in attachments.references:
-        yield reference, "director_reference_images"
-    if attachments.condition is not None:
-        yield attachments.condition, "controlnet_condition"
+def _decode_vibes(task: GenerationTask) -> Iterator[tuple[Colour, float]]:
+    attachments, parameters = task.attachments, task.parameters
+    name, vibes, strengths = "reference_image_multiple", attachments.vibes, parameters.reference_strength_multiple
+    if attachments.vibe is not None:
+        single = _VIBE_STRENGTH if parameters.reference_strength is None else parameters.reference_strength
+        name, vibes, strengths = "reference_image", (attachments.vibe,), [single]
+    strengths = [*strengths, *[_VIBE_STRENGTH] * len(vibes)][: len(vibes)]
+    total = sum(map(abs, strengths))
+    if parameters.normalize_reference_strength_multiple and len(vibes) > 1 and total > _FULL:
+        strengths = [strength / total for strength in strengths]
+    for vibe, strength in zip(vibes, strengths, strict=True):
+        is_encoded = task.model.family.vibes == "encoded"
+        yield pick_colour(vibe) if is_encoded else _find_mean(decode_source(_measure(vibe, name))), strength
+
+
+def _decode_references(task: GenerationTask) -> Iterator[tuple[Colour, float]]:
+    references, strengths = task.attachments.references, task.parameters.director_reference_strength_values
+    for reference, strength in zip(references, [*strengths, *[1.0] * len(references)], strict=False):
+        yield _find_mean(decode_source(_measure(reference, "director_reference_images"))), strength
+
+
+def _find_mean(pixels: Pixels) -> Colour:
+    """Return the mean colour of an image."""
+    red, green, blue = resize(Pixels(pixels.width, pixels.height, pixels.rgb), 1, 1).data
+    return red, green, blue

@@ -13,6 +13,8 @@ from .pixel_operations import (
     compute_slopes,
     detect_edges,
     join_channels,
+    make_ramp,
+    make_table,
     map_values,
     measure_corner_distance,
     merge,
@@ -39,22 +41,17 @@ class ToolOptions:
     defry: int = 0
 
 
-def _make_table(function: Callable[[int], float]) -> bytes:
-    """Return the table of a function of one byte, for `map_values`. Its results are rounded and clipped."""
-    return bytes(min(255, max(0, round(function(value)))) for value in range(256))
-
-
-_NEGATIVE: Final = _make_table(lambda value: 255 - value)
-_INK: Final = _make_table(lambda value: 255 - 4 * value)
-_CHALK: Final = _make_table(lambda value: 4 * value)
-_PALE: Final = _make_table(lambda value: 128 + value / 2)
-_OPAQUE: Final = _make_table(lambda value: 8 * (value - 12))
-_LIGHT: Final = _make_table(lambda value: 255 * (value >= 232))
-_LINES: Final = _make_table(lambda value: 255 * (value >= 24))
-_FAINT: Final = _make_table(lambda value: 255 * (value >= 8))
-_STEEP: Final = _make_table(lambda value: 128 + 6 * (value - 128))
-_STRONG: Final = _make_table(lambda value: 255 * (value >= 64))
-_STEPS: Final = _make_table(lambda value: value // 64 * 80)
+_NEGATIVE: Final = make_table(lambda value: 255 - value)
+_INK: Final = make_table(lambda value: 255 - 4 * value)
+_CHALK: Final = make_table(lambda value: 4 * value)
+_PALE: Final = make_table(lambda value: 128 + value / 2)
+_OPAQUE: Final = make_table(lambda value: 8 * (value - 12))
+_LIGHT: Final = make_table(lambda value: 255 * (value >= 232))
+_LINES: Final = make_table(lambda value: 255 * (value >= 24))
+_FAINT: Final = make_table(lambda value: 255 * (value >= 8))
+_STEEP: Final = make_table(lambda value: 128 + 6 * (value - 128))
+_STRONG: Final = make_table(lambda value: 255 * (value >= 64))
+_STEPS: Final = make_table(lambda value: value // 64 * 80)
 _SMOOTHING_STEPS: Final = 3
 """Steps of `smooth`: it reaches 7 pixels."""
 
@@ -74,13 +71,13 @@ def _sketch(picture: Pixels, _: ToolOptions) -> list[Pixels]:
 def _colorize(picture: Pixels, options: ToolOptions) -> list[Pixels]:
     """Colour the image from black through a colour that the prompt decides to white."""
     light, strength = to_grey(picture), _effect_strength(options)
-    return [join_channels(*(map_values(light, _make_ramp(middle, strength)) for middle in pick_colour(options.prompt)))]
+    return [join_channels(*(map_values(light, make_ramp(middle, strength)) for middle in _pick_colour(options.prompt)))]
 
 
 def _emotion(picture: Pixels, options: ToolOptions) -> list[Pixels]:
     """Shift all colours towards one that the emotion decides; the higher ``defry``, the less."""
     strength = _effect_strength(options) / 3
-    pairs = zip(split_channels(picture), pick_colour(options.prompt), strict=True)
+    pairs = zip(split_channels(picture), _pick_colour(options.prompt), strict=True)
     return [join_channels(*(map_values(plane, _make_shift(target, strength)) for plane, target in pairs))]
 
 
@@ -108,24 +105,18 @@ def _bg_removal(picture: Pixels, _: ToolOptions) -> list[Pixels]:
     return [join_channels(*channels, alpha), join_channels(*generated, smooth(alpha, 1)), join_channels(*blend, alpha)]
 
 
+def _pick_colour(text: str) -> tuple[int, int, int]:
+    return pick_colour(text.encode("utf-8", "surrogatepass"))
+
+
 def _effect_strength(options: ToolOptions) -> float:
     """Return how strong the effect is, from 1 / 6 to 1."""
     return 1 - options.defry / (MAX_DEFRY + 1)
 
 
-def _make_ramp(middle: int, strength: float) -> bytes:
-    """Return the table that maps 128 to ``middle``, black to black and white to white, at this strength."""
-
-    def ramp(value: int) -> float:
-        full = middle * value / 128 if value < 128 else middle + (255 - middle) * (value - 128) / 127
-        return value + strength * (full - value)
-
-    return _make_table(ramp)
-
-
 def _make_shift(target: int, strength: float) -> bytes:
     """Return the table that moves all values towards ``target``, at this strength."""
-    return _make_table(lambda value: value + strength * (target - value))
+    return make_table(lambda value: value + strength * (target - value))
 
 
 EFFECTS: Final[Mapping[DirectorTool, Callable[[Pixels, ToolOptions], list[Pixels]]]] = {

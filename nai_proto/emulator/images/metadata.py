@@ -62,6 +62,8 @@ def encode_picture(task: GenerationTask, index: int, pixels: Pixels, rng: Seeded
     """
     # V5 signs alpha as well (docs/protocol/image.md#84-signature).
     signs_alpha = task.model.generation is Generation.V5
+    if signs_alpha and pixels.alpha is None:
+        pixels = pixels.with_alpha(b"\xff" * pixels.area)
     metadata = build_metadata(task, index, rng).with_signature(pixels, alpha=signs_alpha)
     return write_picture(pixels, metadata, transparent=keep_alpha, image_format=task.parameters.image_format)
 

@@ -12,7 +12,7 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -24,6 +24,8 @@ __all__ = [
     "compute_slopes",
     "detect_edges",
     "join_channels",
+    "make_ramp",
+    "make_table",
     "map_values",
     "measure_corner_distance",
     "merge",
@@ -110,6 +112,21 @@ def map_values(plane: Plane, table: bytes) -> Plane:
     return Plane(plane.width, plane.height, plane.data.translate(table))
 
 
+def make_table(function: Callable[[int], float]) -> bytes:
+    """Return the table of a function of one byte, for `map_values`. Its results are rounded and clipped."""
+    return bytes(min(255, max(0, round(function(value)))) for value in range(256))
+
+
+def make_ramp(middle: int, strength: float) -> bytes:
+    """Return the table that maps 128 to ``middle``, black to black and white to white, at a strength of 0 to 1."""
+
+    def ramp(value: int) -> float:
+        full = middle * value / 128 if value < 128 else middle + (255 - middle) * (value - 128) / 127
+        return value + strength * (full - value)
+
+    return make_table(ramp)
+
+
 def average(a: Plane, b: Plane) -> Plane:
     """Return the mean of two planes, rounded down."""
     x, y = int.from_bytes(a.data), int.from_bytes(b.data)
@@ -142,9 +159,9 @@ def measure_corner_distance(pixels: Pixels) -> Plane:
     return _plane_from_int(planes[0], sum(map(int.from_bytes, far)))
 
 
-def pick_colour(text: str) -> tuple[int, int, int]:
-    """Return a colour for the text: always the same, and neither black nor white."""
-    red, green, blue = (64 + byte // 2 for byte in sha256(text.encode("utf-8", "surrogatepass")).digest()[:3])
+def pick_colour(data: bytes) -> tuple[int, int, int]:
+    """Return a colour for any bytes: always the same, and neither black nor white."""
+    red, green, blue = (64 + byte // 2 for byte in sha256(data).digest()[:3])
     return red, green, blue
 
 
