@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from nai_proto import account, text
 from nai_proto.__main__ import main
@@ -28,6 +29,9 @@ from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
+from nai_transports.cli.app import app
+from nai_transports.cli.command_table import ALIASES, COMMANDS, FIRST_PAGE, LIBRARY, STORY
+from nai_transports.cli.first_page import format_first_page
 from tests.support import at, with_token
 from tests.test_tokenizers import sentencepiece_file
 
@@ -57,7 +61,7 @@ def test_python_m_nai_proto_is_the_command() -> None:
 
 def test_python_m_nai_proto_says_which_extra_it_needs() -> None:
     code = "import runpy, sys; sys.modules['typer'] = None; runpy.run_module('nai_proto', run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run([sys.executable, "-c", code, "demo"], capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "The nai command needs the extra cli: pip install 'nai-proto[cli]'\n"
 
@@ -373,16 +377,87 @@ def test_a_port_in_use_is_a_one_line_error() -> None:
 
 def test_without_its_extra_the_command_says_what_to_install() -> None:
     program = "import sys; sys.modules['typer'] = None; from nai_transports.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "demo"], capture_output=True, text=True, timeout=50, check=False
+    )
     assert done.returncode == 1
     assert "nai-proto[cli]" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_version_is_the_packages() -> None:
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version_is_the_packages(option: str) -> None:
     from importlib.metadata import version
 
-    assert nai("--version").stdout.strip() == version("nai-proto")
+    assert nai(option).stdout.strip() == version("nai-proto")
+    assert CliRunner().invoke(app, [option]).stdout.strip() == version("nai-proto")
+
+
+# ---- the tree of commands
+
+
+def test_the_first_page_is_what_typer_would_print() -> None:
+    for arguments in ((), ("--help",), ("-h",), ("help",)):
+        assert nai(*arguments).stdout == format_first_page()
+    assert CliRunner().invoke(app, ["--help"]).stdout.strip() == format_first_page().strip()
+
+
+def test_the_first_page_has_every_command_once_on_one_screen() -> None:
+    named = [name for lines in FIRST_PAGE.values() for line in lines for name in line.names]
+    assert named == [*COMMANDS]
+    lines = format_first_page().splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("group", [(), ("story",), ("library",)])
+def test_every_command_of_the_table_has_a_help_page(group: tuple[str, ...]) -> None:
+    for name in {"story": STORY, "library": LIBRARY}.get(group[0] if group else "", COMMANDS):
+        shown = CliRunner().invoke(app, [*group, name, "--help"])
+        assert (shown.exit_code, f"Usage: nai {' '.join((*group, name))}" in shown.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_the_names_of_older_programs_are_those_of_our_commands(alias: str) -> None:
+    older, ours = (CliRunner().invoke(app, [name, "--help"]).stdout for name in (alias, ALIASES[alias]))
+    assert older.replace(alias, ALIASES[alias]).split() == ours.split()
+
+
+def test_help_explains_a_command() -> None:
+    assert nai("help", "story", "undo").stdout == nai("story", "undo", "--help").stdout
+
+
+def test_the_version_and_the_first_page_import_no_command() -> None:
+    program = (
+        "import sys; sys.argv = ['nai', {!r}]; from nai_transports.cli import main; main(); "
+        "print({{'typer', 'rich', 'click', 'nai_proto.exchange', 'httpx'}} & sys.modules.keys(), file=sys.stderr)"
+    )
+    for option in ("--version", "--help"):
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(option)], capture_output=True, text=True, check=True
+        )
+        assert done.stderr == "set()\n"
+
+
+def test_a_command_imports_no_other_command() -> None:
+    program = (
+        "import sys; sys.argv = ['nai', 'tokens', '--help']; from nai_transports.cli import main\n"
+        "try: main()\n"
+        "finally: print([name for name in sys.modules if '.cli.' in name], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "cli.text.tokens" in done.stderr
+    assert "cli.images" not in done.stderr
+    assert "cli.emulator" not in done.stderr
+
+
+def test_ctrl_c_while_a_command_is_imported_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nai_transports.cli.lazy_commands.import_module", interrupt)
+    interrupted = CliRunner().invoke(app, ["generate", "Once"])
+    assert (interrupted.exit_code, interrupted.stdout) == (130, "")
 
 
 # ---- recordings

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import Final
 
 __all__ = ["main"]
 
+_INTERRUPTED: Final = 130
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line.
+
+    The version and the first help page are printed without importing anything for commands. Ctrl-C ends the program with
+    status 130 at any moment, also while it is still being loaded.
+    """
+    arguments = sys.argv[1:]
+    try:
+        if arguments in (["--version"], ["-V"]):
+            from nai_proto.version import __version__
+
+            sys.stdout.write(f"{__version__}\n")
+        elif arguments in ([], ["--help"], ["-h"], ["help"]):
+            from .first_page import format_first_page
+
+            sys.stdout.write(format_first_page())
+        else:
+            _run(arguments)
+    except KeyboardInterrupt:
+        _end_interrupted()
+
+
+def _run(arguments: list[str]) -> None:
+    if arguments[0] == "help":
+        arguments = [*arguments[1:], "--help"]
     try:
         from .app import app
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):
             raise
         sys.exit("The nai command needs the extra cli: pip install 'nai-proto[cli]'")
-    app()
+    app(arguments, prog_name="nai")
+
+
+def _end_interrupted() -> None:
+    """End with the status of Ctrl-C; a second Ctrl-C changes nothing."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(_INTERRUPTED)

@@ -1,47 +1,61 @@
-"""The command line's tree: which command is registered under which name."""
+"""The command line's tree. `command_table` has the commands, which are imported when they run."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import typer
 
 from nai_proto.version import __version__
 
-from .account.access_keys import ALLOW_EXTRA_ARGS, access_key, access_token
-from .account.commands import account, subscription
-from .emulator.demo import demo
-from .emulator.emulate import emulate
-from .emulator.record import record, replay
-from .health import health_command
-from .images.director import director, upscale
-from .images.image import image
-from .images.image_info import image_info
-from .images.tags import tags
-from .images.vibe import vibe
-from .library.backup import backup, verify
-from .library.commands import library
-from .library.export import export
-from .library.restore import restore
-from .library.sanity_check import sanity_check
-from .story import context, continue_, create, delete, edit, show, tree
-from .story.export import export as export_story
-from .story.lorebook import lorebook
-from .text.chat import chat, complete, models
-from .text.generate import generate
-from .text.module import module
-from .text.presets import presets
-from .text.speak import speak
-from .text.tokens import decode_packed, tokens
+from .command_table import ALIASES, COMMANDS, LIBRARY, STORY
+from .common.errors import INTERRUPTED
+from .first_page import format_first_page
+from .lazy_commands import LazyCommands
 
-__all__ = ["app"]
+__all__ = ["app", "library", "story"]
+
+
+class _Commands(LazyCommands):
+    table = COMMANDS
+    aliases = ALIASES
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # before or behind a command's own handling, as while it is imported
+            sys.exit(INTERRUPTED)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- the page is the same at every width
+        formatter.write(format_first_page())
+
+
+class _StoryCommands(LazyCommands):
+    table = STORY
+
+
+class _LibraryCommands(LazyCommands):
+    table = LIBRARY
+
+
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="nai",
-    help="Use NovelAI from the command line, or run an emulator of its service.",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings=_HELP_OPTIONS,
+)
+story = typer.Typer(
+    cls=_StoryCommands, help="Read, create, continue, edit, export or delete stories.", no_args_is_help=True
+)
+library = typer.Typer(
+    cls=_LibraryCommands,
+    help="List, show, export, back up and restore what the account stores.",
+    no_args_is_help=True,
 )
 
 
@@ -54,60 +68,12 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None: ...
 
 
-app.command()(emulate)
-app.command()(record)
-app.command()(replay)
-app.command()(demo)
-app.command("health")(health_command)
-app.command()(generate)
-app.command()(chat)
-app.command()(complete)
-app.command()(models)
-app.command()(image)
-app.command()(director)
-app.command()(upscale)
-app.command()(vibe)
-app.command("image-info")(image_info)
-app.command()(tags)
-app.command()(speak)
-app.command("decode")(decode_packed)
-app.command(context_settings=ALLOW_EXTRA_ARGS)(access_key)
-app.command(context_settings=ALLOW_EXTRA_ARGS)(access_token)
-app.command()(subscription)
-app.command("sanity-check", context_settings=ALLOW_EXTRA_ARGS)(sanity_check)
-app.add_typer(account, name="account")
-library.command()(export)
-library.command()(backup)
-library.command()(verify)
-library.command()(restore)
-app.add_typer(library, name="library")
-story = typer.Typer(help="Read, create, continue, edit, export or delete stories.", no_args_is_help=True)
-story.command()(show.show)
-story.command()(tree.tree)
-story.command("export")(export_story)
-story.command()(context.context)
-story.command("continue")(continue_.continue_)
-story.command()(create.create)
-story.command("import")(create.import_)
-story.command()(edit.append)
-story.command()(edit.undo)
-story.command()(edit.redo)
-story.command()(edit.rename)
-story.command()(delete.delete)
-app.add_typer(story, name="story")
-app.add_typer(lorebook, name="lorebook")
-app.add_typer(tokens, name="tokens")
-app.add_typer(presets, name="presets")
-app.add_typer(module, name="module")
-
-# The names that older programs have for these commands.
-for name in ("access_key", "get_access_key"):
-    app.command(name, context_settings=ALLOW_EXTRA_ARGS, hidden=True)(access_key)
-for name in ("access_token", "get_access_token"):
-    app.command(name, context_settings=ALLOW_EXTRA_ARGS, hidden=True)(access_token)
-app.command("sanity_check", context_settings=ALLOW_EXTRA_ARGS, hidden=True)(sanity_check)
+@story.callback()
+@library.callback()
+def _group() -> None: ...

@@ -17,10 +17,7 @@ from ..common.errors import exit_on_error
 from ..common.output import Json
 from ..common.prompts import confirm
 
-__all__ = ["ALLOW_EXTRA_ARGS", "access_key", "access_token"]
-
-ALLOW_EXTRA_ARGS: Final = {"allow_extra_args": True}
-"""Context settings of commands that refuse a second argument themselves, without repeating it: it may be a password."""
+__all__ = ["access_key", "access_token"]
 
 _Email = Annotated[
     str | None, typer.Argument(help="E-mail of the account. Default: ask.", envvar="NAI_EMAIL", show_default=False)

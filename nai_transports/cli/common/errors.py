@@ -11,8 +11,10 @@ import typer
 
 from nai_proto.errors import AuthenticationError, NaiError
 
-__all__ = ["exit_on_error"]
+__all__ = ["INTERRUPTED", "exit_on_error"]
 
+INTERRUPTED: Final = 130
+"The exit status after Ctrl-C, as a shell has it."
 _LOGIN_PATH: Final = "/user/login"
 _WRONG_LOGIN: Final = "no account has this e-mail and password"
 
@@ -38,7 +40,7 @@ def exit_on_error(command: str) -> Generator[None, None, None]:
     except KeyboardInterrupt:
         sys.stdout.flush()
         typer.echo(err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _format_error(error: NaiError) -> str:

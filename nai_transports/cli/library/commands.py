@@ -21,12 +21,9 @@ from ..common.output import print_facts as show_facts
 from .library_loader import STORY_TYPES, load_library
 from .story_summary import StorySummary, describe_story, summarize_story
 
-__all__ = ["library"]
-
-library = typer.Typer(help="List, show, export, back up and restore what the account stores.", no_args_is_help=True)
+__all__ = ["list_stories", "show"]
 
 
-@library.command("list")
 def list_stories(
     email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
 ) -> None:
@@ -46,7 +43,6 @@ def list_stories(
     Console().print(table)
 
 
-@library.command()
 def show(
     story: Annotated[str, typer.Argument(metavar="TITLE|ID", help="Title or id (see `nai library list`).")],
     text: Annotated[bool, typer.Option("--text", help="Print only the text, in full.")] = False,

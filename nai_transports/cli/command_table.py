@@ -1,0 +1,136 @@
+"""The commands by name: where each is implemented, and what the first help page says of it.
+
+Nothing is imported here: a command's module is imported when the command runs, so that each starts as fast as what it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+__all__ = ["ALIASES", "COMMANDS", "FIRST_PAGE", "LIBRARY", "STORY", "Command", "PageLine"]
+
+
+class Command(NamedTuple):
+    """A command, or a group of commands."""
+
+    module: str
+    "Its module, relative to this package, such as ``text.generate``."
+    name: str
+    "The function or group in the module."
+    takes_extra_arguments: bool = False
+    "Does it accept more arguments than it has, to refuse them in its own words?"
+
+
+COMMANDS: Final[Mapping[str, Command]] = {
+    "generate": Command("text.generate", "generate"),
+    "chat": Command("text.chat", "chat"),
+    "complete": Command("text.chat", "complete"),
+    "story": Command("app", "story"),
+    "lorebook": Command("story.lorebook", "lorebook"),
+    "presets": Command("text.presets", "presets"),
+    "module": Command("text.module", "module"),
+    "speak": Command("text.speak", "speak"),
+    "image": Command("images.image", "image"),
+    "director": Command("images.director", "director"),
+    "upscale": Command("images.director", "upscale"),
+    "vibe": Command("images.vibe", "vibe"),
+    "image-info": Command("images.image_info", "image_info"),
+    "tags": Command("images.tags", "tags"),
+    "library": Command("app", "library"),
+    "sanity-check": Command("library.sanity_check", "sanity_check", takes_extra_arguments=True),
+    "account": Command("account.commands", "account"),
+    "subscription": Command("account.commands", "subscription"),
+    "access-key": Command("account.access_keys", "access_key", takes_extra_arguments=True),
+    "access-token": Command("account.access_keys", "access_token", takes_extra_arguments=True),
+    "models": Command("text.chat", "models"),
+    "tokens": Command("text.tokens", "tokens"),
+    "decode": Command("text.tokens", "decode_packed"),
+    "health": Command("health", "health_command"),
+    "demo": Command("emulator.demo", "demo"),
+    "emulate": Command("emulator.emulate", "emulate"),
+    "record": Command("emulator.record", "record"),
+    "replay": Command("emulator.record", "replay"),
+}
+"""The commands, in the order of the first help page."""
+
+ALIASES: Final[Mapping[str, str]] = {
+    "access_key": "access-key",
+    "get_access_key": "access-key",
+    "access_token": "access-token",
+    "get_access_token": "access-token",
+    "sanity_check": "sanity-check",
+}
+"""The names that older programs have for these commands; no help page shows them."""
+
+STORY: Final[Mapping[str, Command]] = {
+    "show": Command("story.show", "show"),
+    "tree": Command("story.tree", "tree"),
+    "export": Command("story.export", "export"),
+    "context": Command("story.context", "context"),
+    "continue": Command("story.continue_", "continue_"),
+    "create": Command("story.create", "create"),
+    "import": Command("story.create", "import_"),
+    "append": Command("story.edit", "append"),
+    "undo": Command("story.edit", "undo"),
+    "redo": Command("story.edit", "redo"),
+    "rename": Command("story.edit", "rename"),
+    "delete": Command("story.delete", "delete"),
+}
+"""The commands of ``nai story``."""
+
+LIBRARY: Final[Mapping[str, Command]] = {
+    "list": Command("library.commands", "list_stories"),
+    "show": Command("library.commands", "show"),
+    "export": Command("library.export", "export"),
+    "backup": Command("library.backup", "backup"),
+    "verify": Command("library.backup", "verify"),
+    "restore": Command("library.restore", "restore"),
+}
+"""The commands of ``nai library``."""
+
+
+class PageLine(NamedTuple):
+    """A line of the first help page."""
+
+    names: tuple[str, ...]
+    summary: str
+
+
+FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
+    "Write": (
+        PageLine(("generate",), "Continue a prompt."),
+        PageLine(("chat", "complete"), "Talk to a model, or continue a prompt."),
+        PageLine(("story",), "Read, create, continue, edit or export."),
+        PageLine(("lorebook",), "Test a lorebook."),
+        PageLine(("presets",), "List and show the official presets."),
+        PageLine(("module",), "Train modules on texts, and manage them."),
+        PageLine(("speak",), "Turn text into speech."),
+    ),
+    "Pictures": (
+        PageLine(("image",), "Generate images from a prompt."),
+        PageLine(("director", "upscale"), "Change an image, or double its size."),
+        PageLine(("vibe",), "Encode an image as a vibe file."),
+        PageLine(("image-info",), "Show the metadata of images."),
+        PageLine(("tags",), "Suggest tags that contain a word."),
+    ),
+    "Library": (
+        PageLine(("library",), "List, show, export, back up and restore."),
+        PageLine(("sanity-check",), "Report stored objects that are damaged."),
+    ),
+    "Account": (
+        PageLine(("account", "subscription"), "Show or change the account."),
+        PageLine(("access-key", "access-token"), "Print what logs in without the password."),
+    ),
+    "Tools": (
+        PageLine(("models",), "List the models that the account can use."),
+        PageLine(("tokens", "decode"), "Convert text to token ids and back."),
+        PageLine(("health",), "Check whether the service answers."),
+    ),
+    "Develop": (
+        PageLine(("demo",), "See the library at work, without an account."),
+        PageLine(("emulate",), "Run an emulator of the service."),
+        PageLine(("record", "replay"), "Record a program's requests and replay them."),
+    ),
+}
+"""The first help page: what ``nai`` prints without arguments."""
