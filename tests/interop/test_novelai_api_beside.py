@@ -21,6 +21,7 @@ from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, new_object, open_object, seal_object
 from nai_proto.codecs.token_packing import pack, unpack
 from nai_proto.text.samplers import SAMPLERS
+from nai_transports.preset_files import load_image_preset
 from nai_transports.tokenizer_files import load
 
 from ..migration_guide import DIFFERENCES, ROWS, Difference, codes, names_of_novelai_api
@@ -358,6 +359,35 @@ def test_image_prompts_have_the_same_tags_but_where_the_website_has_changed_them
 
 NOT_THERE: Final = ("nai-diffusion-3", "Human_Focus")
 """A preset of the website's that they have not."""
+
+IMAGE_PRESETS: Final = {
+    "presets_v1/default.preset": ("safe-diffusion", "nai-diffusion"),
+    "presets_v2/default.preset": ("nai-diffusion-2",),
+    "presets_v3/default.preset": ("nai-diffusion-3",),
+    "presets_v3/default_furry.preset": ("nai-diffusion-furry-3",),
+    "presets_v4/default.preset": ("nai-diffusion-4-curated-preview", "nai-diffusion-4-full"),
+    "presets_v45/default.preset": ("nai-diffusion-4-5-curated", "nai-diffusion-4-5-full"),
+}
+"""Their six files, and the models that they use each for; for the first Furry they refuse their own."""
+ONLY_SENT_THERE: Final = frozenset(
+    ("auto_smea", "noise", "qualityToggle", "skip_cfg_above_sigma", "strength", "uc", "ucPreset")
+)
+"""Older names of what is sent here too, null, and what needs an image."""
+COMPARED_ELSEWHERE: Final = frozenset(("v4_prompt", "v4_negative_prompt"))
+
+
+def test_each_of_their_image_presets_is_sent_with_the_same_values(ask: Ask, files: Path) -> None:
+    directory = files.parent / "image_presets"
+    assert {path.relative_to(directory).as_posix() for path in directory.rglob("*.preset")} == {*IMAGE_PRESETS}
+    for name, models in IMAGE_PRESETS.items():
+        for model in models:
+            theirs = ask("image_request", model, "a lighthouse", {"seed": 7})[2]["parameters"]
+            preset = load_image_preset(directory / name, model=model)
+            ours = nai.image.build_image_request("a lighthouse", preset=preset, seed=7).parameters
+            assert theirs.keys() - ours.keys() <= ONLY_SENT_THERE, (name, model)
+            common = (theirs.keys() & ours.keys()) - COMPARED_ELSEWHERE
+            assert len(common) > 12
+            assert {key: ours[key] for key in common} == {key: theirs[key] for key in common}, (name, model)
 
 
 # ---- docs/migration.md
