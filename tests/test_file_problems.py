@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -145,6 +146,21 @@ def test_a_story_without_a_text_says_so_with_the_name_of_its_file(
     assert run_failing("story", "show", file) == f"nai story show: {file}: story: {problem}"
 
 
+NAMES = [
+    *(
+        "lorebook",
+        "entries",
+        "categories",
+        "keys",
+        "text",
+        "contextConfig",
+        "suffix",
+        "loreBiasGroups",
+        "phrases",
+        "order",
+    ),
+    *("context", "ephemeralContext", "settings", "parameters", "temperature", "placeholders", "key", "tags", "title"),
+]
 FIELDS = [
     ({"lorebook": {"entries": {"0": {}}}}, "its lorebook.entries is an object, and a list was expected"),
     ({"lorebook": {"entries": "SECRET"}}, "its lorebook.entries is a text, and a list was expected"),
@@ -196,7 +212,7 @@ FIELDS = [
     ({"settings": {"model": 5}}, "its settings.model is a number, and a text was expected"),
     (
         {"settings": {"parameters": {"temperature": "SECRET"}}},
-        "its settings.parameters: temperature of a preset is a number, not a str",
+        "its settings.parameters: temperature is a text, not a number",
     ),
     ({"eosSequences": "SECRET"}, "its eosSequences is a text, and a list was expected"),
     ({"messageSettings": {"prefill": 5}}, "its messageSettings.prefill is a number, and a text was expected"),
@@ -210,13 +226,41 @@ def test_a_field_that_is_not_read_is_named_with_its_place_in_stories_and_scenari
     content = {**Story.new(now=0, legacy=True).to_data(now=0)[1], **fields}
     story = Story.from_data({"title": "T"}, content)
     assert story.problems == story.field_problems == (problem,)
-    if "parameters" not in problem:
-        scenario = Scenario.loads(json.dumps({"scenarioVersion": 3, "prompt": "", **fields}).encode())
-        assert scenario.problems == (problem,)
+    scenario = Scenario.loads(json.dumps({"scenarioVersion": 3, "prompt": "", **fields}).encode())
+    assert scenario.problems == (problem,)
     file = tmp_path / "broken.story"
     file.write_text(json.dumps({"storyContainerVersion": 1, "metadata": {}, "content": content}))
     shown = CliRunner().invoke(app, ["story", "show", str(file)])
     assert (shown.exit_code, shown.stderr) == (0, f"{file}: {problem}\n")
+
+
+def test_a_card_says_which_of_its_fields_are_not_read() -> None:
+    content = Story.new(now=0).to_data(now=0)[1]
+    story = Story.from_data({"title": 5, "tags": "SECRET", "isTA": 1, "description": None}, content)
+    assert story.problems == (
+        "its title is a number, and a text was expected",
+        "its tags is a text, and a list was expected",
+        "its isTA is a number, and true or false was expected",
+    )
+
+
+_json = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=3)
+    ),
+    lambda inside: st.one_of(st.lists(inside, max_size=3), st.dictionaries(st.sampled_from(NAMES), inside, max_size=4)),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), _json, max_size=6))
+def test_whatever_the_fields_are_their_problems_are_lines_that_can_be_printed(fields: dict[str, Any]) -> None:
+    story = Story.from_data(fields, fields)
+    for problem in (*story.field_problems, *Scenario(fields).problems, *Lorebook(fields).problems):
+        assert problem.startswith("its ")
+        assert problem.isprintable()
+    story.to_data(now=0)
+    Scenario(fields).start_story(now=0)
 
 
 def test_a_lorebook_and_a_scenario_file_say_which_of_their_fields_are_not_read(tmp_path: Path) -> None:

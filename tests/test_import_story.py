@@ -69,6 +69,7 @@ def test_a_card_is_read_as_the_file_in_it() -> None:
         ("[ Author: 誰か ]\n\n物語".encode(), "[ Author: 誰か ]\n\n物語"),
         (b"BMW drivers, all of them.", "BMW drivers, all of them."),
         (b"<p>A tag in a tale.", "<p>A tag in a tale."),
+        (b"{ Write of swans. }\nOne.", "{ Write of swans. }\nOne."),
     ],
 )
 def test_plain_text_is_the_prompt_of_a_story_which_is_called_like_the_file(data: bytes, text: str) -> None:
@@ -119,7 +120,7 @@ def test_what_begins_no_story_is_refused_with_the_name_of_the_file(data: bytes, 
         (b'<?xml version="1.0"?><book/>', "x.fb2", "this is XML; save it as plain text"),
         (b"%PDF-1.4\n1 0 obj\n", "x.txt", "this is a PDF; save it as plain text"),
         (b"%!PS-Adobe-3.0\n", "x.txt", "this is PostScript; save it as plain text"),
-        (b"{\\rtf1 One.}", "x.txt", "this is an RTF document"),
+        (b"{\\rtf1 One.}", "x.txt", "this is an RTF document; save it as plain text"),
         (b"PK\3\4" + bytes(26) + b"mimetypeapplication/epub+zip", "x.epub", "this is an EPUB; save it as plain text"),
         (b"PK\3\4" + bytes(26) + b"[Content_Types].xml", "x", "this is an office document; save it as plain text"),
     ],

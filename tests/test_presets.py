@@ -400,7 +400,7 @@ def test_an_empty_list_of_numbers_switches_all_samplers_off() -> None:
         (file(name=3), "name is a number, not a text"),
         (file(model=None), "model is missing"),
         (file(parameters=[]), "parameters is a list, not an object"),
-        (parameters(top_k="3"), "top_k of a preset is an integer, not a str"),
+        (parameters(top_k="3"), "top_k is a text, not an integer"),
         (parameters(top_k=3.5), "not 3.5"),
         (parameters(phrase_rep_pen=3), "phrase_rep_pen"),
         (parameters(order={}), "order is an object, not a list"),

@@ -1,9 +1,10 @@
-"""The fields of a story's content and of a scenario that are read beside the text, each with what it should be.
+"""The fields of a story's card and content and of a scenario that are read beside the text, each with what it should be.
 
 `ContentFields.problems` says which of them are something else, so that they are not read: a lorebook whose entries are an
 object instead of a list has none.
 
 See:
+    docs/protocol/content.md#41-stories
     docs/protocol/content.md#42-storycontent
     docs/protocol/content.md#10-exported-files
 """
@@ -26,7 +27,7 @@ from .json_records import (
 from .lore.biases import StoredBans, StoredBiases
 from .lore.lorebook import Lorebook
 
-__all__ = ["ContentFields", "EphemeralFields"]
+__all__ = ["CardFields", "ContentFields", "EphemeralFields"]
 
 
 def _make_config_field(kind: ContextKind, name: str = "contextConfig") -> Field[ContextConfig]:
@@ -69,6 +70,15 @@ class _MessageFields(Record):
 
     system_prompt = Field("systemPrompt", "", as_text)
     prefill = Field("prefill", "", as_text)
+
+
+class CardFields(Record):
+    """The card of a story."""
+
+    title = Field("title", "", as_text)
+    description = Field("description", "", as_text)
+    tags = Field[tuple[str, ...]]("tags", (), as_texts)
+    is_adventure = Field("isTA", False, as_flag)
 
 
 class ContentFields(Record):

@@ -28,7 +28,7 @@ from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
-from .content_fields import ContentFields
+from .content_fields import CardFields, ContentFields
 from .formats.document_text import DocumentText, build_document
 from .formats.legacy_text import LegacyText, build_legacy_story
 from .formats.story_text import ReplayWork, StoryText
@@ -198,7 +198,7 @@ class Story:
     @property
     def field_problems(self) -> tuple[str, ...]:
         """Which fields are not read, because they are of another type than expected: as `problems`, without the text."""
-        return ContentFields(self.fields).problems + self.settings.problems
+        return CardFields(self.card).problems + ContentFields(self.fields).problems + self.settings.problems
 
     @property
     def pending_text(self) -> str | None:

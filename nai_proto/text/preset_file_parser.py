@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 from ..codecs.file_problems import describe_value, find_file_problem
 from ..codecs.json import JsonDecoder
-from ..errors import InvalidFile, InvalidRequestError, LimitExceeded, RemoteProtocolError
+from ..errors import InvalidFile, InvalidRequestError, InvalidTypeError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from .parameter_rules import ParameterKind
 from .preset_fields import FIELDS, SamplerSlot, copy_setting, setting_kind
@@ -81,7 +81,9 @@ def _read_setting(name: str, value: object, where: str) -> object:
     try:
         return copy_setting(name, value)
     except InvalidRequestError as error:
-        problem = str(error)
+        is_number = isinstance(value, int | float)  # which the error shows
+        is_other = isinstance(error, InvalidTypeError) and not is_number
+        problem = f"{name} is {describe_value(value)}, not {setting_kind(name)}" if is_other else str(error)
     raise InvalidFile(f"{where}: {problem}")
 
 

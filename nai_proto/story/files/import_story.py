@@ -5,6 +5,7 @@ See docs/protocol/content.md#10-exported-files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -27,6 +28,7 @@ _DOCUMENT_SUFFIXES: Final = (*(f".{kind}" for kind in FileKind), ".json", ".png"
 """The names of files that are never plain text."""
 _WEB_PAGE_SUFFIXES: Final = (".html", ".htm", ".xhtml")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_OBJECT_START: Final = re.compile(rb'\s*\{\s*(?:["}]|\Z)')
 
 
 def import_story(
@@ -86,11 +88,11 @@ def import_story(
 
 
 def _is_document(data: bytes, name: str) -> bool:
-    """Return whether a file is called like one of another kind, or begins like JSON or a picture.
+    """Return whether a file is called like one of another kind, or begins like a JSON object or a picture.
 
-    Such a file is not taken for text: a broken story would be.
+    Such a file is not taken for text: a broken story would be. Texts may begin with a brace, as instructions do.
     """
-    begins_like_json = data.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith(b"{")
+    begins_like_json = _OBJECT_START.match(data.removeprefix(_BYTE_ORDER_MARK)) is not None
     return begins_like_json or detect_format(data) is not None or name.lower().endswith(_DOCUMENT_SUFFIXES)
 
 

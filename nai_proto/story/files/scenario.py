@@ -19,7 +19,7 @@ from ..placeholder_fields import fill_fields, list_texts
 from ..placeholders import Placeholder, check_answers, fill_placeholders, merge_placeholders
 from ..sections import Origin
 from ..story import Story
-from ..story_settings import copy_json
+from ..story_settings import StorySettings, copy_json
 from .file_kinds import FileKind, read_file
 
 __all__ = ["SCENARIO_VERSION", "Scenario"]
@@ -115,7 +115,7 @@ class Scenario(Record):
     @property
     def problems(self) -> tuple[str, ...]:
         """Which fields are not read, because they are of another type: short sentences that quote nothing of them."""
-        return super().problems + ContentFields(self.data).problems
+        return super().problems + ContentFields(self.data).problems + StorySettings(dict(self.data)).problems
 
     # ---- to a story, and from one
 
