@@ -38,7 +38,7 @@ OK = Start(Head(200, Headers.of(content_type="text/plain")))
 
 
 @contextlib.contextmanager
-def under_uvicorn(application: AsgiApp) -> Generator[str, None, None]:
+def under_uvicorn(application: AsgiApp | Starlette) -> Generator[str, None, None]:
     """Serve an application under uvicorn, in a thread; yield its base URL."""
     server = uvicorn.Server(uvicorn.Config(application, port=0, log_level="error", lifespan="on"))
     thread = threading.Thread(target=server.run)

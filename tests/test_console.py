@@ -11,15 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import nai_proto as nai
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.control import ControlApp
 from nai_proto.emulator.recording import decode_recording
+from nai_transports.asgi import AsgiApp
 from nai_transports.servers.console import load_console
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.sync import Client
 
+from .test_asgi import under_uvicorn
 from .webdriver import CHROMIUM, DRIVER, Browser, open_browser
 
 KEY = "a-secret-key"
@@ -62,7 +66,7 @@ def console(browser: Browser, url: str) -> Iterator[Browser]:
     browser.open(f"{url}/_emulator/#key={KEY}")
     browser.wait_until("document.getElementById('connection').className === 'on'")
     yield browser
-    assert [line for line in browser.read_log() if "status of 4" not in line] == []
+    assert [line for line in browser.read_log() if url in line and "status of 4" not in line] == []
 
 
 def read(browser: Browser, selector: str) -> str:
@@ -81,6 +85,7 @@ def test_the_key_leaves_the_address_and_stays_in_the_session(console: Browser, u
 
 def test_a_page_without_the_key_asks_for_it(browser: Browser, url: str) -> None:
     browser.open(f"{url}/_emulator/#key=another")
+    wait_for_text(browser, "#problem", "is not the key")
     browser.write("#key", KEY)
     browser.press("Enter")
     browser.wait_until("document.getElementById('connection').className === 'on'")
@@ -173,6 +178,45 @@ def test_only_failures_are_listed_when_a_person_wants_that(console: Browser, cli
     console.click("#requests tr:not([hidden])")
     wait_for_text(console, "#detail", "401")
     assert console.run("return document.querySelector('#detail .reason').innerText")
+
+
+def test_a_page_that_nobody_sees_asks_nothing(console: Browser, client: Client, emulator: Emulator) -> None:
+    hide = (
+        "Object.defineProperty(document, 'hidden', { value: arguments[0], configurable: true });"
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
+    console.run(hide, True)
+    console.wait_until("document.getElementById('connection').className === 'paused'")
+    client.run(nai.text.generate("Once"))
+    assert console.run("return document.querySelectorAll('#requests tr').length") == 0
+    console.run(hide, False)
+    wait_for_text(console, "#requests tr", "/ai/generate")
+
+
+def test_a_page_says_that_the_emulator_is_gone(browser: Browser, emulator: Emulator) -> None:
+    with serve_in_thread(ControlApp(emulator, KEY, console=load_console())) as url:
+        browser.open(f"{url}/_emulator/#key={KEY}")
+        browser.wait_until("document.getElementById('connection').className === 'on'")
+    wait_for_text(browser, "#connection", "does not answer")
+    browser.read_log()
+
+
+def test_a_page_shows_what_a_stream_has_come_to(console: Browser, client: Client) -> None:
+    story = client.run(nai.text.generate_stream("Once upon a time", max_length=8)).text
+    console.click("#requests tr")
+    wait_for_text(console, "#detail", "Events (8)")
+    assert read(console, "#detail .response + pre").strip() == story.strip()
+
+
+def test_a_page_works_where_the_emulator_is_mounted_below_a_path(browser: Browser, emulator: Emulator) -> None:
+    control = AsgiApp(ControlApp(emulator, KEY, console=load_console()))
+    with under_uvicorn(Starlette(routes=[Mount("/nai", control)])) as url:
+        browser.open(f"{url}/nai/_emulator/#key={KEY}")
+        session = nai.Session(token=emulator.accounts[0].persistent_token, base_url=f"{url}/nai")
+        with Client(session) as client:
+            client.run(nai.text.generate("Once"))
+        wait_for_text(browser, "#requests tr", "/ai/generate")
+    browser.read_log()
 
 
 def test_texts_are_never_markup(console: Browser, client: Client) -> None:

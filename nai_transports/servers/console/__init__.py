@@ -12,5 +12,5 @@ _FILES: Final = ("index.html", "console.css", "console.js")
 
 def load_console() -> dict[str, bytes]:
     """Return the console's files by name, for `nai_proto.emulator.control.ControlApp`."""
-    directory = resources.files(__package__)
+    directory = resources.files(__name__)
     return {name: directory.joinpath(name).read_bytes() for name in _FILES}

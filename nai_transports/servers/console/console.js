@@ -52,32 +52,34 @@ async function ask(path, { method = "GET", json } = {}) {
   if (json !== undefined) headers["Content-Type"] = "application/json";
   const body = json === undefined ? undefined : JSON.stringify(json);
   const response = await fetch(path, { method, headers, body, cache: "no-store", credentials: "omit" });
-  if (response.status === 401 || response.status === 403) throw new KeyRefused();
-  if (!response.ok) {
-    const told = await response.json().catch(() => null);
-    const reason = response.headers.get("X-Emulator-Reason");
-    throw new Error([told?.message, reason].filter(Boolean).join(" – ") || `${method} ${path}: status ${response.status}`);
-  }
-  return response;
+  if (response.ok) return response;
+  const told = await response.json().catch(() => null);
+  const message = told?.message ?? `${method} ${path}: status ${response.status}`;
+  throw response.status === 401 || response.status === 403 ? new KeyRefused(message) : new Error(message);
 }
 
 const askJson = async (...what) => (await ask(...what)).json();
 
 /** Run what a person asked for, and show what went wrong. */
 async function attempt(action) {
-  byId("problem").hidden = true;
+  showProblem("");
   try {
     await action();
   } catch (error) {
-    if (error instanceof KeyRefused) return wantKey();
-    byId("problem").textContent = error.message;
-    byId("problem").hidden = false;
+    if (error instanceof KeyRefused) wantKey(error.message);
+    else showProblem(error.message);
   }
 }
 
-function wantKey() {
+function showProblem(text) {
+  byId("problem").textContent = text;
+  byId("problem").hidden = !text;
+}
+
+function wantKey(problem = "") {
   sessionStorage.removeItem(KEY);
-  showConnection("off", "the key is missing or wrong");
+  showProblem(problem);
+  showConnection("off", "not open");
   byId("key-form").hidden = false;
   document.querySelector("main").hidden = true;
   byId("key").focus();
@@ -266,10 +268,8 @@ function showDetail(number) {
     if (opened !== number || !isNew("detail", request)) return; // another one was opened meanwhile, or nothing has changed
     const detail = byId("detail");
     putRequest(request);
-    const open = [...detail.querySelectorAll("details")].map((each) => each.open);
     const scrolled = detail.dataset.number === String(number) ? detail.scrollTop : 0;
     detail.replaceChildren(...describeRequest(request));
-    detail.querySelectorAll("details").forEach((each, at) => (each.open = open[at] ?? each.open));
     detail.hidden = false;
     byId("view-requests").classList.add("split");
     detail.dataset.number = number;
@@ -303,11 +303,19 @@ function describeRequest(request) {
     request.reason ? create("p", { className: "reason" }, request.reason) : null,
     create("h3", {}, "Request"),
     ...showDocument(request.parameters),
-    create("details", {}, create("summary", {}, "Request headers"), showFields(request.request_headers)),
+    createFold("Request headers", showFields(request.request_headers)),
     create("h3", { className: "response" }, "Response"),
     ...showResponse(request.response ?? { kind: "none" }),
-    create("details", {}, create("summary", {}, "Response headers"), showFields(request.response_headers)),
+    createFold("Response headers", showFields(request.response_headers)),
   ].filter(Boolean);
+}
+
+const unfolded = new Set(["Events"]); // the parts of a request that a person wants to see, of every request
+
+function createFold(name, content, more = "") {
+  const fold = create("details", { open: unfolded.has(name) }, create("summary", {}, name + more), content);
+  fold.addEventListener("toggle", () => (fold.open ? unfolded.add(name) : unfolded.delete(name)));
+  return fold;
 }
 
 const showFields = (fields) => create("table", { className: "fieldlist" },
@@ -317,21 +325,28 @@ function showResponse(response) {
   switch (response.kind) {
     case "json": return showDocument(response.json);
     case "text": return [showValue(response.text)];
-    case "events": return [showEvents(response.events)];
+    case "events": return showStream(response.events);
     case "picture": return [showPicture(response)];
     case "pictures": return response.pictures.map(showPicture);
-    case "frames": return response.frames.flatMap(showDocument);
+    case "frames": return showStream(response.frames.map((data) => ({ event: data?.event_type, data })));
     case "binary": return [create("p", { className: "quiet" }, `${formatBytes(response.bytes)} of binary data`)];
     default: return [create("p", { className: "quiet" }, "No body.")];
   }
 }
 
-function showEvents(events) {
+/** Show what a stream has come to, its text or its latest picture, and then all events. */
+function showStream(events) {
+  const text = events.map(({ data }) => data?.token ?? data?.choices?.[0]?.delta?.content ?? data?.choices?.[0]?.text ?? "").join("");
+  const latest = events.flatMap(({ data }) => takePictures(data)[1]).at(-1);
   const lines = events.map(({ event, data }) => {
     const [rest, pictures] = takePictures(data);
-    return create("tr", {}, create("td", {}, event ?? ""), create("td", {}, ...highlight(rest), ...pictures.map(showPicture)));
+    return create("tr", {}, create("td", {}, event ?? ""), create("td", {}, ...highlight(rest, null), ...pictures.map(showPicture)));
   });
-  return create("table", { className: "events" }, create("tbody", {}, ...lines));
+  return [
+    ...(text ? [showValue(text)] : []),
+    ...(latest ? [showPicture({ ...latest, name: "the latest picture" })] : []),
+    createFold("Events", create("table", { className: "events" }, create("tbody", {}, ...lines)), ` (${events.length})`),
+  ];
 }
 
 function showDocument(value) {
@@ -372,7 +387,7 @@ const cutText = (text) => text.length <= LONGEST_TEXT
   ? [text]
   : [text.slice(0, LONGEST_TEXT), create("span", { className: "cut" }, ` … ${text.length - LONGEST_TEXT} more characters`)];
 
-/** Return the nodes of indented JSON, with its keys and texts marked, as long as there is a budget of values. */
+/** Return the nodes of JSON with its keys and texts marked, as long as there is a budget of values; in one line without an indent. */
 function highlight(value, indent = "", budget = { left: MOST_VALUES }) {
   const span = (className, ...children) => create("span", { className }, ...children);
   if (typeof value === "string") return [span("string", ...cutText(JSON.stringify(value)))];
@@ -380,9 +395,9 @@ function highlight(value, indent = "", budget = { left: MOST_VALUES }) {
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   const items = Object.entries(value);
   if (!items.length) return [open + close];
-  const plain = items.every(([, item]) => item === null || typeof item !== "object");
-  const flat = plain && (items.every(([, item]) => typeof item === "number") || JSON.stringify(value).length <= LONGEST_LINE);
-  const deeper = flat ? "" : `${indent}  `;
+  const simple = items.every(([, item]) => item === null || typeof item !== "object");
+  const flat = indent === null || (simple && (items.every(([, item]) => typeof item === "number") || JSON.stringify(value).length <= LONGEST_LINE));
+  const deeper = flat ? null : `${indent}  `;
   const [before, between, after] = flat ? ["", ", ", ""] : [`\n${deeper}`, `,\n${deeper}`, `\n${indent}`];
   const nodes = [open];
   for (const [at, [key, item]] of items.entries()) {
@@ -615,7 +630,7 @@ async function poll() {
     }
     showConnection("on", location.host);
   } catch (error) {
-    if (error instanceof KeyRefused) return wantKey();
+    if (error instanceof KeyRefused) return wantKey(error.message);
     showConnection("off", "the emulator does not answer");
     pause = RETRY_MS;
   }
