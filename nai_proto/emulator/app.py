@@ -32,6 +32,7 @@ from .faults import Fault, FaultList
 from .http.host_profiles import get_host_profile
 from .http.request_context import RequestContext
 from .http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, send_error, send_reply, send_response
+from .http.route_reasons import explain_missing_route
 from .http.throttling import GenerationLock, RateLimit
 from .images.image_service import ImageService
 from .images.tools import ToolService
@@ -218,7 +219,11 @@ class Emulator:
         while data := (yield Read()):
             body += data
             if len(body) > self._limits.body:
-                raise Refused(413, "request entity too large")
+                raise Refused(
+                    413,
+                    "request entity too large",
+                    reason=f"the body has more than {self._limits.body} bytes; Emulator(limits=...) takes larger ones",
+                )
         if request.method == "OPTIONS":
             yield Start(Head(204, _PREFLIGHT))
             return
@@ -232,7 +237,8 @@ class Emulator:
         matched = profile.find(method, request, bytes(body))
         if matched is None:
             hint = _OPENAI_PATHS if request.path.startswith(_OPENAI) else ""
-            raise Refused(404, f"Cannot {method} {request.path[:100]}{hint}")
+            reason = explain_missing_route(method, request.target)
+            raise Refused(404, f"Cannot {method} {request.path[:100]}{hint}", reason=reason)
         endpoint, parameters = matched
         account = None
         if endpoint.auth:

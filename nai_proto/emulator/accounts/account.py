@@ -114,7 +114,12 @@ class Account:
         """
         profile = self.profile
         if amount > profile.anlas + profile.bought_anlas:
-            raise Refused(402, "Not enough Anlas")
+            raise Refused(
+                402,
+                "Not enough Anlas",
+                reason=f"this costs {amount} Anlas, and the account has {profile.anlas + profile.bought_anlas}; "
+                "`nai emulate --anlas`, or add_account(anlas=...) in Python, gives it more",
+            )
         from_subscription = min(amount, profile.anlas)
         profile.anlas -= from_subscription
         profile.bought_anlas -= amount - from_subscription

@@ -27,6 +27,7 @@ from .journal import AccountRow, Journal, RowTable, TokenRow
 from .profile import Profile
 from .sample_stories import add_sample_stories
 from .storage import Storage
+from .token_reasons import WRONG_LOGIN, explain_token
 from .trained_modules import ModuleCollection, ModuleTraining
 
 __all__ = ["AccountRegistry"]
@@ -118,10 +119,15 @@ class AccountRegistry:
             Refused: 400 or 401, the key is malformed or no account's.
         """
         if len(key) != AccessKey.LENGTH:
-            raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long")
+            raise Refused(
+                400,
+                f"key must be exactly {AccessKey.LENGTH} characters long",
+                reason=f"key is the access key of {AccessKey.LENGTH} characters that e-mail and password are turned into, "
+                f"not the password; this one has {len(key)}",
+            )
         account = self._by_key.get(key)
         if account is None:
-            raise Refused(401, "Access Key is incorrect.")
+            raise Refused(401, "Access Key is incorrect.", reason=WRONG_LOGIN)
         return self.issue_token(account)
 
     def issue_token(self, account: Account) -> AccessToken:
@@ -150,7 +156,9 @@ class AccountRegistry:
             Refused: 409, there is an account with this key or e-mail.
         """
         if key.reveal() in self._by_key or (hashed is not None and self.find(hashed) is not None):
-            raise Refused(409, "Account already exists")
+            raise Refused(
+                409, "Account already exists", reason="an account has this access key or e-mail; log in instead"
+            )
         token = PersistentToken(PersistentToken.PREFIX + self.random_letters(64))
         return self.admit(email or "", key, token, Profile(int(self._now()), hashed or "", email))
 
@@ -177,7 +185,9 @@ class AccountRegistry:
         See docs/protocol/native.md#172-account.
         """
         if key.reveal() in self._by_key:
-            raise Refused(409, "Access key is taken")
+            raise Refused(
+                409, "Access key is taken", reason="an account, perhaps this one, has the new access key already"
+            )
         del self._by_key[account.key.reveal()]
         account.key = key
         self._by_key[key.reveal()] = account
@@ -191,7 +201,11 @@ class AccountRegistry:
         See docs/protocol/native.md#67-create-persistent-token.
         """
         if account.persistent_token.reveal() in self.tokens and not overwrite:
-            raise Refused(409, "Persistent access token already exists")
+            raise Refused(
+                409,
+                "Persistent access token already exists",
+                reason='send {"overwrite": true} to replace the account\'s persistent token, which then ends',
+            )
         self._revoke(lambda owner, until: owner is account and until is None)
         account.persistent_token = PersistentToken(PersistentToken.PREFIX + self.random_letters(64))
         self._record(account)
@@ -201,7 +215,11 @@ class AccountRegistry:
     def remove(self, account: Account) -> None:
         """Remove an account and everything it has, and revoke its tokens."""
         if account.profile.recurring:
-            raise Refused(409, "Cannot delete account while a recurring subscription is active")
+            raise Refused(
+                409,
+                "Cannot delete account while a recurring subscription is active",
+                reason="the account's profile.recurring is set; a test can clear it",
+            )
         del self._by_key[account.key.reveal()], self._by_number[account.number]
         self._journal.drop(("account", str(account.number)))
         account.storage.forget()
@@ -234,9 +252,17 @@ class AccountRegistry:
         """
         account = self.find_by_token(request)
         if account is None:
-            raise Refused(401, "Unauthorized")
+            token = _token_of(request)
+            reason = explain_token(
+                request.headers.get("authorization"), expired=token in self.tokens, own=self._has_signed(token)
+            )
+            raise Refused(401, "Unauthorized", reason=reason)
         if not persistent and self.is_persistent(request):
-            raise Refused(401, "Usage of persistent access tokens is not allowed for this endpoint")
+            raise Refused(
+                401,
+                "Usage of persistent access tokens is not allowed for this endpoint",
+                reason="this endpoint wants the access token of a login (POST /user/login), not a persistent token",
+            )
         return account
 
     def is_persistent(self, request: Request) -> bool:
@@ -249,7 +275,14 @@ class AccountRegistry:
 
     def _jwt(self, payload: dict[str, object]) -> str:
         signed = ".".join(_base64url(encode_json(part)) for part in ({"alg": "HS256", "typ": "JWT"}, payload))
-        return f"{signed}.{_base64url(hmac.digest(self._secret, signed.encode(), hashlib.sha256))}"
+        return f"{signed}.{self._sign(signed)}"
+
+    def _sign(self, signed: str) -> str:
+        return _base64url(hmac.digest(self._secret, signed.encode("utf-8", "replace"), hashlib.sha256))
+
+    def _has_signed(self, token: str) -> bool:
+        signed, _, signature = token.rpartition(".")
+        return hmac.compare_digest(self._sign(signed).encode(), signature.encode("utf-8", "replace"))
 
 
 def _token_of(request: Request) -> str:

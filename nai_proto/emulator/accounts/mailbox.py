@@ -69,7 +69,11 @@ class Mailbox:
         """
         purpose, account = self.letters.get(token, (None, None))
         if purpose is not kind or account is None:
-            raise Refused(401, f"The {kind.value} token is incorrect.")
+            raise Refused(
+                401,
+                f"The {kind.value} token is incorrect.",
+                reason=f"no mail for {kind.value} has this token, or it has been used; Emulator.mailbox.mails has all mails",
+            )
         return account
 
     def discard(self, token: str) -> None:

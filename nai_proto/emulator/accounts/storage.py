@@ -136,9 +136,13 @@ class Storage:
             Refused: 400 or 409, there is no index, or another one.
         """
         if index is not None and not (self.indexed and self.keystore is not None):
-            raise Refused(400, "changeIndex is not expected")
+            raise Refused(
+                400,
+                "changeIndex is not expected",
+                reason="nothing is stored yet, or this account's keystore has no index; leave changeIndex out",
+            )
         if index not in (None, self.keystore_index):
-            raise Refused(409, "Keystore was changed meanwhile")
+            raise Refused(409, "Keystore was changed meanwhile", reason=_explain_conflict(index, self.keystore_index))
         self._change_keystore(sealed or None, self.keystore_index + 1 if sealed else 0)
 
     def clear_stories(self) -> None:
@@ -172,7 +176,11 @@ class Storage:
         """
         found = self.objects[type].find(id) if type in self.objects else None
         if found is None:
-            raise Refused(404, "Object not found")
+            raise Refused(
+                404,
+                "Object not found",
+                reason="the account of this token has no object of this type and id; GET /user/objects/{type} lists them",
+            )
         return found
 
     def create(self, type: str, meta: str, data: str, now: float, entropy: Entropy) -> StoredObject:  # noqa: A002
@@ -200,7 +208,7 @@ class Storage:
         """
         old = self.find(type, id)
         if index not in (None, old.changeIndex):
-            raise Refused(409, "Object was changed meanwhile")
+            raise Refused(409, "Object was changed meanwhile", reason=_explain_conflict(index, old.changeIndex))
         changed = partial(msgspec.structs.replace, old, changeIndex=(old.changeIndex or 0) + 1)
         new = changed(meta=meta, data=data, lastUpdatedAt=int(now))
         self.keep(new)
@@ -231,6 +239,10 @@ class Storage:
 
     def _key(self, item: StoredObject) -> RowKey:
         return ("object", str(self.owner), item.type, item.id)
+
+
+def _explain_conflict(sent: float | None, stored: int | None) -> str:
+    return f"changeIndex {sent} was sent, and {stored} is stored; read it again, merge, and write with that index"
 
 
 def derive_bytes(entropy: Entropy, kind: str, number: int, size: int) -> bytes:

@@ -139,7 +139,11 @@ class ModuleCollection:
             Refused: 404, there is none.
         """
         if id not in self._items:
-            raise Refused(404, "Module not found")
+            raise Refused(
+                404,
+                "Module not found",
+                reason="the account of this token has trained no module of this id; GET /ai/module/all lists them",
+            )
         return self._items[id]
 
     def add(self, training: ModuleTraining) -> None:

@@ -37,6 +37,11 @@ _TOKEN_LENGTH: Final = 32
 """Characters of the other mailed tokens."""
 
 
+_NO_GIFT_KEY: Final = (
+    "no unused gift key is this one; `nai emulate --gift-key KEY=TIER`, or Emulator.mailbox.gift_keys, makes one"
+)
+
+
 class _Login(msgspec.Struct):
     key: str
 
@@ -166,22 +171,31 @@ class AccountService:
     def _login_with_google(self, context: RequestContext) -> Handler:
         account = self._mailbox.google.get(context.body(_Google).idToken)
         if account is None:
-            raise Refused(500, "Unknown identity")
+            raise Refused(
+                500,
+                "Unknown identity",
+                reason="no account has this idToken; a test puts identities into Emulator.mailbox.google",
+            )
         yield from _send_token(context, self._accounts.issue_token(account).reveal())
 
     def _register(self, context: RequestContext) -> Handler:
         body = context.body(_Register)
         if body.recaptcha is None and body.recapcha is None:
-            raise Refused(400, "recaptcha must be a string")
+            raise Refused(
+                400, "recaptcha must be a string", reason="recaptcha is missing; any text is taken, also empty"
+            )
         if self._strict:
             for name in ("recaptcha", "emailCleartext", "allowMarketingEmails"):
                 if getattr(body, name) is None:
-                    raise Refused(400, f"Validation error: {name} is required")
+                    reason = (
+                        "the documents require it, and so does the switch strict_bodies, though clients leave it out"
+                    )
+                    raise Refused(400, f"Validation error: {name} is required", reason=reason)
         clear = body.emailCleartext
         hashed = body.email or (None if clear is None else email_hash(clear))
         tier = None if body.giftkey is None else self._mailbox.gift_keys.get(body.giftkey)
         if body.giftkey is not None and tier is None:
-            raise Refused(400, "Gift key is invalid")
+            raise Refused(400, "Gift key is invalid", reason=_NO_GIFT_KEY)
         account = self._accounts.register(clear, hashed, _parse_key(body.key))
         account.profile.marketing = bool(body.allowMarketingEmails)
         if body.giftkey is not None and tier is not None:
@@ -194,9 +208,14 @@ class AccountService:
     def _change_access_key(self, context: RequestContext) -> Handler:
         body, owner = context.body(_ChangeKey), context.owner
         if body.currentAccessKey != owner.key.reveal():
-            raise Refused(401, "Access Key is incorrect.")
+            raise Refused(
+                401,
+                "Access Key is incorrect.",
+                reason="currentAccessKey is not the account's: derive it from the e-mail as it was registered and the old "
+                "password",
+            )
         if body.newEmail is not None and self._accounts.find(email_hash(body.newEmail)) not in (None, owner):
-            raise Refused(409, "Email is taken")
+            raise Refused(409, "Email is taken", reason="newEmail is the e-mail of another account")
         token = self._accounts.change_key(owner, _parse_key(body.newAccessKey))
         if body.newEmail is not None:
             _change_email(owner, body.newEmail)
@@ -216,9 +235,11 @@ class AccountService:
         email = context.body(_Email).email
         account = self._accounts.find(email_hash(email))
         if account is None:
-            raise Refused(401, "No account has this email")
+            raise Refused(
+                401, "No account has this email", reason="e-mails are compared as they are spelled, case included"
+            )
         if account.profile.email_verified:
-            raise Refused(409, "Email is already verified")
+            raise Refused(409, "Email is already verified", reason="the account needs no further mail")
         self._send_verification(account, email)
         yield from send_empty(context.endpoint.status)
 
@@ -247,7 +268,9 @@ class AccountService:
     def _request_deletion(self, context: RequestContext) -> Handler:
         email = context.body(_Email).email
         if email_hash(email) != context.owner.profile.email_hash:
-            raise Refused(400, "email is not the account's")
+            raise Refused(
+                400, "email is not the account's", reason="send the e-mail of the account that the token belongs to"
+            )
         self._mailbox.mail(MailKind.DELETION, email, context.owner, self._accounts.random_letters(_TOKEN_LENGTH))
         yield from send_empty(context.endpoint.status)
 
@@ -305,7 +328,11 @@ class AccountService:
             case "giftkey":
                 self._bind_gift_key(profile, body)
             case "trial" if profile.trial:
-                raise Refused(409, "Trial is already activated")
+                raise Refused(
+                    409,
+                    "Trial is already activated",
+                    reason="there is one trial; /ai/trial-status says what is left of it",
+                )
             case "trial":
                 profile.trial = True
             case _:
@@ -315,16 +342,20 @@ class AccountService:
     def _bind_gift_key(self, profile: Profile, body: _Bind) -> None:
         tier = self._mailbox.gift_keys.get(body.subscriptionId)
         if tier is None:
-            raise Refused(404, "Subscription not found")
+            raise Refused(404, "Subscription not found", reason=f"subscriptionId: {_NO_GIFT_KEY}")
         if profile.active and not body.confirmedReplace:
-            raise Refused(409, "Account has an active subscription")
+            raise Refused(
+                409, "Account has an active subscription", reason='send "confirmedReplace": true to replace it'
+            )
         del self._mailbox.gift_keys[body.subscriptionId]
         profile.subscribe(tier, self._now())
 
     def _change_subscription(self, context: RequestContext) -> Handler:
         plan, profile = context.body(_SubscriptionPlan, lax=not self._strict).newSubscriptionPlan, context.owner.profile
         if not profile.active:
-            raise Refused(404, "Subscription not found")
+            raise Refused(
+                404, "Subscription not found", reason="the account has no active subscription that could be changed"
+            )
         profile.tier = Tier(plan)
         yield from send_empty(context.endpoint.status)
 
@@ -341,7 +372,11 @@ def _parse_key(text: str) -> AccessKey:
     try:
         return AccessKey(text)
     except InvalidRequestError:
-        raise Refused(400, f"key must be exactly {AccessKey.LENGTH} characters long") from None
+        raise Refused(
+            400,
+            f"key must be exactly {AccessKey.LENGTH} characters long",
+            reason=f"send an access key, {AccessKey.LENGTH} characters that are derived from e-mail and password",
+        ) from None
 
 
 def _change_email(account: Account, email: str) -> None:

@@ -67,7 +67,11 @@ def _get_submission(context: RequestContext) -> Handler:
 def _vote(context: RequestContext) -> Handler:
     profile, event = context.owner.profile, context.parameters.path["event"]
     if event in profile.votes:
-        raise Refused(409, "Already voted")
+        raise Refused(
+            409,
+            "Already voted",
+            reason="an account has one vote in an event; DELETE takes the vote back with the same id",
+        )
     profile.votes = {**profile.votes, event: {"id": context.body(_Vote).id}}
     yield from send_empty(context.endpoint.status)
 
@@ -79,7 +83,7 @@ def _get_vote(context: RequestContext) -> Handler:
 def _delete_vote(context: RequestContext) -> Handler:
     profile, event = context.owner.profile, context.parameters.path["event"]
     if profile.votes.get(event) != {"id": context.body(_Vote).id}:
-        raise Refused(409, "No such vote")
+        raise Refused(409, "No such vote", reason="the account has not voted for this id in this event")
     profile.votes = {name: vote for name, vote in profile.votes.items() if name != event}
     yield from send_empty(context.endpoint.status)
 

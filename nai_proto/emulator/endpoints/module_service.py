@@ -72,14 +72,18 @@ class ModuleService:
 
     def _train(self, context: RequestContext) -> Handler:
         if not context.parameters.body:
-            raise Refused(400, "Incorrect body.")
+            raise Refused(400, "Incorrect body.", reason="the body is empty; send JSON with data, steps, lr and name")
         body, account = context.body(_Training), context.owner
         if body.model not in _TRAINABLE:
-            raise Refused(400, "Specified model does not support module training.")
+            raise Refused(
+                400,
+                "Specified model does not support module training.",
+                reason=f"modules are trained for {', '.join(_TRAINABLE)}, which is the emulator's choice",
+            )
         try:
             from_base64(body.data, "data")
-        except Damaged:
-            raise Refused(400, "data must be base64 encoded") from None
+        except Damaged as error:
+            raise Refused(400, "data must be base64 encoded", reason=str(error)) from None
         self._check_account(account, body.steps, context.now)
         account.charge(body.steps)
         drawn = derive_bytes(self._entropy, "module", next(self._numbers), 16).hex()
@@ -95,14 +99,31 @@ class ModuleService:
     def _check_account(self, account: Account, steps: int, now: float) -> None:
         """Raise Refused if the account may not train for so many steps now."""
         if account.tier is Tier.PAPER:
-            raise Refused(402, "Incorrect subscription.")
+            raise Refused(
+                402,
+                "Incorrect subscription.",
+                reason="the account has no subscription; `nai emulate --tier` gives it one",
+            )
         if steps < MIN_STEPS:
-            raise Refused(409, "Training steps amount is too low.")
-        if steps > account.profile.anlas + account.profile.bought_anlas:
-            raise Refused(409, "You have an insufficent amount of available training steps.")
+            raise Refused(
+                409,
+                "Training steps amount is too low.",
+                reason=f"steps is {steps}, and a training has at least {MIN_STEPS}",
+            )
+        available = account.profile.anlas + account.profile.bought_anlas
+        if steps > available:
+            raise Refused(
+                409,
+                "You have an insufficent amount of available training steps.",
+                reason=f"steps is {steps}, and the account has {available}; POST /ai/module/buy-training-steps buys more",
+            )
         running = sum(not each.is_finished(now) for each in account.modules)
         if running >= self._switches.training_limit:
-            raise Refused(409, "You have reached the limit of concurrently training modules.")
+            raise Refused(
+                409,
+                "You have reached the limit of concurrently training modules.",
+                reason=f"{running} trainings wait or run, and the switch training_limit allows no more; wait for one to end",
+            )
 
     def _delete(self, context: RequestContext) -> Handler:
         id_ = context.parameters.path["id"]

@@ -122,5 +122,5 @@ def _parse_object(context: RequestContext) -> tuple[str, str, _Content]:
 def _check_base64(text: str, name: str) -> None:
     try:
         from_base64(text, name)
-    except Damaged:
-        raise Refused(400, f"{name} must be base64 encoded") from None
+    except Damaged as error:
+        raise Refused(400, f"{name} must be base64 encoded", reason=str(error)) from None

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ...exchange.reply import Handler
-from ...image.models import MODELS
+from ...image.models import MODELS, suggest_model
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
 from ..http.responses import send_json
@@ -74,7 +74,11 @@ def _suggest(context: RequestContext) -> Handler:
         if not query.get(name):
             raise Refused(400, f"Validation error: {name} is required")
     if query["model"] not in _MODEL_IDS:
-        raise Refused(400, f"Validation error: model {query['model'][:60]} doesn't exist")
+        raise Refused(
+            400,
+            f"Validation error: model {query['model'][:60]} doesn't exist",
+            reason=f"tags are suggested for image models{suggest_model(query['model']) or ', such as ' + MODELS[0].id}",
+        )
     part = query["prompt"].strip().lower().replace("_", " ")
     if query.get("lang", "en") == "jp":
         found = [pair for pair in _JAPANESE if part in pair[0]]

@@ -66,7 +66,11 @@ def _speak(context: RequestContext, speech: _Speech) -> Handler:
     if not speech.text:
         raise Refused(400, "Validation error: text is required")
     if speech.seed is None and speech.voice == _VOICE_FROM_SEED:
-        raise Refused(400, "Validation error: seed is required")
+        raise Refused(
+            400,
+            "Validation error: seed is required",
+            reason="a voice of -1 is made from seed, such as Aini; or send the number of a voice of v1, such as 17",
+        )
     notes = _compose(speech)
     kind, data = ("audio/webm", webm(notes)) if speech.opus else ("audio/mpeg", mp3(notes))
     yield from send_response(context.endpoint.status, kind, data)

@@ -41,11 +41,18 @@ class HostProfile:
         if self.kept and (kept := match(method, None, request.target, body)) and kept[0].name in self.kept:
             return kept
         if self.moved and request.path.startswith("/user/"):
-            raise Refused(400, _ACCOUNTS_MOVED)
+            raise Refused(
+                400,
+                _ACCOUNTS_MOVED,
+                reason="the api host has no accounts any more; send /user/* to the account host (image.novelai.net), or "
+                "start the emulator with --hosts lenient",
+            )
         matches = (match(method, role, request.target, body) for role in self.roles)
         matched = next((each for each in matches if each is not None), None)
         if matched is None and Host.API in self.roles and request.path == "/ai/generate-image":
-            raise Refused(404, _IMAGES_MOVED)
+            raise Refused(
+                404, _IMAGES_MOVED, reason="the api host draws no more; send this to the image host (image.novelai.net)"
+            )
         return matched
 
 

@@ -41,7 +41,13 @@ class GenerationLock:
         """
         switches = self._switches
         if switches.lock and (account.generating or self._now() < account.locked_until):
-            raise Refused(429, "Concurrent generation is locked", retry_after=switches.retry_after)
+            raise Refused(
+                429,
+                "Concurrent generation is locked",
+                reason="another generation of this account runs, or its client has just left; wait for its response to end "
+                "and send one at a time, or switch lock off",
+                retry_after=switches.retry_after,
+            )
         account.generating = True
         try:
             yield from handler()
@@ -85,5 +91,11 @@ class RateLimit:
         number = _NO_ACCOUNT if account is None else account.number
         recent = self._recent.setdefault(number, deque(maxlen=self._max_requests))
         if len(recent) == self._max_requests and (left := recent[0] + self._seconds - now) > 0:
-            raise Refused(429, "Too Many Requests", retry_after=math.ceil(left))
+            wait = math.ceil(left)
+            raise Refused(
+                429,
+                "Too Many Requests",
+                reason=f"the switch rate allows {self._max_requests} requests in {self._seconds:g} s; wait {wait} s",
+                retry_after=wait,
+            )
         recent.append(now)

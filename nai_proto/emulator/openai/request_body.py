@@ -195,19 +195,23 @@ def parse_request(body: bytes, type: type[_AnyRequest], *, ranges: bool) -> _Any
     try:
         request = msgspec.json.decode(replace_lone_escapes(body), type=type)
     except (ValueError, RecursionError):
-        problem = _format_as_go(find_problem(body, type))
+        problem = find_problem(body, type)
     else:
         if not isinstance(request, TokenCountRequest):
             _check_values(request, ranges)
         return request
-    raise Refused(400, problem)
+    raise Refused(400, _format_as_go(problem), reason=_explain(problem))
 
 
 def _check_values(request: _SamplingRequest, ranges: bool) -> None:
     for name, (low, high) in _RANGES.items() if ranges else ():
         value = getattr(request, name)
         if value is not None and not low <= value <= high:
-            raise Refused(400, f"Validation error: {name} must be from {low} to {high}")
+            raise Refused(
+                400,
+                f"Validation error: {name} must be from {low} to {high}",
+                reason=f"{name} is outside of the documented range; the switch ranges turns this check off",
+            )
     prompts = len(request.prompts) if isinstance(request, CompletionRequest) else 1
     n = 1 if request.n is None else request.n
     best_of = n if not isinstance(request, CompletionRequest) or request.best_of is None else request.best_of
@@ -221,7 +225,18 @@ def _check_values(request: _SamplingRequest, ranges: bool) -> None:
     if request.logprobs is not None and request.logprobs < 0:
         raise Refused(400, "Validation error: logprobs must be 0 or more")
     if request.logprobs == 0:  # as captured from GLM-4.6 (docs/protocol/openai.md#33-log-probabilities)
-        raise Refused(500, "Internal server error")
+        raise Refused(
+            500,
+            "Internal server error",
+            reason="logprobs is 0, for which the service was seen to fail like this; leave it out, or send 1 or more",
+        )
+
+
+def _explain(problem: str | Mismatch) -> str:
+    """Return what is wrong with a body in plain words, for the reason."""
+    if isinstance(problem, Mismatch) and problem.path.endswith(".content") and problem.got == "array":
+        return "content is one text on this API; join the parts of a message, it takes no list of parts"
+    return str(problem)
 
 
 _GO_TYPES: Final = {"str": "string", "float": "float64"}

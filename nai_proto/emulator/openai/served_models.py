@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ...arguments import suggest_name
 from ...text.models import MODELS, Model
 from ...tier import Tier
 from ..errors import Refused
@@ -40,7 +41,12 @@ class ServedModel:
         limit = None if self.context is None else self.context[tier]
         if limit is not None and prompt_tokens + max_tokens > limit:
             requested = f"{prompt_tokens} tokens of prompt and {max_tokens} of max_tokens were requested"
-            raise Refused(400, f"Validation error: {self.id} has {limit} tokens maximum, {requested}")
+            raise Refused(
+                400,
+                f"Validation error: {self.id} has {limit} tokens maximum, {requested}",
+                reason=f"prompt and max_tokens must fit into the {limit} tokens of {self.id} on the tier "
+                f"{tier.name.capitalize()}; send a shorter prompt or a smaller max_tokens",
+            )
 
 
 _KNOWN_MODELS: Final = {
@@ -84,9 +90,19 @@ class ServedModels:
         """
         served = self._find(model)
         if tier is Tier.PAPER:
-            raise Refused(402, "An active subscription is required")
+            raise Refused(
+                402,
+                "An active subscription is required",
+                reason="the account has no subscription, and a trial has the native endpoints alone; `nai emulate --tier` "
+                "or add_account(tier=...) gives it one",
+            )
         if not served.is_for(tier):
-            raise Refused(403, "Not eligible for this model")
+            having = ", ".join(each.name.capitalize() for each in served.context or ())
+            raise Refused(
+                403,
+                "Not eligible for this model",
+                reason=f"{served.id} is for the tier {having}, and the account's is {tier.name.capitalize()}",
+            )
         return served
 
     def check_countable(self, model: str) -> None:
@@ -100,5 +116,13 @@ class ServedModels:
 
     def _find(self, model: str) -> ServedModel:
         if model not in self._served:
-            raise Refused(400, f"Validation error: model {model[:60]} doesn't exist")
+            raise Refused(
+                400, f"Validation error: model {model[:60]} doesn't exist", reason=self._explain_missing(model)
+            )
         return self._served[model]
+
+    def _explain_missing(self, model: str) -> str:
+        if model in _NATIVE_MODELS:
+            return f"{model} has only the native endpoints: POST /ai/generate and /ai/generate-stream"
+        served = ", ".join(self._served) or "no models"
+        return f"these endpoints have {served}{suggest_name(model, self._served)}; the switch models adds others"

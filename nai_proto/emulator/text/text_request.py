@@ -24,7 +24,7 @@ from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.type_mismatch import Mismatch
 from ...errors import InvalidRequestError, excerpt
 from ...http import Host
-from ...text.models import MODELS, Model
+from ...text.models import MODELS, Model, suggest_model
 from ...text.modules import NO_MODULE, find_prefix, is_trained_prefix
 from ...text.samplers import INTERNAL_MODELS
 from ..errors import Refused
@@ -274,7 +274,11 @@ def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switc
             message = f"this emulator cannot do {name}; it takes {encode_json(neutral).decode()}"
             raise Refused(501, message, reason=why.format(name))
     if parameters.get_hidden_states and model.newest.id in _WITHOUT_HIDDEN_STATES:
-        raise Refused(400, f"Validation error: model {model.id} has no hidden states to return")
+        raise Refused(
+            400,
+            f"Validation error: model {model.id} has no hidden states to return",
+            reason="only models older than Clio have them, such as euterpe-v2",
+        )
     as_text = parameters.use_string
     return TextRequest(outer.input, model, parameters, host is Host.TEXT if as_text is None else as_text)
 
@@ -319,17 +323,34 @@ def _find_model(id: str, host_profile: HostProfile, *, staging: bool = False) ->
     if known and Model.named(id).host in host_profile.models:
         return Model.named(id)
     if Host.TEXT in host_profile.models:
-        raise Refused(400, f"Validation error: model {id[:60]} doesn't exist")
-    raise Refused(
-        400, "model must be a valid enum value"
-    )  # as the api host words it (docs/protocol/native.md#41-error-body)
+        raise Refused(400, f"Validation error: model {id[:60]} doesn't exist", reason=_explain_model(id))
+    # as the api host words it (docs/protocol/native.md#41-error-body)
+    raise Refused(400, "model must be a valid enum value", reason=_explain_model(id))
+
+
+def _explain_model(id: str) -> str:  # noqa: A002
+    """Return why a host does not have the model with this id."""
+    if id in INTERNAL_MODELS:
+        return "this is a staging model; the text host has them with the switch staging"
+    if id in _MODEL_IDS:
+        return f"{id} is not on this host but on the {Model.named(id).host.value} host"
+    listed = Model(id)
+    if listed.is_listed and not listed.is_native:
+        return f"{listed.id} has only the OpenAI-compatible endpoints, such as POST /oa/v1/completions"
+    if listed.is_listed:
+        return f"the id is {listed.newest.id}"
+    return f"this emulator has {', '.join(sorted(_MODEL_IDS))}{suggest_model(id)}"
 
 
 def _check_sliders(parameters: TextRequestParameters) -> None:
     for name, (least, most) in _SLIDERS.items():
         if not least <= getattr(parameters, name) <= most:
             allowed = f"from {least} to {most}" if most < inf else f"{least} or more"
-            raise Refused(400, f"Validation error: {name} must be {allowed}")
+            raise Refused(
+                400,
+                f"Validation error: {name} must be {allowed}",
+                reason=f"{name} is off the site's slider; the switch text_ranges turns this check off",
+            )
 
 
 def _missing_parameter(name: str) -> Refused:

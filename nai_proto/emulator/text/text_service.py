@@ -176,7 +176,11 @@ class TextService:
     def _send_stream(self, context: RequestContext) -> Handler:
         generation = yield from self._prepare(context)
         if generation.parameters.num_return_sequences > 1:
-            raise Refused(400, "Validation error: num_return_sequences must be 1 in a stream")
+            raise Refused(
+                400,
+                "Validation error: num_return_sequences must be 1 in a stream",
+                reason="a stream has one answer; POST /ai/generate gives several",
+            )
         fields = vocabulary_fields(generation.language_model)
         headers = Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN, *fields])
         yield Start(Head(context.endpoint.status, headers))
@@ -206,7 +210,12 @@ class TextService:
         try:
             ids = None if request.as_text else unpack(request.input, model.token_width)
         except RemoteProtocolError as error:
-            raise Refused(400, f"Validation error: input: {error}") from None
+            raise Refused(
+                400,
+                f"Validation error: input: {error}",
+                reason=f"without use_string, or with false, input is base64 of token ids of {model.token_width} bytes; send "
+                '"use_string": true for a text',
+            ) from None
         module = self._find_module(parameters.prefix)
         if self._switches.strict_bodies:
             check_prefix(parameters.prefix, model, trained=module is not None)
