@@ -263,6 +263,14 @@ def test_colours_that_pillow_would_decode_are_not_shown_as_empty_without_it(monk
         read_metadata(file)
 
 
+@pytest.mark.parametrize("mark", [b"stealth_pngcomp", b"stealth_rgbinfo"])
+def test_a_copy_that_is_the_parameters_themselves_is_the_comment(mark: bytes) -> None:
+    opaque = PLAIN.with_alpha(b"\xff" * PLAIN.area)
+    drawn = hidden(copy_of(COMMENT.encode(), mark), opaque, (3,) if b"png" in mark else (0, 1, 2))
+    found = read_metadata(write_png(drawn))
+    assert found == Metadata({"Comment": COMMENT})
+
+
 # ---- gzip behind the mark
 
 

@@ -104,7 +104,12 @@ def restore_comment(texts: dict[str, str], keyword: str) -> dict[str, str]:
 
 
 def texts_from_object(document: Mapping[str, Any]) -> dict[str, str]:
-    """Return the texts of an object: null is absent, and what else should be a text and is not becomes JSON."""
+    """Return the texts of an object: null is absent, and what else should be a text and is not becomes JSON.
+
+    An object that has the parameters themselves, because a converter left the outer one out, is the comment.
+    """
+    if "Comment" not in document and has_service_parameters(document):
+        return {"Comment": json.dumps(document)}
     return {
         keyword: value if isinstance(value, str) else json.dumps(value)
         for keyword, value in document.items()
@@ -130,8 +135,6 @@ def texts_from_tags(tags: PictureTexts, limits: Limits) -> PictureTexts:
         return PictureTexts(texts, (*tags.damaged, f"the tag {USER_COMMENT}: {error}"))
     except RemoteProtocolError:
         return PictureTexts({**texts, USER_COMMENT: comment}, tags.damaged)
-    if "Comment" not in document and has_service_parameters(document):
-        return PictureTexts({**texts, "Comment": comment}, tags.damaged)  # a converter left the outer object out
     return PictureTexts({**texts, **texts_from_object(document)}, tags.damaged)
 
 
