@@ -20,7 +20,8 @@ import msgspec
 
 from .arguments import CONTAINER, NUMBER, TEXT, check_type, list_items
 from .codecs.chunked_json import iter_json_chunks
-from .codecs.json import check_depth, encode_json
+from .codecs.json import encode_json
+from .codecs.json_depth import check_depth
 from .codecs.sealed_objects import StoredObject
 from .codecs.secret_box import Entropy, draw_bytes, system_entropy
 from .errors import Damaged, InvalidRequestError, LimitExceeded

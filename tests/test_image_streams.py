@@ -182,7 +182,7 @@ def test_what_is_no_message_is_an_error() -> None:
     for body, form in (
         (framed({"samp_ix": 0}), MSGPACK),
         (b"\0\0\0\1\xc1", MSGPACK),
-        (b'event: final\ndata: {"event_type":"other"}\n\n', SSE),
+        (b'event: final\ndata: {"event_type":"final","image":7}\n\n', SSE),
         (b"event: final\ndata: nonsense\n\n", SSE),
     ):
         error = streamed(body, form).error

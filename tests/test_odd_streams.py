@@ -113,6 +113,15 @@ def test_native_text_goes_on_behind_a_value_that_is_null_or_not_finite(odd: Any)
     assert joined(story) == story.result.text == "ac"
 
 
+def test_an_answer_in_one_piece_is_read_alike() -> None:
+    document = {"output": "abc", "logprobs": [{"chosen": [[[5], [NAN, INFINITY]]], "before": None}], "note": NAN}
+    head = Head(201, Headers.of(content_type="application/json"))
+    story = play(text.generate("x"), [head, json.dumps(document).encode(), b""])
+    assert story.result.text == "abc"
+    assert story.result.logprobs is not None
+    assert story.result.logprobs[0].chosen[0].logprobs == (None, None)
+
+
 STEP: Final = {"event_type": "intermediate", "samp_ix": 0, "step_ix": 2, "sigma": 57.5, "image": JPEG}
 FINAL: Final = {"event_type": "final", "samp_ix": 0, "image": PNG}
 
@@ -144,6 +153,39 @@ def test_images_come_behind_a_preview_with_null_or_with_whole_numbers_as_floats(
     assert isinstance(preview, PreviewStep)
     assert (preview.sample, preview.step) == (0, 0 if odd.get("step_ix", 0) is None else 2)
     assert (image.data, image.sample) == (PNG, 0)
+
+
+@pytest.mark.parametrize("framing", ["sse", "msgpack"])
+def test_kinds_of_image_events_that_are_not_known_are_ignored(framing: Any) -> None:
+    other = {**STEP, "event_type": "other"}
+    if framing == "sse":
+        encoded = {**other, "image": b64encode(JPEG).decode()}
+        body = event(encoded, "intermediate") + event(encoded, "other") + event(encoded)
+        body += event({**FINAL, "image": b64encode(PNG).decode()}, "final")
+    else:
+        body = encode_frame(other) + encode_frame(FINAL)
+    content_type = "text/event-stream" if framing == "sse" else "application/msgpack"
+    operation: Any = generate_stream("a cat", seed=1, framing=framing)
+    story = play(operation, [Head(200, Headers.of(content_type=content_type)), body, b""])
+    assert [each.data for each in story.events] == [each.data for each in story.result] == [PNG]
+
+
+@pytest.mark.parametrize("image", ["data:image/png;base64,{}", " {}\r\n", "{}"])
+def test_images_come_in_base64_as_browsers_take_it(image: str) -> None:
+    digits = b64encode(PNG).decode()
+    for each in (digits, digits.rstrip("="), digits[:9] + "\n" + digits[9:]):
+        body = event({**FINAL, "image": image.format(each)}, "final")
+        story = run(generate_stream("a cat", seed=1, framing="sse"), body)
+        assert [picture.data for picture in story.result] == [PNG]
+
+
+def test_an_error_with_half_a_character_says_what_it_says() -> None:
+    error = run(
+        generate_stream("a cat", seed=1, framing="sse"),
+        event({"event_type": "error", "message": "no \ud83d", "code": 502}, "error"),
+    ).error
+    assert isinstance(error, StreamError)
+    assert (str(error), error.status) == ("no \ufffd (statusCode 502)", 502)
 
 
 # ---- halves of characters

@@ -17,20 +17,19 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from itertools import accumulate
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 
 from ..arguments import BYTES, INTEGER, TEXT
-from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, StreamError, excerpt
+from ..errors import InvalidRequestError, RemoteProtocolError, StreamError, excerpt
+from .json_depth import check_depth
 from .lone_surrogates import replace_lone_escapes
 from .type_mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = [
     "JsonDecoder",
-    "check_depth",
     "convert_document",
     "drop_nulls",
     "encode_json",
@@ -47,10 +46,6 @@ _OPEN_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*\\?\Z', re.DOTALL)
 _CONSTANTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
 """Texts, and the numbers that Python writes and JSON does not have."""
 _TRAILING_COMMA: Final = re.compile(r",\s*[\]}]")
-
-_STEPS: Final = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # +1 and -1 as signed bytes
-_NO_STEPS: Final = bytes(set(range(256)) - set(b'[{]}"'))
-_TEXTS: Final = re.compile(rb'"[^"]*"?')
 
 _HTML: Final = re.compile(rb"\s*(?:<!doctype\s+html|<html|<head|<title)\b", re.IGNORECASE)
 _TITLE: Final = re.compile(rb"<title[^<>]{0,99}>([^<]{1,480})", re.IGNORECASE)
@@ -157,19 +152,23 @@ class JsonDecoder(Generic[T]):
         except (ValueError, RecursionError):
             pass  # tried again below: the decoder's error may hold the document
         try:
-            return msgspec.convert(self._read_again(bytes(data)), self._type)
+            for document in self._iter_other_forms(bytes(data)):
+                try:
+                    return msgspec.convert(document, self._type)
+                except ValueError:
+                    pass
         except (ValueError, RecursionError, SystemError):  # SystemError: an int beyond any float, to msgspec 0.21
             pass  # explained below
         problem = find_problem(data, self._type, self._arrange)
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
 
-    def _read_again(self, data: bytes) -> object:
-        """Return a document that the type does not fit as it is, in a form that may fit."""
+    def _iter_other_forms(self, data: bytes) -> Iterator[object]:
+        """Yield forms that may fit, of a document that does not fit the type as it is."""
         data = replace_lone_escapes(data)
         document = _READ_FINITE(_CONSTANTS.sub(_to_null, data)) if self._lenient else _READ_LENIENTLY(data)
-        if self._arrange is not None:
-            return self._arrange(document)
-        return drop_nulls(document) if self._lenient else document
+        yield document if self._arrange is None else self._arrange(document)
+        if self._lenient and self._arrange is None:
+            yield drop_nulls(document)
 
 
 def _to_null(constant: re.Match[bytes]) -> bytes:
@@ -306,7 +305,7 @@ def read_error_message(body: bytes, content_type: str) -> str | None:
     """
     body = BYTES.convert(body, "body")
     TEXT.check(content_type, "content_type")
-    text = body.decode("utf-8", "replace")
+    text = replace_lone_escapes(body).decode("utf-8", "replace")
     try:
         document = msgspec.json.decode(text)
     except (ValueError, RecursionError):
@@ -374,30 +373,3 @@ def _is_finite(value: object) -> bool:
 
 def _nothing(_: object) -> None:
     """Replace encoded JSON, which has no simpler form."""
-
-
-def check_depth(data: bytes | bytearray, most: int) -> None:
-    """Raise LimitExceeded (``what`` is ``"JSON depth"``) for a document of more than ``most`` levels."""
-    if len(data) > most and _count_up_to(data, b"[", most) + _count_up_to(data, b"{", most) > most:
-        levels = _measure_depth(data)
-        if levels > most:
-            raise LimitExceeded("JSON depth", limit=most, value=levels)
-
-
-def _count_up_to(data: bytes | bytearray, mark: bytes, most: int) -> int:
-    """Return how often a byte occurs, at most ``most`` + 1."""
-    at = -1
-    for count in range(most + 1):
-        at = data.find(mark, at + 1)
-        if at < 0:
-            return count
-    return most + 1
-
-
-def _measure_depth(data: bytes | bytearray) -> int:
-    """Return how deep arrays and objects are nested; for anything but JSON, some number. Linear, without a step per byte."""
-    if b"\\" in data:
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    quotes_and_steps = data.translate(_STEPS, _NO_STEPS).replace(b'""', b"")  # nearly all texts hold no brackets
-    steps = _TEXTS.sub(b"", quotes_and_steps)
-    return max(accumulate(memoryview(steps).cast("b")), default=0)

@@ -27,7 +27,8 @@ from ..errors import Damaged, DecryptionFailed, InvalidRequestError, KeyConflict
 from ..limits import Limits
 from ..secret import EncryptionKey
 from .chunked_json import iter_json_chunks
-from .json import check_depth, encode_json
+from .json import encode_json
+from .json_depth import check_depth
 from .object_compression import MARK, deflate, inflate, split_mark
 from .secret_box import (
     KEY_SIZE,

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from ..errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from ..limits import Limits
 from .exif import USER_COMMENT
-from .json import check_depth
+from .json_depth import check_depth
 from .picture_texts import PictureTexts
 
 __all__ = [

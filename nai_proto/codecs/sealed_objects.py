@@ -25,7 +25,7 @@ from nacl.bindings import crypto_secretbox
 from ..arguments import LIMITS, MAPPING, TEXT, check_type, list_items
 from ..errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, LimitExceeded
 from ..limits import Limits
-from .json import check_depth
+from .json_depth import check_depth
 from .object_compression import MARK, deflate, inflate, pack, split_mark, unpack
 from .secret_box import (
     KEY_SIZE,

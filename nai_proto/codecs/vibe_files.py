@@ -24,7 +24,7 @@ from ..limits import Limits
 from . import accelerators
 from .file_problems import find_field_problem, find_file_problem
 from .forgiving_base64 import decode_base64
-from .json import check_depth
+from .json_depth import check_depth
 from .secret_box import write_json
 
 __all__ = ["UNKNOWN_KEY", "StoredVibe", "VibeBundle", "encoding_key", "read_vibe_file", "write_vibe_file"]

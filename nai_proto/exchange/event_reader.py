@@ -70,8 +70,8 @@ class EventReader(ABC, Generic[E, R]):
         self._split = SplitCharacters()
 
     @abstractmethod
-    def general(self, data: bytes, where: str, depth: int) -> E:
-        """Decode an event in any form.
+    def general(self, data: bytes, where: str, depth: int) -> E | None:
+        """Decode an event in any form; return None for one of an unknown kind.
 
         Raises:
             RemoteProtocolError: the event is malformed; the message begins with ``where``.

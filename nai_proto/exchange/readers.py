@@ -91,7 +91,7 @@ class JsonBodyReader(Generic[T, R]):
 @cache
 def _decoder(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
     """Return a cached decoder: making one takes longer than reading a small document."""
-    return JsonDecoder(type)
+    return JsonDecoder(type, lenient=True)
 
 
 def read_json(

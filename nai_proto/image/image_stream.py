@@ -13,10 +13,11 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from ..codecs.forgiving_base64 import decode_base64
 from ..codecs.image_frames import FrameSplitter, MessageDecoder
-from ..codecs.json import JsonDecoder
+from ..codecs.json import JsonDecoder, drop_nulls
 from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated, excerpt
-from ..exchange.event_reader import UNUSUAL, EventReader
+from ..exchange.event_reader import EventReader
 from ..exchange.readers import BodyReader
 from ..http import Head
 from ..limits import Limits
@@ -191,7 +192,20 @@ class FrameReaderFactory:
 # ---- server-sent events
 
 _decode: Final = msgspec.json.Decoder(_Message).decode
-_GENERAL: Final = JsonDecoder(_Message, lenient=True)
+
+
+def _arrange(document: Any) -> Any:
+    """Leave out what is null, and read base64 as browsers do: with blanks, without padding, and as a data URL."""
+    made: Any = drop_nulls(document)
+    if isinstance(made, dict) and isinstance(made.get("image"), str):
+        try:
+            made["image"] = decode_base64(made["image"])
+        except ValueError:
+            pass  # and refused by the decoder
+    return made
+
+
+_GENERAL: Final = JsonDecoder(_Message, _arrange, lenient=True)
 _PLACEHOLDER: Final = PreviewStep(b"", 0, 0)
 
 
@@ -232,17 +246,14 @@ class ImageEventReader(EventReader[ImageEvent, "tuple[Image, ...]"]):
             self._finals[event.sample] = event
         return len(self._finals) >= self._requested.samples
 
-    def general(self, data: bytes, where: str, depth: int) -> ImageEvent:
-        event = self._requested.to_event(_GENERAL.decode(data, where=where, depth=depth), where)
-        if event is None:
-            raise RemoteProtocolError(f"{where}: neither a step nor an image")
-        return event
+    def general(self, data: bytes, where: str, depth: int) -> ImageEvent | None:
+        return self._requested.to_event(_GENERAL.decode(data, where=where, depth=depth), where)
 
     def _unusual(self, name: bytes, block: bytes, number: int) -> ImageEvent | None:
         if name == b"error":
             try:
-                self._requested.to_event(_decode(block), self._where)  # raises as a frame with this message would
-            except UNUSUAL:
+                self.general(block, self._where, self._depth)  # raises as a frame with this message would
+            except RemoteProtocolError:
                 pass  # of another form, which is read below
         return super()._unusual(name, block, number)
 

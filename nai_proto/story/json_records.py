@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, Never, Protocol, Self, TypeVar, cast, ov
 
 from ..arguments import MAPPING, describe_type
 from ..codecs.file_problems import describe_value, find_file_problem
-from ..codecs.json import check_depth
+from ..codecs.json_depth import check_depth
 from ..codecs.secret_box import decode_or_none, read_json
 from ..errors import InvalidFile, InvalidRequestError, InvalidTypeError
 from ..limits import Limits
