@@ -1,32 +1,26 @@
-"""What a command prints: facts as lines or as one JSON document, foreign text that is safe for a terminal, progress."""
+"""What a command prints: facts as lines or as one JSON document, foreign text that is safe for a terminal."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, TypeAlias, cast
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from nai_proto.exchange.responses import Response
-from nai_proto.library import KeystoreOpened, LoadEvent
 from nai_proto.tier import Tier
 
 __all__ = [
     "Json",
-    "ProgressDisplay",
     "describe_response",
     "escape_line",
     "escape_lines",
     "format_date",
     "print_facts",
     "print_problems",
-    "show_progress",
 ]
 
 _SHOWN_PROBLEMS: Final = 5
@@ -130,46 +124,3 @@ def print_problems(where: str, problems: Sequence[str]) -> None:
         typer.echo(escape_line(f"{where}: {problem}"), err=True)
     if len(problems) > _SHOWN_PROBLEMS:
         typer.echo(escape_line(f"{where}: and {len(problems) - _SHOWN_PROBLEMS} more problems"), err=True)
-
-
-# ---- progress
-
-
-class ProgressDisplay:
-    """A line with a bar for each task, and before them a line for what is done until the first one starts."""
-
-    def __init__(self, progress: Progress, first: str) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
-        self._first = progress.add_task(first, total=None)
-
-    def update(self, task: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` parts of a task are done; add its line at the first call."""
-        if task not in self._tasks:
-            self._tasks[task] = self._progress.add_task(task, total=None)
-        self._progress.update(self._tasks[task], completed=done, total=total)
-
-    def hide_first(self) -> None:
-        """Hide the line for what was done until the first task."""
-        self._progress.update(self._first, visible=False)
-
-    def show_event(self, event: LoadEvent) -> None:
-        """Show how much of a library is loaded."""
-        if isinstance(event, KeystoreOpened):
-            self._progress.update(self._first, description="opening")
-        else:
-            self.update(event.type, event.done, event.total)
-
-
-@contextmanager
-def show_progress(first: str) -> Generator[ProgressDisplay, None, None]:
-    """Show progress on stderr while the block runs, and erase it at the end; show nothing if stderr is not a terminal.
-
-    Args:
-        first: what is done until the first task starts.
-    """
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    progress = Progress(*columns, console=console, transient=True)
-    with progress if console.is_terminal else nullcontext():
-        yield ProgressDisplay(progress, first)

@@ -23,8 +23,9 @@ from nai_proto.image import upscale as upscaled
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
-from ..common.output import Json, print_facts, show_progress
+from ..common.output import Json, print_facts
 from ..common.output_files import Output, Overwrite, choose_path, match_suffix, save_file
+from ..common.progress import show_progress
 from .input_images import fit_source, get_size, read_image
 
 __all__ = ["director", "upscale"]

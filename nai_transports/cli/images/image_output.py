@@ -10,8 +10,8 @@ from nai_proto.errors import NaiError
 from nai_proto.image import Image, ImageEvent, ImageOperation, ImageRequest, PreviewStep
 
 from ...sync import Client
-from ..common.output import ProgressDisplay, show_progress
 from ..common.output_files import match_suffix, save_file
+from ..common.progress import ProgressDisplay, show_progress
 
 __all__ = ["ImageWriter"]
 

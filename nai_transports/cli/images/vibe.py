@@ -18,8 +18,9 @@ from ... import files
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
-from ..common.output import Json, print_facts, show_progress
+from ..common.output import Json, print_facts
 from ..common.output_files import Output, Overwrite, choose_path, save_file
+from ..common.progress import show_progress
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
 
 __all__ = ["vibe"]

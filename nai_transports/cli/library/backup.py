@@ -16,7 +16,8 @@ from rich.table import Column, Table
 from ... import backups, files
 from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
 from ..common.errors import exit_on_error
-from ..common.output import Json, escape_line, format_date, show_progress
+from ..common.output import Json, escape_line, format_date
+from ..common.progress import show_progress
 
 __all__ = ["BackupOption", "DirectoryArgument", "backup", "open_own_backup", "verify"]
 

@@ -14,7 +14,7 @@ from nai_proto.objects import TYPES
 from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
-from ..common.output import show_progress
+from ..common.progress import show_progress
 from .library_loader import STORY_TYPES, load_library
 
 __all__ = ["export"]

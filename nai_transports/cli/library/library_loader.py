@@ -9,7 +9,7 @@ from nai_proto.library import Library, open_library
 from nai_proto.objects import TYPES
 
 from ..common.credentials import Credentials, build_session, get_credentials, open_client
-from ..common.output import show_progress
+from ..common.progress import show_progress
 
 __all__ = ["STORY_TYPES", "load_library", "open_account"]
 

@@ -34,7 +34,8 @@ from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
 from ..common.errors import exit_on_error
-from ..common.output import Json, escape_line, show_progress
+from ..common.output import Json, escape_line
+from ..common.progress import show_progress
 from ..common.prompts import confirm
 from .backup import DirectoryArgument, open_own_backup
 

@@ -20,7 +20,8 @@ from ...sync import Client
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client, sign_in
 from ..common.errors import exit_on_error
-from ..common.output import Json, describe_response, escape_line, print_facts, show_progress
+from ..common.output import Json, describe_response, escape_line, print_facts
+from ..common.progress import show_progress
 from ..common.prompts import confirm
 from ..common.text_input import read_text_file
 from ..library.library_loader import load_library
