@@ -255,7 +255,24 @@ def test_a_request_that_is_refused_uses_no_text() -> None:
     emulator, client = make_client({"text": DRAGON})
     with pytest.raises(nai.NaiError):
         client.run(nai.text.generate("Once", extra={"max_length": "many"}))
+    with pytest.raises(nai.NaiError):
+        client.run(nai.text.generate_stream("Once", extra={"num_return_sequences": 2}))
     assert len(emulator.replies) == 1
+
+
+def test_a_question_about_the_model_uses_no_text() -> None:
+    emulator, client = make_client({"text": DRAGON})
+    client.run(nai.text.get_hidden_states("Once", model="krake-v2"))
+    client.run(nai.text.get_next_words("Once", model="krake-v2"))
+    assert len(emulator.replies) == 1
+
+
+def test_every_answer_of_a_request_is_the_text() -> None:
+    _, client = make_client({"text": DRAGON, "times": None})
+    completion = client.run(nai.openai.completion("Once", model="glm-4-6", n=2, best_of=3, echo=True))
+    assert [choice.text for choice in completion.choices] == ["Once" + DRAGON] * 2
+    texts = client.run(nai.text.generate("Once", num_return_sequences=2))
+    assert [texts.text, *[one.text for one in texts.alternatives]] == [DRAGON] * 2
 
 
 # ---- values

@@ -67,6 +67,13 @@ class _PreparedGeneration:
     def parameters(self) -> TextRequestParameters:
         return self.request.parameters
 
+    def use_reply(self, context: RequestContext) -> _PreparedGeneration:
+        """Return the generation with the scripted text that answers the request, if there is one."""
+        reply = context.use_reply("text")
+        if reply is None:
+            return self
+        return replace(self, reply=reply, pace=self.pace if reply.pace is None else reply.pace)
+
     def encode_tokens(self, tokens: Sequence[int]) -> str:
         """Return tokens in the form of the response: text, or ids in base64."""
         if self.request.as_text:
@@ -145,6 +152,7 @@ class TextService:
             state = build_hidden_state(generation.request.model, generation.prompt)
             yield from send_json(status, {"output": state}, *fields)
             return
+        generation = generation.use_reply(context)
         answers = [list(steps) for steps in self._run(generation)]
         if generation.pace:
             yield Wait(generation.pace * sum(map(len, answers)))
@@ -181,6 +189,7 @@ class TextService:
                 "Validation error: num_return_sequences must be 1 in a stream",
                 reason="a stream has one answer; POST /ai/generate gives several",
             )
+        generation = generation.use_reply(context)
         fields = vocabulary_fields(generation.language_model)
         headers = Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN, *fields])
         yield Start(Head(context.endpoint.status, headers))
@@ -244,9 +253,7 @@ class TextService:
                     context.owner, model, host, len(prompt), most, sentence=sentence, module=trained
                 )
         plan_limits.count_trial_action(context.owner)
-        reply = context.use_reply("text")
-        pace = self._pace if reply is None or reply.pace is None else reply.pace
-        return _PreparedGeneration(request, language_model, prompt, settings, pace, reply)
+        return _PreparedGeneration(request, language_model, prompt, settings, self._pace)
 
     def _run(self, generation: _PreparedGeneration) -> list[Iterator[SamplingStep]]:
         """Return the steps of each answer, which are generated when they are iterated."""

@@ -94,6 +94,8 @@ def serve_until_stopped(
             url = str(addresses["url"])
             ready = {**addresses, **{name: value and value.replace("{}", url) for name, value in facts.items()}}
             if program:
+                if console := ready.get("console"):
+                    typer.echo(f"nai {command}: console at {console}", err=True)
                 status = await _run(command, program, ready, stop)
                 return
             typer.echo(_to_exports(ready) if as_exports else json.dumps(ready))
