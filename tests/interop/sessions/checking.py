@@ -53,10 +53,9 @@ async def failed(error: type[E], call: Awaitable[object]) -> E:
 
 
 def emulator(name: str = "plain") -> dict[str, str]:
-    """Where an emulator is, and who may log in: what ``nai emulate`` printed when it was ready."""
-    ready: dict[str, str] = _ready(name)
-    ready.pop("hosts", None)
-    return ready
+    """Where an emulator is, and who may log in, of what ``nai emulate`` printed when it was ready."""
+    ready = _ready(name)
+    return {fact: ready[fact] for fact in ("url", "email", "password", "token")}
 
 
 def hosts(name: str) -> dict[str, str]:
