@@ -255,6 +255,7 @@ def test_text_that_has_come_is_never_lost_to_an_event_that_is_broken(
 ) -> None:
     first = {CHAT: event(delta("a")), COMPLETION: event(piece("a"))}.get(operation)
     error = run(operation, (first or event({"token": "a", "ptr": 0, "final": False}, "newToken")) + broken).error
+    assert error is not None
     assert type(error) is kind
     partial: Any = error.partial
     assert partial.text == "a"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
@@ -194,15 +194,16 @@ class FrameReaderFactory:
 _decode: Final = msgspec.json.Decoder(_Message).decode
 
 
-def _arrange(document: Any) -> Any:
+def _arrange(document: object) -> object:
     """Leave out what is null, and read base64 as browsers do: with blanks, without padding, and as a data URL."""
-    made: Any = drop_nulls(document)
-    if isinstance(made, dict) and isinstance(made.get("image"), str):
+    made = drop_nulls(document)
+    message = cast("dict[str, object]", made) if isinstance(made, dict) else {}
+    if isinstance(image := message.get("image"), str):
         try:
-            made["image"] = decode_base64(made["image"])
+            return {**message, "image": decode_base64(image)}
         except ValueError:
             pass  # and refused by the decoder
-    return made
+    return message or made
 
 
 _GENERAL: Final = JsonDecoder(_Message, _arrange, lenient=True)

@@ -121,8 +121,8 @@ def _arrange(value: object, type: type) -> object:  # noqa: A002
     given = cast("Json", value)
     if type in _TEXT_KEYS:
         given = _gather_text(given, _TEXT_KEYS[type])
-    if type in _CHUNKS and "usage" in given:
-        given = {"choices": [], **given}  # some servers leave them out where there is only the usage
+    if type in _CHUNKS and "usage" in given:  # some servers leave the choices out where there is only the usage
+        given = cast("Json", {"choices": [], **given})
     known, parts = _keys(type), _PARTS.get(type, {})
     made: Json = {EXTRA: {key: item for key, item in given.items() if key not in known}}
     for key in known & given.keys():
