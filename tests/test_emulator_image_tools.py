@@ -19,7 +19,7 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageStat
 
 from nai_proto import account, image
 from nai_proto.codecs.multipart import FormPart, encode
@@ -115,6 +115,47 @@ def test_background_removal_makes_the_colour_of_the_corner_transparent() -> None
     alpha = open_png(masked.data).getchannel("A")
     assert alpha.getpixel((0, 0)) == 0
     assert alpha.getpixel((48, 40)) == 255
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (60, 160, 90)])
+def test_background_removal_separates_a_figure_from_a_plain_ground(ground: tuple[int, int, int], form: str) -> None:
+    picture, shape = Image.new("RGB", (160, 120), ground), Image.new("L", (160, 120))
+    for image_, fill in ((picture, (200, 40, 150)), (shape, 255)):
+        draw = ImageDraw.Draw(image_)
+        draw.ellipse((30, 20, 110, 100), fill=fill)
+        draw.rectangle((90, 70, 159, 90), fill=fill)  # touches the edge
+    ImageDraw.Draw(picture).ellipse((50, 40, 70, 60), fill=ground)  # an eye in the colour of the ground
+    file = io.BytesIO()
+    picture.save(file, form)
+    images = run(augment("bg-removal", file.getvalue()))
+    alpha = open_png(images[0].data).getchannel("A")
+    inner, outer = shape.filter(ImageFilter.MinFilter(7)), ImageChops.invert(shape.filter(ImageFilter.MaxFilter(7)))
+    assert {count for count, _ in ImageChops.multiply(alpha, inner).getcolors() or []} == {
+        count for count, _ in inner.getcolors() or []
+    }
+    assert ImageStat.Stat(alpha, outer).mean[0] <= (5 if form == "JPEG" else 0)  # whose blocks have other colours
+    if form == "PNG":
+        assert alpha.tobytes() == shape.tobytes()
+        colours = open_png(images[0].data).convert("RGB")
+        assert ImageChops.multiply(ImageChops.difference(colours, picture).convert("L"), shape).getbbox() is None
+
+
+def test_background_removal_keeps_what_is_transparent_already() -> None:
+    file = io.BytesIO()
+    picture = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).ellipse((10, 10, 50, 50), fill=(200, 30, 30, 255))
+    picture.save(file, "PNG")
+    masked = open_png(run(augment("bg-removal", file.getvalue()))[0].data)
+    assert masked.tobytes() == picture.tobytes()
+    flat = open_png(run(augment("lineart", file.getvalue()))[0].data)
+    assert flat.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_colorize_takes_the_colour_that_the_prompt_names() -> None:
+    for prompt, channel in (("a red dusk", 0), ("green, forest", 1), ("a night in blue", 2)):
+        means = ImageStat.Stat(open_png(run(augment("colorize", prompt=prompt))[0].data)).mean
+        assert max(range(3), key=means.__getitem__) == channel
 
 
 def test_lineart_and_sketch_are_grey_and_differ() -> None:

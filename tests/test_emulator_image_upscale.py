@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
 from nai_proto import image
 from nai_proto.codecs.picture_files import write_picture
@@ -63,6 +64,14 @@ def test_each_pixel_becomes_four_pixels(model: str, mode: str) -> None:
     large = open_png(run(image.upscale(source, model=model)).data)
     assert (large.size, large.mode) == ((192, 128), mode)
     assert large.tobytes() == open_png(source).resize((192, 128), 0).tobytes()
+
+
+def test_the_more_a_source_is_blurred_the_smoother_it_is_upscaled() -> None:
+    made = [open_png(run(image.upscale(SOURCE, declared_blur_sigma=blur)).data) for blur in (0, 0.3, 0.4, 0.5)]
+    smooth = open_png(SOURCE).resize((192, 128), Image.Resampling.BILINEAR)
+    distances = [sum(ImageStat.Stat(ImageChops.difference(each, smooth)).mean) for each in made]
+    assert distances == sorted({*distances}, reverse=True)
+    assert distances[-1] < 3
 
 
 def test_the_texts_of_the_source_are_kept_unchanged_in_another_order() -> None:

@@ -121,9 +121,9 @@ def test_split_channels_can_be_joined_again(picture: Pixels) -> None:
     assert pixel_operations.join_channels(grey).data == bytes(value for value in grey.data for _ in range(3))
     light = (red // 4 + green // 2 + blue // 4 for red, green, blue in zip(*(part.data for part in parts), strict=True))
     assert grey.data == bytes(light)
-    far = pixel_operations.measure_corner_distance(picture).data
-    assert far[0] == 0
-    assert far == bytes(sum(min(85, abs(part.data[at] - part.data[0])) for part in parts) for at in range(picture.area))
+    far = pixel_operations.measure_distance(picture, (9, 99, 200)).data
+    pixels = zip(*(part.data for part in parts), strict=True)
+    assert far == bytes(sum(min(85, abs(a - b)) for a, b in zip(each, (9, 99, 200), strict=True)) for each in pixels)
 
 
 @given(st.binary())

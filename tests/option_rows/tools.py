@@ -35,6 +35,7 @@ AUGMENT: Final = Table(
         Row("emotion", "smug", {"prompt": "smug;;"}, differs, {"tool": "emotion", "emotion": "happy"}),
         Row("prompt", "red dusk", {"prompt": "red dusk"}, differs, {"tool": "colorize"}),
         Row("defry", 5, {"defry": 5}, differs, {"tool": "colorize"}),
+        # The answer has the size of the picture, whatever the request says.
         Row("size", (32, 32), {"width": 32, "height": 32}, unchanged),
         Row("max_anlas", 0, {}, NotSent(PRICE), {"image": draw_face()}),
         Row("allowance", "x", {}, NotSent("allowance takes an Allowance")),
@@ -48,8 +49,9 @@ UPSCALE: Final = Table(
     upscale,
     (
         Row("image", OTHER, {"image": WIRE_OTHER}, differs),
+        # No source tells how the two models differ.
         Row("model", "nai-diffusion-5-full", {"model": "nai-diffusion-5-full"}, unchanged),
-        Row("declared_blur_sigma", 0.45, {"declared_blur_sigma": 0.45}, unchanged),
+        Row("declared_blur_sigma", 0.45, {"declared_blur_sigma": 0.45}, differs),
         Row("size", (4096, 4096), {}, NotSent("upscaling takes at most 3145728")),
         Row("max_anlas", 0, {}, NotSent(PRICE)),
         Row("allowance", "x", {}, NotSent("allowance takes an Allowance")),

@@ -9,6 +9,7 @@ See:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from ...errors import InvalidRequestError
@@ -37,6 +38,8 @@ _SAMPLES_PER_PERCENT: Final = 17.3
 
 See docs/protocol/image.md#210-account-data-that-image-clients-need.
 """
+_TRIAL: Final = "trial"
+_ALL_FREE: Final = Allowance(opus=True, v5=True)
 _OLD_UPSCALE_PRICES: Final = ((262_144, 1), (409_600, 2), (524_288, 3), (786_432, 5), (1_048_576, 7))
 """Maximum pixels and price in Anlas of an upscale on the old host."""
 _OLD_UPSCALE_FREE_PIXELS: Final = 409_600
@@ -55,8 +58,13 @@ def check_balance(account: Account, price: Price) -> None:
     Raises:
         Refused: 402, the account has too few Anlas.
     """
-    if price.anlas > account.profile.anlas + account.profile.bought_anlas:
-        raise Refused(402, "Not enough Anlas")
+    left = account.profile.anlas + account.profile.bought_anlas
+    if price.anlas > left:
+        trial = f" A trial pays for small images only, and has {account.profile.trial_images} left." * _has_trial(
+            account
+        )
+        reason = f"This costs {price}, and the account has {left} Anlas.{trial}"
+        raise Refused(402, "Not enough Anlas", reason=reason)
 
 
 def charge(account: Account, price: Price, now: float, *, v5: bool = False) -> None:
@@ -75,16 +83,34 @@ def charge(account: Account, price: Price, now: float, *, v5: bool = False) -> N
     """
     account.charge(price.anlas)
     free = sum(item.free for item in price.items)
-    if v5 and free:
+    if any(item.why == _TRIAL for item in price.items):
+        account.profile.trial_images = max(0, account.profile.trial_images - free)
+    elif v5 and free:
         account.profile.spend_v5(free / _SAMPLES_PER_PERCENT, now)
 
 
-def price_generation(task: GenerationTask, allowance: Allowance) -> Price:
-    """Return the price of a generation.
+def price_generation(task: GenerationTask, account: Account, now: float) -> Price:
+    """Return the price of a generation for the account at this time, in seconds since 1970.
+
+    A trial pays for all samples of a request that Opus has one of for free, as long as it has so many images left.
 
     Raises:
         Refused: 400, one image costs too much, or the request has too many of something.
     """
+    price = _price_with(task, account_allowance(account, now))
+    sample, *more = price.items
+    is_small = bool(_price_with(task, _ALL_FREE).items[0].free)
+    if _has_trial(account) and is_small and sample.count <= account.profile.trial_images:
+        return Price((replace(sample, free=sample.count, why=_TRIAL), *more))
+    return price
+
+
+def _has_trial(account: Account) -> bool:
+    return account.tier is Tier.PAPER and account.profile.trial
+
+
+def _price_with(task: GenerationTask, allowance: Allowance) -> Price:
+    """Return the price of a generation with this allowance. Raises what `price_generation` raises."""
     parameters, attachments = task.parameters, task.attachments
     model = task.model.base
     if model.facts.unsure:

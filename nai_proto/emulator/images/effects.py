@@ -8,6 +8,7 @@ from typing import Final
 
 from ...codecs.pixels import Pixels, Plane
 from ...image.tools import Annotator, DirectorTool
+from .background import cut_out
 from .pixel_operations import (
     average,
     compute_slopes,
@@ -16,13 +17,13 @@ from .pixel_operations import (
     make_ramp,
     make_table,
     map_values,
-    measure_corner_distance,
     merge,
     pick_colour,
     smooth,
     split_channels,
     to_grey,
 )
+from .words import COLOURS
 
 __all__ = ["ANNOTATIONS", "EFFECTS", "MAX_DEFRY", "ToolOptions"]
 
@@ -45,7 +46,6 @@ _NEGATIVE: Final = make_table(lambda value: 255 - value)
 _INK: Final = make_table(lambda value: 255 - 4 * value)
 _CHALK: Final = make_table(lambda value: 4 * value)
 _PALE: Final = make_table(lambda value: 128 + value / 2)
-_OPAQUE: Final = make_table(lambda value: 8 * (value - 12))
 _LIGHT: Final = make_table(lambda value: 255 * (value >= 232))
 _LINES: Final = make_table(lambda value: 255 * (value >= 24))
 _FAINT: Final = make_table(lambda value: 255 * (value >= 8))
@@ -94,11 +94,11 @@ def _declutter_keep_bubbles(picture: Pixels, _: ToolOptions) -> list[Pixels]:
 
 
 def _bg_removal(picture: Pixels, _: ToolOptions) -> list[Pixels]:
-    """Make all pixels with the colour of the first pixel transparent, and return masked, generated and blend.
+    """Make the ground transparent, and return masked, generated and blend.
 
     See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
     """
-    alpha = map_values(measure_corner_distance(picture), _OPAQUE)
+    alpha = cut_out(picture)
     channels = split_channels(picture)
     generated = [smooth(plane, 1) for plane in channels]
     blend = [average(*pair) for pair in zip(channels, generated, strict=True)]
@@ -106,7 +106,9 @@ def _bg_removal(picture: Pixels, _: ToolOptions) -> list[Pixels]:
 
 
 def _pick_colour(text: str) -> tuple[int, int, int]:
-    return pick_colour(text.encode("utf-8", "surrogatepass"))
+    """Return the first colour that the text names; of another text, one that is always the same."""
+    named = [COLOURS[word] for word in text.lower().replace(",", " ").split() if word in COLOURS]
+    return named[0] if named else pick_colour(text.encode("utf-8", "surrogatepass"))
 
 
 def _effect_strength(options: ToolOptions) -> float:

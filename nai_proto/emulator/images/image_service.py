@@ -23,7 +23,7 @@ from ..http.responses import ALLOW_ANY_ORIGIN, compute
 from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..switches import Switches
-from .billing import account_allowance, charge, check_balance, price_generation
+from .billing import charge, check_balance, price_generation
 from .decode import TaskImages, decode_task_images
 from .refusals import GenerationTask, validate_request
 from .render import Sample, make_sample_rng, render_previews
@@ -80,7 +80,7 @@ class ImageService:
             task = validate_request(body, attachments, self._draw_seed())
             if task.parameters.image_format == "webp" and not has_pillow():
                 raise Refused(501, "this emulator needs Pillow to write WebP", reason=_NO_WEBP)
-            price = price_generation(task, account_allowance(context.owner, context.now))
+            price = price_generation(task, context.owner, context.now)
             check_balance(context.owner, price)
             images = yield from compute(lambda: decode_task_images(task))
             yield from send(context, task, images, price)

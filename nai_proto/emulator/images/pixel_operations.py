@@ -27,7 +27,7 @@ __all__ = [
     "make_ramp",
     "make_table",
     "map_values",
-    "measure_corner_distance",
+    "measure_distance",
     "merge",
     "mix",
     "pick_colour",
@@ -152,10 +152,13 @@ def smooth(plane: Plane, steps: int) -> Plane:
     return plane
 
 
-def measure_corner_distance(pixels: Pixels) -> Plane:
-    """Return how far each colour is from that of the first pixel."""
+def measure_distance(pixels: Pixels, colour: tuple[int, int, int]) -> Plane:
+    """Return how far each colour is from this one."""
     planes = split_channels(pixels)
-    far = [plane.data.translate(bytes(min(85, abs(value - plane.data[0])) for value in range(256))) for plane in planes]
+    far = [
+        plane.data.translate(bytes(min(85, abs(value - own)) for value in range(256)))
+        for plane, own in zip(planes, colour, strict=True)
+    ]
     return _plane_from_int(planes[0], sum(map(int.from_bytes, far)))
 
 

@@ -39,7 +39,8 @@ def find_model(name: object) -> ImageModel:
     """
     model = ImageModel.named(name) if isinstance(name, str) else ImageModel("")
     if not model.is_listed or model.id != name:
-        raise Refused(400, f"Validation error: model {_shorten(name)} doesn't exist")
+        reason = "Send an id as model, such as nai-diffusion-4-5-full; display names and unknown ids are refused."
+        raise Refused(400, f"Validation error: model {_shorten(name)} doesn't exist", reason=reason)
     return model
 
 
@@ -67,8 +68,9 @@ def validate_request(body: DecodedBody, attachments: Attachments, seed: int) -> 
     _check_texts(prompt, parameters)
     _check_images(attachments, action)
     _check_references(attachments, model)
-    if _is_server_failure(parameters, attachments, model):
-        raise Refused(500, "Internal Server Error")
+    failure = _find_server_failure(parameters, attachments, model)
+    if failure:
+        raise Refused(500, "Internal Server Error", reason=failure)
     if action is not ImageGenerationType.INPAINTING:
         # Other actions ignore a mask (docs/protocol/image.md#33-bodies-per-generation).
         attachments = replace(attachments, mask=None)
@@ -80,7 +82,12 @@ def _find_action(name: object, model: ImageModel) -> ImageGenerationType:
     for action in ImageGenerationType:
         if name == action.value and model.is_inpainting is (action is ImageGenerationType.INPAINTING):
             return action
-    raise Refused(400, f"Model {model.id} doesn't support action {_shorten(name)}")
+    reason = (
+        f"{model.id} is for inpainting: send the action infill, or the id of its base."
+        if model.is_inpainting
+        else "Send the action generate or img2img, or for infill the id of an inpainting model."
+    )
+    raise Refused(400, f"Model {model.id} doesn't support action {_shorten(name)}", reason=reason)
 
 
 def _shorten(name: object) -> str:
@@ -124,12 +131,15 @@ def _iter_captions(prompt: StructuredPrompt | None) -> Iterator[str]:
 def _check_images(attachments: Attachments, action: ImageGenerationType) -> None:
     if action is ImageGenerationType.NORMAL:
         if attachments.image is not None:
-            raise validation_error("image is not allowed for regular generations, use img2img or infill")
+            problem = "image is not allowed for regular generations, use img2img or infill"
+            raise validation_error(problem, reason="An image goes with the action img2img or infill; this is generate.")
         return
     if attachments.image is None:
-        raise validation_error("image is required")
+        raise validation_error("image is required", reason=f"The action {action.value} needs parameters.image.")
     if action is ImageGenerationType.INPAINTING and attachments.mask is None:
-        raise validation_error("mask is required")
+        raise validation_error(
+            "mask is required", reason="The action infill needs parameters.mask, white where to repaint."
+        )
 
 
 def _check_references(attachments: Attachments, model: ImageModel) -> None:
@@ -142,17 +152,23 @@ def _check_references(attachments: Attachments, model: ImageModel) -> None:
             f"cannot mix reference and director_reference at the same time, got {vibes} refs, {references} director refs"
         )
     if references and not model.family.references:
-        raise Refused(400, "Error encoding v4 director references: not supported")
+        reason = f"Only V4.5 takes director_reference_images; this is {model.id}."
+        raise Refused(400, "Error encoding v4 director references: not supported", reason=reason)
 
 
-def _is_server_failure(parameters: ImageRequestBody, attachments: Attachments, model: ImageModel) -> bool:
-    """Return whether the service fails on this request: client mistakes that it does not check.
+def _find_server_failure(parameters: ImageRequestBody, attachments: Attachments, model: ImageModel) -> str:
+    """Return why the service fails on this request: client mistakes that it does not check. Empty if it does not.
 
     See docs/protocol/image.md#211-errors.
     """
     family = model.family
-    if family.structured and (parameters.v4_prompt is None or parameters.v4_negative_prompt is None or parameters.sm):
-        return True
+    for name in ("v4_prompt", "v4_negative_prompt"):
+        if family.structured and getattr(parameters, name) is None:
+            return f"V4 and newer need {name}; without it the service answers 500."
+    if family.structured and parameters.sm:
+        return "SMEA (sm) is for V1 to V3; on newer models the service answers 500."
     if (attachments.vibes or attachments.vibe is not None) and not family.vibes:
-        return True
-    return parameters.sampler in family.failing
+        return f"{model.name} takes no vibes; the service answers 500."
+    if parameters.sampler in family.failing:
+        return f"{model.name} does not have the sampler {parameters.sampler}; the service answers 500."
+    return ""

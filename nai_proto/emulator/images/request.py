@@ -87,13 +87,15 @@ class DecodedBody:
         if self.parts is not None:
             if value not in self.parts:
                 shown = value if len(value) <= _PART_NAME_SHOWN else f"{value[:_PART_NAME_SHOWN]}..."
-                raise Refused(400, f'image field references unknown form part "{shown}"')
+                reason = f"In a form, {name} is the name of a part that holds the image; no part has this name."
+                raise Refused(400, f'image field references unknown form part "{shown}"', reason=reason)
             return self.parts[value]
         try:
             return accelerators.decode(value)
         except ValueError:  # no `from`: the codec's error may hold the text
             pass
-        raise validation_error(f"{name} is not valid base64")
+        reason = f"Send {name} as base64 of the file, without a data: prefix, or as the name of a part in a form."
+        raise validation_error(f"{name} is not valid base64", reason=reason)
 
 
 def read_body(context: RequestContext, *image_fields: str) -> DecodedBody:
@@ -144,7 +146,8 @@ def _drop_null(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _unreadable_body() -> Refused:
-    return Refused(400, "Validation error: invalid request body")
+    reason = "The body is no JSON object, and no multipart form with one in its part named request."
+    return Refused(400, "Validation error: invalid request body", reason=reason)
 
 
 # ---- parameters
@@ -350,7 +353,8 @@ def collect_attachments(body: DecodedBody, cache: ImageCache, cache_bytes: int) 
         load_one("controlnet_condition"),
     )
     if unknown:
-        raise Refused(400, "INVALID_CACHE_KEYS", details={"invalidKeys": unknown})
+        reason = "Nothing is stored under details.invalidKeys; send the images themselves together with their keys."
+        raise Refused(400, "INVALID_CACHE_KEYS", reason=reason, details={"invalidKeys": unknown})
     return attachments
 
 

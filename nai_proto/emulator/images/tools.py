@@ -28,14 +28,15 @@ from ..http.request_context import EndpointHandler, RequestContext
 from ..http.responses import compute
 from ..http.throttling import GenerationLock
 from ..switches import Switches
+from .background import flatten
 from .billing import account_allowance, charge, check_balance, price_director_tool, price_old_upscale, price_upscale
 from .decode import SourceImage, decode_mask, decode_source, find_source
 from .effects import ANNOTATIONS, EFFECTS, MAX_DEFRY, ToolOptions
-from .pixel_operations import to_grey
+from .pixel_operations import mix, to_grey
 from .refusals import find_model
 from .request import DecodedBody, read_body, validation_error
 from .response import RenderedPicture, replace_by_reply, send_archive, send_file, send_pictures
-from .scaling import scale_up
+from .scaling import resize, scale_up
 
 __all__ = ["ToolService"]
 
@@ -92,13 +93,13 @@ class ToolService:
             _check_upscale_model(document.get("model"))
         source = find_source(body, document.get("image"), "image")
         if is_old:
-            times = _parse_scale(document)
+            times, blur = _parse_scale(document), 0.0
             price = price_old_upscale(source.width, source.height, context.owner)
         else:
-            times = 2
+            times, blur = 2, _parse_number(document, "declared_blur_sigma", 0.0)
             price = price_upscale(source.width, source.height)
         check_balance(context.owner, price)
-        picture = yield from compute(lambda: _upscale_picture(source, times))
+        picture = yield from compute(lambda: _upscale_picture(source, times, blur))
         charge(context.owner, price, context.now)
         yield from send_pictures(context, [picture])
 
@@ -107,6 +108,7 @@ class ToolService:
         body = read_body(context, "image", "mask")
         model = _find_vibe_model(body.document.get("model"))
         digest = yield from compute(lambda: _digest_vibe_request(body, model))
+        check_balance(context.owner, encoding_price())
         charge(context.owner, encoding_price(), context.now)
         name = "".join(_NAME_LETTERS[byte % len(_NAME_LETTERS)] for byte in sha256(digest).digest()[:8])
         data = shake_256(digest).digest(_VIBE_BYTES)
@@ -162,7 +164,10 @@ def _parse_options(tool: DirectorTool, document: Mapping[str, object]) -> ToolOp
 
 def _apply_director_tool(tool: DirectorTool, source: SourceImage, options: ToolOptions) -> list[RenderedPicture]:
     texts = _build_texts(tool, source, options)
-    return [RenderedPicture(write_png(pixels, texts)) for pixels in EFFECTS[tool](decode_source(source), options)]
+    picture = decode_source(source)
+    if tool is not DirectorTool.BG_REMOVAL:
+        picture = flatten(picture)
+    return [RenderedPicture(write_png(pixels, texts)) for pixels in EFFECTS[tool](picture, options)]
 
 
 def _build_texts(tool: DirectorTool, source: SourceImage, options: ToolOptions) -> dict[str, str]:
@@ -180,6 +185,11 @@ def _build_texts(tool: DirectorTool, source: SourceImage, options: ToolOptions) 
 
 # ---- upscale
 
+_MOST_BLUR: Final = 0.5
+"""The blur of a source from which on an upscaled image is as smooth as possible.
+
+See docs/protocol/image.md#24-post-aiupscale.
+"""
 _KEPT_TEXTS: Final = ("Source", "Comment", "Title", "Description", "Software")
 """Texts of the source that an upscaled image keeps, in the captured order."""
 
@@ -192,7 +202,8 @@ def _check_upscale_model(name: object) -> None:
     """
     model = find_model(name)
     if not model.facts.upscales:
-        raise Refused(400, f"Validation error: model {model.id} doesn't support standalone upscaling")
+        reason = "Only nai-diffusion-5-full and nai-diffusion-5-curated upscale."
+        raise Refused(400, f"Validation error: model {model.id} doesn't support standalone upscaling", reason=reason)
 
 
 def _parse_scale(document: Mapping[str, object]) -> int:
@@ -202,8 +213,14 @@ def _parse_scale(document: Mapping[str, object]) -> int:
     return 2 if scale == 2 else 4
 
 
-def _upscale_picture(source: SourceImage, times: int) -> RenderedPicture:
-    large = scale_up(decode_source(source), times)
+def _upscale_picture(source: SourceImage, times: int, blur: float) -> RenderedPicture:
+    """Return the image so many times as large: squares for a sharp source, and the smoother, the more it is blurred."""
+    picture = decode_source(source)
+    large = scale_up(picture, times)
+    if blur:
+        smooth = resize(picture, large.width, large.height)
+        share = min(1.0, max(0.0, blur / _MOST_BLUR))
+        large = Pixels(large.width, large.height, mix(large.data, smooth.data, share))
     metadata = _read_metadata_or_none(source.data)
     texts = {} if metadata is None else {key: metadata.texts[key] for key in _KEPT_TEXTS if key in metadata.texts}
     return RenderedPicture(_write_png_with_texts(large, texts), seed=_find_seed(metadata))
@@ -253,7 +270,8 @@ def _find_vibe_model(name: object) -> ImageModel:
     """
     model = find_model(name)
     if model.family.vibes != "encoded":
-        raise Refused(400, f"Model {model.id} doesn't support encoded vibes")
+        reason = "Only V4 and V4.5 take encoded vibes; V3 takes the images themselves, and V5 none."
+        raise Refused(400, f"Model {model.id} doesn't support encoded vibes", reason=reason)
     return model.base
 
 
@@ -297,5 +315,5 @@ def _find_annotator(name: object) -> Annotator:
 
 
 def _annotate_picture(annotator: Annotator, source: SourceImage) -> list[RenderedPicture]:
-    brightness = to_grey(decode_source(source))
+    brightness = to_grey(flatten(decode_source(source)))
     return [RenderedPicture(write_png(pixels)) for pixels in ANNOTATIONS[annotator](brightness)]
