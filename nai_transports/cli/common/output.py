@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final, TypeAlias, cast
+from typing import Annotated, Final, TextIO, TypeAlias, cast
 
 import msgspec
 import typer
@@ -19,6 +20,7 @@ __all__ = [
     "escape_line",
     "escape_lines",
     "format_date",
+    "is_terminal",
     "print_facts",
     "print_problems",
 ]
@@ -26,6 +28,11 @@ __all__ = [
 _SHOWN_PROBLEMS: Final = 5
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal, or is to be treated as one because of FORCE_COLOR."""
+    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
 
 
 # ---- facts

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from .output import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -59,7 +60,7 @@ def show_progress(first: str) -> Generator[ProgressDisplay, None, None]:
     Args:
         first: what is done until the first task starts.
     """
-    if not (sys.stderr.isatty() or os.environ.get("FORCE_COLOR")):
+    if not is_terminal(sys.stderr):
         yield ProgressDisplay(None, first)
         return
     from rich.console import Console

@@ -7,9 +7,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
@@ -18,6 +15,7 @@ from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 from ..common.credentials import Url, build_session, open_client
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line
+from ..common.tables import Column, print_table
 
 __all__ = ["tags"]
 
@@ -46,18 +44,18 @@ def tags(
     elif not suggestions:
         typer.echo(f"nai tags: no tag contains {escape_line(word)!r}", err=True)
     else:
-        Console(highlight=False).print(_build_table(suggestions))
+        _print_suggestions(suggestions)
 
 
-def _build_table(suggestions: Sequence[Tag | JapaneseTag]) -> Table:
-    if isinstance(suggestions[0], Tag):
-        table = Table("tag", Column("images", justify="right"), Column("confidence", justify="right"))
-    else:
-        table = Table("tag", "English", Column("power", justify="right"))
-    for each in suggestions:
-        if isinstance(each, Tag):
-            count = f"{each.count:,}{'+' if each.count >= _COUNT_CAP else ''}"
-            table.add_row(Text(escape_line(each.tag)), count, f"{each.confidence:.2f}")
-        else:
-            table.add_row(Text(escape_line(each.jp_tag)), Text(escape_line(each.en_tag)), f"{each.power:,g}")
-    return table
+def _print_suggestions(suggestions: Sequence[Tag | JapaneseTag]) -> None:
+    columns: tuple[str | Column, ...] = ("tag", Column("images", is_number=True), Column("confidence", is_number=True))
+    if isinstance(suggestions[0], JapaneseTag):
+        columns = ("tag", "English", Column("power", is_number=True))
+    print_table(columns, map(_describe_suggestion, suggestions))
+
+
+def _describe_suggestion(suggestion: Tag | JapaneseTag) -> Sequence[str]:
+    if isinstance(suggestion, JapaneseTag):
+        return suggestion.jp_tag, suggestion.en_tag, f"{suggestion.power:,g}"
+    count = f"{suggestion.count:,}{'+' if suggestion.count >= _COUNT_CAP else ''}"
+    return suggestion.tag, count, f"{suggestion.confidence:.2f}"

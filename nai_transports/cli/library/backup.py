@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from ... import backups, files
 from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, format_date
 from ..common.progress import show_progress
+from ..common.tables import Column, print_table
 
 __all__ = ["BackupOption", "DirectoryArgument", "backup", "open_own_backup", "verify"]
 
@@ -103,9 +102,11 @@ def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
 
 def _print_runs(runs: Sequence[backups.BackupRun]) -> None:
     """Print the last backups with the numbers that `nai library restore --run` takes."""
-    table = Table(Column("backup", justify="right"), "began (UTC)", Column("objects", justify="right"), "state")
-    for run in runs[-_SHOWN_RUNS:]:
-        complete = "complete, before a restore" if run.before_restore else "complete"
-        state = "interrupted" if run.finished is None else complete
-        table.add_row(str(run.id), format_date(run.started), str(run.objects), state)
-    Console().print(table)
+    columns = (Column("backup", is_number=True), "began (UTC)", Column("objects", is_number=True), "state")
+    print_table(columns, map(_describe_run, runs[-_SHOWN_RUNS:]))
+
+
+def _describe_run(run: backups.BackupRun) -> tuple[str, ...]:
+    complete = "complete, before a restore" if run.before_restore else "complete"
+    state = "interrupted" if run.finished is None else complete
+    return str(run.id), format_date(run.started), str(run.objects), state

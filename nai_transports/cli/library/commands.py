@@ -7,17 +7,15 @@ from dataclasses import asdict
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
-from ..common.output import Json, escape_line, escape_lines, format_date
+from ..common.output import Json, escape_lines, format_date
 from ..common.output import print_facts as show_facts
+from ..common.tables import Column, print_table
 from .library_loader import STORY_TYPES, load_library
 from .story_summary import StorySummary, describe_story, summarize_story
 
@@ -35,12 +33,14 @@ def list_stories(
     if as_json:
         typer.echo(write_json([asdict(facts) for facts in stories]))
         return
-    table = Table("title", "created", "last changed (UTC)", Column("size", justify="right"), "state", "id")
-    for facts in stories:
-        size = "" if facts.size is None else f"{facts.size:,}"
-        dates = format_date(facts.created_at)[:10], format_date(facts.last_updated_at)
-        table.add_row(Text(escape_line(facts.title)), *dates, size, facts.state, Text(escape_line(facts.id)))
-    Console().print(table)
+    size, id_ = Column("size", is_number=True), Column("id", is_whole=True)
+    print_table(("title", "created", "last changed (UTC)", size, "state", id_), map(_describe_row, stories))
+
+
+def _describe_row(facts: StorySummary) -> tuple[str, ...]:
+    size = "" if facts.size is None else f"{facts.size:,}"
+    dates = format_date(facts.created_at)[:10], format_date(facts.last_updated_at)
+    return facts.title, *dates, size, facts.state, facts.id
 
 
 def show(

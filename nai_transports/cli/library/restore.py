@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.errors import InvalidFile, InvalidRequestError
@@ -37,6 +34,7 @@ from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line
 from ..common.progress import show_progress
 from ..common.prompts import confirm
+from ..common.tables import Column, print_table
 from .backup import DirectoryArgument, open_own_backup
 
 __all__ = ["restore", "select_items"]
@@ -268,13 +266,13 @@ def _describe_steps(steps: Sequence[RestoreStep]) -> list[dict[str, str]]:
 
 
 def _print_plan(steps: Sequence[RestoreStep]) -> None:
-    table = Table("type", "title", Column("id", overflow="fold"), "what", "why")  # ids must be complete, to be copied
-    for step, facts in zip(steps, _describe_steps(steps), strict=True):
-        if step.action is not RestoreAction.NOTHING:
-            words = facts["type"], facts["title"], facts["id"], step.action.value, step.why
-            table.add_row(*(Text(escape_line(word)) for word in words))
-    if table.row_count:
-        Console().print(table)
+    rows = [
+        (facts["type"], facts["title"], facts["id"], step.action.value, step.why)
+        for step, facts in zip(steps, _describe_steps(steps), strict=True)
+        if step.action is not RestoreAction.NOTHING
+    ]
+    if rows:
+        print_table(("type", "title", Column("id", is_whole=True), "what", "why"), rows)
 
 
 def _print_result(

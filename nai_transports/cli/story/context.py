@@ -6,9 +6,6 @@ import sys
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import build_continuation, build_counted_continuation, resolve_model
@@ -17,10 +14,11 @@ from nai_proto.story.context.report import Context, ContextRow
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, escape_lines
+from ..common.tables import Column, TableRow, print_table
 from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, parse_tier, select_story
 
-__all__ = ["build_table", "context"]
+__all__ = ["context", "print_context"]
 
 _NAME_CHARACTERS: Final = 40
 
@@ -61,27 +59,22 @@ def context(
     elif text:
         typer.echo(escape_lines(built.prompt) if sys.stdout.isatty() else built.prompt)
     else:
-        Console(highlight=False).print(build_table(built))
+        print_context(built)
         inclusion = "some parts were left out" if built.full else "everything is included"
         typer.echo(f"{len(built.tokens)} of {built.size} tokens, {inclusion}")
 
 
-def build_table(context: Context) -> Table:
-    """Return a table with a row for each part of the context."""
-    right = (Column(name, justify="right") for name in ("tokens", "reserved", "allowed", "at"))
-    table = Table("", "part", *right, "why")
-    for row in context.rows:
-        at = ", ".join(f"{start}–{end}" for start, end in row.spans)
-        numbers = (row.tokens, row.reserved, row.allowed)
-        table.add_row(
-            "✓" if row.included else "·",
-            Text(_format_name(row)),
-            *(f"{number:,}" if number else "" for number in numbers),
-            at,
-            Text(_format_reason(row)),
-            style="" if row.included else "dim",
-        )
-    return table
+def print_context(context: Context) -> None:
+    """Print a table with a row for each part of the context."""
+    numbers = (Column(name, is_number=True) for name in ("tokens", "reserved", "allowed", "at"))
+    print_table(("", "part", *numbers, "why"), map(_describe_row, context.rows))
+
+
+def _describe_row(row: ContextRow) -> TableRow:
+    at = ", ".join(f"{start}–{end}" for start, end in row.spans)
+    numbers = (f"{number:,}" if number else "" for number in (row.tokens, row.reserved, row.allowed))
+    values = ("✓" if row.included else "·", _format_name(row), *numbers, at, _format_reason(row))
+    return TableRow(values, is_dim=not row.included)
 
 
 def _format_name(row: ContextRow) -> str:

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
@@ -24,6 +21,7 @@ from ... import files
 from ..common.credentials import Email, UnsafePassword, Url
 from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, print_problems
+from ..common.tables import TableRow, print_table
 from ..common.text_input import read_standard_input, read_text_file
 from .story_source import AnswerOption, parse_answers, select_story
 
@@ -67,11 +65,8 @@ def try_keys(
     if as_json:
         typer.echo(write_json([_describe_trial(trial) for trial in trials]))
         return
-    table = Table("", "entry", "key", "where")
-    for trial in trials:
-        for row in _build_rows(trial, searched):
-            table.add_row(*row, style="" if trial.active else "dim")
-    Console(highlight=False).print(table)
+    rows = [TableRow(row, is_dim=not trial.active) for trial in trials for row in _build_rows(trial, searched)]
+    print_table(("", "entry", "key", "where"), rows)
     typer.echo(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
 
 
@@ -99,12 +94,12 @@ def _read_text(text: str | None, file: Path | None) -> str | None:
     return read_standard_input() if file == Path("-") else read_text_file(file)
 
 
-def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Text]]:
+def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, str, str, str]]:
     mark = "✓" if trial.active else "·"
-    name = Text(escape_line(trial.name or trial.entry.id or "—"))
+    name = trial.name or trial.entry.id or "—"
     state = "always on" if trial.entry.force_activation else "" if trial.enabled else "off"
-    rows = [(mark, name, Text(""), Text(state))] if state or not trial.keys else []
-    mark, name = ("", Text("")) if rows else (mark, name)
+    rows = [(mark, name, "", state)] if state or not trial.keys else []
+    mark, name = ("", "") if rows else (mark, name)
     for key in trial.keys:
         match = key.result.match
         where = (
@@ -112,8 +107,8 @@ def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, Text, Text, Tex
             if match is None
             else f"{match.start}: {_format_match(text, match.start, match.end)}"
         )
-        rows.append((mark, name, Text(escape_line(key.key.text)), Text(where)))
-        mark, name = "", Text("")
+        rows.append((mark, name, key.key.text, where))
+        mark, name = "", ""
     return rows
 
 

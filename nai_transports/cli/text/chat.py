@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from nai_proto import openai
 from nai_proto.errors import NaiError
@@ -19,6 +17,7 @@ from nai_proto.text.models import Model
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json
+from ..common.tables import Column, print_table
 
 __all__ = ["chat", "complete", "models"]
 
@@ -144,10 +143,7 @@ def models(email: Email = None, unsafe_password: UnsafePassword = None, url: Url
             documents = [{"id": card.id, "owned_by": card.owned_by} for card in cards]
             typer.echo(json.dumps(documents, ensure_ascii=False))
             return
-        table = Table("model", "owned by")
-        for card in cards:
-            table.add_row(card.id, card.owned_by or "")
-        Console().print(table)
+        print_table((Column("model", is_whole=True), "owned by"), [(card.id, card.owned_by or "") for card in cards])
 
 
 # ---- options and output

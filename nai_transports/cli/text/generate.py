@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from math import exp
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from nai_proto import text
 from nai_proto.errors import InvalidRequestError, NaiError
@@ -24,6 +22,7 @@ from ...tokenizer_files import load
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json
+from ..common.tables import print_table
 from ..common.text_input import read_standard_input, read_text_file
 
 __all__ = ["generate"]
@@ -82,9 +81,7 @@ def generate(
         else:
             typer.echo()
             if logprobs is not None:
-                Console(highlight=False).print(
-                    _build_logprobs_table(completion, tokenizer or _load_tokenizer_or_none(chosen_model))
-                )
+                _print_logprobs(completion, tokenizer or _load_tokenizer_or_none(chosen_model))
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> str:
@@ -180,18 +177,19 @@ def _load_tokenizer_or_none(model: text.Model) -> Tokenizer | None:
         return None
 
 
-def _build_logprobs_table(completion: text.Completion, tokenizer: Tokenizer | None) -> Table:
+def _print_logprobs(completion: text.Completion, tokenizer: Tokenizer | None) -> None:
+    """Print the candidates for each token."""
+
     def format_candidate(candidate: text.TokenCandidate, place: int) -> str:
         piece = repr(tokenizer.decode(candidate.tokens)) if tokenizer else " ".join(map(str, candidate.tokens))
         logprob = candidate.logprobs[place]
         return f"{piece} {'–' if logprob is None else f'{exp(logprob):.1%}'}"
 
-    table = Table("token", "before sampling", "after sampling", title="candidates for each token")
-    for one in completion.logprobs or ():
-        chosen = ", ".join(format_candidate(candidate, 1) for candidate in one.chosen)
-        before, after = (
-            ", ".join(format_candidate(one, place) for one in part)
-            for place, part in enumerate((one.before, one.after))
-        )
-        table.add_row(Text(chosen), Text(before), Text(after))
-    return table
+    def format_part(candidates: Iterable[text.TokenCandidate], place: int) -> str:
+        return ", ".join(format_candidate(candidate, place) for candidate in candidates)
+
+    rows = [
+        (format_part(one.chosen, 1), format_part(one.before, 0), format_part(one.after, 1))
+        for one in completion.logprobs or ()
+    ]
+    print_table(("token", "before sampling", "after sampling"), rows)

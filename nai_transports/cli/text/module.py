@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
 
 from nai_proto import modules
 from nai_proto.codecs.secret_box import write_json
@@ -23,6 +20,7 @@ from ..common.errors import exit_on_error
 from ..common.output import Json, describe_response, escape_line, print_facts
 from ..common.progress import show_progress
 from ..common.prompts import confirm
+from ..common.tables import Column, print_table
 from ..common.text_input import read_text_file
 from ..library.library_loader import load_library
 
@@ -94,7 +92,7 @@ def list_modules(
     elif not listed:
         typer.echo("nai module list: the account has no modules", err=True)
     else:
-        Console(highlight=False).print(_build_table(listed))
+        _print_modules(listed)
 
 
 @module.command()
@@ -196,11 +194,11 @@ def _print_module(trained: TrainedModule, *, as_json: bool) -> None:
     print_facts(_describe_module(trained), as_json)
 
 
-def _build_table(listed: Sequence[TrainedModule]) -> Table:
-    right = (Column(name, justify="right") for name in ("steps", "loss"))
-    table = Table("id", "name", "model", "status", *right)
-    for each in listed:
-        loss = each.loss_history[-1] if each.loss_history else None
-        texts = (Text(escape_line(text)) for text in (each.id, each.name, each.model, each.status))
-        table.add_row(*texts, f"{each.steps:,}", "" if loss is None else f"{loss:.3f}")
-    return table
+def _print_modules(listed: Sequence[TrainedModule]) -> None:
+    numbers = (Column(name, is_number=True) for name in ("steps", "loss"))
+    print_table((Column("id", is_whole=True), "name", "model", "status", *numbers), map(_describe_row, listed))
+
+
+def _describe_row(trained: TrainedModule) -> tuple[str, ...]:
+    loss = f"{trained.loss_history[-1]:.3f}" if trained.loss_history else ""
+    return trained.id, trained.name, trained.model, trained.status, f"{trained.steps:,}", loss

@@ -6,8 +6,6 @@ import json
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.text.models import MODELS, find_listed_model
@@ -17,6 +15,7 @@ from nai_proto.text.samplers import SAMPLERS
 
 from ..common.errors import exit_on_error
 from ..common.output import Json
+from ..common.tables import Column, print_table
 
 __all__ = ["presets"]
 
@@ -39,11 +38,7 @@ def list_presets(
     if as_json:
         typer.echo(json.dumps([_describe_preset(preset) for preset in selected], ensure_ascii=False))
         return
-    table = Table("model", "preset", "enabled samplers, in order")
-    for preset in selected:
-        default = " (default)" if preset == Preset.from_default(preset.model) else ""
-        table.add_row(preset.model.name, preset.name + default, " ".join(_sampler_names(preset)))
-    Console().print(table)
+    print_table(("model", "preset", "enabled samplers, in order"), map(_describe_row, selected))
 
 
 @presets.command()
@@ -59,12 +54,20 @@ def show(
         typer.echo(json.dumps(preset.to_preset_data(), ensure_ascii=False))
         return
     sent = build_parameters(preset.model, preset=preset, settings=None)
-    title = f"{preset.name}, for {preset.model.name}"
-    table = Table(Column("setting", no_wrap=True), "preset", "request", title=title, title_style="bold")
-    for setting in preset:
-        value = " ".join(_sampler_names(preset)) if setting == "order" else str(preset[setting])
-        table.add_row(setting, value, str(sent[setting]) if setting in sent else "[dim]–[/]")
-    Console(highlight=False).print(table)
+    rows = [
+        (
+            setting,
+            " ".join(_sampler_names(preset)) if setting == "order" else str(preset[setting]),
+            str(sent[setting]) if setting in sent else "–",
+        )
+        for setting in preset
+    ]
+    print_table((Column("setting", is_whole=True), "preset", "request"), rows)
+
+
+def _describe_row(preset: Preset) -> tuple[str, str, str]:
+    default = " (default)" if preset == Preset.from_default(preset.model) else ""
+    return preset.model.name, preset.name + default, " ".join(_sampler_names(preset))
 
 
 def _describe_preset(preset: Preset) -> dict[str, object]:
