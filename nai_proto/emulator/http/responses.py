@@ -46,6 +46,7 @@ ALLOW_ANY_ORIGIN: Final = ("Access-Control-Allow-Origin", "*")
 REASON: Final = "X-Emulator-Reason"
 "The header field of every refusal that says why the request was refused."
 _LONGEST_REASON: Final = 500
+_IN_ASCII: Final = str.maketrans({"×": "x", "…": "...", "–": "-", "’": "'", "“": '"', "”": '"'})
 
 
 def send_response(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Handler:
@@ -116,7 +117,8 @@ _SCRIPTED: Final = "a scripted reply"
 
 def reason_field(reason: str) -> tuple[str, str]:
     """Return the header field that says why a request was refused; what no header field can hold becomes ``?``."""
-    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in " ".join(reason.split()))
+    words = " ".join(reason.split()).translate(_IN_ASCII)
+    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in words)
     return REASON, printable[:_LONGEST_REASON]
 
 
