@@ -196,14 +196,15 @@ _decode: Final = msgspec.json.Decoder(_Message).decode
 
 def _arrange(document: object) -> object:
     """Leave out what is null, and read base64 as browsers do: with blanks, without padding, and as a data URL."""
-    made = drop_nulls(document)
-    message = cast("dict[str, object]", made) if isinstance(made, dict) else {}
+    if not isinstance(document, dict):
+        return document  # which the decoder refuses
+    message = cast("dict[str, object]", drop_nulls(cast("object", document)))
     if isinstance(image := message.get("image"), str):
         try:
-            return {**message, "image": decode_base64(image)}
+            message["image"] = decode_base64(image)
         except ValueError:
             pass  # and refused by the decoder
-    return message or made
+    return message
 
 
 _GENERAL: Final = JsonDecoder(_Message, _arrange, lenient=True)
