@@ -57,7 +57,8 @@ class Limits:
     See docs/protocol/image.md#24-post-aiupscale.
     """
     picture_text: int = 16_777_216
-    """All text in one image after inflating. It may contain vibes: 65 kB each, or whole images before V4.
+    """Text in one image after inflating: that of all chunks of a PNG together, and each other one by itself. It may contain
+    vibes: 65 kB each, or whole images before V4.
 
     See docs/protocol/image.md#81-png-text.
     """

@@ -45,7 +45,7 @@ _WINDOWS_TAGS: Final = {
     0x9C9E: "XPKeywords",
     0x9C9F: "XPSubject",
 }
-"""Likewise, in UTF-16."""
+"""Tags of Windows in UTF-16, which are read and not written."""
 _CAMERA, _COMMENT = 0x8769, 0x9286
 _PREFIX: Final = b"Exif\0\0"  # some writers repeat what JPEG needs
 _MARK: Final = b"ASCII\0\0\0"

@@ -87,7 +87,7 @@ def fit_image(data: bytes, width: int, height: int, limits: Limits = Limits()) -
     Args:
         data: a file that `decode_colours` reads.
         width: in pixels, 1 and up.
-        height: likewise.
+        height: in pixels, 1 and up.
         limits: `Limits.pixels` is what the file's header may claim.
 
     Raises:

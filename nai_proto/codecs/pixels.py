@@ -147,7 +147,7 @@ class ExactChannels(NamedTuple):
 def find_exact_channels(data: bytes, limits: Limits = Limits()) -> ExactChannels:
     """Return which channels of an image file are stored without losses. Pillow is not needed.
 
-    Takes and raises what `read_pixels` does, as far as the header says it.
+    Raises what `read_pixels` raises for a damaged header.
     """
     data = BYTES.convert(data, "data")
     LIMITS.check(limits, "limits")
