@@ -18,9 +18,12 @@ import pytest
 from nai_proto.codecs.image_frames import encode_frame
 from nai_proto.emulator import Account
 from nai_proto.emulator.images import image_service, render
+from nai_proto.errors import FileError
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.image import ImagePreset
+from nai_transports import files
+from nai_transports.cli.common import output_files
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import (
     NAME,
@@ -47,6 +50,26 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
 
 
 # ---- files
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_full_disk_loses_no_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_new = files.write_new
+
+    def refuse_here(path: Path, data: bytes) -> None:
+        if "rescued" not in path.parts:
+            raise FileError(f"{path} cannot be written: No space left on device", path=str(path))
+        write_new(path, data)
+
+    monkeypatch.setattr(files, "write_new", refuse_here)
+    monkeypatch.setattr(output_files, "_rescue_directories", lambda: [tmp_path / "rescued"])
+    done = nai("image", PROMPT, "--model", "V4.5 Full", "--number", "2", "--yes", *SMALL)
+    assert done.exit_code == 1
+    rescued = sorted((tmp_path / "rescued").iterdir())
+    assert len(rescued) == 2
+    for path in rescued:
+        assert read_size(str(path)) == (64, 128)
+        assert f"No space left on device; it was kept as {path}" in done.stderr
 
 
 @pytest.mark.parametrize("model", ["Anime V3", "V4.5 Full", "V5 Curated"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 
 from nai_proto.errors import FileError, InvalidFile
 from nai_transports import files
-from nai_transports.cli.common.output_files import build_file_name, choose_path, save_file
+from nai_transports.cli.common.output_files import PaidFiles, build_file_name, choose_path, save_file, save_paid_file
 
 
 def list_files(directory: Path) -> list[str]:
@@ -147,3 +148,43 @@ def test_a_damaged_database_and_one_in_use_are_different_errors(tmp_path: Path) 
     assert [type(failure) for failure in failures] == [InvalidFile, InvalidFile, FileError]
     assert [failure.path for failure in failures] == [str(tmp_path / name) for name in ("text", "empty", "used")]
     assert {str(failure) for failure in failures} == {"why"}
+
+
+# ---- what was paid for
+
+
+@pytest.fixture
+def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with the places in which files are kept that cannot be written where they should be."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("nai_transports.cli.common.output_files.gettempdir", lambda: str(tmp_path / "temporary"))
+    (tmp_path / "home").mkdir()
+    return tmp_path
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the user's data are elsewhere")
+def test_what_was_paid_for_is_kept_elsewhere_if_it_cannot_be_written(homes: Path) -> None:
+    paid = PaidFiles(overwrite=False)
+    saved = [paid.save(homes / "nowhere" / "a.png", data) for data in (b"one", b"two")]
+    assert [path.read_bytes() for path in saved] == [b"one", b"two"]
+    assert saved == [homes / "data/nai-proto/rescued/a.png", homes / "data/nai-proto/rescued/a-2.png"]
+    with pytest.raises(
+        FileError, match=r"nowhere/a\.png cannot be written: .*; it was kept as .*/rescued/a\.png\. .*a-2"
+    ):
+        paid.check()
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the user's data are elsewhere")
+def test_the_next_place_keeps_what_a_full_disk_does_not(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (homes / "data").touch()  # no directory can be made in it
+    with pytest.raises(FileError, match=r"kept as .*temporary/nai-proto-rescued/a"):
+        save_paid_file(homes / "nowhere" / "a", b"data", overwrite=True)
+    (homes / "temporary").rename(homes / "gone")
+    (homes / "temporary").touch()
+    with pytest.raises(FileError, match=r"kept as .*home/a"):
+        save_paid_file(homes / "nowhere" / "a", b"data", overwrite=True)
+    monkeypatch.setenv("HOME", str(homes / "none"))
+    (homes / "none").touch()
+    with pytest.raises(FileError, match="no other directory could keep it"):
+        save_paid_file(homes / "nowhere" / "a", b"data", overwrite=True)

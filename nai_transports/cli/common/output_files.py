@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from itertools import chain, count
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Final, TypeAlias
 
 import typer
@@ -15,7 +17,17 @@ from nai_proto.library.file_names import make_safe_name
 
 from ... import files
 
-__all__ = ["STDOUT", "Output", "Overwrite", "build_file_name", "choose_path", "match_suffix", "save_file"]
+__all__ = [
+    "STDOUT",
+    "Output",
+    "Overwrite",
+    "PaidFiles",
+    "build_file_name",
+    "choose_path",
+    "match_suffix",
+    "save_file",
+    "save_paid_file",
+]
 
 Output: TypeAlias = Annotated[
     Path | None, typer.Option("--output", "-o", help="File to write, or its directory.", show_default=False)
@@ -87,6 +99,65 @@ def save_file(path: Path, data: bytes, *, overwrite: bool) -> Path:
     free = _unused_path(path)
     files.write_new(free, data)
     return free
+
+
+class PaidFiles:
+    """Saves what was paid for: where it should be, or else in a directory of its own, so that it is never lost.
+
+    Args:
+        overwrite: replace existing files?
+    """
+
+    def __init__(self, *, overwrite: bool) -> None:
+        self._overwrite = overwrite
+        self._problems: list[str] = []
+
+    def save(self, path: Path, data: bytes) -> Path:
+        """Write a file, and return the path that it has. Nothing is raised, so that what comes next is saved too."""
+        try:
+            return save_file(path, data, overwrite=self._overwrite)
+        except FileError as error:
+            problem = str(error)
+        for directory in _rescue_directories():
+            try:
+                files.make_directories(directory)
+                rescued = save_file(directory / path.name, data, overwrite=False)
+            except FileError:
+                continue
+            self._problems.append(f"{problem}; it was kept as {rescued}")
+            return rescued
+        self._problems.append(f"{problem}; no other directory could keep it")
+        return path
+
+    def check(self) -> None:
+        """Check that all is where it should be.
+
+        Raises:
+            FileError: a file is elsewhere, or could not be saved at all. The message says where it is.
+        """
+        if self._problems:
+            raise FileError(". ".join(self._problems))
+
+
+def save_paid_file(path: Path, data: bytes, *, overwrite: bool) -> Path:
+    """Write one file that was paid for, as `PaidFiles` does, and return its path.
+
+    Raises:
+        FileError: it is elsewhere, or could not be saved at all. The message says where it is.
+    """
+    paid = PaidFiles(overwrite=overwrite)
+    saved = paid.save(path, data)
+    paid.check()
+    return saved
+
+
+def _rescue_directories() -> Iterator[Path]:
+    """Yield the directories for files that cannot be written where they should be, best first."""
+    from platformdirs import user_data_path
+
+    yield user_data_path("nai-proto", appauthor=False) / "rescued"
+    yield Path(gettempdir()) / "nai-proto-rescued"
+    yield Path.home()
 
 
 def _unused_path(path: Path) -> Path:

@@ -24,7 +24,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, Overwrite, choose_path, match_suffix, save_file
+from ..common.output_files import Output, Overwrite, PaidFiles, choose_path, match_suffix
 from ..common.progress import show_progress
 from .input_images import fit_source, get_size, read_image
 
@@ -122,10 +122,12 @@ def _choose_paths(output: Path | None, name: str, parts: Sequence[str], *, overw
 def _save_images(images: Sequence[Image], paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
     """Write the images, and return their paths. If there are more than expected, the others get numbers."""
     all_paths = [*paths, *[paths[-1]] * (len(images) - len(paths))]
-    return [
-        save_file(match_suffix(path, each.format), each.data, overwrite=overwrite)
-        for path, each in zip(all_paths, images, strict=False)
+    paid = PaidFiles(overwrite=overwrite)
+    saved = [
+        paid.save(match_suffix(path, each.format), each.data) for path, each in zip(all_paths, images, strict=False)
     ]
+    paid.check()
+    return saved
 
 
 def _print_result(saved: Sequence[Path], price: Price, as_json: bool) -> None:

@@ -10,7 +10,7 @@ from nai_proto.errors import NaiError
 from nai_proto.image import Image, ImageEvent, ImageOperation, ImageRequest, PreviewStep
 
 from ...sync import Client
-from ..common.output_files import match_suffix, save_file
+from ..common.output_files import PaidFiles, match_suffix
 from ..common.progress import ProgressDisplay, show_progress
 
 __all__ = ["ImageWriter"]
@@ -29,7 +29,7 @@ class ImageWriter:
     def __init__(self, request: ImageRequest, paths: Sequence[Path], *, overwrite: bool, previews: bool) -> None:
         self._request = request
         self._paths = paths
-        self._overwrite = overwrite
+        self._files = PaidFiles(overwrite=overwrite)
         self._previews = previews
         self._written: dict[int, tuple[Path, Image]] = {}
         self.previews: Final[list[Path]] = []
@@ -44,6 +44,7 @@ class ImageWriter:
 
         Raises:
             NaiError: the generation failed; a note of the error names the files that were written.
+            FileError: a file could not be written where it should be; the message says where it is.
         """
         try:
             with show_progress("generating") as progress, client.stream(generation) as stream:
@@ -55,6 +56,7 @@ class ImageWriter:
             if self._written:
                 error.add_note("written before: " + ", ".join(str(path) for path, _ in self.images))
             raise
+        self._files.check()
 
     def _handle(self, event: ImageEvent, progress: ProgressDisplay) -> None:
         steps = self._request.parameters.get("steps")
@@ -72,12 +74,12 @@ class ImageWriter:
     def _write_preview(self, step: PreviewStep) -> None:
         image_path = self._path(step.sample)
         path = image_path.with_name(f"{image_path.stem}-step-{step.step + 1:02}.jpg")
-        self.previews.append(save_file(path, step.image, overwrite=self._overwrite))
+        self.previews.append(self._files.save(path, step.image))
 
     def _write_image(self, image: Image) -> None:
         if image.sample not in self._written:
             path = match_suffix(self._path(image.sample), image.format)
-            self._written[image.sample] = save_file(path, image.data, overwrite=self._overwrite), image
+            self._written[image.sample] = self._files.save(path, image.data), image
 
     def _path(self, sample: int) -> Path:
         """Return the path of an image; also for one more than was requested, so that none is lost."""

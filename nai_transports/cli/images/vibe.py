@@ -19,7 +19,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, Overwrite, choose_path, save_file
+from ..common.output_files import Output, Overwrite, choose_path, save_paid_file
 from ..common.progress import show_progress
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
 
@@ -75,7 +75,7 @@ def vibe(
                     CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
                     with show_progress("encoding"):
                         (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
-            path = save_file(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), overwrite=overwrite)
+            path = save_paid_file(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), overwrite=overwrite)
             facts = {
                 "file": str(path),
                 "model": chosen_model.id,

@@ -14,7 +14,7 @@ from nai_proto.errors import InvalidRequestError
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
-from ..common.output_files import STDOUT, Output, Overwrite, build_file_name, choose_path, save_file
+from ..common.output_files import STDOUT, Output, Overwrite, build_file_name, choose_path, save_paid_file
 from ..common.text_input import read_text_argument
 
 __all__ = ["speak"]
@@ -57,7 +57,7 @@ def speak(
             sys.stdout.buffer.write(speech.data)
             sys.stdout.flush()
             return
-        path = save_file(path, speech.data, overwrite=overwrite)
+        path = save_paid_file(path, speech.data, overwrite=overwrite)
     facts = {
         "file": str(path),
         "format": speech.format,
