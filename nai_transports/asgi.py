@@ -17,6 +17,7 @@ is left out. Raw bytes that are not HTTP end with `LocalProtocolError`. Serve an
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
@@ -42,6 +43,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _MAX_BYTES_AHEAD: Final = 1_048_576
 "Bytes of a request that are read while the app does not want them yet; behind them, the client has to wait."
+_LONGEST_TURN_S: Final = 0.02
+"How long a response that never waits keeps the event loop to itself."
 _SAFE_IN_PATHS: Final = "/:@!$&'()*+,;=~"
 _CONNECTION_FIELDS: Final = ("connection", "keep-alive", "transfer-encoding")
 "Fields of the response that are the server's own business."
@@ -104,7 +107,7 @@ class AsgiApp:
             case Start(head):
                 await client.send_head(head)
             case Write(data):
-                await client.wait(0)  # ends if the client is gone: not every server says so when something is sent
+                await client.give_way()
                 await client.send_data(data)
             case Wait(seconds):
                 await client.wait(seconds)
@@ -136,6 +139,7 @@ class Client:
         self._send = send
         self._body_ended = False
         self._bytes_ahead = 0
+        self._turn_began = time.monotonic()
 
     # Receiving
 
@@ -154,6 +158,16 @@ class Client:
             while self._bytes_ahead <= _MAX_BYTES_AHEAD:
                 await self._receive_message()
             await anyio.sleep_forever()
+        self._turn_began = time.monotonic()
+
+    async def give_way(self) -> None:
+        """Let others run now and then. Not every server suspends when something is sent, or says that the client is gone.
+
+        Raises:
+            ClientDisconnected: as for `wait`.
+        """
+        if time.monotonic() - self._turn_began > _LONGEST_TURN_S:
+            await self.wait(0)
 
     async def _receive_message(self) -> None:
         message = await self._receive()

@@ -5,9 +5,20 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 
+import httpx
 import pytest
+
+from nai_proto.exchange.reply import App, Handler, Start, Write
+from nai_proto.http import Head, Headers, Request
+from nai_transports.asgi import AsgiApp
+from nai_transports.servers.serve import serve_in_thread
+
+from .test_asgi import under_uvicorn
 
 PROGRAM = """
 import resource, sys
@@ -49,3 +60,24 @@ def test_a_server_without_file_descriptors_waits_until_connections_are_closed() 
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
         _, errors = it.communicate("")
     assert errors == ""
+
+
+@pytest.mark.parametrize("serve", [serve_in_thread, lambda app: under_uvicorn(AsgiApp(app))], ids=["own", "uvicorn"])
+def test_a_response_that_never_waits_lets_others_have_theirs(
+    serve: Callable[[App], AbstractContextManager[str]],
+) -> None:
+    over = threading.Event()
+
+    def app(request: Request) -> Handler:
+        yield Start(Head(200, Headers.of(content_type="text/plain")))
+        while request.path == "/long" and not over.is_set():
+            time.sleep(0.001)  # the work of a token
+            yield Write(b"more")
+        yield Write(b"OK")
+
+    with serve(app) as url, httpx.Client(trust_env=False) as client, client.stream("GET", f"{url}/long") as long:
+        reader = threading.Thread(target=lambda: [*long.iter_raw()])
+        reader.start()
+        assert client.get(url).text == "OK"
+        over.set()
+        reader.join()

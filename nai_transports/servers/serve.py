@@ -23,6 +23,8 @@ StoreChanges: TypeAlias = Callable[[object], "Future[None]"]
 """Start to make changes durable, in the order of the calls: `nai_transports.servers.state.StateFile.store`."""
 
 _READ_BYTES = 65_536
+_LONGEST_TURN_S = 0.02
+"How long a response that never waits keeps the event loop to itself."
 _ACCEPT_PAUSE_S = 0.5
 "How long no connection is accepted after the system has refused one: it has no file descriptors or memory left."
 
@@ -103,6 +105,7 @@ async def _serve_connection(app: App, connection: socket.socket, store: StoreCha
     """Perform the actions of the server's side of one connection until it ends."""
     loop = asyncio.get_running_loop()
     actions = server_connection(app, time.monotonic)
+    turn_began = time.monotonic()
     try:
         action = next(actions)
         while True:
@@ -112,8 +115,12 @@ async def _serve_connection(app: App, connection: socket.socket, store: StoreCha
                     with suppress(TimeoutError):
                         async with asyncio.timeout(seconds):
                             data = await loop.sock_recv(connection, _READ_BYTES)
+                    turn_began = time.monotonic()
                 case Write(out):
-                    await loop.sock_sendall(connection, out)
+                    await loop.sock_sendall(connection, out)  # does not suspend if the system takes all of it
+                    if time.monotonic() - turn_began > _LONGEST_TURN_S:
+                        await asyncio.sleep(0)
+                        turn_began = time.monotonic()
                 case Compute():
                     await _compute_in_thread(action.perform)
                 case StoreState(change):

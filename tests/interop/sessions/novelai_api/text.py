@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from novelai_api.BanList import BanList
@@ -147,6 +148,7 @@ async def _streams(api: Any) -> None:
         stream = api.high_level.generate_stream(_ONCE, kayra, _preset(kayra, max_length=100), GlobalSettings())
         assert (await anext(stream))["ptr"] == 0
         await stream.aclose()
+        await asyncio.sleep(0.05)  # aiohttp closes the connection only now
         assert await _generate_text(api, kayra)
 
 
