@@ -231,6 +231,19 @@ def test_lorebooks_are_added_to_a_story_once(served: Served, tmp_path: Path) -> 
     assert "--into takes lorebooks, and this is a scenario" in failing("import", "a.scenario", "--into", HARBOUR)
 
 
+@pytest.mark.parametrize("lorebook", [[], {"entries": {"0": {"text": "Ducks."}}}])
+def test_a_lorebook_that_cannot_be_read_is_not_replaced_by_what_is_added(
+    served: Served, tmp_path: Path, lorebook: object
+) -> None:
+    (tmp_path / "Birds.lorebook").write_bytes(write_json(LOREBOOK))
+    edited = served.library.find(HARBOUR).edit()
+    edited.fields["lorebook"] = lorebook
+    run_in_memory(served.library.save(edited), served.emulator)
+    result = CliRunner().invoke(app, ["story", "import", "Birds.lorebook", "--into", HARBOUR])
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 2)
+    assert served.library.find(HARBOUR).edit().fields["lorebook"] == lorebook
+
+
 # ---- deleting
 
 

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import zipfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +322,20 @@ def test_a_card_without_a_file_says_what_it_has(texts: dict[str, str], problem: 
     with pytest.raises(InvalidFile) as caught:
         read_file(make_card(**texts), where="x.png")
     assert str(caught.value) == f"x.png: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"\x1f\x8b", "this is a gzip file"),
+        (b"[]", "this is a list, and a JSON object was expected"),
+        (b'{"lorebookVersion": 5, "entries": {}}', "its entries is an object, and a list was expected"),
+    ],
+)
+def test_what_is_wrong_with_the_file_in_a_card_is_not_said_of_the_picture(data: bytes, problem: str) -> None:
+    with pytest.raises(InvalidFile) as caught:
+        read_file(make_card(naidata=b64encode(data).decode()), where="x.png")
+    assert str(caught.value) == f"x.png, the file in it: {problem}"
 
 
 def test_the_command_line_names_a_file_that_is_another(tmp_path: Path) -> None:

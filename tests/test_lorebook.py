@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto import InvalidFile, InvalidRequestError, LimitExceeded, Limits
-from nai_proto.story import Category, ContextConfig, Entry, Lorebook
+from nai_proto.story import Category, ContextConfig, Entry, Lorebook, merge_lorebooks
 
 FULL: dict[str, Any] = {
     "lorebookVersion": 5,
@@ -168,6 +169,19 @@ def test_a_removed_entry_is_in_no_list() -> None:
     assert [entry.id for entry in book.entries] == ["t"]
     assert book.order == ("beasts", "t")
     assert book.category("beasts").order == ()
+
+
+def test_what_is_no_list_is_not_replaced_by_a_change() -> None:
+    book = Lorebook({"entries": {"0": {}}, "categories": "x", "order": []})
+    changes: list[Callable[[], Lorebook]] = [
+        lambda: book.with_entry(Entry({"id": "a"})),
+        lambda: book.with_category(Category({"id": "c"})),
+        lambda: merge_lorebooks(book, Lorebook.new()),
+        lambda: merge_lorebooks(Lorebook.new(), book),
+    ]
+    for change in changes:
+        with pytest.raises(InvalidRequestError, match="and a list was expected, so it cannot be changed"):
+            change()
 
 
 def test_of_entries_and_categories_with_the_same_id_the_first_one_is_removed() -> None:

@@ -18,10 +18,21 @@ import pytest
 
 from nai_proto.codecs.msgpackr import UNDEFINED, JsMap, JsSet, Timestamp, Wrapped, packb, unpackb
 from nai_proto.errors import InvalidFile, InvalidRequestError, LocalProtocolError
-from nai_proto.story import Origin, OriginSpan, Section, SectionKind, Story, count_characters, count_units
+from nai_proto.story import (
+    Origin,
+    OriginSpan,
+    Section,
+    SectionKind,
+    Story,
+    build_continuation,
+    count_characters,
+    count_units,
+)
 from nai_proto.text import BanList, BiasGroup, Preset
 from nai_proto.text.models import Model
+from nai_proto.tier import Tier
 from tests.protocol_data import DATA
+from tests.test_continue_story import load_word_tokenizer
 from tests.test_msgpackr import node_with_msgpackr
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
@@ -591,6 +602,17 @@ def test_preset_can_be_set_and_read_and_unknown_parameters_are_kept() -> None:
     story.settings.parameters["temperature"] = "hot"
     with pytest.raises(InvalidFile):
         _ = story.settings.preset
+
+
+@pytest.mark.parametrize("given", [{}, {"settings": "kayra"}, {"settings": {"parameters": [], "model": "kayra-v1"}}])
+def test_reading_the_settings_changes_no_story(given: dict[str, Any]) -> None:
+    content = {"document": DOCUMENTS["new-empty"]["base64"], **given}
+    story = Story.from_data({}, content)
+    _ = (story.settings.model, story.settings.module, story.settings.problems, story.settings.bans, story.problems)
+    if story.settings.model:
+        _ = story.settings.preset
+    build_continuation(story, tokenizer=load_word_tokenizer(Model.KAYRA), tier=Tier.OPUS, model="kayra-v1")
+    assert story.to_data(now=NOW) == ({}, content)
 
 
 def test_bans_and_biases_are_typed_and_unknown_fields_are_kept() -> None:

@@ -6,8 +6,9 @@ After an interruption, make a new plan: it finds what is done.
 
 The account may have changed since the plan was made: another restore may have created the same objects. So the objects of a
 type are listed once more right before the first of them is created, and those that are there are not created again. What
-remains is a narrow race: two restores that run at the same moment can both list before either creates, and the service has
-no request that creates an object only if it is missing.
+remains is a race of two restores that run at the same time: while one creates objects of a type, the other may have listed
+that type already. The service has no request that creates an object only if it is missing. Where both need new keys, the
+keystore's change index lets only one of them begin.
 
 See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them.
 """

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 
 from ..arguments import FLAG, INTEGER, NUMBER, TEXT, check_type, one_of
 from ..errors import InvalidRequestError
@@ -164,7 +164,7 @@ def make_config_reader(default: ContextConfig) -> Callable[[object], ContextConf
     Args:
         default: as for `ContextConfig.from_data`.
     """
-    return lambda value: ContextConfig.from_data(value, default) if isinstance(value, dict) else None
+    return lambda value: ContextConfig.from_data(cast("object", value), default) if isinstance(value, dict) else None
 
 
 def resolve_token_amount(number: float, size: int) -> int:

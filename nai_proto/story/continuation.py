@@ -23,7 +23,7 @@ from .context.build import build_context, context_size
 from .context.parts import DEFAULT_RULES, ContextParts, ContextRules
 from .context.token_counters import ServiceCounter, TokenizerCounter
 from .continuation_options import CONTEXT_OPTIONS
-from .json_records import as_integer, as_texts
+from .json_records import as_integer, as_texts, object_or_empty
 from .story import Story
 from .story_settings import StorySettings
 
@@ -137,7 +137,7 @@ def plan_continuation(
     OPTIONAL_FUNCTION.check(chance, "chance")
     check_type(rules, ContextRules, "rules", "ContextRules")
     model, adventure = resolve_model(story, options.get("model")), story.card.get("isTA") is True
-    fields = {**story.fields, "settings": {**story.settings.fields, "model": model.id}}
+    fields = {**story.fields, "settings": {**object_or_empty(story.fields.get("settings")), "model": model.id}}
     settings = StorySettings(fields)
     mode: Literal["normal", "adventure"] = "adventure" if adventure else "normal"
     parts = ContextParts.from_content(fields, text=story.text, step=story.step, mode=mode)

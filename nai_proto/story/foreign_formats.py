@@ -6,7 +6,7 @@ See docs/protocol/content.md#10-exported-files.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from .json_records import object_or_empty
 
@@ -24,10 +24,11 @@ def describe_foreign_file(document: Mapping[str, Any]) -> str | None:
     Args:
         document: the file.
     """
-    spec, entries = document.get("spec"), document.get("entries")
+    spec: object = document.get("spec")
+    entries: object = document.get("entries")
     if isinstance(spec, str) and spec.startswith("chara_card"):
         return CHARACTER_CARD
-    if isinstance(entries, Mapping | list) and _are_world_entries(entries):
+    if isinstance(entries, Mapping | list) and _are_world_entries(cast("Mapping[str, Any] | list[Any]", entries)):
         return "a world of SillyTavern"
     if {"prompt", "actions", "worldinfo"} <= document.keys():
         return "a story of KoboldAI"

@@ -21,6 +21,7 @@ from ..limits import Limits
 __all__ = [
     "Checked",
     "Field",
+    "ItemReader",
     "ListReader",
     "Record",
     "as_flag",
@@ -35,6 +36,7 @@ __all__ = [
     "dump_record",
     "dump_records",
     "list_or_empty",
+    "list_to_change",
     "make_record_reader",
     "make_records_reader",
     "object_or_empty",
@@ -61,6 +63,15 @@ class Checked(Protocol):
         Args:
             path: where the object is, to put in front of the names of its fields.
         """
+        ...
+
+
+@runtime_checkable
+class ItemReader(Protocol):
+    """A reader of lists that knows which of their items it does not read: `ListReader`, of whatever items."""
+
+    def find_item_problems(self, items: Iterable[object], path: str) -> Iterator[str]:
+        """Yield a sentence for each item that is not read; as `Checked.find_problems`."""
         ...
 
 
@@ -107,8 +118,8 @@ class Field(Generic[T]):
             yield describe_mismatch(path, value, describe_expected(self.default))
         elif isinstance(found, Checked):
             yield from found.find_problems(f"{path}.")
-        elif isinstance(self.read, ListReader):
-            yield from self.read.find_problems(cast("list[object]", value), path)
+        elif isinstance(self.read, ItemReader):
+            yield from self.read.find_item_problems(cast("list[object]", value), path)
 
     def __set_name__(self, owner: type[Record], name: str) -> None:
         owner.fields = {**owner.fields, name: self}
@@ -244,7 +255,7 @@ class ListReader(Generic[T]):
             return None
         return tuple(read for item in items if (read := self._read_item(item)) is not None)
 
-    def find_problems(self, items: Iterable[object], path: str) -> Iterator[str]:
+    def find_item_problems(self, items: Iterable[object], path: str) -> Iterator[str]:
         """Yield what of the items is not read; as `Checked.find_problems`."""
         for index, item in enumerate(items):
             read = self._read_item(item)
@@ -364,6 +375,20 @@ def _require(document: Mapping[str, Any], name: str, kind: type, expected: str, 
         raise InvalidFile(f"{where}: its {name} is missing")
     if not isinstance(document[name], kind):
         raise InvalidFile(f"{where}: its {describe_mismatch(name, document[name], expected)}")
+
+
+def list_to_change(document: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the list of a field that is to be changed; an empty one if there is none.
+
+    Raises:
+        InvalidRequestError: the field is another value, which the change would drop.
+    """
+    value: object = document.get(name)
+    if value is not None and not isinstance(value, list):
+        raise InvalidRequestError(
+            f"{describe_mismatch(name, value, 'a list')}, so it cannot be changed", parameter=name
+        )
+    return list_or_empty(document.get(name))
 
 
 def object_or_empty(value: object) -> Mapping[str, Any]:

@@ -65,6 +65,11 @@ class StorySettings:
         self._fields = fields
 
     @property
+    def _stored(self) -> Mapping[str, Any]:
+        """Return the JSON of the settings to read; reading changes no story."""
+        return object_or_empty(self._fields.get("settings"))
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The JSON of the settings, which may be changed; created if the story has none."""
         return _get_or_create_object(self._fields, "settings")
@@ -77,7 +82,7 @@ class StorySettings:
     @property
     def model(self) -> str:
         """The id of the model; empty if the story names none."""
-        model = self.fields.get("model")
+        model = self._stored.get("model")
         return model if isinstance(model, str) else ""
 
     @model.setter
@@ -88,7 +93,7 @@ class StorySettings:
     @property
     def module(self) -> str:
         """The id of the module; ``"vanilla"`` stands for no module."""
-        prefix = self.fields.get("prefix")
+        prefix = self._stored.get("prefix")
         return prefix if isinstance(prefix, str) and prefix else "vanilla"
 
     @module.setter
@@ -104,8 +109,8 @@ class StorySettings:
             InvalidFile: a parameter has a wrong type.
             InvalidRequestError: the story's model is not known.
         """
-        name = self.fields.get("preset")
-        data = {"name": name if isinstance(name, str) else "", "parameters": self.parameters, "model": self.model}
+        name, parameters = self._stored.get("preset"), object_or_empty(self._stored.get("parameters"))
+        data = {"name": name if isinstance(name, str) else "", "parameters": parameters, "model": self.model}
         return Preset.from_preset_data(data, where="a story's settings")
 
     @preset.setter
@@ -120,7 +125,7 @@ class StorySettings:
     @property
     def problems(self) -> tuple[str, ...]:
         """What of the parameters cannot be read as a preset: a sentence that quotes nothing of it; empty if all can."""
-        parameters = object_or_empty(object_or_empty(self._fields.get("settings")).get("parameters"))
+        parameters = object_or_empty(self._stored.get("parameters"))
         data = {"name": "", "parameters": parameters, "model": Model.KAYRA.id}  # the model makes no difference here
         try:
             Preset.from_preset_data(data, where="its settings.parameters")

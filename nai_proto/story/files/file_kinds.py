@@ -78,6 +78,7 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
     card = detect_format(data) is not None
     if card:
         data = read_card(data, where=where, limits=limits)
+        where = f"{where}, the file in it"
     document = read_json_object(data, where=where, limits=limits)
     for kind, version in VERSION_FIELDS.items():
         if version in document:

@@ -1,7 +1,8 @@
 """Read, change and write lorebooks without losing anything.
 
 The versions 1 to 6 differ by added fields, so each field is optional, and the version is not changed. A lorebook is a value:
-its methods return changed copies. One that was read and not changed is written byte for byte as it was read.
+its methods return changed copies. One that was read and not changed is written byte for byte as it was read. What is not
+read because of its type (`Lorebook.problems`) is not changed either: a method that would drop it raises InvalidRequestError.
 
 See:
     docs/protocol/content.md#46-lorebook
@@ -27,6 +28,7 @@ from ..json_records import (
     as_list,
     as_texts,
     dump_records,
+    list_to_change,
     make_records_reader,
     object_or_empty,
     read_json_object,
@@ -283,7 +285,7 @@ class Lorebook(Record):
     # ---- the parts of the object
 
     def _list(self, wire: str) -> list[Any]:
-        return as_list(self.data.get(wire)) or []
+        return list_to_change(self.data, wire)
 
     def _with_list(self, wire: str, value: list[Any]) -> Self:
         return type(self)({**self.data, wire: value})

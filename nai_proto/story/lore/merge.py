@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from ...arguments import FUNCTION, check_type
 from ...codecs.secret_box import Entropy, draw_uuid, system_entropy
-from ..json_records import as_list, object_or_empty
+from ..json_records import as_list, list_or_empty, list_to_change, object_or_empty
 from .lorebook import Lorebook
 
 __all__ = ["merge_lorebooks"]
@@ -31,12 +31,15 @@ def merge_lorebooks(book: Lorebook, added: Lorebook, *, entropy: Entropy = syste
         book: the lorebook to add to.
         added: the other one.
         entropy: for the new ids.
+
+    Raises:
+        InvalidRequestError: the entries or categories of one of them are no list.
     """
     check_type(book, Lorebook, "book", "a Lorebook")
     check_type(added, Lorebook, "added", "a Lorebook")
     FUNCTION.check(entropy, "entropy")
-    present = {name: _list(book.data, name) for name in _LISTS}
-    new = {name: [item for item in _list(added.data, name) if item not in present[name]] for name in _LISTS}
+    present = {name: list_to_change(book.data, name) for name in _LISTS}
+    new = {name: [item for item in list_to_change(added.data, name) if item not in present[name]] for name in _LISTS}
     taken = {id_ for name in _LISTS for id_ in map(_id_of, present[name])}
     used: set[object] = set()
     new_ids: dict[str, str] = {}
@@ -44,12 +47,8 @@ def merge_lorebooks(book: Lorebook, added: Lorebook, *, entropy: Entropy = syste
     linked = {name: [_relink(item, new_ids) for item in fresh[name]] for name in _LISTS}
     merged = {name: [*present[name], *linked[name]] for name in _LISTS if name in book.data or linked[name]}
     if as_list(book.data.get("order")) is not None:
-        merged["order"] = [*_list(book.data, "order"), *_order_of(added, linked, new_ids)]
+        merged["order"] = [*list_or_empty(book.data["order"]), *_order_of(added, linked, new_ids)]
     return Lorebook({**book.data, **merged})
-
-
-def _list(data: Mapping[str, Any], name: str) -> list[Any]:
-    return as_list(data.get(name)) or []
 
 
 def _id_of(item: object) -> object:
@@ -90,6 +89,6 @@ def _order_of(added: Lorebook, linked: Mapping[str, list[Any]], new_ids: Mapping
     ids = [_id_of(item) for item in (*linked["categories"], *linked["entries"])]
     at_top = [_id_of(item) for item in linked["categories"]]
     at_top += [_id_of(item) for item in linked["entries"] if not object_or_empty(item).get("category")]
-    shown = [new_ids.get(each, each) for each in _list(added.data, "order") if isinstance(each, str)]
+    shown = [new_ids.get(each, each) for each in list_or_empty(added.data.get("order")) if isinstance(each, str)]
     known = [each for each in shown if each in ids]
     return dict.fromkeys([*known, *(each for each in at_top if each is not None)])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, cast
 
 import typer
 
@@ -15,7 +15,6 @@ from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
 from nai_proto.story.files import FileKind, Scenario, import_story, read_file
-from nai_proto.story.json_records import object_or_empty
 
 from ... import files
 from ...sync import Client
@@ -135,7 +134,11 @@ def _import_lorebooks(
     added = [_read_lorebook(path) for path in paths]
     library, stored = select_stored_story(into, url, email, unsafe_password)
     story = stored.edit()
-    book = Lorebook(object_or_empty(story.fields.get(_LOREBOOK)) or Lorebook.new().data)
+    print_problems(into, story.field_problems)
+    present: object = story.fields.get(_LOREBOOK)
+    if present is not None and not isinstance(present, dict):
+        raise InvalidRequestError(f"the lorebook of {into!r} is no object, so nothing can be added to it")
+    book = Lorebook(cast("dict[str, Any]", present) or Lorebook.new().data)
     for each in added:
         book = merge_lorebooks(book, each)
     story.fields[_LOREBOOK] = dict(book.data)
