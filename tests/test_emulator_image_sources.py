@@ -11,6 +11,7 @@ import io
 import json
 import struct
 import sys
+import tracemalloc
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
@@ -21,8 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
-from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.codecs.pixels import Pixels, Plane, write_png
 from nai_proto.codecs.zip_archive import unzip
+from nai_proto.emulator.images.scaling import pick_nearest, resize
 from nai_proto.image import box_mask
 
 from .image_support import png
@@ -211,6 +213,16 @@ def test_each_step_of_strength_and_noise_leaves_less_of_the_source() -> None:
 def test_a_share_is_from_0_to_1(name: str, value: Any) -> None:
     status, answer, _ = post(build_body(image=save(PICTURE), **{name: value}))
     assert (status, f"{name} must be 0 to 1" in json.loads(answer)["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("size", [(16_000_000, 1), (1, 16_000_000)])
+def test_the_longest_source_and_mask_take_no_more_than_their_own_memory(size: tuple[int, int]) -> None:
+    tracemalloc.start()
+    assert resize(Pixels(*size, bytes(3 * 16_000_000)), *SIZE).data == bytes(3 * SIZE[0] * SIZE[1])
+    assert pick_nearest(Plane(*size, bytes(16_000_000)), *SIZE).data == bytes(SIZE[0] * SIZE[1])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200_000_000
 
 
 # ---- masks

@@ -39,7 +39,7 @@ _LAND_POINTS: Final = 48
 """Corners of a hill's upper edge."""
 
 
-def find_time(scene: Scene) -> str:
+def _find_time(scene: Scene) -> str:
     """Return the time of day of a scene: what it says, else night with a moon or stars and no sun, else day."""
     if scene.time:
         return scene.time
@@ -49,7 +49,7 @@ def find_time(scene: Scene) -> str:
 
 def find_light(scene: Scene) -> Light:
     """Return the light that falls on a scene."""
-    return _LIGHTS[find_time(scene)]
+    return _LIGHTS[_find_time(scene)]
 
 
 def draw_backdrop(canvas: Canvas, scene: Scene, rng: SeededRandom) -> None:
@@ -72,7 +72,7 @@ def draw_backdrop(canvas: Canvas, scene: Scene, rng: SeededRandom) -> None:
 
 
 def _draw_sky(canvas: Canvas, scene: Scene, rng: SeededRandom) -> None:
-    high, low = _SKIES[find_time(scene)]
+    high, low = _SKIES[_find_time(scene)]
     wanted = scene.colours.get("sky")
     if wanted is not None:
         high, low = wanted, _blend(wanted, _WHITE, 0.3)
@@ -87,7 +87,7 @@ def _draw_sky(canvas: Canvas, scene: Scene, rng: SeededRandom) -> None:
 def _draw_lights(canvas: Canvas, scene: Scene, found: dict[str, Subject], rng: SeededRandom) -> None:
     """Draw stars, sun, moon, rainbow and clouds."""
     width, height, short = canvas.width, canvas.height, min(canvas.width, canvas.height)
-    time, low = find_time(scene), HORIZON * canvas.height
+    time, low = _find_time(scene), HORIZON * canvas.height
     if time == "night" or "star" in found:
         colour = found["star"].colours.get(BODY, (255, 250, 220)) if "star" in found else (255, 250, 220)
         for at in range(70):

@@ -12,6 +12,8 @@ __all__ = ["draw_caption", "draw_words", "measure_caption"]
 _LETTERS: Final = 44
 """Letters in a line of a caption as wide as a picture, at least, where the picture is large enough."""
 _LINES: Final = 2
+_MOST_LINES: Final = 5
+"""Lines of words on a board."""
 _MARGIN: Final = 2  # squares
 _BAND: Final = (24, 22, 30)
 _INK: Final = (255, 250, 225)
@@ -32,7 +34,7 @@ def draw_caption(canvas: Canvas, text: str) -> None:
     top = canvas.height - band
     canvas.fill_box(0, top, canvas.width, canvas.height, _BAND)
     letters = (canvas.width // square - 2 * _MARGIN) // ADVANCE
-    lines = wrap(to_ascii(text), letters, (band // square - _MARGIN) // LINE)
+    lines = _wrap(to_ascii(text), letters, (band // square - _MARGIN) // LINE)
     for at, line in enumerate(lines):
         _draw_line(canvas, line, _MARGIN * square, top + (_MARGIN + at * LINE) * square, square, _INK)
 
@@ -42,20 +44,21 @@ def draw_words(canvas: Canvas, text: str, left: float, top: float, width: float,
     text = to_ascii(text)
     if not text:
         return
-    for lines in range(1, 6):
-        letters = max(map(len, text.split())) if lines > 1 else len(text)
-        letters = max(letters, -(-len(text) // lines))
-        square = int(min(width / (letters * ADVANCE), height / (lines * LINE)))
-        if square >= max(2, width / 120) or lines == 5:
-            break
-    wrapped, square = wrap(text, letters, lines), max(1, square)
-    upper = top + (height - len(wrapped) * LINE * square) / 2
-    for at, line in enumerate(wrapped):
+    square, lines = max(_fit(text, count, width, height) for count in range(1, _MOST_LINES + 1))
+    upper = top + (height - len(lines) * LINE * square) / 2
+    for at, line in enumerate(lines):
         start = left + (width - len(line) * ADVANCE * square) / 2
         _draw_line(canvas, line, start, upper + at * LINE * square, square, ink)
 
 
-def wrap(text: str, letters: int, lines: int) -> list[str]:
+def _fit(text: str, count: int, width: float, height: float) -> tuple[int, list[str]]:
+    """Return how large a text can be in so many lines: the side of its squares in pixels, at least 1; and the lines."""
+    letters = max(-(-len(text) // count), *map(len, text.split()), 1)
+    lines = _wrap(text, letters, count)
+    return max(1, int(min(width / (letters * ADVANCE), height / (len(lines) * LINE)))), lines
+
+
+def _wrap(text: str, letters: int, lines: int) -> list[str]:
     """Return so many lines of a text at most, broken at blanks where there are any; what is left over ends with dots."""
     wrapped: list[str] = []
     while text and len(wrapped) < lines:

@@ -1,8 +1,8 @@
 """Images of requests: each is decoded, or refused with the reason.
 
 An image is taken as it is stored: EXIF's orientation is not applied, and of colours with 16 bits the upper 8 count. Without
-Pillow, only PNGs with 8 bits a sample are decoded, and all others refused with 501. Decoding can take seconds for a large
-image: call it in a `Compute`.
+Pillow, only 8-bit PNGs without palette and interlacing are decoded, and all others refused with 501. Decoding can take
+seconds for a large image: call it in a `Compute`.
 
 See docs/protocol/image.md#12-notes-for-an-emulator.
 """
@@ -28,6 +28,7 @@ from .scaling import resize
 __all__ = ["SourceImage", "TaskImages", "decode_mask", "decode_source", "decode_task_images", "find_source"]
 
 _LIMITS: Final = Limits()
+_PLAIN_PNG: Final = "an 8-bit PNG without palette and interlacing"
 _BRIGHT: Final = bytes(255 * (byte > 127) for byte in range(256))
 
 
@@ -73,9 +74,7 @@ def decode_source(source: SourceImage) -> Pixels:
     try:
         return read_pixels(source.data, _LIMITS)
     except MissingExtra:
-        reason = (
-            f"Install Pillow (pip install 'nai-proto[image]') to decode {name}, or send a PNG with 8 bits a sample."
-        )
+        reason = f"Install Pillow (pip install 'nai-proto[image]') to decode {name}, or send {_PLAIN_PNG}."
         refused = Refused(501, f"this emulator needs Pillow to decode {name}", reason=reason)
     except LimitExceeded as error:
         refused = validation_error(f"{name} is too large: {error.value} pixels, maximum is {error.limit}")

@@ -23,7 +23,7 @@ def _person(frame: Frame, subject: Subject, own: Colour) -> None:
     colours, parts, is_man = subject.colours, subject.parts, MAN in subject.parts
     clothes = colours.get("clothes", colours.get(BODY, own))
     hair, skin = colours.get("hair", (92, 60, 44)), colours.get("skin", _SKIN)
-    legs = colours.get("legs", darken(clothes) if is_man else clothes)
+    legs = colours.get("legs", _darken(clothes) if is_man else clothes)
     if "wings" in parts:
         wing = colours.get("wings", _WHITE)
         frame.polygon(wing, (0.5, 0.36), (0.02, 0.16), (0.0, 0.5), (0.5, 0.5))
@@ -62,6 +62,12 @@ def _person(frame: Frame, subject: Subject, own: Colour) -> None:
         frame.polygon(colours.get("crown", _GOLD), *points)
 
 
+def _darken(colour: Colour) -> Colour:
+    """Return the colour a little darker."""
+    red, green, blue = colour
+    return red * 7 // 10, green * 7 // 10, blue * 7 // 10
+
+
 def _draw_eyes(frame: Frame, colours: Mapping[str, Colour], left: float, right: float, y: float, size: float) -> None:
     """Draw two eyes at these places; their size is a part of the width."""
     down = size * frame.width / frame.height
@@ -98,7 +104,7 @@ def _dog(frame: Frame, subject: Subject, own: Colour) -> None:
     frame.ellipse(0.74, 0.28, 0.16, 0.18, fur)
     frame.ellipse(0.88, 0.34, 0.12, 0.09, fur)
     frame.ellipse(0.98, 0.31, 0.035, 0.035, _DARK)
-    frame.ellipse(0.64, 0.3, 0.06, 0.17, darken(fur))
+    frame.ellipse(0.64, 0.3, 0.06, 0.17, _darken(fur))
     _draw_eyes(frame, subject.colours, 0.78, 0.78, 0.22, 0.03)
 
 
@@ -125,24 +131,24 @@ def _bird(frame: Frame, subject: Subject, own: Colour) -> None:
     frame.line(body, 0.14, (0.66, 0.55), (0.72, 0.25))
     frame.ellipse(0.73, 0.2, 0.14, 0.13, body)
     frame.polygon((240, 160, 40), (0.84, 0.15), (1.02, 0.22), (0.84, 0.26))
-    frame.ellipse(0.38, 0.56, 0.24, 0.12, subject.colours.get("wings", darken(body)))
+    frame.ellipse(0.38, 0.56, 0.24, 0.12, subject.colours.get("wings", _darken(body)))
     _draw_eyes(frame, subject.colours, 0.77, 0.77, 0.17, 0.03)
 
 
 def _fish(frame: Frame, subject: Subject, own: Colour) -> None:
     body = subject.colours.get(BODY, subject.colours.get("clothes", own))
-    frame.polygon(darken(body), (0.3, 0.5), (0.0, 0.2), (0.06, 0.5), (0.0, 0.8))
-    frame.polygon(darken(body), (0.4, 0.25), (0.6, 0.02), (0.7, 0.25))
+    frame.polygon(_darken(body), (0.3, 0.5), (0.0, 0.2), (0.06, 0.5), (0.0, 0.8))
+    frame.polygon(_darken(body), (0.4, 0.25), (0.6, 0.02), (0.7, 0.25))
     frame.ellipse(0.58, 0.5, 0.4, 0.32, body)
-    frame.polygon(darken(body), (0.5, 0.55), (0.36, 0.72), (0.6, 0.68))
+    frame.polygon(_darken(body), (0.5, 0.55), (0.36, 0.72), (0.6, 0.68))
     for x in (0.42, 0.52, 0.62):
-        frame.line(darken(body), 0.012, (x, 0.35), (x + 0.03, 0.5), (x, 0.65))
+        frame.line(_darken(body), 0.012, (x, 0.35), (x + 0.03, 0.5), (x, 0.65))
     _draw_eyes(frame, subject.colours, 0.82, 0.82, 0.43, 0.04)
 
 
 def _dragon(frame: Frame, subject: Subject, own: Colour) -> None:
     body = subject.colours.get(BODY, subject.colours.get("clothes", own))
-    wing = subject.colours.get("wings", darken(body))
+    wing = subject.colours.get("wings", _darken(body))
     frame.line(body, 0.09, (0.3, 0.72), (0.12, 0.86), (0.04, 0.7))
     frame.polygon(body, (0.08, 0.72), (0.0, 0.74), (0.02, 0.56))
     frame.polygon(wing, (0.42, 0.55), (0.1, 0.08), (0.22, 0.3), (0.3, 0.12), (0.4, 0.3), (0.52, 0.1), (0.58, 0.5))
@@ -164,7 +170,7 @@ def _butterfly(frame: Frame, subject: Subject, own: Colour) -> None:
     wing = subject.colours.get("wings", subject.colours.get(BODY, own))
     for side in (-1, 1):
         frame.ellipse(0.5 + 0.24 * side, 0.35, 0.23, 0.27, wing)
-        frame.ellipse(0.5 + 0.19 * side, 0.73, 0.17, 0.2, darken(wing))
+        frame.ellipse(0.5 + 0.19 * side, 0.73, 0.17, 0.2, _darken(wing))
         frame.ellipse(0.5 + 0.26 * side, 0.33, 0.09, 0.1, _WHITE)
         frame.line(_DARK, 0.02, (0.5, 0.28), (0.5 + 0.1 * side, 0.06))
     frame.ellipse(0.5, 0.53, 0.05, 0.3, _DARK)
@@ -175,20 +181,14 @@ def _robot(frame: Frame, subject: Subject, own: Colour) -> None:
     frame.line(_DARK, 0.03, (0.5, 0.12), (0.5, 0.03))
     frame.ellipse(0.5, 0.03, 0.06, 0.03, (220, 50, 50))
     for side in (-1, 1):
-        frame.line(darken(metal), 0.12, (0.5 + 0.3 * side, 0.42), (0.5 + 0.4 * side, 0.66))
-        frame.box(0.5 + 0.14 * side - 0.08, 0.7, 0.5 + 0.14 * side + 0.08, 0.98, darken(metal))
+        frame.line(_darken(metal), 0.12, (0.5 + 0.3 * side, 0.42), (0.5 + 0.4 * side, 0.66))
+        frame.box(0.5 + 0.14 * side - 0.08, 0.7, 0.5 + 0.14 * side + 0.08, 0.98, _darken(metal))
     frame.box(0.24, 0.38, 0.76, 0.74, metal)
     frame.box(0.3, 0.1, 0.7, 0.35, metal)
     _draw_eyes(frame, {"eyes": (60, 200, 240), **subject.colours}, 0.42, 0.58, 0.2, 0.06)
     frame.box(0.38, 0.28, 0.62, 0.3, _DARK)
     for at, light in enumerate(((230, 60, 60), (240, 200, 60), (80, 200, 90))):
         frame.ellipse(0.38 + 0.12 * at, 0.48, 0.04, 0.02, light)
-
-
-def darken(colour: Colour) -> Colour:
-    """Return the colour a little darker."""
-    red, green, blue = colour
-    return red * 7 // 10, green * 7 // 10, blue * 7 // 10
 
 
 FIGURES: Final[Mapping[str, tuple[Callable[[Frame, Subject, Colour], None], float, float]]] = {

@@ -155,12 +155,5 @@ def _draw_sign(view: _View, scene: Scene, drawn: Sequence[Subject]) -> None:
     board = Frame(view.canvas, 0.08 * view.width, 0.05 * view.height, 0.84 * view.width, 0.2 * view.height)
     board.box(0, 0, 1, 1, (110, 75, 50))
     board.box(0.012, 0.05, 0.988, 0.95, sign.colours.get(BODY, _OWN["sign"][0]))
-    draw_words(
-        view.canvas,
-        scene.text,
-        board.left + 0.03 * board.width,
-        board.top,
-        0.94 * board.width,
-        board.height,
-        (40, 30, 30),
-    )
+    words = board.part(0.03, 0.14, 0.94, 0.76)
+    draw_words(view.canvas, scene.text, words.left, words.top, words.width, words.height, (40, 30, 30))
