@@ -96,6 +96,15 @@ def test_a_bigtiff_is_read(order: str) -> None:
     assert examine_picture(header + entry + text).copies == (Metadata({"Description": "a lamp in the fog"}),)
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_nul_before_the_text_of_a_tag_is_skipped(order: str) -> None:
+    """The service writes four where the prompt is not ASCII."""
+    text = b"\0\0\0\0" + "夜の港".encode() + b"\0"
+    start = b"II*\0" if order == "<" else b"MM\0*"
+    exif = start + struct.pack(order + "LHHHLLL", 8, 1, 0x010E, 2, len(text), 26, 0) + text
+    assert found_in(saved(image(), "WEBP", exif=exif)) == {Place.EXIF: {"Description": "夜の港"}}
+
+
 def test_tags_that_other_programs_use_are_read() -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "workflow: {}"

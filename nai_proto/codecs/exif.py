@@ -129,7 +129,7 @@ def _decode_tag(tag: TiffTag, order: str) -> str | None:
         return _decode_comment(value, order)
     if tag.name in _WINDOWS_TAGS.values():
         return _decode_or_none(value, "utf-16-le")
-    return _decode_or_none(value.split(b"\0")[0], "utf-8")
+    return _decode_or_none(value.lstrip(b"\0").split(b"\0")[0], "utf-8")
 
 
 def _decode_comment(value: bytes, order: str) -> str | None:
