@@ -89,7 +89,9 @@ def resolve_command(words: list[str]) -> Any:
     """The command that these words are."""
     found: Any = typer.main.get_command(app)
     for word in words:
-        found = found.commands[word]
+        found = found.get_command(None, word)
+        if found is None:
+            raise KeyError(word)
     return found
 
 
