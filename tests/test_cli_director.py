@@ -107,9 +107,9 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
     Path("out.png").write_text("mine")
     before = count_anlas(owner)
     done = nai("upscale", "face.png", "--yes", "-o", "out.png")
-    assert done.stderr == "nai upscale: out.png already exists (--overwrite replaces it)\n"
+    assert done.stderr == "nai upscale: out.png already exists (--force replaces it)\n"
     assert (Path("out.png").read_text(), count_anlas(owner)) == ("mine", before)
-    assert nai("upscale", "face.png", "--yes", "-o", "out.png", "--overwrite").exit_code == 0
+    assert nai("upscale", "face.png", "--yes", "-o", "out.png", "--force").exit_code == 0
     assert size_of("out.png") == (128, 192)
     Path("there").mkdir()
     assert json.loads(nai("director", "sketch", "face.png", "-o", "there", "--json").stdout)["files"] == [

@@ -107,9 +107,9 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
     Path("mine.png").write_text("mine")
     before = count_anlas(owner)
     done = nai("image", PROMPT, "-o", "mine.png", "-n", "1", "--yes")
-    assert done.stderr == "nai image: mine.png already exists (--overwrite replaces it)\n"
+    assert done.stderr == "nai image: mine.png already exists (--force replaces it)\n"
     assert (Path("mine.png").read_text(), count_anlas(owner)) == ("mine", before)
-    assert generate_image("-o", "mine.png", "--overwrite")["files"] == ["mine.png"]
+    assert generate_image("-o", "mine.png", "--force")["files"] == ["mine.png"]
     assert read_size("mine.png") == (64, 128)
 
 
@@ -126,8 +126,31 @@ def test_the_format_is_the_option_s_or_that_of_the_file_s_name(owner: Account, a
     assert Path(name).read_bytes()[8:12] == b"WEBP"
 
 
-def test_a_suffix_of_another_image_format_is_corrected(owner: Account) -> None:
-    assert generate_image("-o", "sea.jpg")["files"] == ["sea.png"]
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("-o", "sea.gif"), "-o sea.gif: this can be written as .png, .jpg, .jpeg, not as .gif"),
+        (("-o", "sea.png", "--format", "webp"), "-o sea.png: this can be written as .webp, .jpg, .jpeg, not as .png"),
+    ],
+)
+def test_a_suffix_of_another_format_is_refused_before_anything_is_paid(
+    owner: Account, arguments: tuple[str, ...], problem: str
+) -> None:
+    before = count_anlas(owner)
+    done = nai("image", PROMPT, "--yes", *SMALL, *arguments)
+    assert (done.exit_code, problem in done.stderr) == (1, True)
+    assert (list_files(), count_anlas(owner)) == ([], before)
+
+
+@pytest.mark.parametrize("name", ["sea.jpg", "SEA.JPEG"])
+def test_a_jpeg_is_written_with_the_parameters(owner: Account, name: str) -> None:
+    assert generate_image("-o", name)["files"] == [name]
+    assert Path(name).read_bytes().startswith(b"\xff\xd8\xff")
+    assert read_parameters(name)["seed"] == 7
+
+
+def test_a_name_with_a_slash_at_the_end_is_a_directory_that_is_made(owner: Account) -> None:
+    assert generate_image("-o", "pictures/of the sea/")["files"] == [f"pictures/of the sea/{NAME}-7.png"]
 
 
 @pytest.mark.parametrize("model", ["V4.5 Full", "V5 Curated"])

@@ -174,7 +174,7 @@ def test_files_are_replaced_only_with_overwrite(owner: Account, tmp_path: Path) 
     assert f"{mine} already exists with other content" in done.stderr
     assert done.stdout == f"{tmp_path}: 5 files unchanged, 1 file not replaced\n"
     assert mine.read_text("utf-8") == "my own"
-    done = nai("export", str(tmp_path), "--overwrite")
+    done = nai("export", str(tmp_path), "--force")
     assert (done.exit_code, done.stdout) == (0, f"{tmp_path}: 1 file written, 5 files unchanged\n")
     assert tree(tmp_path) == before
 

@@ -57,9 +57,9 @@ def test_files_are_replaced_only_with_overwrite() -> None:
     Path("here.mp3").write_text("mine")
     done = run_speak(TEXT, "-o", "here.mp3")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "nai speak: here.mp3 already exists (--overwrite replaces it)\n"
+    assert done.stderr == "nai speak: here.mp3 already exists (--force replaces it)\n"
     assert Path("here.mp3").read_text() == "mine"
-    assert run_speak(TEXT, "-o", "here.mp3", "--overwrite").exit_code == 0
+    assert run_speak(TEXT, "-o", "here.mp3", "--force").exit_code == 0
     assert Path("here.mp3").read_bytes() == sound()
 
 

@@ -206,9 +206,9 @@ def test_a_story_is_exported_as_markdown_named_after_it(file: Path) -> None:
 def test_an_export_replaces_a_file_only_with_overwrite(file: Path) -> None:
     path = file.with_name("out.md")
     path.write_text("mine")
-    assert "--overwrite" in run_failing("story", "export", file, "-o", path)
+    assert "--force" in run_failing("story", "export", file, "-o", path)
     assert path.read_text() == "mine"
-    assert nai("story", "export", file, "-o", path, "--overwrite").exit_code == 0
+    assert nai("story", "export", file, "-o", path, "--force").exit_code == 0
     assert nai("story", "export", file, "-o", path).exit_code == 0  # it holds that already
     assert "give --format: md, txt" in run_failing("story", "export", file, "-o", "out.docx")
 

@@ -10,14 +10,15 @@ from typing import Literal
 from ..arguments import BYTES, LIMITS, check_type
 from ..errors import InvalidRequestError
 from ..limits import Limits
+from .exif import write_exif
 from .metadata_forms import dump_object, tags_from_texts
-from .picture_metadata import Metadata
-from .pixels import Pixels, write_png, write_webp
+from .picture_metadata import Metadata, read_metadata
+from .pixels import Pixels, read_pixels, write_jpeg, write_png, write_webp
 from .png_text import with_png_text
 from .stealth import with_stealth
 from .webp import is_webp, with_webp_text
 
-__all__ = ["with_metadata", "write_picture"]
+__all__ = ["to_jpeg", "with_metadata", "write_picture"]
 
 
 def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) -> bytes:
@@ -33,6 +34,19 @@ def with_metadata(data: bytes, metadata: Metadata, limits: Limits = Limits()) ->
     if is_webp(data):
         return with_webp_text(data, tags_from_texts(metadata.texts), limits)
     return with_png_text(data, metadata.texts, limits)
+
+
+def to_jpeg(data: bytes, limits: Limits = Limits()) -> bytes:
+    """Return a picture as a JPEG of quality 95, with the service's text in EXIF. Alpha, and what is hidden in it, is lost.
+
+    Raises:
+        MissingExtra: Pillow is not installed.
+        RemoteProtocolError: the picture is damaged.
+        InvalidRequestError: a side is longer than a JPEG can be, or a text has no form in EXIF.
+    """
+    pixels, metadata = read_pixels(data, limits), read_metadata(data, limits)
+    exif = b"" if metadata is None else write_exif(tags_from_texts(metadata.texts))
+    return write_jpeg(pixels, 95, exif)
 
 
 def write_picture(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..arguments import BYTES, INTEGER, LIMITS, check_type
 from ..errors import InvalidRequestError
@@ -195,12 +195,13 @@ def write_webp(pixels: Pixels, texts: Mapping[str, str] | None = None) -> bytes:
     return with_webp_text(file, texts, Limits(pixels=pixels.area)) if texts else file
 
 
-def write_jpeg(pixels: Pixels | Plane, quality: int = 90) -> bytes:
+def write_jpeg(pixels: Pixels | Plane, quality: int = 90, exif: bytes = b"") -> bytes:
     """Return a JPEG with these pixels: of RGBA without alpha, of a plane in grey.
 
     Args:
         pixels: at most 65,535 each way.
         quality: 1 to 95.
+        exif: a TIFF of `exif.write_exif`; none if it is empty.
 
     Raises:
         MissingExtra: Pillow is not installed.
@@ -211,9 +212,10 @@ def write_jpeg(pixels: Pixels | Plane, quality: int = 90) -> bytes:
     if not 1 <= quality <= 95:
         raise InvalidRequestError("quality is 1 to 95", parameter="quality")
     _check_sides(pixels, _LARGEST_JPEG, "JPEG")
+    options: dict[str, Any] = {"quality": quality, **({"exif": b"Exif\0\0" + exif} if exif else {})}
     if isinstance(pixels, Plane):
-        return encode_image(ImageData(pixels.width, pixels.height, pixels.data), "L", "JPEG", quality=quality)
-    return encode_image(ImageData(pixels.width, pixels.height, pixels.rgb), "RGB", "JPEG", quality=quality)
+        return encode_image(ImageData(pixels.width, pixels.height, pixels.data), "L", "JPEG", **options)
+    return encode_image(ImageData(pixels.width, pixels.height, pixels.rgb), "RGB", "JPEG", **options)
 
 
 def _check_size(width: object, height: object, data: object) -> None:

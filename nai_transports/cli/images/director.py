@@ -24,7 +24,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
 from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, Overwrite, PaidFiles, choose_path, match_suffix
+from ..common.output_files import JPEG_SUFFIXES, Output, Overwrite, PaidFiles, choose_path, fit_picture
 from ..common.progress import show_progress
 from .input_images import fit_source, get_size, read_image
 
@@ -116,16 +116,14 @@ def _choose_paths(output: Path | None, name: str, parts: Sequence[str], *, overw
     if output is None or output.is_dir():
         return [choose_path(output, f"{name}{part}.png", overwrite=overwrite) for part in suffixes]
     outputs = [output.with_name(f"{output.stem}{part}{output.suffix}") for part in suffixes]
-    return [choose_path(each, name, overwrite=overwrite) for each in outputs]
+    return [choose_path(each, name, overwrite=overwrite, suffixes=(".png", *JPEG_SUFFIXES)) for each in outputs]
 
 
 def _save_images(images: Sequence[Image], paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
     """Write the images, and return their paths. If there are more than expected, the others get numbers."""
     all_paths = [*paths, *[paths[-1]] * (len(images) - len(paths))]
     paid = PaidFiles(overwrite=overwrite)
-    saved = [
-        paid.save(match_suffix(path, each.format), each.data) for path, each in zip(all_paths, images, strict=False)
-    ]
+    saved = [paid.save(*fit_picture(path, each.data)) for path, each in zip(all_paths, images, strict=False)]
     paid.check()
     return saved
 

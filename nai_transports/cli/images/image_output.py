@@ -10,7 +10,7 @@ from nai_proto.errors import NaiError
 from nai_proto.image import Image, ImageEvent, ImageOperation, ImageRequest, PreviewStep
 
 from ...sync import Client
-from ..common.output_files import PaidFiles, match_suffix
+from ..common.output_files import PaidFiles, fit_picture
 from ..common.progress import ProgressDisplay, show_progress
 
 __all__ = ["ImageWriter"]
@@ -78,8 +78,8 @@ class ImageWriter:
 
     def _write_image(self, image: Image) -> None:
         if image.sample not in self._written:
-            path = match_suffix(self._path(image.sample), image.format)
-            self._written[image.sample] = self._files.save(path, image.data), image
+            path = self._files.save(*fit_picture(self._path(image.sample), image.data))
+            self._written[image.sample] = path, image
 
     def _path(self, sample: int) -> Path:
         """Return the path of an image; also for one more than was requested, so that none is lost."""

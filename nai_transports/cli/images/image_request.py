@@ -31,7 +31,7 @@ from nai_proto.image.options import CONFLICTS, ImageOptions
 from ... import files
 from ...sync import Client
 from ..common.cost_confirmation import CostConfirmation
-from ..common.output_files import build_file_name, choose_path
+from ..common.output_files import JPEG_SUFFIXES, build_file_name, choose_path
 from .image_output import ImageWriter
 from .input_images import fit_mask, fit_source, get_size, name_file_in_errors, read_image
 from .vibe_inputs import VibeInput, encode_vibes, find_unencoded, to_request_vibes
@@ -221,7 +221,11 @@ class ImageRequestBuilder:
         else:
             outputs = [output] * number
         names = [build_file_name(self._prompt, first + at) + suffix for at in range(number)]
-        return [choose_path(each, name, overwrite=overwrite) for each, name in zip(outputs, names, strict=True)]
+        suffixes = (suffix, *JPEG_SUFFIXES)
+        return [
+            choose_path(each, name, overwrite=overwrite, suffixes=suffixes)
+            for each, name in zip(outputs, names, strict=True)
+        ]
 
     def _describe(self, writer: ImageWriter, price: Price) -> dict[str, object]:
         sent = self._request.parameters

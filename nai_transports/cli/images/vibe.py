@@ -68,7 +68,7 @@ def vibe(
             if chosen_model.family.vibes != "encoded":
                 raise InvalidRequestError(f"{chosen_model.id} takes no encoded vibes; V4 and V4.5 do")
             vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)
-            path = choose_path(output, f"{file.stem}.naiv4vibe", overwrite=overwrite)
+            path = choose_path(output, f"{file.stem}.naiv4vibe", overwrite=overwrite, suffixes=(".naiv4vibe",))
             price = Price(encoding_price().items if find_unencoded([vibe_input], chosen_model) else ())
             if not price.is_free:
                 with open_client(sign_in(url, email, unsafe_password)) as client:

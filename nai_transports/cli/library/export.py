@@ -32,14 +32,14 @@ def export(
         list[str] | None,
         typer.Option(metavar="TITLE|ID", help="Export only this story (repeatable)."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    overwrite: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
     url: Url = None,
 ) -> None:
     """Export stories, texts, lorebooks and presets as files. Objects that do not open are exported encrypted, with a note.
 
-    An existing file with other content is replaced only with --overwrite. The exit code is 1 if a file was not replaced, or
+    An existing file with other content is replaced only with --force. The exit code is 1 if a file was not replaced, or
     if objects could not be listed.
     """
     with exit_on_error("library export"):
@@ -49,7 +49,7 @@ def export(
     for type_, error in account_library.unread.items():
         typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)
     for path in paths_by_outcome[_KEPT]:
-        typer.echo(f"nai library export: {path} already exists with other content (--overwrite replaces it)", err=True)
+        typer.echo(f"nai library export: {path} already exists with other content (--force replaces it)", err=True)
     counts = [
         f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {outcome}"
         for outcome, paths in paths_by_outcome.items()

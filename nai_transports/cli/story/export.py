@@ -58,7 +58,7 @@ def export(
     ] = "",
     origins: Annotated[bool, typer.Option("--origins", help="Mark in HTML who wrote which part.")] = False,
     chapters: Annotated[bool, typer.Option(help="Treat lines that look like headings as headings.")] = True,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    overwrite: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     answer: AnswerOption = None,
     email: Email = None,
     unsafe_password: UnsafePassword = None,
@@ -75,7 +75,7 @@ def export(
             return
         path = output or Path(f"{make_safe_name(selected.title or 'story')}.{format_}")
         if path.exists() and not overwrite and files.read(path) != data:
-            raise FileError(f"{path} already exists with other content (--overwrite replaces it)", path=str(path))
+            raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
         files.write(path, data)
     typer.echo(f"{path}: {len(data):,} bytes")
 

@@ -49,8 +49,9 @@ def speak(
         chosen, chosen_version = _parse_voice(voice, version)
         spoken_text = read_text_argument(text)
         flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
-        name = f"{build_file_name(spoken_text, voice or chosen)}.{'webm' if opus else 'mp3'}"
-        path = STDOUT if output == STDOUT else choose_path(output, name, overwrite=overwrite)
+        suffix = ".webm" if opus else ".mp3"
+        name = build_file_name(spoken_text, voice or chosen) + suffix
+        path = STDOUT if output == STDOUT else choose_path(output, name, overwrite=overwrite, suffixes=(suffix,))
         with open_client(sign_in(url, email, unsafe_password)) as client:
             speech = client.run(flow)
         if path == STDOUT:
