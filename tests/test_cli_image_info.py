@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,17 @@ def test_what_is_left_of_a_damaged_file_is_shown_with_the_damage(tmp_path: Path)
     facts = read_facts(tmp_path, out.getvalue()[: len(exif) + 40])
     assert (facts["metadata"], facts["seed"], "size" in facts) == (["EXIF"], 7, False)
     assert facts["damaged"] == ["the JPEG ends too early"]
+
+
+def test_what_pillow_logs_of_a_damaged_file_is_not_printed(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (9, 9)).save(out, "TIFF")
+    at = out.getvalue().index(b"\x15\x01\x03\0") + 8  # how many samples a pixel has
+    (tmp_path / "a.tif").write_bytes(out.getvalue()[:at] + b"\xc8" + out.getvalue()[at + 1 :])
+    command = [sys.executable, "-m", "nai_proto", "image-info", str(tmp_path / "a.tif")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert "the pixels of this TIFF cannot be decoded" in done.stdout
+    assert done.stderr == ""
 
 
 def test_a_copy_in_the_colours_is_shown_as_another_program_s(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Resizing needs Pillow (the extra ``image``). An image that fits already is sent 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ __all__ = [
     "name_file_in_errors",
     "read_image",
 ]
+
+# Pillow logs what it finds damaged, and Python prints a log without a handler. Our errors say it, with the name of the file.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _VIBE: Final = (448, 448)
 
