@@ -162,6 +162,7 @@ def find_first_preset(service: Service) -> str:
 
 TRAINING: Final = {"data": BASE64, "steps": 60, "lr": 0.1, "name": "mine"}
 REGISTRATION: Final = {"key": NEW_KEY, "recaptcha": "", "emailCleartext": OTHER_EMAIL, "allowMarketingEmails": False}
+BIAS: Final = {"sequence": [65_536], "bias": 1, "ensure_sequence_finish": False, "generate_once": False}
 LIMITED: Final = {"switches": Switches(rate=1)}
 PAPER: Final = {"tier": Tier.PAPER}
 TRIAL: Final = {"tier": Tier.PAPER, "trial": True}
@@ -232,6 +233,7 @@ ROWS: Final = (
     text(400, "at most 40000 characters", model="clio-v1", input="x" * 40_001),
     text(400, "the switch text_ranges turns this check off", top_p=5),
     text(400, "max_length", max_length="x"),
+    text(400, "have 2 bytes: 0 to 65535", logit_bias_exp=[BIAS]),
     text(400, "such as euterpe-v2", model="clio-v1", get_hidden_states=True),
     text(400, "POST /ai/generate gives several", path="/ai/generate-stream", num_return_sequences=2),
     text(400, 'send "use_string": true', use_string=False),

@@ -76,6 +76,7 @@ VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-9, 99)
+    | st.sampled_from([10**400, -(10**400), 2**64])
     | st.floats(allow_nan=False)
     | st.sampled_from(["good", "a", "1", "x"]),
     lambda inner: (

@@ -6,7 +6,6 @@ the document again, and names the first mismatch: its path, what was expected, a
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -183,7 +182,8 @@ def _leaf_mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> I
         return
     for bound, sign in _BOUNDS:
         limit = getattr(kind, bound, None)
-        if limit is not None and not _is_within(float(value), bound, limit):
+        # An integer stays one, since it may be beyond any float.
+        if limit is not None and not _is_within(value if isinstance(value, int) else float(value), bound, limit):
             yield Mismatch(f"Expected `{_NAMES[type(kind)]}` {sign} {limit}", path)
     if isinstance(kind, kinds.StrType):
         yield from _length_mismatches(value, kind, path)
@@ -206,8 +206,7 @@ def _length_mismatches(value: str | list[object], kind: kinds.Type, path: str) -
 
 
 def _is_within(value: float, bound: str, limit: float) -> bool:
-    if math.isnan(value):
-        return False
+    # No comparison of NaN is true.
     return {"ge": value >= limit, "gt": value > limit, "le": value <= limit, "lt": value < limit}[bound]
 
 

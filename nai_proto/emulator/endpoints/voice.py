@@ -23,7 +23,7 @@ from ..http.request_context import EndpointHandler, RequestContext
 from ..http.responses import send_response
 from ..seeded_random import SeededRandom
 
-__all__ = ["NOTE_SECONDS", "handlers", "mp3", "webm"]
+__all__ = ["NOTE_SECONDS", "SpeechRequest", "handlers", "mp3", "webm"]
 
 _MAX_CHARACTERS: Final = 1000
 """Longer texts are cut."""
@@ -36,7 +36,9 @@ _VOICE_FROM_SEED: Final = -1
 """The number of a voice that is made from a seed."""
 
 
-class _Speech(msgspec.Struct):
+class SpeechRequest(msgspec.Struct):
+    """What a request of speech holds."""
+
     text: str
     voice: int
     opus: bool
@@ -52,16 +54,16 @@ def handlers() -> Mapping[str, EndpointHandler]:
 def _speak_from_query(context: RequestContext) -> Handler:
     query = dict(context.parameters.query)
     try:
-        yield from _speak(context, msgspec.convert(query, _Speech, strict=False))
+        yield from _speak(context, msgspec.convert(query, SpeechRequest, strict=False))
     except msgspec.ValidationError:
-        raise Refused(400, f"Validation error: {find_mismatch(query, _Speech, strict=False)}") from None
+        raise Refused(400, f"Validation error: {find_mismatch(query, SpeechRequest, strict=False)}") from None
 
 
 def _speak_from_body(context: RequestContext) -> Handler:
-    yield from _speak(context, context.body(_Speech))
+    yield from _speak(context, context.body(SpeechRequest))
 
 
-def _speak(context: RequestContext, speech: _Speech) -> Handler:
+def _speak(context: RequestContext, speech: SpeechRequest) -> Handler:
     """Send the speech of a text. A text that is too long is cut, not refused; a numbered voice needs no seed."""
     if not speech.text:
         raise Refused(400, "Validation error: text is required")
@@ -76,7 +78,7 @@ def _speak(context: RequestContext, speech: _Speech) -> Handler:
     yield from send_response(context.endpoint.status, kind, data)
 
 
-def _compose(speech: _Speech) -> list[int]:
+def _compose(speech: SpeechRequest) -> list[int]:
     """Return the notes of a text in a voice: places in the scale. A numbered voice does not depend on a seed."""
     text = speech.text[:_MAX_CHARACTERS]
     voice = speech.seed if speech.voice == _VOICE_FROM_SEED else speech.voice

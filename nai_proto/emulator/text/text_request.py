@@ -12,7 +12,7 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from math import inf
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
@@ -33,6 +33,7 @@ from ..switches import Switches
 from .generation_settings import ALL_SAMPLERS, GenerationSettings, SequenceBias
 
 __all__ = [
+    "PARAMETERS",
     "BiasEntry",
     "PromptRequest",
     "TextRequest",
@@ -143,6 +144,17 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
     "An addition of the emulator: the same seed gives the same text."
 
     @property
+    def drawable_ids(self) -> Mapping[str, Collection[int]]:
+        """The token ids that can come up though the language model does not expect them, by the parameters they are in."""
+        single = {name: getattr(self, name) for name in ("cropped_token", "bos_token_id", "pad_token_id")}
+        return {
+            "valid_first_tokens": self.valid_first_tokens,
+            "logit_bias": [token for token, _ in self.logit_bias],
+            "logit_bias_exp": [token for entry in self.logit_bias_exp for token in entry.sequence],
+            **{name: (token,) for name, token in single.items() if token is not None},
+        }
+
+    @property
     def id_parameter(self) -> str | None:
         """The name of a parameter with token ids; None if there is none."""
         return next((name for name in _ID_PARAMETERS if getattr(self, name) not in (None, (), frozenset())), None)
@@ -191,7 +203,7 @@ class _Body(msgspec.Struct):
 
 _MAX_INPUT: Final = {Host.TEXT: 100_000, Host.API: 40_000}
 """The longest input of each host, in characters."""
-_PARAMETERS: Final[Mapping[Host, type[TextRequestParameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
+PARAMETERS: Final[Mapping[Host, type[TextRequestParameters]]] = {Host.TEXT: _TextParameters, Host.API: _ApiParameters}
 _REQUIRED: Final = ("max_length", "min_length", "force_emotion")
 """The parameters that the api host's documents require."""
 _SLIDERS: Final[Mapping[str, tuple[float, float]]] = {
@@ -266,13 +278,18 @@ def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switc
     missing = next((name for name in _REQUIRED if name not in given), "")
     if switches.strict_bodies and host is Host.API and missing:
         raise _missing_parameter(missing)
-    parameters = _decode(msgspec.json.encode(given), _PARAMETERS[host], "$.parameters")
+    parameters = _decode(msgspec.json.encode(given), PARAMETERS[host], "$.parameters")
     if switches.text_ranges:
         _check_sliders(parameters)
     for name, (neutral, why) in _NOT_EMULATED.items():
         if getattr(parameters, name) != neutral:
             message = f"this emulator cannot do {name}; it takes {encode_json(neutral).decode()}"
             raise Refused(501, message, reason=why.format(name))
+    most = 256**model.token_width - 1
+    for name, tokens in parameters.drawable_ids.items():
+        if tokens and max(tokens) > most:
+            message = f"Validation error: {name}: {max(tokens)} is no token id of {model.id}"
+            raise Refused(400, message, reason=f"the ids of {model.id} have {model.token_width} bytes: 0 to {most}")
     if parameters.get_hidden_states and model.newest.id in _WITHOUT_HIDDEN_STATES:
         raise Refused(
             400,
