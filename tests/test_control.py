@@ -134,6 +134,12 @@ def test_all_kinds_of_faults_are_described(control: TestClient) -> None:
     kinds = {kind["name"]: kind for kind in control.get("faults/kinds").json()}
     (shape,) = [option for option in kinds["error"]["options"] if option["name"] == "shape"]
     assert "native" in shape["choices"]
+    assert [option["name"] for option in kinds["refuse"]["options"] if option["is_text"]] == [
+        "message",
+        "method",
+        "path",
+        "endpoint",
+    ]
     assert kinds["cut"]["summary"]
 
 

@@ -115,7 +115,7 @@ def describe_faults() -> str:
 
 
 def describe_fault_kinds() -> list[dict[str, object]]:
-    """Return the description as objects for JSON: name, summary, and options with their names, defaults and choices."""
+    """Return the description as objects for JSON: name, summary, and options with their defaults and choices."""
     return [
         {"name": name, "summary": _summary(kind), "options": [_describe_option(option) for option in fields(kind)]}
         for name, kind in FAULTS.items()
@@ -127,7 +127,14 @@ def _describe_option(option: FieldInfo) -> dict[str, object]:
     choices = [*get_args(plain)] if get_origin(plain) is Literal else []
     description = get_args(option.type)[-1].description
     default = None if option.required else option.default
-    return {"name": option.name, "description": description, "default": default, "choices": choices}
+    is_text = bool(choices) or str in (plain, *get_args(plain))
+    return {
+        "name": option.name,
+        "description": description,
+        "is_text": is_text,
+        "default": default,
+        "choices": choices,
+    }
 
 
 def _summary(kind: type[Fault]) -> str:

@@ -485,9 +485,9 @@ function showFaultOptions() {
   }));
 }
 
-/** Read an option as JSON, unless its default says that it is a text. */
+/** Read an option as JSON, unless it is a text. */
 function parseOption(text, option) {
-  if (typeof option?.default === "string") return text;
+  if (option?.is_text) return text;
   return /^(-?\d+(\.\d+)?|true|false)$/.test(text) ? JSON.parse(text) : text;
 }
 
