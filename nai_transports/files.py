@@ -27,6 +27,8 @@ def read(path: str | os.PathLike[str]) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         problem = error.strerror
+    except ValueError:  # a NUL
+        problem = "no file can have this name"
     raise FileError(f"{os.fspath(path)} cannot be read: {problem}", path=os.fspath(path))
 
 

@@ -242,7 +242,11 @@ def test_emulate_answers_as_a_file_of_replies_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("[", "is not JSON"),
+        ("[", "JSON is cut short (byte 1)"),
+        ("\ufeff[{}]", "a reply has a text, chunks"),
+        ('[{"text": "a",}]', "not JSON (byte 14)"),
+        ('[{"picture": "@\\u0000"}]', "no file can have this name"),
+        ('[{"text": "a"}, {"text": 3}]', "replies[1]: a reply's text"),
         ('[{"txt": "a"}]', "a reply has no 'txt'"),
         ('[{"picture": "@nothing.png"}]', "nothing.png"),
     ],

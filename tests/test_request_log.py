@@ -12,6 +12,7 @@ import nai_proto as nai
 from nai_proto.account import login
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.recording import Ending
+from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.reply import Handler, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_transports.memory import Client
@@ -130,10 +131,22 @@ def test_assert_sent_returns_the_newest_request_or_lists_what_was_asked(emulator
     client.run(nai.text.generate("The dragon again"))
     assert emulator.requests.assert_sent("/ai/generate", prompt="dragon").number == 2
     assert emulator.requests.assert_sent(times=2).number == 2
-    problem = "expected 1 requests with path '/ai/generate', prompt 'dragon', got 2; all requests: "
+    problem = "expected one request with path '/ai/generate', prompt 'dragon', got 2; all requests: "
     with pytest.raises(AssertionError, match=re.escape(problem)) as found:
         emulator.requests.assert_sent("/ai/generate", prompt="dragon", times=1)
     assert "\n  2. <POST /ai/generate kayra-v1 200>" in str(found.value)
+    with pytest.raises(InvalidRequestError, match="assert_not_sent"):
+        emulator.requests.assert_sent("/ai/upscale", times=0)
+
+
+def test_assert_not_sent_checks_that_there_is_no_such_request(emulator: Emulator, client: Client) -> None:
+    emulator.requests.assert_not_sent()
+    client.run(nai.text.generate("The dragon"))
+    emulator.requests.assert_not_sent("/ai/upscale")
+    emulator.requests.assert_not_sent(prompt="cat")
+    problem = "expected no request with path '/ai/generate', prompt 'dragon', got 1; all requests: "
+    with pytest.raises(AssertionError, match=re.escape(problem)):
+        emulator.requests.assert_not_sent("/ai/generate", prompt="dragon")
 
 
 def test_the_oldest_requests_are_forgotten(emulator: Emulator) -> None:

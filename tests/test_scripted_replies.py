@@ -296,12 +296,25 @@ def test_every_answer_of_a_request_is_the_text() -> None:
         ({"reasoning": "a", "status": 200}, "reasoning belongs to a reply with a text"),
         ({"chunks": []}, "chunks must not be empty"),
         ([], "a reply is an object such as"),
+        ({1: "a"}, "a reply has no '1', only method, path, model"),
+        ({"text": "\ud800"}, "a reply's text: this cannot be written as JSON"),
+        ({"status": 200, "json": float("nan")}, "a reply's json: this cannot be written as JSON"),
+        ({"status": 200, "json": object()}, "a reply's json: this cannot be written as JSON"),
+        ({"chunks": [{"choices": object()}]}, "a reply's chunks: this cannot be written as JSON"),
+        ({"status": 204, "body": "a"}, "a response with the status 204 has no body"),
+        ({"status": 304, "json": None}, "a response with the status 304 has no body"),
+        ({"status": 200, "headers": {"X-A": "b\r\nX-C: d"}}, "a reply's headers: header field X-A"),
+        ({"status": 200, "headers": {"X-A": "\u20ac"}}, "a reply's headers: header field X-A"),
+        ({"status": 200, "headers": {"X A": "b"}}, "a reply's headers: header field 1"),
+        ({"status": 200, "headers": {"content-length": "1"}, "body": "a"}, "Content-Length follows from the body"),
+        ({"status": 200, "headers": {"Transfer-Encoding": "gzip"}}, "a reply's headers: header fields: "),
     ],
 )
 def test_an_invalid_reply_is_an_error_of_one_line_that_names_the_problem(reply: Any, problem: str) -> None:
     replies = ReplyList({"text": "first"})
     with pytest.raises(InvalidRequestError) as found:
         replies.add({"text": "fine"}, reply)
+    assert str(found.value).startswith("replies[1]: ")
     assert problem in str(found.value)
     assert "\n" not in str(found.value)
     assert len(replies) == 1
@@ -317,6 +330,34 @@ def test_a_reply_as_value_and_as_object_is_the_same() -> None:
 def test_the_values_of_a_reply_are_checked_when_it_is_added() -> None:
     with pytest.raises(InvalidRequestError, match="a reply's text"):
         ReplyList(ScriptedReply(text=3))  # type: ignore[arg-type]
+    with pytest.raises(InvalidRequestError, match="a reply's json"):
+        ReplyList(ScriptedReply(status=200, json=object()))
+
+
+def test_the_text_of_a_reply_names_what_it_was_given() -> None:
+    assert repr(ReplyList({"text": "a", "path": "/ai/generate"})) == (
+        "ReplyList(ScriptedReply(path='/ai/generate', text='a'),)"
+    )
+
+
+_HEADERS = st.dictionaries(st.text(max_size=4) | st.just("Connection"), st.text(max_size=6), max_size=2)
+
+
+@given(st.integers(200, 599), _HEADERS, st.none() | st.text(max_size=5) | st.binary(max_size=5))
+def test_a_status_is_refused_when_it_is_added_or_answers(
+    status: int, headers: dict[str, str], body: str | bytes | None
+) -> None:
+    bodies = {} if body is None else {"body" if isinstance(body, str) else "body_bytes": body}
+    try:
+        _, client = make_client({"status": status, "headers": headers, **bodies})
+    except InvalidRequestError:
+        return
+    try:
+        client.run(nai.text.generate("Once").with_options(retry=NO_RETRY))
+    except InvalidRequestError as error:
+        pytest.fail(f"the emulator itself failed: {error}")
+    except nai.NaiError:
+        pass
 
 
 # ---- the clock and the entropy of an emulator without arguments

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from typing import Any, Final, overload
 
+from ..errors import InvalidRequestError
 from ..exchange.reply import Handler
 from ..http import Request
 from .http.responses import REASON
@@ -192,20 +193,43 @@ class RequestLog(Sequence[SeenRequest]):
 
         Args:
             path, method, model, prompt: as for `find`.
-            times: how many there must be; None is one or more.
+            times: how many there must be, 1 or more; None is any such number. `assert_not_sent` is for none.
 
         Raises:
             AssertionError: there is none, or not so many. The message lists what was asked.
+            InvalidRequestError: ``times`` is 0 or less.
         """
+        if times is not None and times < 1:
+            raise InvalidRequestError(f"times is {times}, and assert_not_sent is for none", parameter="times")
         found = self.find(path, method=method, model=model, prompt=prompt)
         if found and times in (None, len(found)):
             return found[-1]
-        wanted = {"method": method, "path": path, "model": model, "prompt": prompt}
-        described = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
-        expected = "a request" if times is None else f"{times} requests"
-        raise AssertionError(
-            f"expected {expected} with {described or 'anything'}, got {len(found)}; all requests: {_list_lines(self)}"
-        )
+        expected = f"{times} requests" if times and times > 1 else "a request" if times is None else "one request"
+        raise AssertionError(self._describe_failure(expected, len(found), method, path, model, prompt))
+
+    def assert_not_sent(
+        self,
+        path: str | None = None,
+        *,
+        method: str | None = None,
+        model: str | None = None,
+        prompt: str | None = None,
+    ) -> None:
+        """Check that `find` finds no request.
+
+        Args:
+            path, method, model, prompt: as for `find`.
+
+        Raises:
+            AssertionError: there is one. The message lists what was asked.
+        """
+        if found := self.find(path, method=method, model=model, prompt=prompt):
+            raise AssertionError(self._describe_failure("no request", len(found), method, path, model, prompt))
+
+    def _describe_failure(self, expected: str, found: int, *conditions: str | None) -> str:
+        given = zip(("method", "path", "model", "prompt"), conditions, strict=True)
+        described = ", ".join(f"{name} {value!r}" for name, value in given if value is not None) or "anything"
+        return f"expected {expected} with {described}, got {found}; all requests: {_list_lines(self)}"
 
     def clear(self) -> None:
         """Forget all requests."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from ...codecs.json import encode_json
+from ...codecs.json import encode_json, find_problem
 from ...errors import InvalidRequestError
 from ...exchange.reply import App, Handler, Read, Start, Write
 from ...http import Head, Headers, Request
@@ -157,9 +157,10 @@ class ControlApp:
                 try:
                     given: Any = msgspec.json.decode(body)
                     items.add(*(given if isinstance(given, list) else [given]))
-                except (InvalidRequestError, ValueError, RecursionError) as error:
-                    problem = str(error) if isinstance(error, InvalidRequestError) else "the body is not JSON"
-                    raise Refused(400, problem) from None
+                except InvalidRequestError as error:
+                    raise Refused(400, str(error)) from None
+                except (ValueError, RecursionError):
+                    raise Refused(400, f"the body: {find_problem(body, object)}") from None
             case "DELETE", "":
                 items.clear()
             case "DELETE", _ if _DIGITS.fullmatch(item) and int(item) < len(items):

@@ -7,6 +7,7 @@ from typing import overload
 
 import msgspec
 
+from ...errors import InvalidRequestError
 from .request_facts import RequestFacts
 from .scripted_reply import Answer, ScriptedReply, check_reply, decode_reply
 
@@ -49,9 +50,17 @@ class ReplyList(Sequence[ScriptedReply]):
             *replies: values, or objects such as ``{"prompt": "dragon", "text": " a small green dragon."}``.
 
         Raises:
-            InvalidRequestError: one is not a reply. The message is one line, and names what is wrong.
+            InvalidRequestError: one is not a reply. The message is one line, and names what is wrong; of several replies
+                also which one, numbered from 0.
         """
-        self._replies += [check_reply(one) if isinstance(one, ScriptedReply) else decode_reply(one) for one in replies]
+        added = list[ScriptedReply]()
+        for number, one in enumerate(replies):
+            try:
+                added.append(check_reply(one) if isinstance(one, ScriptedReply) else decode_reply(one))
+            except InvalidRequestError as error:
+                place = f"replies[{number}]: " if len(replies) > 1 else ""
+                raise InvalidRequestError(f"{place}{error}", parameter=error.parameter) from None
+        self._replies += added
 
     def remove(self, index: int) -> None:
         """Remove a reply by its place. A response that has begun is not affected.

@@ -9,9 +9,11 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from ...codecs.json import encode_json
 from ...codecs.type_mismatch import find_mismatch
 from ...errors import InvalidRequestError, excerpt
 from ...exchange.endpoints import ENDPOINTS
+from ...http.heads import build_response
 from ...text.completion import FinishReason
 from .request_facts import RequestFacts
 
@@ -27,7 +29,13 @@ _ENDPOINTS: Final[Mapping[Answer, frozenset[str]]] = {"text": _TEXTS, "chunks": 
 """The endpoints that each answer is for, by their names in the endpoint table; a response is for every path."""
 
 
-class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+_WITHOUT_BODY: Final = (204, 304)
+"Statuses whose responses have no body (RFC 9110 §6.4.1)."
+
+
+class ScriptedReply(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, repr_omit_defaults=True
+):
     """What the emulator answers to requests that match.
 
     A reply has a ``text``, ``chunks``, a ``picture``, or a ``status``. The first three are answers of a model: the request
@@ -49,7 +57,8 @@ class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Only requests whose prompt contains this text. Messages of a chat are joined by line feeds; of other requests it is
     the whole body."""
     prompt_pattern: str | None = None
-    "Only requests in whose prompt this regular expression of Python is found."
+    """Only requests in whose prompt this regular expression of Python is found. Nothing bounds its search: one that
+    backtracks without end, such as ``(a+)+$``, stops the emulator."""
     times: Annotated[int, Meta(ge=1)] | None = 1
     "How many requests it answers; None is all of them."
 
@@ -70,9 +79,9 @@ class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     status: Annotated[int, Meta(ge=200, le=599)] | None = None
     "The status of the response. An error without a body gets the service's error object."
     headers: dict[str, str] = {}
-    "Further header fields of the response."
+    "Further header fields of the response; Content-Length follows from the body."
     json: Any | UnsetType = UNSET
-    "The response's body as a JSON document."
+    "The response's body as a JSON document. A response with the status 204 or 304 has no body."
     body: str | None = None
     "The response's body as text."
     body_bytes: bytes | None = None
@@ -90,6 +99,8 @@ class ScriptedReply(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise InvalidRequestError("headers, json and body belong to a reply with a status", parameter="status")
         if len(bodies) > 1:
             raise InvalidRequestError(f"a reply has one body, not {' and '.join(bodies)}", parameter=bodies[1])
+        if bodies and self.status in _WITHOUT_BODY:
+            raise InvalidRequestError(f"a response with the status {self.status} has no body", parameter=bodies[0])
         if self.chunks is not None and not self.chunks:
             raise InvalidRequestError("chunks must not be empty", parameter="chunks")
         if self.reasoning is not None and self.text is None:
@@ -176,15 +187,38 @@ def decode_reply(document: object) -> ScriptedReply:
     known = ScriptedReply.__struct_fields__
     for key in given:
         if key not in known:
-            raise InvalidRequestError(f"a reply has no {excerpt(key)!r}, only {', '.join(known)}", parameter=key)
+            raise InvalidRequestError(
+                f"a reply has no {excerpt(str(key))!r}, only {', '.join(known)}", parameter=str(key)
+            )
+    mismatch = None
     try:
-        return msgspec.convert(given, ScriptedReply)
+        reply = msgspec.convert(given, ScriptedReply)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, InvalidRequestError):  # raised by the reply's own checks
             raise error.__cause__ from None
         mismatch = find_mismatch(given, ScriptedReply)
-    key = mismatch.path.removeprefix(".")
-    raise InvalidRequestError(f"a reply's {key}: {mismatch.problem}", parameter=key.partition("[")[0] or None)
+    if mismatch is not None:
+        key = mismatch.path.removeprefix(".")
+        raise InvalidRequestError(f"a reply's {key}: {mismatch.problem}", parameter=key.partition("[")[0] or None)
+    _check_sendable(given, reply)
+    return reply
+
+
+def _check_sendable(given: Mapping[str, object], reply: ScriptedReply) -> None:
+    """Raise InvalidRequestError now, and not when it is sent, if a value of the reply fits in no response."""
+    for key, value in given.items():
+        try:
+            if value is not UNSET:
+                encode_json(value)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"a reply's {key}: {error}", parameter=key) from None
+    if any(name.lower() == "content-length" for name in reply.headers):
+        problem = "Content-Length follows from the body; the faults cut and length end a response early"
+        raise InvalidRequestError(f"a reply's headers: {problem}", parameter="headers")
+    try:
+        build_response(reply.status or 200, [*reply.headers.items()])
+    except InvalidRequestError as error:
+        raise InvalidRequestError(f"a reply's headers: {error}", parameter="headers") from None
 
 
 def check_reply(reply: ScriptedReply) -> ScriptedReply:
@@ -193,4 +227,4 @@ def check_reply(reply: ScriptedReply) -> ScriptedReply:
     Raises:
         InvalidRequestError: a value is of a wrong type, or out of range.
     """
-    return decode_reply(msgspec.to_builtins(reply))
+    return decode_reply({name: value for name, value in msgspec.structs.asdict(reply).items() if value is not UNSET})

@@ -16,6 +16,7 @@ import msgspec
 import typer
 
 from nai_proto.account import access_key
+from nai_proto.codecs.json import find_problem
 from nai_proto.codecs.type_mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.control import ControlApp
@@ -196,17 +197,21 @@ def emulate(
 def _load_replies(path: Path) -> list[Mapping[str, object]]:
     """Return the scripted replies in a JSON file; a picture may be the name of a file behind ``@``, next to this one."""
     with exit_on_error("emulate"):
+        data = files.read(path).removeprefix(b"\xef\xbb\xbf")  # Windows' editors write a byte order mark
         try:
-            document: Any = msgspec.json.decode(files.read(path))
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, NaiError):
-                raise
-            raise InvalidFile(f"{path} is not JSON", path=str(path)) from None
+            document: Any = msgspec.json.decode(data)
+        except (ValueError, RecursionError):
+            document = _NOT_JSON
+        if document is _NOT_JSON:
+            raise InvalidFile(f"{path}: {find_problem(data, object)}", path=str(path))
         replies = document if isinstance(document, list) else [document]
         for one in replies:
             if isinstance(one, dict) and str(one.get("picture")).startswith("@"):
                 one["picture"] = base64.b64encode(files.read(path.parent / one["picture"][1:])).decode()
     return replies
+
+
+_NOT_JSON: Final = object()
 
 
 def _record(app: App, path: Path | None, contents: bool) -> AbstractContextManager[App]:
