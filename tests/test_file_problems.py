@@ -215,6 +215,10 @@ FIELDS = [
         {"settings": {"parameters": {"temperature": "SECRET"}}},
         "its settings.parameters: temperature is a text, not a number",
     ),
+    (
+        {"settings": {"parameters": {"order": [0, 1, 0]}}},
+        "its settings.parameters: order of preset '' has temperature twice: leave one out",
+    ),
     ({"eosSequences": "SECRET"}, "its eosSequences is a text, and a list was expected"),
     ({"messageSettings": {"prefill": 5}}, "its messageSettings.prefill is a number, and a text was expected"),
 ]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from ..arguments import TEXT, check_type, list_items
-from ..errors import InvalidFile
+from ..errors import InvalidFile, InvalidRequestError
 from ..text.models import Model
 from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
@@ -24,6 +24,7 @@ from .lore.biases import StoredBans, StoredBiases
 
 __all__ = ["StorySettings", "copy_json", "read_context_text", "write_context_text"]
 
+_PARAMETERS: Final = "its settings.parameters"
 _BANS: Final = "bannedSequenceGroups"
 _BIASES: Final = "phraseBiasGroups"
 
@@ -124,13 +125,15 @@ class StorySettings:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What of the parameters cannot be read as a preset: a sentence that quotes nothing of it; empty if all can."""
+        """What of the parameters cannot be read or sent as a preset: a sentence that quotes none of it, or nothing."""
         parameters = object_or_empty(self._stored.get("parameters"))
         data = {"name": "", "parameters": parameters, "model": Model.KAYRA.id}  # the model makes no difference here
         try:
-            Preset.from_preset_data(data, where="its settings.parameters")
+            Preset.from_preset_data(data, where=_PARAMETERS).to_settings()
         except InvalidFile as error:
             return (str(error),)
+        except InvalidRequestError as error:  # a sampler is there twice
+            return (f"{_PARAMETERS}: {error}",)
         return ()
 
     @property
