@@ -15,6 +15,7 @@ from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -147,16 +148,27 @@ def test_without_tokenizer_files_the_demo_sends_text_and_says_so(no_tokenizers: 
     assert [transport["tokens"] for transport in facts["transports"]] == [60] * 5
 
 
+def get_vocabulary(ready: dict[str, Any]) -> str | None:
+    """Return what an emulator says of the tokens of a text."""
+    sent = {"input": "Once", "model": "kayra-v1", "parameters": {"max_length": 2}}
+    signed = {"Authorization": f"Bearer {ready['token']}"}
+    with httpx.Client(base_url=ready["url"], headers=signed, trust_env=False) as http:
+        vocabulary: str | None = http.post("/ai/generate", json=sent).headers.get("x-emulator-vocabulary")
+    return vocabulary
+
+
 def test_emulate_accepts_token_ids_if_the_tokenizer_is_found(tokenizer_files: dict[str, str]) -> None:
     with run_emulator(**tokenizer_files) as (ready, _):
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         outcome = at("asyncio", session, [lambda: text.generate_stream([5, 6, 7], max_length=5)])[0]
         assert outcome.error is None
         assert len(outcome.result.ids) == 5
+        assert get_vocabulary(ready) is None
 
 
 def test_emulate_refuses_token_ids_without_a_tokenizer_and_says_why(no_tokenizers: dict[str, str]) -> None:
     with run_emulator(**no_tokenizers) as (ready, process):
+        assert get_vocabulary(ready) == "own"
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         outcomes = at("asyncio", session, [lambda: text.generate([5, 6, 7]), lambda: text.generate("Once")])
         assert "no tokenizer of kayra-v1" in str(outcomes[0].error)

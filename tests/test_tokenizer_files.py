@@ -145,6 +145,18 @@ def test_places_are_searched_in_order(machine: Machine) -> None:
     assert "novelai_api" not in sys.modules
 
 
+def test_without_downloads_only_what_is_on_this_machine_is_found(machine: Machine) -> None:
+    machine.publish(IN_WHEEL)
+    for place in ("", "http://127.0.0.1:9/"):
+        machine.monkeypatch.setenv(DIRECTORY_VARIABLE, place)
+        with pytest.raises(FileError, match="no tokenizer file on this machine; allow its download, or put one of"):
+            load(NAME, download=False)
+    write_file(machine.cache, GOOD)
+    assert load(NAME, download=False) is load(NAME, download=False)
+    assert find_file(NAME, download=False) == GOOD
+    assert machine.requests == []
+
+
 def test_the_best_file_of_the_caller_s_directory_is_used_without_verification(machine: Machine) -> None:
     write_file(machine.root, b"second", "other.model")
     assert find_file(NAME, path=machine.root) == b"second"

@@ -182,8 +182,7 @@ def _leaf_mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> I
         return
     for bound, sign in _BOUNDS:
         limit = getattr(kind, bound, None)
-        # An integer stays one, since it may be beyond any float.
-        if limit is not None and not _is_within(value if isinstance(value, int) else float(value), bound, limit):
+        if limit is not None and not _is_within(value, bound, limit):
             yield Mismatch(f"Expected `{_NAMES[type(kind)]}` {sign} {limit}", path)
     if isinstance(kind, kinds.StrType):
         yield from _length_mismatches(value, kind, path)
@@ -205,9 +204,10 @@ def _length_mismatches(value: str | list[object], kind: kinds.Type, path: str) -
             yield Mismatch(f"Expected `{_NAMES[type(kind)]}` of length {sign} {limit}", path)
 
 
-def _is_within(value: float, bound: str, limit: float) -> bool:
+def _is_within(value: Any, bound: str, limit: float) -> bool:
+    number: float = value if isinstance(value, int) else float(value)  # an integer may be beyond any float
     # No comparison of NaN is true.
-    return {"ge": value >= limit, "gt": value > limit, "le": value <= limit, "lt": value < limit}[bound]
+    return {"ge": number >= limit, "gt": number > limit, "le": number <= limit, "lt": number < limit}[bound]
 
 
 def _converts(value: object, type: Any, strict: bool) -> bool:  # noqa: A002
