@@ -71,17 +71,13 @@ def with_alpha(mode: str) -> Image.Image:
 
 def interlace(picture: Image.Image) -> bytes:
     """Return an interlaced PNG (PNG §8.2): seven passes of filtered rows."""
-    width, height = picture.size
+    (width, height), data = picture.size, picture.tobytes()
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
     rows = b""
     for left, top, across, down in passes:
-        part = [
-            picture.crop((x, y, x + 1, y + 1)).tobytes()
-            for y in range(top, height, down)
-            for x in range(left, width, across)
-        ]
-        count = len(range(left, width, across))
-        rows += b"".join(b"\0" + b"".join(part[at : at + count]) for at in range(0, len(part), count))
+        for y in range(top, height, down):
+            places = range(3 * (y * width + left), 3 * (y + 1) * width, 3 * across)
+            rows += b"\0" + b"".join(data[at : at + 3] for at in places)
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
