@@ -35,6 +35,8 @@ _LIGHTS: Final[dict[str, Light]] = {
 }
 _RAINBOW: Final = ((225, 50, 50), (245, 140, 40), (250, 220, 60), (70, 180, 80), (60, 110, 220), (130, 70, 180))
 _WHITE: Final = (250, 250, 252)
+_BAND: Final = 3
+"""Rows of one colour in a sky or a sea."""
 _LAND_POINTS: Final = 48
 """Corners of a hill's upper edge."""
 
@@ -80,8 +82,10 @@ def _draw_sky(canvas: Canvas, scene: Scene, rng: SeededRandom) -> None:
         high, low = _blend(high, (120, 125, 135), 0.6), _blend(low, (170, 175, 182), 0.6)
     shade = 0.12 * (rng.fork("sky").uniform() - 0.5)
     high = _blend(high, _WHITE if shade > 0 else (0, 0, 0), abs(shade))
-    for y in range(canvas.height):
-        canvas.fill_row(y, 0, canvas.width, _blend(high, low, min(1.0, y / (HORIZON * canvas.height))))
+    horizon = round(HORIZON * canvas.height)
+    for y in range(0, horizon, _BAND):
+        canvas.fill_box(0, y, canvas.width, y + _BAND, _blend(high, low, y / horizon))
+    canvas.fill_box(0, horizon, canvas.width, canvas.height, low)
 
 
 def _draw_lights(canvas: Canvas, scene: Scene, found: dict[str, Subject], rng: SeededRandom) -> None:
@@ -196,8 +200,9 @@ def _draw_land(canvas: Canvas, scene: Scene, rng: SeededRandom) -> None:
 def _draw_sea(canvas: Canvas, subject: Subject, rng: SeededRandom) -> None:
     width, height, colour = canvas.width, canvas.height, subject.colours.get(BODY, (35, 105, 165))
     top = HORIZON * height
-    for row in range(round(top), height):
-        canvas.fill_row(row, 0, width, _blend(colour, (10, 30, 70), 0.6 * (row - top) / (height - top)))
+    for row in range(round(top), height, _BAND):
+        shade = _blend(colour, (10, 30, 70), 0.6 * (row - top) / (height - top))
+        canvas.fill_box(0, row, width, row + _BAND, shade)
     for _ in range(40):
         y = top + (height - top) * rng.uniform()
         x, reach = width * rng.uniform(), width * (0.02 + 0.05 * rng.uniform())

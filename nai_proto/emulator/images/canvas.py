@@ -46,12 +46,6 @@ class Canvas:
         """Return what was drawn."""
         return Pixels(self.width, self.height, bytes(self._data))
 
-    def fill_row(self, y: int, left: float, right: float, colour: Colour) -> None:
-        """Fill a part of one row; what is outside is cut off."""
-        first, last = max(0, round(left)), min(self.width, round(right))
-        if 0 <= y < self.height and first < last:
-            self._fill(y, first, last, self._mix(colour))
-
     def fill_box(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         """Fill a rectangle; what is outside is cut off."""
         first, last = max(0, round(left)), min(self.width, round(right))

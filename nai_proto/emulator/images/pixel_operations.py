@@ -13,6 +13,7 @@ See:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -39,6 +40,7 @@ __all__ = [
 
 WHOLE: Final = 256
 """What the weights of a mean add up to."""
+_KEPT_BYTES: Final = 262_144
 
 _HALF: Final = bytes(value >> 1 for value in range(256))
 _QUARTER: Final = bytes(value >> 2 for value in range(256))
@@ -58,12 +60,18 @@ def weigh(parts: Sequence[tuple[bytes, int]]) -> bytes:
     if len(parts) == 1:
         return parts[0][0]
     # Each byte has two places, so that no sum carries into the next one; the upper one is the sum divided by 256.
-    total = int.from_bytes(b"\0\x80" * size)
+    total = _find_halves(size) if size <= _KEPT_BYTES else _find_halves.__wrapped__(size)
     for data, weight in parts:
         wide = bytearray(2 * size)
         wide[1::2] = data
         total += weight * int.from_bytes(wide)
     return total.to_bytes(2 * size)[::2]
+
+
+@lru_cache(maxsize=4)
+def _find_halves(size: int) -> int:
+    """Return what rounds so many sums to the nearest; it is kept for lines, of which many are weighed in a row."""
+    return int.from_bytes(b"\0\x80" * size)
 
 
 def mix(below: bytes, above: bytes, share: float) -> bytes:
