@@ -236,6 +236,15 @@ def test_a_module_of_a_user_takes_twenty_tokens(parameters: dict[str, Any], adde
             assert (b"ModelMaxLength" in client("POST", path, sent)[1]) == bool(more)
 
 
+def test_a_prompt_that_is_generated_has_the_tokens_and_the_context_of_its_model() -> None:
+    client = PlanClient(tokenizers=lambda _: BYTES)
+    for more in (0, 1):
+        sent = {"prompt": "x" * (2048 - 7 + more), "temp": 1, "tokens_to_generate": 7}
+        document = json.loads(client("POST", "/ai/generate-prompt", sent)[1])
+        assert ("error" in document) == bool(more)
+        assert more or len(document["generated_text"]) == 7
+
+
 def test_lengths_are_not_checked_with_the_switch_off() -> None:
     client = PlanClient(Tier.TABLET, tokenizers=lambda _: BYTES, switches=Switches(strict_limits=False))
     assert client("POST", PATHS[0], long_prompt("kayra-v1", 30_000, max_length=200))[0].status == 200

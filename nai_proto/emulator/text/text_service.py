@@ -34,7 +34,7 @@ from ..switches import Switches
 from . import plan_limits
 from .generation import SampledLogprobs, SamplingStep, generate
 from .generation_settings import GenerationSettings
-from .language_model import LanguageModel, get_tale_model
+from .language_model import LanguageModel
 from .model_registry import ModelRegistry, missing_tokenizer, vocabulary_fields
 from .rare_outputs import build_hidden_state, list_next_words
 from .scripted_text import script_steps
@@ -167,16 +167,21 @@ class TextService:
 
     def _send_prompt(self, context: RequestContext) -> Handler:
         request = parse_prompt_request(context.parameters.body, context.host_profile)
-        plan_limits.check_plan(context.owner, Model.named(request.model))
-        plan_limits.count_trial_action(context.owner)
-        language_model = get_tale_model()
-        settings = GenerationSettings(max_length=request.tokens_to_generate, temperature=request.temp)
+        model, length = Model.named(request.model), request.tokens_to_generate
+        plan_limits.check_plan(context.owner, model)
+        tokenizer = yield from self._models.local_tokenizer(model.id)
+        language_model = yield from self._models.language_model(tokenizer)
+        settings = GenerationSettings(max_length=length, temperature=request.temp)
         vocabulary = language_model.vocabulary
+        prompt = vocabulary.encode(request.prompt)
+        if self._switches.strict_limits and tokenizer is not None:
+            host = context.endpoint.host
+            plan_limits.check_context(context.owner, model, host, len(prompt), length, sentence=False, module=False)
+        plan_limits.count_trial_action(context.owner)
         if (reply := context.use_reply("text")) is not None:
             text = reply.text or ""
         else:
             self._count += 1
-            prompt = vocabulary.encode(request.prompt)
             steps = _generate(language_model, prompt, settings, self._random.fork(self._count))
             text = vocabulary.decode([step.token for step in steps])
         yield from send_json(context.endpoint.status, {"generated_text": text}, *vocabulary_fields(language_model))
