@@ -71,7 +71,7 @@ def decode_fault(document: object, *, lax: bool = False) -> Fault:
     Raises:
         InvalidRequestError: it is not one. The message is one line, and names what is wrong.
     """
-    given = cast("Mapping[str, object]", document) if isinstance(document, Mapping) else {}
+    given: Mapping[str, object] = cast("Mapping[str, object]", document) if isinstance(document, Mapping) else {}
     name = str(given.get("fault", ""))
     if name not in FAULTS:
         raise InvalidRequestError(f"there is no fault {excerpt(name)!r}, only {', '.join(FAULTS)}", parameter="fault")

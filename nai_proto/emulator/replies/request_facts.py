@@ -120,7 +120,7 @@ def _message_texts(messages: list[Any]) -> Iterator[str]:
     for message in messages:
         content = _object(message).get("content")
         for part in [content] if isinstance(content, str) else _list(content):
-            text = _object(part).get("text") if isinstance(part, dict) else part
+            text = part if isinstance(part, str) else _object(part).get("text")
             if isinstance(text, str):
                 yield text
 
@@ -146,4 +146,4 @@ def _object(value: object) -> Mapping[str, Any]:
 
 
 def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -163,15 +163,13 @@ def _chunk_text(chunk: str | Mapping[str, Any]) -> str:
     if isinstance(chunk, str):
         return chunk
     choices = chunk.get("choices")
-    texts = (
-        [_choice_text(choice) for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-    )
-    return "".join(texts)
+    return "".join(map(_choice_text, cast("list[object]", choices))) if isinstance(choices, list) else ""
 
 
-def _choice_text(choice: Mapping[str, Any]) -> str:
+def _choice_text(given: object) -> str:
+    choice: Mapping[str, object] = cast("Mapping[str, object]", given) if isinstance(given, Mapping) else {}
     delta = choice.get("delta")
-    text = delta.get("content") if isinstance(delta, dict) else choice.get("text")
+    text = cast("Mapping[str, object]", delta).get("content") if isinstance(delta, Mapping) else choice.get("text")
     return text if isinstance(text, str) and not choice.get("index") else ""
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import msgspec
 import typer
@@ -162,11 +162,8 @@ def emulate(
     trial = tier.lower() == _TRIAL
     plan = Tier.PAPER if trial else Tier[tier.upper()]
     add = partial(emulator.add_account, email, stories=not empty, tier=plan, trial=trial, anlas=anlas)
-    for items, added, name in ((emulator.faults, fault or (), "--fault"), (emulator.replies, replies, "--reply")):
-        try:
-            items.add(*added)
-        except NaiError as error:
-            raise typer.BadParameter(str(error), param_hint=name) from None
+    _add("--fault", emulator.faults.add, fault or ())
+    _add("--reply", emulator.replies.add, replies)
     key = secrets.token_urlsafe(24)
     with (
         exit_on_error("emulate"),
@@ -194,7 +191,15 @@ def emulate(
     raise typer.Exit(status)
 
 
-def _load_replies(path: Path) -> list[Mapping[str, object]]:
+def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None:
+    """Add faults or replies; a wrong one is a usage error of the option."""
+    try:
+        add(*items)
+    except NaiError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def _load_replies(path: Path) -> list[Any]:
     """Return the scripted replies in a JSON file; a picture may be the name of a file behind ``@``, next to this one."""
     with exit_on_error("emulate"):
         data = files.read(path).removeprefix(b"\xef\xbb\xbf")  # Windows' editors write a byte order mark
@@ -204,11 +209,17 @@ def _load_replies(path: Path) -> list[Mapping[str, object]]:
             document = _NOT_JSON
         if document is _NOT_JSON:
             raise InvalidFile(f"{path}: {find_problem(data, object)}", path=str(path))
-        replies = document if isinstance(document, list) else [document]
-        for one in replies:
-            if isinstance(one, dict) and str(one.get("picture")).startswith("@"):
-                one["picture"] = base64.b64encode(files.read(path.parent / one["picture"][1:])).decode()
-    return replies
+        replies = cast("list[object]", document) if isinstance(document, list) else [document]
+        return [_load_picture(one, path.parent) for one in replies]
+
+
+def _load_picture(reply: Any, directory: Path) -> Any:
+    """Return a reply with the content of the file whose name is its picture, if it is one."""
+    fields = cast("dict[str, object]", reply) if isinstance(reply, dict) else {}
+    picture = fields.get("picture")
+    if not (isinstance(picture, str) and picture.startswith("@")):
+        return reply
+    return {**fields, "picture": base64.b64encode(files.read(directory / picture[1:])).decode()}
 
 
 _NOT_JSON: Final = object()
