@@ -184,7 +184,7 @@ def _leaf_mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> I
         limit = getattr(kind, bound, None)
         if limit is not None and not _is_within(value, bound, limit):
             yield Mismatch(f"Expected `{_NAMES[type(kind)]}` {sign} {limit}", path)
-    if isinstance(kind, kinds.StrType):
+    if isinstance(kind, kinds.StrType) and isinstance(value, str):
         yield from _length_mismatches(value, kind, path)
         if kind.pattern is not None and not re.search(kind.pattern, value):
             yield Mismatch("Invalid value", path)

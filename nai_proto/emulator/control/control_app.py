@@ -54,7 +54,7 @@ class _EditableList(Protocol):
 
     def __getitem__(self, index: slice, /) -> tuple[Any, ...]: ...
 
-    def add(self, *items: Mapping[str, object]) -> None: ...
+    def add(self, *items: Any) -> None: ...
 
     def remove(self, index: int) -> None: ...
 
@@ -156,7 +156,8 @@ class ControlApp:
             case "POST", "":
                 try:
                     given: Any = msgspec.json.decode(body)
-                    items.add(*(given if isinstance(given, list) else [given]))
+                    added: list[Any] = given if isinstance(given, list) else [given]
+                    items.add(*added)
                 except InvalidRequestError as error:
                     raise Refused(400, str(error)) from None
                 except (ValueError, RecursionError):

@@ -188,18 +188,17 @@ def decode_reply(document: object) -> ScriptedReply:
             raise InvalidRequestError(
                 f"a reply has no {excerpt(str(key))!r}, only {', '.join(known)}", parameter=str(key)
             )
-    mismatch = None
     try:
         reply = msgspec.convert(given, ScriptedReply)
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, InvalidRequestError):  # raised by the reply's own checks
             raise error.__cause__ from None
-        mismatch = find_mismatch(given, ScriptedReply)
-    if mismatch is not None:
-        key = mismatch.path.removeprefix(".")
-        raise InvalidRequestError(f"a reply's {key}: {mismatch.problem}", parameter=key.partition("[")[0] or None)
-    _check_sendable(given, reply)
-    return reply
+    else:
+        _check_sendable(given, reply)
+        return reply
+    mismatch = find_mismatch(given, ScriptedReply)
+    key = mismatch.path.removeprefix(".")
+    raise InvalidRequestError(f"a reply's {key}: {mismatch.problem}", parameter=key.partition("[")[0] or None)
 
 
 def _check_sendable(given: Mapping[str, object], reply: ScriptedReply) -> None:

@@ -199,7 +199,7 @@ def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None
         raise typer.BadParameter(str(error), param_hint=option) from None
 
 
-def _load_replies(path: Path) -> list[Any]:
+def _load_replies(path: Path) -> list[object]:
     """Return the scripted replies in a JSON file; a picture may be the name of a file behind ``@``, next to this one."""
     with exit_on_error("emulate"):
         data = files.read(path).removeprefix(b"\xef\xbb\xbf")  # Windows' editors write a byte order mark
@@ -213,12 +213,14 @@ def _load_replies(path: Path) -> list[Any]:
         return [_load_picture(one, path.parent) for one in replies]
 
 
-def _load_picture(reply: Any, directory: Path) -> Any:
+def _load_picture(reply: object, directory: Path) -> object:
     """Return a reply with the content of the file whose name is its picture, if it is one."""
-    fields = cast("dict[str, object]", reply) if isinstance(reply, dict) else {}
+    if not isinstance(reply, dict):
+        return reply
+    fields = cast("dict[str, object]", reply)
     picture = fields.get("picture")
     if not (isinstance(picture, str) and picture.startswith("@")):
-        return reply
+        return fields
     return {**fields, "picture": base64.b64encode(files.read(directory / picture[1:])).decode()}
 
 
