@@ -297,14 +297,42 @@ def test_a_command_that_a_signal_ended_has_the_status_of_a_shell() -> None:
     assert done.returncode == 137
 
 
-def test_a_signal_to_emulate_ends_its_command(tmp_path: Path) -> None:
-    program = f"import time, pathlib; pathlib.Path({str(tmp_path / 'ready')!r}).touch(); time.sleep(60)"
-    with subprocess.Popen([*NAI, "emulate", "--", sys.executable, "-c", program]) as process:
-        while not (tmp_path / "ready").exists():
+@contextmanager
+def run_under_emulate(ready: Path, program: str) -> Iterator[subprocess.Popen[str]]:
+    """A program under `nai emulate`, in a process group of its own, that has touched a file when it is ready."""
+    code = f"import pathlib, signal, time; ready = pathlib.Path({str(ready)!r}); {program}"
+    line = [*NAI, "emulate", "--", sys.executable, "-c", code]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        while not ready.exists():
             assert process.poll() is None
             time.sleep(0.02)
+        yield process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+def test_a_signal_to_emulate_ends_its_command(tmp_path: Path) -> None:
+    with run_under_emulate(tmp_path / "ready", "ready.touch(); time.sleep(60)") as process:
         process.terminate()
         assert process.wait(30) == 128 + signal.SIGTERM
+
+
+_REPORT_AFTER_CTRL_C = """
+try:
+    ready.touch()
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(0.3)
+    print("report")
+    raise SystemExit(3)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process groups there")
+def test_ctrl_c_lets_the_command_end_by_itself(tmp_path: Path) -> None:
+    with run_under_emulate(tmp_path / "ready", _REPORT_AFTER_CTRL_C) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.communicate(timeout=30)[0] == "report\n"
+        assert process.returncode == 3
 
 
 def test_emulate_prints_lines_for_a_shell() -> None:

@@ -11,7 +11,9 @@ import pytest
 import nai_proto as nai
 from nai_proto.account import login
 from nai_proto.emulator import Emulator
+from nai_proto.emulator.control.views import describe_request
 from nai_proto.emulator.recording import Ending
+from nai_proto.emulator.recording.recording_file import encode_exchange
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.reply import Handler, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
@@ -83,6 +85,52 @@ def test_no_secret_is_listed(emulator: Emulator, client: Client) -> None:
     for secret in (account.persistent_token, account.key, token):
         assert secret.reveal() not in shown
     assert "pst-" in shown  # a text of the token's form stands in its place
+
+
+HIDDEN, TOKEN = "correct-horse-battery", "pst-" + "aB3" * 20
+FORM = f'--x\r\nContent-Disposition: form-data; name="password"\r\n\r\n{HIDDEN}\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("target", "content_type", "body"),
+    [
+        (f"/x/{TOKEN}", "", ""),
+        (f"/x?token={TOKEN}", "", ""),
+        (f"/x?access_token={HIDDEN}", "", ""),
+        (f"/x?Api-Key={HIDDEN}", "", ""),
+        (f"/x?pass%77ord={HIDDEN}", "", ""),
+        ("/x", "application/x-www-form-urlencoded", f"user=me&password={HIDDEN}"),
+        ("/x", "application/x-www-form-urlencoded", f"user=me&pass%77ord={HIDDEN}"),
+        ("/x", "multipart/form-data; boundary=x", FORM),
+        ("/x", "application/json", f'{{"apiKey": "{HIDDEN}", "more": [{{"client_secret": "{HIDDEN}"}}]}}'),
+        ("/x", "application/json", f'{{"pass\\u0077ord": "{HIDDEN}"}}'),
+        ("/x", "application/json", f'{{"{TOKEN}": 1, "model": "{TOKEN}"}}'),
+        ("/x", "text/plain", f'{{"password": "{HIDDEN}'),
+        (
+            "/ai/generate",
+            "application/json",
+            f'{{"model": "{TOKEN}", "input": "", "parameters": {{"use_string": true}}}}',
+        ),
+    ],
+)
+@pytest.mark.parametrize("scripted", [False, True])
+def test_no_secret_is_listed_from_unusual_places(
+    emulator: Emulator, target: str, content_type: str, body: str, scripted: bool
+) -> None:
+    if scripted:
+        emulator.replies.add({"status": 503})
+    fields = {"Authorization": f"Bearer {TOKEN}", "X-Emulator-Key": HIDDEN, "Content-Type": content_type}
+    handler = emulator(Request("POST", target, Headers(fields.items())))
+    next(handler)
+    handler.send(body.encode())
+    with pytest.raises(StopIteration):
+        while True:
+            handler.send(b"")
+    (seen,) = emulator.requests
+    assert seen.status in (400, 401, 404, 503)
+    shown = f"{seen!r} {seen.path} {seen.model} {seen.reason} {seen.parameters} {describe_request(seen)}"
+    recording = encode_exchange(seen.exchange).decode()
+    assert [secret for secret in (HIDDEN, TOKEN, TOKEN[4:]) if secret in shown + recording] == []
 
 
 def test_a_refused_request_is_listed_with_its_reason(emulator: Emulator, client: Client) -> None:

@@ -260,8 +260,15 @@ class Emulator:
 
     def _describe(self, request: Request, body: bytes) -> HandlerSteps[RequestFacts]:
         """Return what conditions of scripted replies ask about."""
-        facts = describe_request(request, body)
-        if facts.model is None or facts.prompt:
+        encoded = False
+
+        def note_ids(_: str | list[int]) -> str:
+            nonlocal encoded
+            encoded = True
+            return ""
+
+        facts = describe_request(request, body, note_ids)
+        if facts.model is None or not encoded:
             return facts
         tokenizer = yield from self._models.tokenizer(facts.model)  # token ids are text only with their tokenizer
         if tokenizer is None:

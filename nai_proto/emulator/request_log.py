@@ -36,7 +36,7 @@ class SeenRequest:
         request: Request,
         started: float,
         account: str | None,
-        redact: Callable[[RecordedExchange], RecordedExchange],
+        redaction: Redaction,
     ) -> None:
         self.number: Final = number
         "Its number, from 1, in the order in which they came."
@@ -49,7 +49,7 @@ class SeenRequest:
         self.revision = 0
         "The `RequestLog.revision` at which it last began or ended."
         self._exchange = WatchedExchange(request)
-        self._redact = redact
+        self._redaction = redaction
 
     @property
     def method(self) -> str:
@@ -58,8 +58,14 @@ class SeenRequest:
 
     @property
     def path(self) -> str:
-        """Its path, without the query."""
-        return self._exchange.request.path
+        """Its path, without the query and secrets."""
+        return self._redaction.redact_text(self._exchange.request.path)
+
+    @property
+    def model(self) -> str | None:
+        """The model that it names, without secrets; None if it names none."""
+        model = self.facts.model
+        return None if model is None else self._redaction.redact_text(model)
 
     @property
     def status(self) -> int | None:
@@ -68,8 +74,9 @@ class SeenRequest:
 
     @property
     def reason(self) -> str | None:
-        """Why it was refused, in a sentence; None if it was not."""
-        return None if self._exchange.head is None else self._exchange.head.headers.get(REASON)
+        """Why it was refused, in a sentence without secrets; None if it was not."""
+        reason = None if self._exchange.head is None else self._exchange.head.headers.get(REASON)
+        return None if reason is None else self._redaction.redact_text(reason)
 
     @property
     def ending(self) -> Ending | None:
@@ -109,10 +116,10 @@ class SeenRequest:
     @property
     def exchange(self) -> RecordedExchange:
         """The whole exchange as far as it went, without secrets."""
-        return self._redact(self._exchange.to_recorded())
+        return self._redaction.redact(self._exchange.to_recorded())
 
     def __repr__(self) -> str:
-        shown = [self.method, self.path, self.facts.model, self.status or "no response yet", self.reason]
+        shown = [self.method, self.path, self.model, self.status or "no response yet", self.reason]
         return f"<{' '.join(str(one) for one in shown if one)}>"
 
     def watch(self, handler: Handler, now: Callable[[], float], on_end: Callable[[], None]) -> Handler:
@@ -238,9 +245,7 @@ class RequestLog(Sequence[SeenRequest]):
 
     def watch(self, request: Request, handler: Handler) -> Handler:
         """Run the handler of a request, and remember the exchange from now on."""
-        seen = SeenRequest(
-            next(self._numbers), request, self._now(), self._find_account(request), self._redaction.redact
-        )
+        seen = SeenRequest(next(self._numbers), request, self._now(), self._find_account(request), self._redaction)
         self._seen.append(seen)
         self._revise(seen)
         return seen.watch(handler, self._now, lambda: self._count(seen))

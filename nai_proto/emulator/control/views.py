@@ -33,7 +33,7 @@ def summarize_request(seen: SeenRequest) -> View:
         "time": _format_time(seen.time),
         "method": seen.method,
         "path": seen.path,
-        "model": seen.facts.model,
+        "model": seen.model,
         "account": seen.account,
         "status": seen.status,
         "reason": seen.reason,

@@ -55,6 +55,10 @@ class Redaction:
             answer=_mask_answer(exchange.answer, masks),
         )
 
+    def redact_text(self, text: str) -> str:
+        """Return a text without the secrets that are known by now, or recognised by their form."""
+        return _mask_text(text, self._masks.mask_plain)
+
 
 def request_shape(exchange: RecordedExchange) -> RequestShape:
     """Return the shape of a request: equal for a recorded request and for the request that is replayed."""

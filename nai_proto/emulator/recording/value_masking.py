@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, Protocol
+from urllib.parse import unquote_to_bytes
 
 __all__ = ["PATTERNS", "Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
 
@@ -34,6 +35,11 @@ _SECRET_KEYS: Final = frozenset(
 
 See docs/protocol/native.md#6-account-endpoints-user.
 """
+
+_SECRET_WORDS: Final = re.compile(
+    rb"passw|secret|credential|authorization|api[-_]?key|(?:access|auth|refresh|session)[-_]?token", re.IGNORECASE
+)
+"Words in keys of other services, whose secrets a wrong address brings here."
 
 _PLAIN_KEYS: Final = frozenset(
     b"model id meta type types object role finish_reason owned_by event status statusCode code param "
@@ -118,13 +124,13 @@ def mask_target(target: bytes, masks: Masks) -> bytes:
     """Return the masked request target, path and query."""
     path, mark, query = target.partition(b"?")
     pairs = (pair.partition(b"=") for pair in query.split(b"&"))
-    shown = (name + equals + _mask_value(name, value, masks) for name, equals, value in pairs)
+    shown = (name + equals + _mask_value(unquote_to_bytes(name), value, masks) for name, equals, value in pairs)
     return masks.mask_plain(path) + mark + b"&".join(shown)
 
 
 def _mask_value(key: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked text under a key."""
-    if key in _SECRET_KEYS:
+    if key in _SECRET_KEYS or _SECRET_WORDS.search(key):
         return masks.mask_secret(value)
     if key in _PLAIN_KEYS and _HARMLESS.fullmatch(value):
         return masks.mask_plain(value)
@@ -147,6 +153,10 @@ def mask_body(data: bytes, content_type: str, masks: Masks, *, status: int | Non
         return _LINE.sub(_Lines(masks), data)
     if "json" in content_type or data.lstrip()[:1] in (b"{", b"[", b'"'):
         return _LEXEME.sub(_Json(masks, response=status is not None), data)
+    if "urlencoded" in content_type:
+        return _PAIR.sub(lambda found: _mask_pair(found, masks), data)
+    if "multipart" in content_type:
+        data = _SECRET_PART.sub(lambda found: found["head"] + masks.mask_secret(found["value"]), data)
     if status is not None and (status >= 400 or "html" in content_type):
         return masks.mask_message(data)
     return data if len(data) <= _SHORT else masks.mask_content(data)
@@ -155,12 +165,34 @@ def mask_body(data: bytes, content_type: str, masks: Masks, *, status: int | Non
 _SHORT: Final = 2
 "Bytes of a body that says no more than OK."
 
+_PAIR: Final = re.compile(rb"(?P<name>[^&=]+)(?P<equals>=?)(?P<value>[^&]*)")
+"A field of a form, or a text that is none."
+_SECRET_PART: Final = re.compile(
+    rb'(?P<head>;\s*name="[^"\r\n]{0,100}(?i:'
+    + _SECRET_WORDS.pattern
+    + rb')[^"\r\n]{0,100}"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)(?P<value>.*?)(?=\r\n--|\Z)',
+    re.DOTALL,
+)
+"A part of a multipart form with a secret."
+
+
+def _mask_pair(found: re.Match[bytes], masks: Masks) -> bytes:
+    name, equals, value = found.group("name", "equals", "value")
+    if not equals:
+        return masks.mask_content(name)
+    shown = name if _NAME.fullmatch(name) else masks.mask_name(name)
+    return shown + equals + _mask_value(unquote_to_bytes(name), value, masks)
+
+
 _NUMBER: Final = re.compile(rb"-?[0-9]{1,20}(?:\.[0-9]*)?(?:[eE][+-]?[0-9]*)?")
 _WORDS: Final = (b"true", b"false", b"null", b"NaN", b"Infinity", b"-Infinity")
 _NAME: Final = re.compile(rb"[A-Za-z_$][\w$-]{0,40}", re.ASCII)
 _LEXEME: Final = re.compile(
     rb'"(?P<text>(?:[^"\\]++|\\.)*+\\?)(?P<end>"?)(?P<colon>\s*:)?|(?P<word>[^\s{}\[\]:,"]+)|[{}\[\]]', re.DOTALL
 )
+
+
+_ASCII_ESCAPE: Final = re.compile(rb"\\u00([0-7][0-9a-fA-F])")
 
 
 class _Json:
@@ -176,7 +208,7 @@ class _Json:
     def __call__(self, found: re.Match[bytes]) -> bytes:
         text, end, colon, word = found.group("text", "end", "colon", "word")
         if text is not None and colon:
-            self._key = text
+            self._key = _ASCII_ESCAPE.sub(lambda escape: bytes([int(escape[1], 16)]), text)
             return b'"%b"%b' % (self._name(text), colon)
         if text is not None:
             return b'"%b%b' % (self._text(text), end)

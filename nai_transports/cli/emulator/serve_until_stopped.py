@@ -128,19 +128,23 @@ def _to_exports(ready: Mapping[str, object]) -> str:
 
 
 async def _run(command: str, program: Sequence[str], ready: Mapping[str, object], stop: asyncio.Event) -> int:
-    """Run a program to its end, and return its exit status. A signal to stop is passed on, and it is waited for."""
+    """Run a program to its end, and return its exit status.
+
+    Each SIGTERM is passed on. Ctrl-C is not: the terminal sends it to the program itself, which may want to report
+    something before it ends.
+    """
+    if stop.is_set():
+        return _KILLED + signal.SIGTERM
     try:
         process = subprocess.Popen(program, env={**os.environ, **_variables(ready)})  # noqa: ASYNC220 -- the user's
     except OSError as error:
         typer.echo(f"nai {command}: {program[0]} cannot be run: {error.strerror}", err=True)
         raise typer.Exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE) from None
-    ended = asyncio.ensure_future(asyncio.to_thread(process.wait))
-    stopped = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((ended, stopped), return_when=asyncio.FIRST_COMPLETED)
-    if not ended.done():
-        process.terminate()
-    stopped.cancel()
-    status = await ended
+    if sys.platform != "win32":
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, process.terminate)
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+    status = await asyncio.to_thread(process.wait)
     return status if status >= 0 else _KILLED - status
 
 
