@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import msgspec
 
@@ -154,14 +154,7 @@ class ControlApp:
         items: _EditableList = self._emulator.faults if name == "faults" else self._emulator.replies
         match method, item:
             case "POST", "":
-                try:
-                    given: Any = msgspec.json.decode(body)
-                    added: list[Any] = given if isinstance(given, list) else [given]
-                    items.add(*added)
-                except InvalidRequestError as error:
-                    raise Refused(400, str(error)) from None
-                except (ValueError, RecursionError):
-                    raise Refused(400, f"the body: {find_problem(body, object)}") from None
+                _add(items, body)
             case "DELETE", "":
                 items.clear()
             case "DELETE", _ if _DIGITS.fullmatch(item) and int(item) < len(items):
@@ -176,6 +169,17 @@ class ControlApp:
         """Return a recording of all requests that have ended, with contents and without secrets."""
         ended = [seen.exchange for seen in self._emulator.requests if seen.ending is not None]
         return b"".join([encode_header(contents=True), *map(encode_exchange, ended)])
+
+
+def _add(items: _EditableList, body: bytes) -> None:
+    """Add the one or the many in a body of JSON. Raises Refused, 400, if one is wrong."""
+    try:
+        given: object = msgspec.json.decode(body)
+        items.add(*(cast("list[object]", given) if isinstance(given, list) else [given]))
+    except InvalidRequestError as error:
+        raise Refused(400, str(error)) from None
+    except (ValueError, RecursionError):
+        raise Refused(400, f"the body: {find_problem(body, object)}") from None
 
 
 def _first(found: Sequence[Any], what: str, name: str) -> Any:
