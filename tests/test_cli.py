@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
@@ -298,7 +298,7 @@ def test_a_command_that_a_signal_ended_has_the_status_of_a_shell() -> None:
 
 
 @contextmanager
-def run_under_emulate(ready: Path, program: str) -> Iterator[subprocess.Popen[str]]:
+def run_under_emulate(ready: Path, program: str) -> Generator[subprocess.Popen[str], None, None]:
     """A program under `nai emulate`, in a process group of its own, that has touched a file when it is ready."""
     code = f"import pathlib, signal, time; ready = pathlib.Path({str(ready)!r}); {program}"
     line = [*NAI, "emulate", "--", sys.executable, "-c", code]
@@ -390,7 +390,7 @@ def test_emulate_stops_cleanly_on_a_signal_in_mid_stream(number: int) -> None:
 
         @flow
         def program() -> Steps[text.Token, None]:
-            steps = iter(text.generate_stream("Once", max_length=2000))
+            steps = iter(text.generate_stream("Once", max_length=150))
             incoming: Any = None
             while True:
                 action = steps.send(incoming)
