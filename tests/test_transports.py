@@ -52,6 +52,7 @@ from tests.support import (
     session_at,
     stalls,
     streams,
+    switched,
     token,
     with_token,
 )
@@ -457,7 +458,7 @@ def test_one_generation_runs_at_a_time_and_the_next_waits(transport: str) -> Non
 
 @every_transport
 def test_leaving_after_any_event_tells_the_server_at_once(transport: str) -> None:
-    emulator, owner = an_emulator(pace=0.002)
+    emulator, owner = an_emulator(pace=0.002, **switched(strict_limits=False))
     operation = text.generate_stream("Once", max_length=2000)
     with counting(emulator) as (app, at_work):
         if transport == "memory":
@@ -629,7 +630,7 @@ def test_trio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: str
 
 @on_a_loop
 def test_a_deadline_of_the_callers_passes_through_and_keeps_the_text(transport: str) -> None:
-    emulator, owner = an_emulator(pace=0.02)
+    emulator, owner = an_emulator(pace=0.02, **switched(strict_limits=False))
     operation = text.generate_stream("Once", max_length=2000)
 
     async def main() -> None:
@@ -744,7 +745,7 @@ def test_a_redirect_to_another_host_is_a_refusal_and_the_token_stays(transport: 
 
 @pytest.mark.parametrize("transport", [name for name in ASYNC if name not in WIRED])
 def test_a_slot_that_a_stream_has_left_is_free_for_who_waits_for_it(transport: str) -> None:
-    emulator, owner = an_emulator(pace=0.01)
+    emulator, owner = an_emulator(pace=0.01, **switched(strict_limits=False))
     story = text.generate_stream("Once", max_length=2000).with_options(retry=NO_RETRY)
 
     async def main() -> None:
