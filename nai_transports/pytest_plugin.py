@@ -47,7 +47,9 @@ def nai_emulator() -> Emulator:
 
 @pytest.fixture
 def nai_token(nai_emulator: Emulator) -> str:
-    """The persistent token of the emulator's account."""
+    """The persistent token of the emulator's first account."""
+    if not nai_emulator.accounts:
+        pytest.fail("nai_emulator has no account: add one by add_account in the fixture that overrides it")
     return nai_emulator.accounts[0].persistent_token.reveal()
 
 

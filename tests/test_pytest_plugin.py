@@ -73,6 +73,19 @@ def test_the_report_of_a_failure_lists_what_was_asked(tmp_path: Path) -> None:
     assert "1. <POST /ai/generate kayra-v1 200>" in done.stdout
 
 
+def test_an_emulator_of_the_project_takes_the_place_of_the_fixture(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n"
+        "from nai_proto.emulator import Emulator\n"
+        "@pytest.fixture\n"
+        "def nai_emulator(): return Emulator()\n"
+    )
+    (tmp_path / "test_it.py").write_text("def test_it(nai_client): pass\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "nai_emulator has no account: add one by add_account" in done.stdout
+
+
 def test_the_tests_in_the_documentation_pass_and_are_short(tmp_path: Path) -> None:
     page = (Path(nai.__file__).parent / "docs/testing.md").read_text("utf-8")
     blocks = [block for block in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "def test_" in block]
