@@ -27,7 +27,7 @@ from .streams import AsyncStream, Stream
 from .tls_connection import TlsClient, default_context
 from .transport_errors import transport_error
 
-__all__ = ["AsyncClient", "Client", "RawAsyncClient", "RawClient", "raw_transport"]
+__all__ = ["AsyncClient", "BaseClient", "Client", "RawAsyncClient", "RawClient", "raw_transport"]
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ Q = TypeVar("Q")
 T = TypeVar("T")
 
 
-class _BaseClient:
+class BaseClient:
     """The base of all clients."""
 
     def __init__(
@@ -57,7 +57,7 @@ class _BaseClient:
             raise ClosedError("the client is closed: make a new one")
 
 
-class Client(_BaseClient):
+class Client(BaseClient):
     """A synchronous client, with `run` and `stream`. Threads may share one client."""
 
     def run(self, flow: Runnable[E, R]) -> R:
@@ -100,7 +100,7 @@ class Client(_BaseClient):
         self.close()
 
 
-class AsyncClient(_BaseClient):
+class AsyncClient(BaseClient):
     """An asynchronous client, with `run` and `stream`. It can run any number of flows at once."""
 
     _stream_type: type[AsyncStream[Any, Any, Any]] = AsyncStream
@@ -146,7 +146,7 @@ class AsyncClient(_BaseClient):
         await self.close()
 
 
-class _RawClient(_BaseClient):
+class _RawClient(BaseClient):
     """The base of clients over raw connections, with their arguments."""
 
     _open_io: ClassVar[Callable[..., Any]]

@@ -17,7 +17,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.testing.connection import MemoryConnection, uncut
 
 from . import clients
-from .events import Event, EventLog
+from .events import Event
 from .streams import CheckpointStream
 from .transport_errors import transport_error
 
@@ -30,17 +30,8 @@ P_co = TypeVar("P_co", covariant=True)
 _NOWHERE: Final = Session(base_url="http://emulator.invalid")
 
 
-class Client(clients.Client):
-    """Run operations and flows against an app in this process. Waits take no time: they advance the clock.
-
-    Args:
-        app: the server's logic, such as an `nai_proto.emulator.Emulator`.
-        session: token, limits, timeouts. The app responds at all addresses.
-        clock: the virtual time. None is the app's own ``clock``, as an `Emulator` has one, or a new one.
-        pieces: cuts the bytes that the server writes into the reads of the client.
-        store: makes the app's changes durable.
-        on_event: called with each `events.Event`.
-    """
+class _MemoryClient(clients.BaseClient):
+    """The base of clients in memory, with their arguments."""
 
     def __init__(
         self,
@@ -52,56 +43,56 @@ class Client(clients.Client):
         store: Callable[[object], None] | None = None,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
+        """Make a client.
+
+        Args:
+            app: the server's logic, such as an `nai_proto.emulator.Emulator`.
+            session: token, limits, timeouts. The app responds at all addresses.
+            clock: the virtual time. None is the app's own ``clock``, as an `Emulator` has one, or a new one.
+            pieces: cuts the bytes that the server writes into the reads of the client.
+            store: makes the app's changes durable.
+            on_event: called with each `events.Event`.
+        """
         super().__init__(session, None, None, on_event)
-        make_io = _io_factory(app, clock, pieces, store)
-        self._transport = _make_transport(make_io, lambda: None, self._log)
+        own = getattr(app, "clock", None)
+        time = clock or (own if isinstance(own, Clock) else Clock())
+
+        def connect() -> MemoryStream:
+            return MemoryStream(MemoryConnection(app, time, pieces=pieces, store=store))
+
+        def open_io() -> Any:
+            return self._adapt(MemoryIO(time, connect))
+
+        self._transport = RawTransport(
+            open_io, self._settle, PoolLimits(), None, None, self._log, transport_error, nullcontext()
+        )
+
+    def _adapt(self, io: MemoryIO) -> Any:
+        """Return the I/O of a run in the form that the client needs."""
+        return io
+
+    def _settle(self) -> Any:
+        """Wait until aborted connections are closed."""
+
+
+class Client(_MemoryClient, clients.Client):
+    """Run operations and flows against an app in this process. Waits take no time: they advance the clock."""
 
 
 class _AsyncMemoryStream(CheckpointStream[E, R, P_co]):
     _checkpoint = staticmethod(checkpoint)
 
 
-class AsyncClient(clients.AsyncClient):
-    """`Client` for programs on asyncio or trio. Each wait of theirs is a checkpoint, so that other tasks run.
-
-    Args:
-        app, session, clock, pieces, store, on_event: as for `Client`.
-    """
+class AsyncClient(_MemoryClient, clients.AsyncClient):
+    """`Client` for programs on asyncio or trio. Each wait of theirs is a checkpoint, so that other tasks run."""
 
     _stream_type = _AsyncMemoryStream
 
-    def __init__(
-        self,
-        app: App,
-        session: Session = _NOWHERE,
-        *,
-        clock: Clock | None = None,
-        pieces: Callable[[bytes], Iterable[bytes]] = uncut,
-        store: Callable[[object], None] | None = None,
-        on_event: Callable[[Event], object] | None = None,
-    ) -> None:
-        super().__init__(session, None, None, on_event)
-        make_io = _io_factory(app, clock, pieces, store)
-        self._transport = _make_transport(lambda: AsyncMemoryIO(make_io()), checkpoint, self._log)
+    def _adapt(self, io: MemoryIO) -> Any:
+        return AsyncMemoryIO(io)
 
-
-def _io_factory(
-    app: App,
-    clock: Clock | None,
-    pieces: Callable[[bytes], Iterable[bytes]],
-    store: Callable[[object], None] | None,
-) -> Callable[[], MemoryIO]:
-    own = getattr(app, "clock", None)
-    time = clock or (own if isinstance(own, Clock) else Clock())
-
-    def connect() -> MemoryStream:
-        return MemoryStream(MemoryConnection(app, time, pieces=pieces, store=store))
-
-    return lambda: MemoryIO(time, connect)
-
-
-def _make_transport(open_io: Callable[[], Any], settle: Callable[[], Any], log: EventLog) -> RawTransport:
-    return RawTransport(open_io, settle, PoolLimits(), None, None, log, transport_error, nullcontext())
+    async def _settle(self) -> None:
+        await checkpoint()
 
 
 class MemoryStream:

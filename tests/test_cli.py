@@ -31,8 +31,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
 from nai_transports.cli.app import app
-from nai_transports.cli.command_table import ALIASES, COMMANDS, FIRST_PAGE, LIBRARY, STORY
-from nai_transports.cli.first_page import format_first_page
+from nai_transports.cli.command_table import ALIASES, COMMANDS, FIRST_PAGE, LIBRARY, STORY, format_first_page
 from tests.support import at, with_token
 from tests.test_tokenizers import sentencepiece_file
 
@@ -499,7 +498,7 @@ def test_ctrl_c_while_a_command_is_imported_ends_with_130(monkeypatch: pytest.Mo
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nai_transports.cli.lazy_commands.import_module", interrupt)
+    monkeypatch.setattr("nai_transports.cli.app.import_module", interrupt)
     interrupted = CliRunner().invoke(app, ["generate", "Once"])
     assert (interrupted.exit_code, interrupted.stdout) == (130, "")
 

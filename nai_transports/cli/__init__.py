@@ -24,7 +24,7 @@ def main() -> None:
 
             sys.stdout.write(f"{__version__}\n")
         elif arguments in ([], ["--help"], ["-h"], ["help"]):
-            from .first_page import format_first_page
+            from .command_table import format_first_page
 
             sys.stdout.write(format_first_page())
         else:

@@ -5,10 +5,10 @@ Nothing is imported here: a command's module is imported when the command runs, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["ALIASES", "COMMANDS", "FIRST_PAGE", "LIBRARY", "STORY", "Command", "PageLine"]
+__all__ = ["ALIASES", "COMMANDS", "FIRST_PAGE", "LIBRARY", "STORY", "Command", "PageLine", "format_first_page"]
 
 
 class Command(NamedTuple):
@@ -134,3 +134,21 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
     ),
 }
 """The first help page: what ``nai`` prints without arguments."""
+
+_GROUP_WIDTH: Final = 10
+_NAMES_WIDTH: Final = 26
+
+
+def format_first_page() -> str:
+    """Return the first help page: at most 30 lines of at most 80 columns."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "Use NovelAI from the command line, or run an emulator of its service."
+    yield "Usage: nai COMMAND [OPTIONS]; `nai COMMAND --help` explains one, `nai --version`"
+    for group, lines in FIRST_PAGE.items():
+        yield ""
+        for number, line in enumerate(lines):
+            heading = "" if number else group
+            yield f"{heading:<{_GROUP_WIDTH}}{', '.join(line.names):<{_NAMES_WIDTH}}{line.summary}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ..app import Emulator
 from ..errors import Refused
 from ..faults import describe_fault_kinds
 from ..http.responses import reason_field
+from ..limited_list import LimitedList
 from ..recording.recording_file import encode_exchange, encode_header
 from .access import KEY_HEADER, check_key, check_origin
 from .views import describe_account, describe_request, summarize_request
@@ -45,20 +46,6 @@ _HEADERS: Final = (
 
 _Response: TypeAlias = tuple[str, bytes]
 """A content type and a body."""
-
-
-class _EditableList(Protocol):
-    """What a list of replies and a list of faults have in common."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: slice, /) -> tuple[Any, ...]: ...
-
-    def add(self, *items: Any) -> None: ...
-
-    def remove(self, index: int) -> None: ...
-
-    def clear(self) -> None: ...
 
 
 class ControlApp:
@@ -151,7 +138,7 @@ class ControlApp:
 
     def _edit(self, method: str, name: str, item: str, body: bytes) -> dict[str, Any]:
         """List, add or remove faults or replies; return those that there are then."""
-        items: _EditableList = self._emulator.faults if name == "faults" else self._emulator.replies
+        items: LimitedList[Any] = self._emulator.faults if name == "faults" else self._emulator.replies
         match method, item:
             case "POST", "":
                 _add(items, body)
@@ -171,7 +158,7 @@ class ControlApp:
         return b"".join([encode_header(contents=True), *map(encode_exchange, ended)])
 
 
-def _add(items: _EditableList, body: bytes) -> None:
+def _add(items: LimitedList[Any], body: bytes) -> None:
     """Add the one or the many in a body of JSON. Raises Refused, 400, if one is wrong."""
     try:
         given: object = msgspec.json.decode(body)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import TypeVar, overload
-
-from msgspec.structs import replace
+from typing import TypeVar, cast
 
 from ...exchange.reply import App, Handler, Output, Read, Start
 from ...http import Head, Request
+from ..limited_list import LimitedList
 from ..seeded_random import Seed, SeededRandom
 from .fault import ActionFilter, Fault, FaultContext, ReplacingFault, SpoilingFault, filter_actions
 from .table import FAULTS, check_fault, decode_fault, parse_fault
@@ -19,7 +18,7 @@ __all__ = ["FaultList", "FaultyApp"]
 F = TypeVar("F", bound=Fault)
 
 
-class FaultList(Sequence[Fault]):
+class FaultList(LimitedList[Fault]):
     """Faults, which spoil or replace the responses of an app. They can be added and removed while it runs.
 
     A fault applies to requests until its ``times`` are used up; then it is removed. Of each kind, the first one that
@@ -35,25 +34,10 @@ class FaultList(Sequence[Fault]):
     """
 
     def __init__(self, *faults: Fault | str | Mapping[str, object], seed: Seed = "once upon a time") -> None:
-        self._faults: list[Fault] = []
+        super().__init__()
         self._random = SeededRandom(seed)
         self._responses = 0
         self.add(*faults)
-
-    @overload
-    def __getitem__(self, index: int, /) -> Fault: ...
-    @overload
-    def __getitem__(self, index: slice, /) -> tuple[Fault, ...]: ...
-    def __getitem__(self, index: int | slice, /) -> Fault | tuple[Fault, ...]:
-        """Return a fault that is left; its ``times`` is how often it still applies. They are in the order of `add`."""
-        return self._faults[index] if isinstance(index, int) else tuple(self._faults[index])
-
-    def __len__(self) -> int:
-        """Return how many faults are left."""
-        return len(self._faults)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}{(*self._faults,)!r}"
 
     def add(self, *faults: Fault | str | Mapping[str, object]) -> None:
         """Add faults: all of them, or none if it raises.
@@ -64,19 +48,7 @@ class FaultList(Sequence[Fault]):
         Raises:
             InvalidRequestError: there is no such fault, or a value is out of range.
         """
-        self._faults += [_to_fault(one) for one in faults]
-
-    def remove(self, index: int) -> None:
-        """Remove a fault by its place. A response that has begun is not affected.
-
-        Raises:
-            IndexError: there are not so many.
-        """
-        del self._faults[index]
-
-    def clear(self) -> None:
-        """Remove all faults. Responses that have begun are not affected."""
-        self._faults.clear()
+        self._items += [_to_fault(one) for one in faults]
 
     def apply(self, request: Request, app: App) -> Handler:
         """Return the handler of a request: the app's, with the faults that apply to it."""
@@ -108,12 +80,7 @@ class FaultList(Sequence[Fault]):
 
     def _use(self, kind: type[F], applies: Callable[[F], bool]) -> F | None:
         """Return the first fault of a kind that applies, and count it as used once more; None if there is none."""
-        for at, one in enumerate(self._faults):
-            if isinstance(one, kind) and applies(one):
-                left = None if one.times is None else one.times - 1
-                self._faults[at : at + 1] = [] if left == 0 else [replace(one, times=left)]
-                return one
-        return None
+        return cast("F | None", self._use_first(lambda one: isinstance(one, kind) and applies(one)))
 
 
 class FaultyApp:

@@ -32,12 +32,11 @@ from ..replies.scripted_reply import ScriptedReply
 from ..seeded_random import SeededRandom
 from ..switches import Switches
 from . import plan_limits
-from .generation import SampledLogprobs, SamplingStep, generate
+from .generation import SampledLogprobs, SamplingStep, describe_given, generate
 from .generation_settings import GenerationSettings
 from .language_model import LanguageModel
 from .model_registry import ModelRegistry, missing_tokenizer, vocabulary_fields
 from .rare_outputs import build_hidden_state, list_next_words
-from .scripted_text import script_steps
 from .text_request import (
     TextRequest,
     TextRequestParameters,
@@ -264,7 +263,7 @@ class TextService:
         """Return the steps of each answer, which are generated when they are iterated."""
         if (reply := generation.reply) is not None:
             model, count = generation.language_model, generation.parameters.num_return_sequences
-            steps = [*script_steps(model, generation.prompt, reply, generation.settings.num_logprobs)]
+            steps = [*_script_steps(model, generation.prompt, reply, generation.settings.num_logprobs)]
             return [iter(steps) for _ in range(count)]
         self._count += 1
         seed, prefix = generation.parameters.seed, generation.parameters.prefix
@@ -310,6 +309,25 @@ def _pad(generation: _PreparedGeneration, answers: list[list[int]]) -> list[list
         return answers
     longest = max(map(len, answers))
     return [[*answer, *[padding] * (longest - len(answer))] for answer in answers]
+
+
+def _script_steps(
+    model: LanguageModel, prompt: Sequence[int], reply: ScriptedReply, num_logprobs: int | None
+) -> Iterator[SamplingStep]:
+    """Yield the text of a reply, token by token, as `generate` yields drawn ones.
+
+    Args:
+        model: gives the tokens and their log probabilities.
+        prompt: Token ids of the prompt.
+        reply: with a text.
+        num_logprobs: How many candidates to report for each token; None reports nothing.
+    """
+    context = [*prompt]
+    tokens = model.vocabulary.encode(reply.text or "")
+    for ptr, token in enumerate(tokens):
+        logprobs = None if num_logprobs is None else describe_given(token, model.distribution(context), num_logprobs)
+        yield SamplingStep(token, ptr, logprobs, reply.finish_reason if ptr == len(tokens) - 1 else None)
+        context.append(token)
 
 
 _SENTENCE_ENDS: Final = (".", "!", "?", "…", "。")
