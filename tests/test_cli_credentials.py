@@ -16,7 +16,7 @@ from nai_proto.errors import FileError, MissingExtra
 from nai_proto.secret import Password
 from nai_transports.cli.app import app
 from nai_transports.cli.common import system_keyring
-from nai_transports.cli.common.credentials import Credentials, get_credentials
+from nai_transports.cli.common.credentials import Credentials, find_credentials
 from nai_transports.cli.emulator import serve_until_stopped as serve
 from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
@@ -74,13 +74,13 @@ def test_passwords_come_from_option_environment_keyring_and_prompt_in_this_order
     monkeypatch.setenv("NAI_PASSWORD", "of the environment")
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")  # says nothing of the password
     ring.kept[ENTRY] = "of the keyring"
-    assert get_credentials(EMAIL, "of the flag").password.reveal() == "of the flag"
-    assert get_credentials(EMAIL, None).password.reveal() == "of the environment"
+    assert find_credentials(EMAIL, "of the flag").password.reveal() == "of the flag"
+    assert find_credentials(EMAIL, None).password.reveal() == "of the environment"
     monkeypatch.setenv("NAI_PASSWORD", "")
-    assert get_credentials(EMAIL, None).password.reveal() == "of the keyring"
+    assert find_credentials(EMAIL, None).password.reveal() == "of the keyring"
     assert not questions
-    assert get_credentials(EMAIL, None, from_keyring=False).password.reveal() == "typed"
-    assert get_credentials("someone@example.com", None).password.reveal() == "typed"
+    assert find_credentials(EMAIL, None, from_keyring=False).password.reveal() == "typed"
+    assert find_credentials("someone@example.com", None).password.reveal() == "typed"
     assert questions == ["Password"] * 2
 
 

@@ -40,7 +40,7 @@ def run_failing(*arguments: str, stdin: str | bytes = "") -> str:
     done = nai(*arguments, stdin=stdin)
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
-    assert re.match("nai (tokens|decode): ", line)
+    assert re.match("nai (tokens (encode|decode|count)|decode): ", line)
     return line
 
 
@@ -159,4 +159,4 @@ def test_the_commands_are_listed() -> None:
 
 def test_a_url_needs_the_name_of_its_tokenizer(files: Path) -> None:
     said = run_failing("tokens", "count", "x", "--path", "https://elsewhere.example/mine.json")
-    assert said == "nai tokens: --path with a URL needs --model or --tokenizer"
+    assert said == "nai tokens count: --path with a URL needs --model or --tokenizer"

@@ -14,6 +14,7 @@ from typer.main import get_command, get_group
 from nai_proto.version import __version__
 
 from .command_table import ALIASES, COMMANDS, LIBRARY, STORY, Command, format_first_page
+from .common.command import CommandGroup
 from .common.errors import INTERRUPTED
 
 __all__ = ["app", "library", "story"]
@@ -36,11 +37,11 @@ class _LazyCommands(TyperGroup):
 
 
 def _load(entry: Command, name: str) -> Any:
-    found = getattr(import_module(f"{__package__}.{entry.module}"), entry.name)
+    found: Any = getattr(import_module(f"{__package__}.{entry.module}"), entry.name)
     if isinstance(found, typer.Typer):
         command: Any = get_group(found)
     else:
-        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single = CommandGroup(add_completion=False, pretty_exceptions_enable=False)
         # These commands refuse further arguments themselves, without repeating them: one may be a password.
         settings = {"allow_extra_args": True} if entry.takes_extra_arguments else None
         single.command(name, context_settings=settings)(found)

@@ -8,8 +8,7 @@ import typer
 
 from nai_proto.exchange.reachability import HealthOutcome, HostHealth, health
 
-from .common.credentials import Url, build_session, open_client
-from .common.errors import exit_on_error
+from .common.account_options import ServiceOptions
 from .common.output import Json, escape_line
 
 __all__ = ["health_command"]
@@ -17,12 +16,12 @@ __all__ = ["health_command"]
 _COLORS = {HealthOutcome.OK: "green", HealthOutcome.FAILING: "yellow", HealthOutcome.UNREACHABLE: "red"}
 
 
-def health_command(url: Url = None, as_json: Json = False) -> None:
+def health_command(*, service: ServiceOptions, as_json: Json = False) -> None:
     """Check whether each of the service's hosts answers. Needs no account.
 
     The exit code is 1 if one of them does not answer or does not work.
     """
-    with exit_on_error("health"), open_client(build_session(url)) as client:
+    with service.open_client() as client:
         hosts = client.run(health())
     if as_json:
         typer.echo(json.dumps([_describe_host(each) for each in hosts], ensure_ascii=False))

@@ -7,40 +7,39 @@ from typing import Annotated, Final, Never
 
 import typer
 
-from nai_proto import account
+from nai_proto import account as accounts
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Steps
 from nai_proto.secret import Token
 
-from ..common.credentials import Credentials, UnsafePassword, Url, build_session, get_credentials, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
+from ..common.credentials import Credentials
 from ..common.output import Json
 from ..common.prompts import confirm
 
 __all__ = ["access_key", "access_token"]
 
 _Email = Annotated[
-    str | None, typer.Argument(help="E-mail of the account. Default: ask.", envvar="NAI_EMAIL", show_default=False)
+    str | None, typer.Argument(metavar="EMAIL", help="E-mail of the account. Default: ask.", show_default=False)
 ]
 
 
 def access_key(
-    context: typer.Context, email: _Email = None, unsafe_password: UnsafePassword = None, as_json: Json = False
+    context: typer.Context, email_argument: _Email = None, *, account: AccountOptions, as_json: Json = False
 ) -> None:
     """Print the access key, which logs in without the password. Sends nothing.
 
     The key depends on the case of the e-mail. This command uses the e-mail as typed; some programs use lower case. If the
     service refuses the key, try the e-mail in lower case. `nai access-token` tries both.
     """
-    with exit_on_error("access-key"):
-        login = _check_arguments(context, email, unsafe_password)
-        key = account.access_key(login.email, login.password).reveal()
+    login = _check_arguments(context, account.with_email(email_argument))
+    key = accounts.access_key(login.email, login.password).reveal()
     _print("access_key", key, as_json)
 
 
 def access_token(
     context: typer.Context,
-    email: _Email = None,
+    email_argument: _Email = None,
     persistent: Annotated[
         bool, typer.Option("--persistent", help="Create the token that does not expire; fails if there is one.")
     ] = False,
@@ -48,22 +47,21 @@ def access_token(
         bool, typer.Option("--overwrite", help="Replace the persistent token; the older one stops working.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before replacing the older token.")] = False,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Log in and print an access token, valid for 30 days, or create a persistent token (pst-…).
 
     NAI_TOKEN takes either. An account has one persistent token. Some commands cannot use it, such as those of the library.
     """
-    with exit_on_error("access-token"):
-        if overwrite and not persistent:
-            raise InvalidRequestError("--overwrite needs --persistent: logins do not replace each other's tokens")
-        login = _check_arguments(context, email, unsafe_password)
-        if overwrite and not yes:
-            confirm("The older persistent token will stop working everywhere. Create a new one?", _NEEDS_YES)
-        with open_client(build_session(url)) as client:
-            token = client.run(_create_token(login, persistent, overwrite)).reveal()
+    if overwrite and not persistent:
+        raise InvalidRequestError("--overwrite needs --persistent: logins do not replace each other's tokens")
+    login = _check_arguments(context, account.with_email(email_argument))
+    if overwrite and not yes:
+        confirm("The older persistent token will stop working everywhere. Create a new one?", _NEEDS_YES)
+    with account.open_client() as client:
+        token = client.run(_create_token(login, persistent, overwrite)).reveal()
     _print("persistent_token" if persistent else "access_token", token, as_json)
 
 
@@ -74,17 +72,17 @@ _NO_ARGUMENT: Final = (
 )
 
 
-def _check_arguments(context: typer.Context, email: str | None, unsafe_password: str | None) -> Credentials:
+def _check_arguments(context: typer.Context, account: AccountOptions) -> Credentials:
     if context.args:
         raise InvalidRequestError(_NO_ARGUMENT)
-    return get_credentials(email, unsafe_password)
+    return account.get_credentials()
 
 
 def _create_token(login: Credentials, persistent: bool, overwrite: bool) -> Steps[Never, Token]:
-    token = yield from account.login(login.email, login.password)
+    token = yield from accounts.login(login.email, login.password)
     if not persistent:
         return token
-    return (yield from account.create_persistent_token(overwrite=overwrite).with_options(token=token))
+    return (yield from accounts.create_persistent_token(overwrite=overwrite).with_options(token=token))
 
 
 def _print(name: str, secret: str, as_json: bool) -> None:

@@ -14,17 +14,8 @@ from nai_proto.exchange.actions import Steps
 from nai_proto.secret import Password
 
 from ..common import system_keyring
-from ..common.credentials import (
-    Email,
-    UnsafePassword,
-    Url,
-    build_session,
-    get_credentials,
-    get_email,
-    open_client,
-    sign_in,
-)
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
+from ..common.command import CommandGroup
 from ..common.output import Json, describe_response, print_facts
 from ..common.prompts import ask, ask_secret
 
@@ -40,18 +31,16 @@ class _ShowByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-account = typer.Typer(cls=_ShowByDefault, help="Show or change the account. Default: `show`.")
+account = CommandGroup(cls=_ShowByDefault, help="Show or change the account. Default: `show`.")
 
 
 # ---- show
 
 
 @account.command("show")
-def show_account(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
-) -> None:
+def show_account(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the account's tier, age, verification and remaining trial."""
-    with exit_on_error("account"), open_client(sign_in(url, email, unsafe_password)) as client:
+    with account.sign_in() as client:
         facts = client.run(_read_account())
     print_facts(facts, as_json)
 
@@ -63,11 +52,9 @@ def _read_account() -> Steps[Never, dict[str, object]]:
     return {**paying, **describe_response(known)}
 
 
-def subscription(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
-) -> None:
+def subscription(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the tier, its end, the Anlas, and the tier's perks."""
-    with exit_on_error("subscription"), open_client(sign_in(url, email, unsafe_password)) as client:
+    with account.sign_in() as client:
         paid = client.run(accounts.get_subscription())
     steps = paid.training_steps_left
     anlas = {"total": paid.anlas, "fixed": steps.fixed_training_steps_left, "purchased": steps.purchased_training_steps}
@@ -77,35 +64,28 @@ def subscription(
 
 
 @account.command()
-def priority(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
-) -> None:
+def priority(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the account's priority. The service ignores it today."""
-    with exit_on_error("account priority"), open_client(sign_in(url, email, unsafe_password)) as client:
+    with account.sign_in() as client:
         answer = client.run(accounts.get_priority())
     print_facts(describe_response(answer), as_json)
 
 
 @account.command()
-def settings(email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None) -> None:
+def settings(
+    *,
+    account: AccountOptions,
+) -> None:
     """Print the website's settings as stored, usually JSON. Does not work with a persistent token."""
-    with (
-        exit_on_error("account settings"),
-        open_client(sign_in(url, email, unsafe_password, persistent=False)) as client,
-    ):
+    with account.sign_in(persistent=False) as client:
         stored = client.run(accounts.get_client_settings())
     typer.echo(stored)
 
 
 @account.command("gift-keys")
-def gift_keys(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
-) -> None:
+def gift_keys(*, account: AccountOptions, as_json: Json = False) -> None:
     """Print the gift keys that the account bought. Does not work with a persistent token."""
-    with (
-        exit_on_error("account gift-keys"),
-        open_client(sign_in(url, email, unsafe_password, persistent=False)) as client,
-    ):
+    with account.sign_in(persistent=False) as client:
         keys: Mapping[str, Any] = {"gift_keys": client.run(accounts.get_gift_keys())}
     print_facts(keys, as_json)
 
@@ -114,20 +94,22 @@ def gift_keys(
 
 
 @account.command("change-password")
-def change_password(email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None) -> None:
+def change_password(
+    *,
+    account: AccountOptions,
+) -> None:
     """Change the password, and encrypt the keystore with the new one, so that all stories still open.
 
     Asks for the new password. If the command fails midway, run it again with the same two passwords; it continues where it
     stopped.
     """
-    with exit_on_error("account change-password"):
-        login = get_credentials(email, unsafe_password)
-        new = Password(ask_secret("New password", _NO_NEW_PASSWORD, twice=True))
-        with open_client(build_session(url)) as client:
-            client.run(accounts.change_password(login.email, login.password, new))
-        typer.echo("The password is changed, and the keystore encrypted with it.")
-        if system_keyring.recall(login.email) is not None:
-            system_keyring.remember(login.email, new)
+    login = account.get_credentials()
+    new = Password(ask_secret("New password", _NO_NEW_PASSWORD, twice=True))
+    with account.open_client() as client:
+        client.run(accounts.change_password(login.email, login.password, new))
+    typer.echo("The password is changed, and the keystore encrypted with it.")
+    if system_keyring.recall(login.email) is not None:
+        system_keyring.remember(login.email, new)
 
 
 @account.command()
@@ -135,13 +117,13 @@ def verify(
     token: Annotated[
         str | None, typer.Argument(help="Token from the e-mail. Without it, send the e-mail again.", show_default=False)
     ] = None,
-    email: Email = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
 ) -> None:
     """Verify the e-mail with the token that was sent to it, or have the token sent again."""
-    with exit_on_error("account verify"), open_client(build_session(url)) as client:
+    with account.open_client() as client:
         if token is None:
-            client.run(accounts.resend_verification(get_email(email)))
+            client.run(accounts.resend_verification(account.get_email()))
         else:
             client.run(accounts.verify_email(token))
     typer.echo("The e-mail was sent." if token is None else "The e-mail is verified.")
@@ -149,26 +131,24 @@ def verify(
 
 @account.command()
 def delete(
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete the account and everything it stores, at once and for ever. Asks for the account's e-mail to confirm.
 
     Always logs in, since NAI_TOKEN may belong to another account.
     """
-    with exit_on_error("account delete"):
-        login = get_credentials(email, unsafe_password)
-        with open_client(build_session(url)) as client:
-            token = client.run(accounts.login(login.email, login.password))
-            if (
-                not yes
-                and ask("This deletes all stories for ever. To confirm, type the account's e-mail", _NEEDS_YES)
-                != login.email
-            ):
-                raise InvalidRequestError("that is not the account's e-mail; nothing was deleted")
-            client.run(accounts.delete_account().with_options(token=token))
+    login = account.get_credentials()
+    with account.open_client() as client:
+        token = client.run(accounts.login(login.email, login.password))
+        if (
+            not yes
+            and ask("This deletes all stories for ever. To confirm, type the account's e-mail", _NEEDS_YES)
+            != login.email
+        ):
+            raise InvalidRequestError("that is not the account's e-mail; nothing was deleted")
+        client.run(accounts.delete_account().with_options(token=token))
     typer.echo("The account is deleted.")
 
 
@@ -180,21 +160,22 @@ _NEEDS_YES: Final = "this deletes all stories for ever; give --yes to confirm"
 
 
 @account.command()
-def remember(email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None) -> None:
+def remember(
+    *,
+    account: AccountOptions,
+) -> None:
     """Log in, and store the password in the system's keyring for all commands."""
-    with exit_on_error("account remember"):
-        login = get_credentials(email, unsafe_password, from_keyring=False)
-        with open_client(build_session(url)) as client:
-            client.run(accounts.login(login.email, login.password))
-        system_keyring.remember(login.email, login.password)
+    login = account.get_credentials(from_keyring=False)
+    with account.open_client() as client:
+        client.run(accounts.login(login.email, login.password))
+    system_keyring.remember(login.email, login.password)
     typer.echo("The password is in the system's keyring.")
 
 
 @account.command()
-def forget(email: Email = None) -> None:
+def forget(*, account: AccountOptions) -> None:
     """Delete the password from the system's keyring."""
-    with exit_on_error("account forget"):
-        deleted = system_keyring.forget(get_email(email))
+    deleted = system_keyring.forget(account.get_email())
     typer.echo(
         "The password was deleted from the system's keyring."
         if deleted

@@ -16,50 +16,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeAlias
+from typing import Final
 
-import typer
+from nai_proto.secret import Password
 
-from nai_proto import account
-from nai_proto.exchange.session import Session
-from nai_proto.secret import Password, PersistentToken, Token, parse_token
-
-from ...proxy import proxy_from_environment
-from ...sync import Client
 from . import system_keyring
 from .prompts import ask, ask_secret
 
-__all__ = [
-    "Credentials",
-    "Email",
-    "UnsafePassword",
-    "Url",
-    "build_session",
-    "get_credentials",
-    "get_email",
-    "open_client",
-    "sign_in",
-]
-
-Email: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        help="Log in with this e-mail if NAI_TOKEN is not set or not enough. The password comes from NAI_PASSWORD, the "
-        "system's keyring, or a prompt.",
-        envvar="NAI_EMAIL",
-    ),
-]
-UnsafePassword: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEXT",
-        help="Unsafe: the password. Other users see it in the list of processes, and shells store it in their history.",
-    ),
-]
-Url: TypeAlias = Annotated[
-    str | None,
-    typer.Option(help="Send requests to this address, such as an emulator's, not to NovelAI.", envvar="NAI_URL"),
-]
+__all__ = ["Credentials", "find_credentials", "find_email"]
 
 _NO_EMAIL: Final = "no e-mail, and no terminal to ask at: give the e-mail, or set NAI_EMAIL"
 _NO_PASSWORD: Final = (
@@ -81,19 +45,10 @@ class Credentials:
         return "Credentials(…)"
 
 
-def open_client(session: Session) -> Client:
-    """Return a blocking client for a session; it uses the proxy that the environment names.
-
-    Raises:
-        InvalidRequestError: HTTPS_PROXY, HTTP_PROXY or ALL_PROXY does not name an HTTP proxy.
-    """
-    return Client(session, proxy=proxy_from_environment(session.account))
-
-
-def get_credentials(
+def find_credentials(
     email: str | None, unsafe_password: str | None, *, from_keyring: bool = True, or_token: bool = False
 ) -> Credentials:
-    """Return e-mail and password, whether NAI_TOKEN is set or not.
+    """Return e-mail and password, from the places of the table above.
 
     Args:
         email: the e-mail of the command line or of NAI_EMAIL, if there is one.
@@ -105,7 +60,7 @@ def get_credentials(
         InvalidRequestError: e-mail or password is empty, or missing and there is no terminal.
     """
     alternative = _OR_TOKEN if or_token else ""
-    email = get_email(email, alternative)
+    email = find_email(email, alternative)
     if unsafe_password is not None:
         return Credentials(email, Password(unsafe_password))
     if text := os.environ.get("NAI_PASSWORD"):
@@ -115,7 +70,7 @@ def get_credentials(
     return Credentials(email, Password(ask_secret("Password", _NO_PASSWORD + alternative)))
 
 
-def get_email(email: str | None, alternative: str = "") -> str:
+def find_email(email: str | None, alternative: str = "") -> str:
     """Return the e-mail of the command line or NAI_EMAIL, else the one that the person types.
 
     Args:
@@ -126,40 +81,3 @@ def get_email(email: str | None, alternative: str = "") -> str:
         InvalidRequestError: there is no e-mail and no terminal.
     """
     return email or ask("E-mail", _NO_EMAIL + alternative)
-
-
-def build_session(url: str | None) -> Session:
-    """Return a session without a token, for NovelAI or for the server at ``url``.
-
-    Raises:
-        InvalidRequestError: the address is not valid.
-    """
-    return Session() if url is None else Session(base_url=url)
-
-
-def sign_in(url: str | None, email: str | None, unsafe_password: str | None, *, persistent: bool = True) -> Session:
-    """Return a session with the token of NAI_TOKEN; without that, with the token of a login.
-
-    See docs/protocol/native.md#21-tokens.
-
-    Args:
-        url: as for `build_session`.
-        email, unsafe_password: as for `get_credentials`.
-        persistent: is a persistent token enough? Some endpoints refuse it; a persistent NAI_TOKEN is then ignored.
-
-    Raises:
-        InvalidRequestError: the token or the address is not valid, or there is no e-mail or no password.
-        NaiError: logging in failed.
-    """
-    session = build_session(url)
-    token = _token_from_environment()
-    if token is None or (isinstance(token, PersistentToken) and not persistent):
-        login = get_credentials(email, unsafe_password, or_token=True)
-        with open_client(session) as client:
-            token = client.run(account.login(login.email, login.password))
-    return session.with_token(token)
-
-
-def _token_from_environment() -> Token | None:
-    text = os.environ.get("NAI_TOKEN")
-    return parse_token(text) if text else None

@@ -26,7 +26,7 @@ def exit_on_error(command: str) -> Generator[None, None, None]:
     The line also has the notes of the error (PEP 678).
 
     Args:
-        command: the command's name without ``nai``, with which the line begins.
+        command: the command with its groups, such as ``nai story undo``, with which the line begins.
 
     Raises:
         typer.Exit: the block failed.
@@ -35,7 +35,7 @@ def exit_on_error(command: str) -> Generator[None, None, None]:
         yield
     except NaiError as error:
         message = ". ".join([_format_error(error), *getattr(error, "__notes__", ())])
-        typer.echo(f"nai {command}: {message}", err=True)
+        typer.echo(f"{command}: {message}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         sys.stdout.flush()

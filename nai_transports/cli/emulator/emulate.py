@@ -31,7 +31,6 @@ from ...servers.console import load_console
 from ...servers.recordings import record_to_file
 from ...servers.serve import StoreChanges, system_entropy
 from ...servers.state import StateFile, read_state
-from ..common.errors import exit_on_error
 from .serve_until_stopped import TokenizerFinder, serve_until_stopped
 
 __all__ = ["emulate"]
@@ -165,11 +164,7 @@ def emulate(
     _add("--fault", emulator.faults.add, fault or ())
     _add("--reply", emulator.replies.add, replies)
     key = secrets.token_urlsafe(24)
-    with (
-        exit_on_error("emulate"),
-        _open_state(state, emulator) as store,
-        _record(emulator, record, record_contents) as recorded,
-    ):
+    with _open_state(state, emulator) as store, _record(emulator, record, record_contents) as recorded:
         account, password = _find_or_add_account(emulator, email, password, token, add)
         emulator.mailbox.gift_keys.update(_parse_gift_keys(gift_key or ()))
         if store is not None:
@@ -201,16 +196,15 @@ def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None
 
 def _load_replies(path: Path) -> list[object]:
     """Return the scripted replies in a JSON file; a picture may be the name of a file behind ``@``, next to this one."""
-    with exit_on_error("emulate"):
-        data = files.read(path).removeprefix(b"\xef\xbb\xbf")  # Windows' editors write a byte order mark
-        try:
-            document: Any = msgspec.json.decode(data)
-        except (ValueError, RecursionError):
-            document = _NOT_JSON
-        if document is _NOT_JSON:
-            raise InvalidFile(f"{path}: {find_problem(data, object)}", path=str(path))
-        replies = cast("list[object]", document) if isinstance(document, list) else [document]
-        return [_load_picture(one, path.parent) for one in replies]
+    data = files.read(path).removeprefix(b"\xef\xbb\xbf")  # Windows' editors write a byte order mark
+    try:
+        document: Any = msgspec.json.decode(data)
+    except (ValueError, RecursionError):
+        document = _NOT_JSON
+    if document is _NOT_JSON:
+        raise InvalidFile(f"{path}: {find_problem(data, object)}", path=str(path))
+    replies = cast("list[object]", document) if isinstance(document, list) else [document]
+    return [_load_picture(one, path.parent) for one in replies]
 
 
 def _load_picture(reply: object, directory: Path) -> object:

@@ -12,8 +12,7 @@ from nai_proto.emulator.recording import Replayer
 
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
-from ..common.credentials import build_session
-from ..common.errors import exit_on_error
+from ..common.account_options import ServiceOptions
 from .serve_until_stopped import serve_until_stopped
 
 __all__ = ["record", "replay"]
@@ -39,8 +38,7 @@ def record(
     and it gets NovelAI's responses. `nai replay` answers from the recording.
     """
     with (
-        exit_on_error("record"),
-        closing(ForwardingApp(build_session(to))) as app,
+        closing(ForwardingApp(ServiceOptions(url=to).build_session())) as app,
         record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
     ):
         serve_until_stopped("record", recorded, host, port, {})
@@ -64,6 +62,5 @@ def replay(
     "pst-…"}. Any other credentials work too. A request that is not in the recording gets 404 and a message that names the
     next recorded request.
     """
-    with exit_on_error("replay"):
-        app = Replayer(load_recording(file), as_recorded=as_recorded)
+    app = Replayer(load_recording(file), as_recorded=as_recorded)
     serve_until_stopped("replay", app, host, port, _ANY_CREDENTIALS)

@@ -20,9 +20,8 @@ from nai_proto.image import (
 )
 from nai_proto.image import upscale as upscaled
 
+from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
 from ..common.output_files import JPEG_SUFFIXES, Output, Overwrite, PaidFiles, choose_path, fit_picture
 from ..common.progress import show_progress
@@ -54,28 +53,26 @@ def director(
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Change an image with a director tool. bg-removal returns three images: masked, generated, and blended.
 
     Computes the price first, including what is free for the account, and asks before it spends Anlas.
     """
-    with exit_on_error("director"):
-        data = read_image(file)
-        size = get_size(data)
-        flow = augment(data, tool, emotion=emotion, prompt=prompt, defry=defry, size=size)
-        parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
-        paths = _choose_paths(output, f"{file.stem}-{emotion or tool}", parts, overwrite=overwrite)
-        with open_client(sign_in(url, email, unsafe_password)) as client:
-            costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
-            price = tool_price(tool, *size, allowance=costs.allowance)
-            costs.confirm(price)
-            with show_progress(tool):
-                images = client.run(flow)
-        saved = _save_images(images, paths, overwrite=overwrite)
+    data = read_image(file)
+    size = get_size(data)
+    flow = augment(data, tool, emotion=emotion, prompt=prompt, defry=defry, size=size)
+    parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
+    paths = _choose_paths(output, f"{file.stem}-{emotion or tool}", parts, overwrite=overwrite)
+    with account.sign_in() as client:
+        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
+        price = tool_price(tool, *size, allowance=costs.allowance)
+        costs.confirm(price)
+        with show_progress(tool):
+            images = client.run(flow)
+    saved = _save_images(images, paths, overwrite=overwrite)
     _print_result(saved, price, as_json)
 
 
@@ -90,23 +87,21 @@ def upscale(
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Double the width and height of an image. Always costs Anlas; asks for confirmation."""
-    with exit_on_error("upscale"):
-        data = read_image(file)
-        size = get_size(data)
-        price = upscale_price(*size)
-        flow = upscaled(fit_source(data, size), model=model, declared_blur_sigma=blur)
-        paths = _choose_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}", ("",), overwrite=overwrite)
-        with open_client(sign_in(url, email, unsafe_password)) as client:
-            CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
-            with show_progress("upscaling"):
-                image = client.run(flow)
-        saved = _save_images([image], paths, overwrite=overwrite)
+    data = read_image(file)
+    size = get_size(data)
+    price = upscale_price(*size)
+    flow = upscaled(fit_source(data, size), model=model, declared_blur_sigma=blur)
+    paths = _choose_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}", ("",), overwrite=overwrite)
+    with account.sign_in() as client:
+        CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+        with show_progress("upscaling"):
+            image = client.run(flow)
+    saved = _save_images([image], paths, overwrite=overwrite)
     _print_result(saved, price, as_json)
 
 

@@ -12,9 +12,8 @@ from nai_proto.image import QualityPreset, Sampler, UCPreset
 from nai_proto.image.options import ImageOptions
 
 from ...preset_files import load_image_preset
+from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, Overwrite
 from ..common.text_input import read_text_argument
@@ -129,9 +128,8 @@ def image(
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Generate images from a prompt, and write them to files named after the prompt and the seed.
@@ -139,49 +137,48 @@ def image(
     Computes the price first, including what is free for the account, and asks before it spends Anlas. With --image, start
     from that image; with --mask or --box, inpaint only a part of it.
     """
-    with exit_on_error("image"):
-        options = _drop_missing(
-            {
-                "model": model,
-                "preset": None if preset is None else load_image_preset(preset),
-                "negative_prompt": negative,
-                "size": None if size is None else parse_size(size),
-                "steps": steps,
-                "scale": scale,
-                "cfg_rescale": cfg_rescale,
-                "sampler": _choose_sampler(sampler, unlisted_sampler),
-                "noise_schedule": noise_schedule,
-                "seed": seed,
-                "n_samples": number,
-                "quality": quality,
-                "uc_preset": uc,
-                "strength": strength,
-                "noise": noise,
-                "inpaint_img2img_strength": inpaint_strength,
-                "image_format": format or _format_from_name(output),
-                "characters": [parse_character(each) for each in character or ()] or None,
-                "references": [parse_reference(each) for each in reference or ()] or None,
-                "variety_plus": variety or None,
-                "transparent": transparent or None,
-                "auto_text": auto_text or None,
-                "dynamic_thresholding": decrisper or None,
-                "sm": smea or smea_dyn or None,
-                "sm_dyn": smea_dyn or None,
-                "upscaled_enhance": max_enhance or None,
-            }
+    options = _drop_missing(
+        {
+            "model": model,
+            "preset": None if preset is None else load_image_preset(preset),
+            "negative_prompt": negative,
+            "size": None if size is None else parse_size(size),
+            "steps": steps,
+            "scale": scale,
+            "cfg_rescale": cfg_rescale,
+            "sampler": _choose_sampler(sampler, unlisted_sampler),
+            "noise_schedule": noise_schedule,
+            "seed": seed,
+            "n_samples": number,
+            "quality": quality,
+            "uc_preset": uc,
+            "strength": strength,
+            "noise": noise,
+            "inpaint_img2img_strength": inpaint_strength,
+            "image_format": format or _format_from_name(output),
+            "characters": [parse_character(each) for each in character or ()] or None,
+            "references": [parse_reference(each) for each in reference or ()] or None,
+            "variety_plus": variety or None,
+            "transparent": transparent or None,
+            "auto_text": auto_text or None,
+            "dynamic_thresholding": decrisper or None,
+            "sm": smea or smea_dyn or None,
+            "sm_dyn": smea_dyn or None,
+            "upscaled_enhance": max_enhance or None,
+        }
+    )
+    text = None if prompt is None else read_text_argument(prompt)
+    if rebuild is not None:
+        later = {"image": image, "mask": mask or box, "vibes": vibe}
+        text, options = rebuild_request(rebuild, text, options, [name for name, value in later.items() if value])
+    if text is None:
+        raise InvalidRequestError("give a prompt, - to read the prompt from stdin, or --rebuild")
+    add_source_image(options, image, mask, [parse_box(each) for each in box or ()], enhance)
+    builder = ImageRequestBuilder(text, options, parse_vibes(vibe or ()), previews=previews)
+    with account.sign_in() as client:
+        facts = builder.generate(
+            client, CostConfirmation(client, yes=yes, max_anlas=max_anlas), output, overwrite=overwrite
         )
-        text = None if prompt is None else read_text_argument(prompt)
-        if rebuild is not None:
-            later = {"image": image, "mask": mask or box, "vibes": vibe}
-            text, options = rebuild_request(rebuild, text, options, [name for name, value in later.items() if value])
-        if text is None:
-            raise InvalidRequestError("give a prompt, - to read the prompt from stdin, or --rebuild")
-        add_source_image(options, image, mask, [parse_box(each) for each in box or ()], enhance)
-        builder = ImageRequestBuilder(text, options, parse_vibes(vibe or ()), previews=previews)
-        with open_client(sign_in(url, email, unsafe_password)) as client:
-            facts = builder.generate(
-                client, CostConfirmation(client, yes=yes, max_anlas=max_anlas), output, overwrite=overwrite
-            )
     print_facts(facts, as_json)
 
 

@@ -17,7 +17,6 @@ from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError, Remote
 from nai_proto.image.model_hashes import find_model
 
 from ... import files
-from ..common.errors import exit_on_error
 from ..common.output import Json, escape_line, print_facts
 from .input_images import name_file_in_errors
 
@@ -60,8 +59,7 @@ def image_info(
     what was not looked at. Also verifies the signature, which is valid if NovelAI made the image and nobody changed it.
     --json prints a list with all parameters. The exit code is 1 if a file could not be read at all.
     """
-    with exit_on_error("image-info"):
-        public = _parse_key(key)
+    public = _parse_key(key)
     documents: list[bytes] = []
     for path in pictures:
         try:

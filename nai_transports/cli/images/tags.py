@@ -12,8 +12,7 @@ from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 
-from ..common.credentials import Url, build_session, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import ServiceOptions
 from ..common.output import Json, escape_line
 from ..common.tables import Column, print_table
 
@@ -26,19 +25,19 @@ def tags(
     word: Annotated[str, typer.Argument(help="Part of a tag.")],
     lang: Annotated[str, typer.Option(metavar="en|jp", help="Language of the word.")] = "en",
     model: Annotated[str, typer.Option(help="Image model (id or name).")] = ImageModel.V5_CURATED.id,
-    url: Url = None,
+    *,
+    service: ServiceOptions,
     as_json: Json = False,
 ) -> None:
     """Suggest tags that contain a word. Needs no account."""
-    with exit_on_error("tags"):
-        if lang not in ("en", "jp"):
-            raise InvalidRequestError(f"--lang is en or jp, not {lang!r}")
-        with open_client(build_session(url)) as client:
-            suggestions: Sequence[Tag | JapaneseTag]
-            if lang == "en":
-                suggestions = client.run(suggest_tags(word, model))
-            else:
-                suggestions = client.run(suggest_tags(word, model, lang="jp"))
+    if lang not in ("en", "jp"):
+        raise InvalidRequestError(f"--lang is en or jp, not {lang!r}")
+    with service.open_client() as client:
+        suggestions: Sequence[Tag | JapaneseTag]
+        if lang == "en":
+            suggestions = client.run(suggest_tags(word, model))
+        else:
+            suggestions = client.run(suggest_tags(word, model, lang="jp"))
     if as_json:
         typer.echo(write_json(msgspec.to_builtins(suggestions)))
     elif not suggestions:

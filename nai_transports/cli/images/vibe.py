@@ -15,9 +15,8 @@ from nai_proto.image import ImageModel, Price, encoding_price
 from nai_proto.image.image_files import image_type
 
 from ... import files
+from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, Overwrite, choose_path, save_paid_file
 from ..common.progress import show_progress
@@ -43,9 +42,8 @@ def vibe(
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Encode an image as a vibe file, add an encoding for another model, or show what a vibe file contains.
@@ -53,37 +51,34 @@ def vibe(
     An encoding costs Anlas; asks for confirmation. Encodings are cached: the same image, model and information never cost
     twice.
     """
-    with exit_on_error("vibe"):
-        vibes_in_file = read_vibes(file)
-        if model is None and image_type(files.read(file)) is None:
-            if information is not None or strength is not None:
-                raise InvalidRequestError("--information and --strength need --model")
-            facts: dict[str, object] = {"file": str(file), "vibes": list(map(_describe_vibe, vibes_in_file))}
-        else:
-            if len(vibes_in_file) != 1:
-                raise InvalidRequestError(
-                    f"{file} has {len(vibes_in_file)} vibes; give a file with one vibe to encode it"
-                )
-            chosen_model = ImageModel.named(model or ImageModel.V4_5_FULL)
-            if chosen_model.family.vibes != "encoded":
-                raise InvalidRequestError(f"{chosen_model.id} takes no encoded vibes; V4 and V4.5 do")
-            vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)
-            path = choose_path(output, f"{file.stem}.naiv4vibe", overwrite=overwrite, suffixes=(".naiv4vibe",))
-            price = Price(encoding_price().items if find_unencoded([vibe_input], chosen_model) else ())
-            if not price.is_free:
-                with open_client(sign_in(url, email, unsafe_password)) as client:
-                    CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
-                    with show_progress("encoding"):
-                        (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
-            path = save_paid_file(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), overwrite=overwrite)
-            facts = {
-                "file": str(path),
-                "model": chosen_model.id,
-                "information_extracted": vibe_input.extracted,
-                "strength": vibe_input.strength,
-                "anlas": price.anlas,
-            }
-        document = write_json(facts)
+    vibes_in_file = read_vibes(file)
+    if model is None and image_type(files.read(file)) is None:
+        if information is not None or strength is not None:
+            raise InvalidRequestError("--information and --strength need --model")
+        facts: dict[str, object] = {"file": str(file), "vibes": list(map(_describe_vibe, vibes_in_file))}
+    else:
+        if len(vibes_in_file) != 1:
+            raise InvalidRequestError(f"{file} has {len(vibes_in_file)} vibes; give a file with one vibe to encode it")
+        chosen_model = ImageModel.named(model or ImageModel.V4_5_FULL)
+        if chosen_model.family.vibes != "encoded":
+            raise InvalidRequestError(f"{chosen_model.id} takes no encoded vibes; V4 and V4.5 do")
+        vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)
+        path = choose_path(output, f"{file.stem}.naiv4vibe", overwrite=overwrite, suffixes=(".naiv4vibe",))
+        price = Price(encoding_price().items if find_unencoded([vibe_input], chosen_model) else ())
+        if not price.is_free:
+            with account.sign_in() as client:
+                CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+                with show_progress("encoding"):
+                    (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
+        path = save_paid_file(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), overwrite=overwrite)
+        facts = {
+            "file": str(path),
+            "model": chosen_model.id,
+            "information_extracted": vibe_input.extracted,
+            "strength": vibe_input.strength,
+            "anlas": price.anlas,
+        }
+    document = write_json(facts)
     if as_json:
         typer.echo(document)
     else:

@@ -12,8 +12,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from ... import backups, files
-from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line, format_date
 from ..common.progress import show_progress
 from ..common.tables import Column, print_table
@@ -57,9 +56,8 @@ def open_own_backup(directory: Path | None, email: str) -> backups.BackupDirecto
 
 def backup(
     directory: DirectoryArgument,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Back up everything that the account stores, both readable and encrypted as it is stored.
@@ -67,10 +65,9 @@ def backup(
     Creates the directory if needed. Each backup adds what is new or changed; nothing in the directory is ever replaced or
     deleted. You can stop it at any time; the next backup continues.
     """
-    with exit_on_error("library backup"):
-        login = get_credentials(email, unsafe_password)
-        with open_client(build_session(url)) as client, show_progress("logging in") as progress:
-            summary = backups.backup(client, login.email, login.password, directory, progress.show_event)
+    login = account.get_credentials()
+    with account.open_client() as client, show_progress("logging in") as progress:
+        summary = backups.backup(client, login.email, login.password, directory, progress.show_event)
     if as_json:
         typer.echo(json.dumps({"directory": str(directory), "listed": summary.listed, **asdict(summary)}))
         return
@@ -86,7 +83,7 @@ def backup(
 
 def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
     """Check that all backups in a directory are complete and unchanged. Needs no password."""
-    with exit_on_error("library verify"), backups.BackupDirectory(directory) as opened:
+    with backups.BackupDirectory(directory) as opened:
         report, runs = opened.verify(), opened.runs
     if as_json:
         typer.echo(json.dumps({"ok": report.ok, **asdict(report), "runs": [asdict(run) for run in runs]}))

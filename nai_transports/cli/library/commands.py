@@ -11,8 +11,7 @@ import typer
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 
-from ..common.credentials import Email, UnsafePassword, Url
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_lines, format_date
 from ..common.output import print_facts as show_facts
 from ..common.tables import Column, print_table
@@ -22,14 +21,9 @@ from .story_summary import StorySummary, describe_story, summarize_story
 __all__ = ["list_stories", "show"]
 
 
-def list_stories(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
-) -> None:
+def list_stories(*, account: AccountOptions, as_json: Json = False) -> None:
     """List all stories, including those that do not open."""
-    with exit_on_error("library list"):
-        stories = [
-            summarize_story(story) for story in load_library(url, email, unsafe_password, types=STORY_TYPES).stories
-        ]
+    stories = [summarize_story(story) for story in load_library(account, types=STORY_TYPES).stories]
     if as_json:
         typer.echo(write_json([asdict(facts) for facts in stories]))
         return
@@ -46,17 +40,15 @@ def _describe_row(facts: StorySummary) -> tuple[str, ...]:
 def show(
     story: Annotated[str, typer.Argument(metavar="TITLE|ID", help="Title or id (see `nai library list`).")],
     text: Annotated[bool, typer.Option("--text", help="Print only the text, in full.")] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Show a story: its card, memory, and the beginning of its text."""
-    with exit_on_error("library show"):
-        selected = load_library(url, email, unsafe_password, types=STORY_TYPES).find(story)
-        details = describe_story(selected)
-        if text and "text" not in details:
-            raise InvalidRequestError(f"the story's text cannot be read (state: {summarize_story(selected).state})")
+    selected = load_library(account, types=STORY_TYPES).find(story)
+    details = describe_story(selected)
+    if text and "text" not in details:
+        raise InvalidRequestError(f"the story's text cannot be read (state: {summarize_story(selected).state})")
     if as_json:
         typer.echo(write_json({**asdict(summarize_story(selected)), **details}))
     elif text:

@@ -12,8 +12,7 @@ from nai_proto.library import ExportedFile, export_files
 from nai_proto.objects import TYPES
 
 from ... import files
-from ..common.credentials import Email, UnsafePassword, Url
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.progress import show_progress
 from .library_loader import STORY_TYPES, load_library
 
@@ -33,19 +32,17 @@ def export(
         typer.Option(metavar="TITLE|ID", help="Export only this story (repeatable)."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
 ) -> None:
     """Export stories, texts, lorebooks and presets as files. Objects that do not open are exported encrypted, with a note.
 
     An existing file with other content is replaced only with --force. The exit code is 1 if a file was not replaced, or
     if objects could not be listed.
     """
-    with exit_on_error("library export"):
-        account_library = load_library(url, email, unsafe_password, types=STORY_TYPES if only else TYPES)
-        stories = None if not only else [account_library.find(name) for name in only]
-        paths_by_outcome = _write_files(directory, export_files(account_library, stories), overwrite)
+    account_library = load_library(account, types=STORY_TYPES if only else TYPES)
+    stories = None if not only else [account_library.find(name) for name in only]
+    paths_by_outcome = _write_files(directory, export_files(account_library, stories), overwrite)
     for type_, error in account_library.unread.items():
         typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)
     for path in paths_by_outcome[_KEPT]:

@@ -29,8 +29,7 @@ from nai_proto.library import (
 
 from ...backups import BackupDirectory
 from ...sync import Client
-from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line
 from ..common.progress import show_progress
 from ..common.prompts import confirm
@@ -83,9 +82,8 @@ def restore(
     no_backup: Annotated[
         bool, typer.Option("--no-backup", help="Do not back up the account's present objects before writing.")
     ] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Restore backed up objects that are missing from the account or have changed. Never deletes anything.
@@ -96,39 +94,38 @@ def restore(
 
     Example: nai library restore backups "The Quiet Harbour" --dry-run
     """
-    with exit_on_error("library restore"):
-        login = get_credentials(email, unsafe_password)
+    login = account.get_credentials()
+    with (
+        _open_source(directory, login.email, into_this_account) as source,
+        account.open_client() as client,
+    ):
+        selected = select_items([*source.items(run=run)], items or ())
+        events: list[LoadEvent] = []
         with (
-            _open_source(directory, login.email, into_this_account) as source,
-            open_client(build_session(url)) as client,
+            show_progress("logging in") as progress,
+            client.stream(open_library(login.email, login.password)) as opening,
         ):
-            selected = select_items([*source.items(run=run)], items or ())
-            events: list[LoadEvent] = []
-            with (
-                show_progress("logging in") as progress,
-                client.stream(open_library(login.email, login.password)) as opening,
-            ):
-                for event in opening:
-                    progress.show_event(event)
-                    events.append(event)
-                library = opening.result
-            if into_this_account:
-                steps = plan_restore_elsewhere(library, selected, [*source.items()], login.email)
-            else:
-                steps = plan_restore(library, selected)
-            writes = sum(step.action.is_write for step in steps)
-            if not as_json:
-                _print_plan(steps)
-            if dry_run or not writes:
-                _print_result(as_json, steps)
-                return
-            if not yes:
-                confirm(f"Write {writes} objects to the account?", _NEEDS_YES)
-            with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
-                number = None if no_backup or target is None else _back_up_current(target, events, library)
-                restored = _execute_plan(client, target, library, steps)
-        kept_in = "" if number is None or target is None else str(target.path)
-        _print_result(as_json, steps, restored, number, kept_in)
+            for event in opening:
+                progress.show_event(event)
+                events.append(event)
+            library = opening.result
+        if into_this_account:
+            steps = plan_restore_elsewhere(library, selected, [*source.items()], login.email)
+        else:
+            steps = plan_restore(library, selected)
+        writes = sum(step.action.is_write for step in steps)
+        if not as_json:
+            _print_plan(steps)
+        if dry_run or not writes:
+            _print_result(as_json, steps)
+            return
+        if not yes:
+            confirm(f"Write {writes} objects to the account?", _NEEDS_YES)
+        with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
+            number = None if no_backup or target is None else _back_up_current(target, events, library)
+            restored = _execute_plan(client, target, library, steps)
+    kept_in = "" if number is None or target is None else str(target.path)
+    _print_result(as_json, steps, restored, number, kept_in)
     if not all(one.saved.outcome.ok for one in restored):
         raise typer.Exit(1)
 

@@ -11,8 +11,7 @@ from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Finding, SanityReport, Severity, check
 
-from ..common.credentials import UnsafePassword, Url
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line
 from .library_loader import load_library
 
@@ -27,22 +26,21 @@ _COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE:
 
 def sanity_check(
     context: typer.Context,
-    email: Annotated[
+    email_argument: Annotated[
         str | None,
-        typer.Argument(help="E-mail of the account. Default: ask.", envvar="NAI_EMAIL", show_default=False),
+        typer.Argument(metavar="EMAIL", help="E-mail of the account. Default: ask.", show_default=False),
     ] = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Load everything that the account stores, and report objects that do not open, are missing or inconsistent.
 
     Changes nothing. The exit code is 0 if nothing was found, and 1 if something was found or the account cannot be loaded.
     """
-    with exit_on_error("sanity-check"):
-        if context.args:
-            raise InvalidRequestError(_NO_ARGUMENT)
-        report = check(load_library(url, email, unsafe_password))
+    if context.args:
+        raise InvalidRequestError(_NO_ARGUMENT)
+    report = check(load_library(account.with_email(email_argument)))
     typer.echo(write_json(_report_to_dict(report)) if as_json else "\n".join(_format_report(report)))
     raise typer.Exit(0 if report.is_clean else 1)
 

@@ -11,8 +11,7 @@ from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import build_continuation, build_counted_continuation, resolve_model
 from nai_proto.story.context.report import Context, ContextRow
 
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line, escape_lines
 from ..common.tables import Column, TableRow, print_table
 from ..common.tokenizers import load_or_none
@@ -33,27 +32,25 @@ def context(
     model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
     answer: AnswerOption = None,
     text: Annotated[bool, typer.Option("--text", help="Print only the text of the context.")] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Show the parts of a story's context: whether each is included, why, where, and its tokens."""
-    with exit_on_error("story context"):
-        selected = select_story(story, answer, url, email, unsafe_password, builds_context=True)
-        tokenizer = load_or_none(resolve_model(selected.story, model))
-        options: dict[str, Any] = {
-            "tier": parse_tier(tier),
-            "model": model,
-            "max_length": max_length,
-            "size": size,
-            "placeholders": selected.answers,
-        }
-        if tokenizer is not None:
-            built = build_continuation(selected.story, tokenizer=tokenizer, **options).context
-        else:
-            with open_client(sign_in(url, email, unsafe_password)) as client:
-                built = client.run(build_counted_continuation(selected.story, **options)).context
+    selected = select_story(story, answer, account, builds_context=True)
+    tokenizer = load_or_none(resolve_model(selected.story, model))
+    options: dict[str, Any] = {
+        "tier": parse_tier(tier),
+        "model": model,
+        "max_length": max_length,
+        "size": size,
+        "placeholders": selected.answers,
+    }
+    if tokenizer is not None:
+        built = build_continuation(selected.story, tokenizer=tokenizer, **options).context
+    else:
+        with account.sign_in() as client:
+            built = client.run(build_counted_continuation(selected.story, **options)).context
     if as_json:
         typer.echo(write_json(_describe_context(built)))
     elif text:

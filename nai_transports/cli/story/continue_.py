@@ -12,8 +12,7 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.library import ContinuedStory, SaveOutcome
 from nai_proto.text import Token
 
-from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json
 from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, select_story
@@ -27,29 +26,25 @@ def continue_(
     model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
     answer: AnswerOption = None,
     store: Annotated[bool, typer.Option(help="Save the continued story.")] = True,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Continue a story of the account with its own settings, and save it.
 
     If the story was changed elsewhere meanwhile, it is not saved, and the exit code is 1; the new text is still printed.
     """
-    with exit_on_error("story continue"):
-        selected = select_story(story, answer, url, email, unsafe_password, builds_context=True)
-        if selected.stored is None or selected.library is None:
-            raise InvalidRequestError(
-                "only a story of the account can be continued; for a text, use nai generate --file"
-            )
-        options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
-        flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
-        with open_client(build_session(url)) as client, client.stream(flow) as stream:
-            for event in stream:
-                if isinstance(event, Token) and not as_json:
-                    typer.echo(event.text, nl=False)
-                    sys.stdout.flush()
-            continued = stream.result
+    selected = select_story(story, answer, account, builds_context=True)
+    if selected.stored is None or selected.library is None:
+        raise InvalidRequestError("only a story of the account can be continued; for a text, use nai generate --file")
+    options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
+    flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
+    with account.open_client() as client, client.stream(flow) as stream:
+        for event in stream:
+            if isinstance(event, Token) and not as_json:
+                typer.echo(event.text, nl=False)
+                sys.stdout.flush()
+        continued = stream.result
     if as_json:
         typer.echo(write_json(_describe_continuation(continued)))
     else:

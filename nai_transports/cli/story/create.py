@@ -18,8 +18,7 @@ from nai_proto.story.files import FileKind, Scenario, import_story, read_file
 
 from ... import files
 from ...sync import Client
-from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line, print_problems
 from ..library.library_loader import load_library
 from ..library.story_summary import summarize_story
@@ -39,24 +38,22 @@ def create(
     file: Annotated[Path | None, typer.Option(help="Begin with the text of this file; - reads stdin.")] = None,
     model: Annotated[str, typer.Option(help="Model id or name.")] = "Kayra",
     memory: Annotated[str, typer.Option(help="Memory of the story.", show_default=False)] = "",
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Store a new story in the account.
 
     Example: nai story create "The Lighthouse" --text "The lamp went out at nine."
     """
-    with exit_on_error("story create"):
-        begin, now = read_text(text, file), time.time()
-        story = Story.new(title, now=now, model=model)
-        story.memory = memory
-        if begin:
-            story.append(begin, now=now, origin=Origin.PROMPT)
-        library = load_library(url, email, unsafe_password, types=())
-        with open_client(build_session(url)) as client:
-            stored = client.run(library.create(story))
+    begin, now = read_text(text, file), time.time()
+    story = Story.new(title, now=now, model=model)
+    story.memory = memory
+    if begin:
+        story.append(begin, now=now, origin=Origin.PROMPT)
+    library = load_library(account, types=())
+    with account.open_client() as client:
+        stored = client.run(library.create(story))
     print_story(stored, as_json)
 
 
@@ -71,9 +68,8 @@ def import_(
         ),
     ] = None,
     answer: AnswerOption = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Import files into the account: each begins a new story; with --into, lorebooks are added to a story instead.
@@ -83,17 +79,16 @@ def import_(
 
     Example: nai story import draft.story notes.txt
     """
-    with exit_on_error("story import"):
-        if into is not None:
-            print_story(_import_lorebooks(paths, into, url, email, unsafe_password), as_json)
-            return
-        answers, now = parse_answers(answer), time.time()
-        if answers and len(paths) > 1:
-            raise InvalidRequestError("--answer is for the placeholders of one scenario: import it by itself")
-        stories = [_read_story(path, now, answers) for path in paths]
-        library = load_library(url, email, unsafe_password, types=())
-        with open_client(build_session(url)) as client:
-            stored = _create_all(client, library, stories)
+    if into is not None:
+        print_story(_import_lorebooks(paths, into, account), as_json)
+        return
+    answers, now = parse_answers(answer), time.time()
+    if answers and len(paths) > 1:
+        raise InvalidRequestError("--answer is for the placeholders of one scenario: import it by itself")
+    stories = [_read_story(path, now, answers) for path in paths]
+    library = load_library(account, types=())
+    with account.open_client() as client:
+        stored = _create_all(client, library, stories)
     if as_json:
         typer.echo(write_json([asdict(summarize_story(story)) for story in stored]))
         return
@@ -127,12 +122,10 @@ def _create_all(client: Client, library: Library, stories: Iterable[Story]) -> l
     return stored
 
 
-def _import_lorebooks(
-    paths: Iterable[Path], into: str, url: str | None, email: str | None, unsafe_password: str | None
-) -> OpenedStory:
+def _import_lorebooks(paths: Iterable[Path], into: str, account: AccountOptions) -> OpenedStory:
     """Add lorebooks to a story of the account, and save it."""
     added = [_read_lorebook(path) for path in paths]
-    library, stored = select_stored_story(into, url, email, unsafe_password)
+    library, stored = select_stored_story(into, account)
     story = stored.edit()
     print_problems(into, story.field_problems)
     present: object = story.fields.get(_LOREBOOK)
@@ -142,7 +135,7 @@ def _import_lorebooks(
     for each in added:
         book = merge_lorebooks(book, each)
     story.fields[_LOREBOOK] = dict(book.data)
-    with open_client(build_session(url)) as client:
+    with account.open_client() as client:
         return client.run(library.save(story))
 
 

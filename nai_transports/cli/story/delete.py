@@ -15,8 +15,7 @@ from nai_proto.library import Library, OpenedStory
 
 from ...backups import BackupDirectory
 from ...sync import Client
-from ..common.credentials import Email, UnsafePassword, Url, build_session, get_credentials, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line
 from ..common.prompts import confirm
 from ..library.backup import BackupOption, open_own_backup
@@ -31,9 +30,8 @@ def delete(
     stories: Annotated[list[str], typer.Argument(metavar="STORY", help="Titles or ids of stories of the account.")],
     backup: BackupOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deleting.")] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Delete stories from the account. They are backed up first, and the command that restores them is printed.
@@ -42,16 +40,15 @@ def delete(
 
     Example: nai story delete "Old draft" --backup backups
     """
-    with exit_on_error("story delete"):
-        login = get_credentials(email, unsafe_password)
-        library = open_account(url, login, types=STORY_TYPES)
-        selected = [*{id(story): story for story in map(library.find, stories)}.values()]
-        if not yes:
-            titles = ", ".join(f"{story.title!r} ({story.card.stored.id})" for story in selected)
-            confirm(f"Delete {titles}?", _NEEDS_YES)
-        with open_own_backup(backup, login.email) as backups, open_client(build_session(url)) as client:
-            run = backups.keep_objects(library.stored_keystore, _group(selected))
-            _delete_all(client, backups, library, selected)
+    login = account.get_credentials()
+    library = open_account(account, login, types=STORY_TYPES)
+    selected = [*{id(story): story for story in map(library.find, stories)}.values()]
+    if not yes:
+        titles = ", ".join(f"{story.title!r} ({story.card.stored.id})" for story in selected)
+        confirm(f"Delete {titles}?", _NEEDS_YES)
+    with open_own_backup(backup, login.email) as backups, account.open_client() as client:
+        run = backups.keep_objects(library.stored_keystore, _group(selected))
+        _delete_all(client, backups, library, selected)
     directory = shlex.quote(str(backups.path))
     restore = [f"nai library restore {directory} {story.card.stored.id}" for story in selected]
     if as_json:

@@ -14,8 +14,7 @@ from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError, LocalProtocolError
 from nai_proto.library import EditedStory, OpenedStory
 
-from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
 from ..library.story_summary import summarize_story
@@ -35,34 +34,30 @@ Steps: TypeAlias = Annotated[int, typer.Option(min=1, help="Number of steps.")]
 def undo(
     story: StoredStoryArgument,
     steps: Steps = 1,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Undo the last steps of a story: generations and edits. Nothing is lost: redo brings them back.
 
     Example: nai story undo "The Quiet Harbour" --steps 2
     """
-    with exit_on_error("story undo"):
-        saved = _edit_text(story, url, email, unsafe_password, lambda each, _: _repeat(each.undo, steps))
+    saved = _edit_text(story, account, lambda each, _: _repeat(each.undo, steps))
     print_story(saved, as_json)
 
 
 def redo(
     story: StoredStoryArgument,
     steps: Steps = 1,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Redo the steps of a story that were undone last. Where it branches, the way that was taken last is taken.
 
     Example: nai story redo "The Quiet Harbour"
     """
-    with exit_on_error("story redo"):
-        saved = _edit_text(story, url, email, unsafe_password, lambda each, _: _repeat(each.redo, steps))
+    saved = _edit_text(story, account, lambda each, _: _repeat(each.redo, steps))
     print_story(saved, as_json)
 
 
@@ -73,29 +68,26 @@ def append(
         typer.Argument(help="Text to append, with its blank or line end; - reads stdin.", show_default=False),
     ] = None,
     file: Annotated[Path | None, typer.Option(help="Append the text of this file; - reads stdin.")] = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Append a text to a story, directly behind its last character.
 
     Example: nai story append "The Quiet Harbour" " The tide turned."
     """
-    with exit_on_error("story append"):
-        added = read_text(text, file)
-        if not added:
-            raise InvalidRequestError("there is no text to append: give it as an argument, or with --file")
-        saved = _edit_text(story, url, email, unsafe_password, lambda each, now: each.append(added, now=now))
+    added = read_text(text, file)
+    if not added:
+        raise InvalidRequestError("there is no text to append: give it as an argument, or with --file")
+    saved = _edit_text(story, account, lambda each, now: each.append(added, now=now))
     print_story(saved, as_json)
 
 
 def rename(
     story: StoredStoryArgument,
     title: Annotated[str, typer.Argument(help="New title.")],
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Give a story another title.
@@ -106,10 +98,9 @@ def rename(
     def set_title(each: EditedStory, _: float) -> None:
         each.title = title
 
-    with exit_on_error("story rename"):
-        if not title.strip():
-            raise InvalidRequestError("the new title is empty")
-        saved = _edit(story, url, email, unsafe_password, set_title)
+    if not title.strip():
+        raise InvalidRequestError("the new title is empty")
+    saved = _edit(story, account, set_title)
     print_story(saved, as_json)
 
 
@@ -145,9 +136,7 @@ def print_story(story: OpenedStory, as_json: bool) -> None:
 
 def _edit_text(
     name: str,
-    url: str | None,
-    email: str | None,
-    unsafe_password: str | None,
+    account: AccountOptions,
     change: Callable[[EditedStory, float], None],
 ) -> OpenedStory:
     """Change the text of a story, and save it. Changes that the website has not made a step yet become one first."""
@@ -156,14 +145,12 @@ def _edit_text(
         story.commit_pending(now=now)
         change(story, now)
 
-    return _edit(name, url, email, unsafe_password, commit_and_change)
+    return _edit(name, account, commit_and_change)
 
 
 def _edit(
     name: str,
-    url: str | None,
-    email: str | None,
-    unsafe_password: str | None,
+    account: AccountOptions,
     change: Callable[[EditedStory, float], None],
 ) -> OpenedStory:
     """Change a story of the account, and save it; return it as it is stored.
@@ -171,10 +158,10 @@ def _edit(
     Raises:
         ConflictError: another program changed it meanwhile; its version stays.
     """
-    library, stored = select_stored_story(name, url, email, unsafe_password)
+    library, stored = select_stored_story(name, account)
     story = stored.edit()
     change(story, time.time())
-    with open_client(build_session(url)) as client:
+    with account.open_client() as client:
         return client.run(library.save(story))
 
 

@@ -22,8 +22,7 @@ from nai_proto.story.files import Scenario, build_story_file
 from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
-from ..common.credentials import Email, UnsafePassword, Url
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["ExportFormat", "export"]
@@ -60,23 +59,21 @@ def export(
     chapters: Annotated[bool, typer.Option(help="Treat lines that look like headings as headings.")] = True,
     overwrite: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     answer: AnswerOption = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
 ) -> None:
     """Export a story as Markdown, text, HTML, EPUB, .story or .scenario."""
-    with exit_on_error("story export"):
-        format_ = form or _format_from_name(output)
-        selected = select_story(story, answer, url, email, unsafe_password).story
-        book = partial(build_book, selected, author=author, language=language, chapters=chapters)
-        data = _export(format_, selected, book, author, origins)
-        if output == Path("-"):
-            sys.stdout.buffer.write(data)
-            return
-        path = output or Path(f"{make_safe_name(selected.title or 'story')}.{format_}")
-        if path.exists() and not overwrite and files.read(path) != data:
-            raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
-        files.write(path, data)
+    format_ = form or _format_from_name(output)
+    selected = select_story(story, answer, account).story
+    book = partial(build_book, selected, author=author, language=language, chapters=chapters)
+    data = _export(format_, selected, book, author, origins)
+    if output == Path("-"):
+        sys.stdout.buffer.write(data)
+        return
+    path = output or Path(f"{make_safe_name(selected.title or 'story')}.{format_}")
+    if path.exists() and not overwrite and files.read(path) != data:
+        raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
+    files.write(path, data)
     typer.echo(f"{path}: {len(data):,} bytes")
 
 

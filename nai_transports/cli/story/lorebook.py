@@ -18,8 +18,8 @@ from nai_proto.story.placeholder_fields import list_texts
 from nai_proto.story.placeholders import check_answers, fill_placeholders, find_placeholders
 
 from ... import files
-from ..common.credentials import Email, UnsafePassword, Url
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
+from ..common.command import CommandGroup
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import TableRow, print_table
 from ..common.text_input import read_standard_input, read_text_file
@@ -27,7 +27,7 @@ from .story_source import AnswerOption, parse_answers, select_story
 
 __all__ = ["lorebook"]
 
-lorebook = typer.Typer(help="Test a lorebook.", no_args_is_help=True)
+lorebook = CommandGroup(help="Test a lorebook.", no_args_is_help=True)
 
 _CONTEXT_CHARACTERS: Final = 20
 """How much text is shown on each side of a match."""
@@ -46,22 +46,20 @@ def try_keys(
     text: Annotated[str | None, typer.Option(help="Text to search. Default: the story's text.")] = None,
     file: Annotated[Path | None, typer.Option(help="Search this file; - reads stdin.")] = None,
     answer: AnswerOption = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Show which lorebook entries a text activates, by which keys, and which keys are not valid."""
-    with exit_on_error("lorebook test"):
-        fill = partial(fill_placeholders, values=parse_answers(answer))
-        book, story_text = _load_lorebook(name, answer, url, email, unsafe_password)
-        searched = _read_text(text, file)
-        if searched is None:
-            searched = story_text
-        if searched is None:
-            raise InvalidRequestError("there is no text to search: give --text or --file")
-        searched = clean_text(searched, fill)  # as a context is made of it
-        trials = try_lorebook(book, searched, fill=fill)
+    fill = partial(fill_placeholders, values=parse_answers(answer))
+    book, story_text = _load_lorebook(name, answer, account)
+    searched = _read_text(text, file)
+    if searched is None:
+        searched = story_text
+    if searched is None:
+        raise InvalidRequestError("there is no text to search: give --text or --file")
+    searched = clean_text(searched, fill)  # as a context is made of it
+    trials = try_lorebook(book, searched, fill=fill)
     if as_json:
         typer.echo(write_json([_describe_trial(trial) for trial in trials]))
         return
@@ -70,9 +68,7 @@ def try_keys(
     typer.echo(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
 
 
-def _load_lorebook(
-    name: str, answer: list[str] | None, url: str | None, email: str | None, unsafe_password: str | None
-) -> tuple[Lorebook, str | None]:
+def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions) -> tuple[Lorebook, str | None]:
     """Return the lorebook, and the text of its story if it is in one."""
     path = Path(name)
     if path.is_file() or path.suffix.lower() == ".lorebook":
@@ -82,7 +78,7 @@ def _load_lorebook(
             book = Lorebook(story_file.document)
             print_problems(name, book.problems)
             return book, None
-    story = select_story(name, answer, url, email, unsafe_password, builds_context=True).story
+    story = select_story(name, answer, account, builds_context=True).story
     return Lorebook(object_or_empty(story.fields.get("lorebook"))), story.text
 
 

@@ -12,8 +12,7 @@ from nai_proto.story import Lorebook, Story
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.utf16 import replace_lone_surrogates
 
-from ..common.credentials import Email, UnsafePassword, Url
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_lines
 from ..common.output import print_facts as show_facts
 from .story_source import AnswerOption, StoryArgument, select_story
@@ -28,19 +27,17 @@ def show(
     story: StoryArgument,
     text: Annotated[bool, typer.Option("--text", help="Print only the text, in full.")] = False,
     answer: AnswerOption = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Show a story: its settings, history, lorebook, and the end of its text."""
-    with exit_on_error("story show"):
-        selected = select_story(story, answer, url, email, unsafe_password).story
-        if text:
-            full_text = replace_lone_surrogates(selected.text)
-            typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)
-            return
-        facts = _describe_story(selected)
+    selected = select_story(story, answer, account).story
+    if text:
+        full_text = replace_lone_surrogates(selected.text)
+        typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)
+        return
+    facts = _describe_story(selected)
     if as_json:
         typer.echo(write_json(facts))
         return

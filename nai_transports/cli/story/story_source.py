@@ -19,6 +19,7 @@ from nai_proto.story.placeholders import check_answers, find_placeholders
 from nai_proto.tier import Tier
 
 from ... import files
+from ..common.account_options import AccountOptions
 from ..common.output import print_problems
 from ..library.library_loader import STORY_TYPES, load_library
 
@@ -60,9 +61,7 @@ class SelectedStory:
 def select_story(
     name: str,
     answer: list[str] | None,
-    url: str | None,
-    email: str | None,
-    unsafe_password: str | None,
+    account: AccountOptions,
     *,
     builds_context: bool = False,
 ) -> SelectedStory:
@@ -73,13 +72,13 @@ def select_story(
     Args:
         name: the argument of the command.
         answer: the option of the command; an `AnswerOption`.
-        url, email, unsafe_password: as for `nai_transports.cli.library.library_loader.load_library`.
+        account: whose story, if the name is not one of a file.
         builds_context: whether the command fills in the placeholders of a story that was begun before.
 
     Raises:
         NaiError: there is no such story, it cannot be read, or an answer is to no placeholder.
     """
-    selected = _select_story(name, parse_answers(answer), url, email, unsafe_password)
+    selected = _select_story(name, parse_answers(answer), account)
     if selected.answers:
         if not builds_context:
             raise InvalidRequestError(
@@ -91,12 +90,10 @@ def select_story(
     return selected
 
 
-def _select_story(
-    name: str, answers: Mapping[str, str], url: str | None, email: str | None, unsafe_password: str | None
-) -> SelectedStory:
+def _select_story(name: str, answers: Mapping[str, str], account: AccountOptions) -> SelectedStory:
     if _is_file(name):
         return _read_story_file(Path(name), answers)
-    library = load_library(url, email, unsafe_password, types=STORY_TYPES)
+    library = load_library(account, types=STORY_TYPES)
     stored = library.find(name)
     if not stored.ok:
         raise InvalidRequestError("the story's card or content did not open; nai library list shows the reason")
@@ -104,14 +101,12 @@ def _select_story(
     return SelectedStory(story, answers, stored, library, story.field_problems)
 
 
-def select_stored_story(
-    name: str, url: str | None, email: str | None, unsafe_password: str | None
-) -> tuple[Library, OpenedStory]:
+def select_stored_story(name: str, account: AccountOptions) -> tuple[Library, OpenedStory]:
     """Return the account's stories and contents, and the story with this title or id.
 
     Args:
         name: the argument of the command.
-        url, email, unsafe_password: as for `select_story`.
+        account: whose story.
 
     Raises:
         NaiError: there is no such story; or the name is a path of a file, which the command cannot change.
@@ -120,7 +115,7 @@ def select_stored_story(
         raise InvalidRequestError(
             f"{name} is a file, and this changes a story of the account; nai story import stores a file"
         )
-    library = load_library(url, email, unsafe_password, types=STORY_TYPES)
+    library = load_library(account, types=STORY_TYPES)
     return library, library.find(name)
 
 

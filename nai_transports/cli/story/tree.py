@@ -11,8 +11,7 @@ import typer
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import History, Node
 
-from ..common.credentials import Email, UnsafePassword, Url
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, escape_line
 from .story_source import AnswerOption, StoryArgument, select_story
 
@@ -26,21 +25,19 @@ def tree(
     story: StoryArgument,
     width: Annotated[int, typer.Option(help="Maximum characters of each node's text.")] = 60,
     answer: AnswerOption = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Draw a story's history: each node's id, author, time and text. The filled circle is the current node."""
-    with exit_on_error("story tree"):
-        history = select_story(story, answer, url, email, unsafe_password).story.history
-        if as_json:
-            typer.echo(
-                write_json({"current": history.current, "nodes": [_describe_node(node) for node in history.values()]})
-            )
-            return
-        for line in format_tree(history, width):
-            typer.echo(line)
+    history = select_story(story, answer, account).story.history
+    if as_json:
+        typer.echo(
+            write_json({"current": history.current, "nodes": [_describe_node(node) for node in history.values()]})
+        )
+        return
+    for line in format_tree(history, width):
+        typer.echo(line)
 
 
 def format_tree(history: History, width: int) -> Iterator[str]:

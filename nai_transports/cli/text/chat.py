@@ -11,11 +11,10 @@ import typer
 
 from nai_proto import openai
 from nai_proto.errors import NaiError
-from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model
 
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
+from ...sync import Client
+from ..common.account_options import AccountOptions
 from ..common.output import Json
 from ..common.tables import Column, print_table
 
@@ -38,9 +37,8 @@ def chat(
     thinking: Annotated[
         bool, typer.Option("--thinking", help="Let the model reason first; the reasoning is dimmed.")
     ] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Send one message to a model, or hold a conversation with it.
@@ -50,20 +48,20 @@ def chat(
     options = _build_options(model, max_tokens, temperature, None)
     options["enable_thinking"] = thinking
     history = [openai.Message.system(system)] if system else []
-    with exit_on_error("chat"):
-        conversation = _Conversation(sign_in(url, email, unsafe_password), options, history)
+    with account.sign_in() as client:
+        conversation = _Conversation(client, options, history)
         if message is not None:
             completion = conversation.send(sys.stdin.read() if message == "-" else message, quiet=as_json)
             if as_json:
                 typer.echo(json.dumps(_describe_completion(model, completion), ensure_ascii=False))
             return
-    for turn in _read_turns():
-        try:
-            conversation.send(turn)
-        except NaiError as error:  # the conversation continues without this turn
-            typer.echo(f"nai chat: {error}", err=True)
-        except KeyboardInterrupt:
-            typer.echo(" …", err=True)
+        for turn in _read_turns():
+            try:
+                conversation.send(turn)
+            except NaiError as error:  # the conversation continues without this turn
+                typer.echo(f"nai chat: {error}", err=True)
+            except KeyboardInterrupt:
+                typer.echo(" …", err=True)
 
 
 def _read_turns() -> Iterator[str]:
@@ -81,8 +79,8 @@ def _read_turns() -> Iterator[str]:
 class _Conversation:
     """A conversation. Each request holds all earlier turns."""
 
-    def __init__(self, session: Session, options: openai.OpenAIOptions, history: list[openai.Message]) -> None:
-        self._session = session
+    def __init__(self, client: Client, options: openai.OpenAIOptions, history: list[openai.Message]) -> None:
+        self._client = client
         self._options = options
         self._history = history
 
@@ -90,7 +88,7 @@ class _Conversation:
         """Send a message, and print and return the response. After Ctrl-C, the partial response is in the history."""
         history = [*self._history, openai.Message.user(message)]
         flow = openai.separate_reasoning(openai.chat_completion_stream(history, **self._options))
-        with open_client(self._session) as client, client.stream(flow) as stream:
+        with self._client.stream(flow) as stream:
             try:
                 for chunk in stream:
                     if not quiet:
@@ -115,35 +113,32 @@ def complete(
     max_tokens: _MaxTokens = None,
     temperature: _Temperature = None,
     stop: _Stop = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Continue a prompt as it is, without a chat template."""
-    with exit_on_error("complete"):
-        options = _build_options(model, max_tokens, temperature, stop)
-        prompt = sys.stdin.read() if prompt == "-" else prompt
-        flow = openai.trim_stop_text(openai.completion_stream(prompt, **options), stop or ())
-        with open_client(sign_in(url, email, unsafe_password)) as client, client.stream(flow) as stream:
-            for chunk in stream:
-                if not as_json:
-                    typer.echo(chunk.text, nl=False)
-                    sys.stdout.flush()
-            completion = stream.result
-        typer.echo(json.dumps(_describe_completion(model, completion), ensure_ascii=False) if as_json else "")
+    options = _build_options(model, max_tokens, temperature, stop)
+    prompt = sys.stdin.read() if prompt == "-" else prompt
+    flow = openai.trim_stop_text(openai.completion_stream(prompt, **options), stop or ())
+    with account.sign_in() as client, client.stream(flow) as stream:
+        for chunk in stream:
+            if not as_json:
+                typer.echo(chunk.text, nl=False)
+                sys.stdout.flush()
+        completion = stream.result
+    typer.echo(json.dumps(_describe_completion(model, completion), ensure_ascii=False) if as_json else "")
 
 
-def models(email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False) -> None:
+def models(*, account: AccountOptions, as_json: Json = False) -> None:
     """List the models that the account can use."""
-    with exit_on_error("models"):
-        with open_client(sign_in(url, email, unsafe_password)) as client:
-            cards = client.run(openai.list_models())
-        if as_json:
-            documents = [{"id": card.id, "owned_by": card.owned_by} for card in cards]
-            typer.echo(json.dumps(documents, ensure_ascii=False))
-            return
-        print_table((Column("model", is_whole=True), "owned by"), [(card.id, card.owned_by or "") for card in cards])
+    with account.sign_in() as client:
+        cards = client.run(openai.list_models())
+    if as_json:
+        documents = [{"id": card.id, "owned_by": card.owned_by} for card in cards]
+        typer.echo(json.dumps(documents, ensure_ascii=False))
+        return
+    print_table((Column("model", is_whole=True), "owned by"), [(card.id, card.owned_by or "") for card in cards])
 
 
 # ---- options and output

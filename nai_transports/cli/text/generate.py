@@ -19,8 +19,7 @@ from nai_proto.tokenizers import Tokenizer
 
 from ...preset_files import load_preset
 from ...tokenizer_files import load
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json
 from ..common.tables import print_table
 from ..common.text_input import read_standard_input, read_text_file
@@ -54,34 +53,32 @@ def generate(
     logprobs: Annotated[
         int | None, typer.Option(help="Show each token with this many alternatives in a table.")
     ] = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Continue a prompt.
 
     Authenticate with NAI_TOKEN, or with --email and a password.
     """
-    with exit_on_error("generate"):
-        prompt_text = _read_prompt(prompt, file)
-        options = _build_options(model, preset, module, max_length, temperature, logprobs)
-        chosen_model = text.Model.named(options.get("model") or text.Model.KAYRA)
-        tokenizer = load(chosen_model) if ids or ban or bias or stop else None
-        _add_phrases(options, tokenizer, ban, bias, stop)
-        flow = _build_flow(prompt_text, options, tokenizer if ids else None)
-        with open_client(sign_in(url, email, unsafe_password)) as client, client.stream(flow) as stream:
-            for token in stream:
-                if not as_json:
-                    typer.echo(token.text, nl=False)
-                    sys.stdout.flush()
-            completion = stream.result
-        if as_json:
-            typer.echo(json.dumps(_describe_completion(chosen_model, completion), ensure_ascii=False))
-        else:
-            typer.echo()
-            if logprobs is not None:
-                _print_logprobs(completion, tokenizer or _load_tokenizer_or_none(chosen_model))
+    prompt_text = _read_prompt(prompt, file)
+    options = _build_options(model, preset, module, max_length, temperature, logprobs)
+    chosen_model = text.Model.named(options.get("model") or text.Model.KAYRA)
+    tokenizer = load(chosen_model) if ids or ban or bias or stop else None
+    _add_phrases(options, tokenizer, ban, bias, stop)
+    flow = _build_flow(prompt_text, options, tokenizer if ids else None)
+    with account.sign_in() as client, client.stream(flow) as stream:
+        for token in stream:
+            if not as_json:
+                typer.echo(token.text, nl=False)
+                sys.stdout.flush()
+        completion = stream.result
+    if as_json:
+        typer.echo(json.dumps(_describe_completion(chosen_model, completion), ensure_ascii=False))
+    else:
+        typer.echo()
+        if logprobs is not None:
+            _print_logprobs(completion, tokenizer or _load_tokenizer_or_none(chosen_model))
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> str:

@@ -14,9 +14,9 @@ from nai_proto.image.price import Price, PriceItem
 from nai_proto.modules import TrainedModule
 
 from ...sync import Client
+from ..common.account_options import AccountOptions
+from ..common.command import CommandGroup
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
-from ..common.credentials import Email, UnsafePassword, Url, build_session, open_client, sign_in
-from ..common.errors import exit_on_error
 from ..common.output import Json, describe_response, escape_line, print_facts
 from ..common.progress import show_progress
 from ..common.prompts import confirm
@@ -26,7 +26,7 @@ from ..library.library_loader import load_library
 
 __all__ = ["module"]
 
-module = typer.Typer(help="Train modules on texts, and manage them.", no_args_is_help=True)
+module = CommandGroup(help="Train modules on texts, and manage them.", no_args_is_help=True)
 
 _INTERVAL_S: Final = 5.0
 _Id: TypeAlias = Annotated[str, typer.Argument(help="Id of the module (see `nai module list`).")]
@@ -43,9 +43,8 @@ def train(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the training has ended.")] = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Train a module on text files.
@@ -53,21 +52,20 @@ def train(
     Always costs Anlas; asks for confirmation. If the response is lost, the request is not sent again: `nai module list`
     shows whether the training was started. With --wait, the exit code is 1 if the training fails.
     """
-    with exit_on_error("module train"):
-        operation = modules.train_module(
-            "\n".join(map(read_text_file, files)),
-            name=name,
-            steps=steps,
-            learning_rate=learning_rate,
-            description=description,
-            model=model,
-        )
-        with open_client(sign_in(url, email, unsafe_password)) as client:
-            price = Price((PriceItem("training step", steps, 1),))
-            CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
-            trained = client.run(operation)
-            if wait:
-                trained = _wait(client, trained)
+    operation = modules.train_module(
+        "\n".join(map(read_text_file, files)),
+        name=name,
+        steps=steps,
+        learning_rate=learning_rate,
+        description=description,
+        model=model,
+    )
+    with account.sign_in() as client:
+        price = Price((PriceItem("training step", steps, 1),))
+        CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+        trained = client.run(operation)
+        if wait:
+            trained = _wait(client, trained)
     _print_module(trained, as_json=as_json)
     raise typer.Exit(0 if trained.error is None else 1)
 
@@ -81,11 +79,9 @@ def _wait(client: Client, trained: TrainedModule) -> TrainedModule:
 
 
 @module.command("list")
-def list_modules(
-    email: Email = None, unsafe_password: UnsafePassword = None, url: Url = None, as_json: Json = False
-) -> None:
+def list_modules(*, account: AccountOptions, as_json: Json = False) -> None:
     """List the account's modules, those in training too."""
-    with exit_on_error("module list"), open_client(sign_in(url, email, unsafe_password)) as client:
+    with account.sign_in() as client:
         listed = client.run(modules.list_modules())
     if as_json:
         typer.echo(write_json([_describe_module(each) for each in listed]))
@@ -104,34 +100,30 @@ def show(
             "--prefix", help="Print only what `nai generate --module` takes. Whoever has it can use the module."
         ),
     ] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Show one module and how far its training is."""
-    with exit_on_error("module show"):
-        with open_client(sign_in(url, email, unsafe_password)) as client:
-            trained = client.run(modules.get_module(id))
-        if prefix:
-            typer.echo(trained.prefix)
-            return
+    with account.sign_in() as client:
+        trained = client.run(modules.get_module(id))
+    if prefix:
+        typer.echo(trained.prefix)
+        return
     _print_module(trained, as_json=as_json)
 
 
 @module.command()
 def save(
     id: _Id,  # noqa: A002
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
 ) -> None:
     """Store a module that is ready with the account's other objects, encrypted, where the website looks for it."""
-    with exit_on_error("module save"):
-        library = load_library(url, email, unsafe_password, types=())
-        with open_client(build_session(url)) as client:
-            trained = client.run(modules.get_module(id).with_options(token=library.token))
-            client.run(library.save_module(trained))
+    library = load_library(account, types=())
+    with account.open_client() as client:
+        trained = client.run(modules.get_module(id).with_options(token=library.token))
+        client.run(library.save_module(trained))
     typer.echo("The module is stored.")
 
 
@@ -139,12 +131,11 @@ def save(
 def delete(
     id: _Id,  # noqa: A002
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
 ) -> None:
     """Delete a module. The steps of its training are not given back."""
-    with exit_on_error("module delete"), open_client(sign_in(url, email, unsafe_password)) as client:
+    with account.sign_in() as client:
         trained = client.run(modules.get_module(id))
         if not yes:
             confirm(f"This deletes the module {escape_line(trained.name)!r} for ever. Continue?", _NEEDS_YES)
@@ -156,22 +147,19 @@ def delete(
 def buy_steps(
     amount: Annotated[int, typer.Argument(help="Steps to buy, 2000 to 10000. A step is 1 Anlas.")],
     yes: Annotated[bool, typer.Option("--yes", help="Spend money without asking.")] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
 ) -> None:
     """Buy training steps with the account's means of payment.
 
     Always costs money; asks for confirmation. If the response is lost, the request is not sent again: `nai subscription`
     shows what became of it.
     """
-    with exit_on_error("module buy-steps"):
-        operation = modules.buy_training_steps(amount)
-        session = sign_in(url, email, unsafe_password)
+    operation = modules.buy_training_steps(amount)
+    with account.sign_in() as client:
         if not yes:
             confirm(f"This buys {amount} steps with the account's means of payment. Continue?", _NEEDS_YES_TO_BUY)
-        with open_client(session) as client:
-            client.run(operation)
+        client.run(operation)
     typer.echo(f"{amount} steps are bought.")
 
 

@@ -13,13 +13,13 @@ from nai_proto.text.preset import Preset
 from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS
 
-from ..common.errors import exit_on_error
+from ..common.command import CommandGroup
 from ..common.output import Json
 from ..common.tables import Column, print_table
 
 __all__ = ["presets"]
 
-presets = typer.Typer(help="List and show the official presets.", no_args_is_help=True)
+presets = CommandGroup(help="List and show the official presets.", no_args_is_help=True)
 
 
 @presets.command("list")
@@ -28,13 +28,10 @@ def list_presets(
     as_json: Json = False,
 ) -> None:
     """List the official presets."""
-    with exit_on_error("presets"):
-        models = MODELS if model is None else (find_listed_model(model),)
-        selected = [preset for each in models for preset in Preset.official(each)]
-        if not selected:
-            raise InvalidRequestError(
-                f"{model!r} has no official presets; models: {', '.join(each.id for each in MODELS)}"
-            )
+    models = MODELS if model is None else (find_listed_model(model),)
+    selected = [preset for each in models for preset in Preset.official(each)]
+    if not selected:
+        raise InvalidRequestError(f"{model!r} has no official presets; models: {', '.join(each.id for each in MODELS)}")
     if as_json:
         typer.echo(json.dumps([_describe_preset(preset) for preset in selected], ensure_ascii=False))
         return
@@ -48,8 +45,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show the settings of a preset, and what a request sends of them. --json prints the .preset file."""
-    with exit_on_error("presets"):
-        preset = Preset.from_official(model, name)
+    preset = Preset.from_official(model, name)
     if as_json:
         typer.echo(json.dumps(preset.to_preset_data(), ensure_ascii=False))
         return

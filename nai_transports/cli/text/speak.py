@@ -11,8 +11,7 @@ import typer
 from nai_proto import voice as voices
 from nai_proto.errors import InvalidRequestError
 
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
 from ..common.output import Json, print_facts
 from ..common.output_files import STDOUT, Output, Overwrite, build_file_name, choose_path, save_paid_file
 from ..common.text_input import read_text_argument
@@ -36,29 +35,27 @@ def speak(
     ] = False,
     output: Output = None,
     overwrite: Overwrite = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Turn text into speech, and write it to a file named after the text; -o - writes to stdout."""
-    with exit_on_error("speak"):
-        if output == STDOUT and as_json:
-            raise InvalidRequestError("stdout cannot take both the sound and --json; give -o with a file name")
-        opus = opus or (output is not None and output.suffix.lower() == ".webm")
-        chosen, chosen_version = _parse_voice(voice, version)
-        spoken_text = read_text_argument(text)
-        flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
-        suffix = ".webm" if opus else ".mp3"
-        name = build_file_name(spoken_text, voice or chosen) + suffix
-        path = STDOUT if output == STDOUT else choose_path(output, name, overwrite=overwrite, suffixes=(suffix,))
-        with open_client(sign_in(url, email, unsafe_password)) as client:
-            speech = client.run(flow)
-        if path == STDOUT:
-            sys.stdout.buffer.write(speech.data)
-            sys.stdout.flush()
-            return
-        path = save_paid_file(path, speech.data, overwrite=overwrite)
+    if output == STDOUT and as_json:
+        raise InvalidRequestError("stdout cannot take both the sound and --json; give -o with a file name")
+    opus = opus or (output is not None and output.suffix.lower() == ".webm")
+    chosen, chosen_version = _parse_voice(voice, version)
+    spoken_text = read_text_argument(text)
+    flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
+    suffix = ".webm" if opus else ".mp3"
+    name = build_file_name(spoken_text, voice or chosen) + suffix
+    path = STDOUT if output == STDOUT else choose_path(output, name, overwrite=overwrite, suffixes=(suffix,))
+    with account.sign_in() as client:
+        speech = client.run(flow)
+    if path == STDOUT:
+        sys.stdout.buffer.write(speech.data)
+        sys.stdout.flush()
+        return
+    path = save_paid_file(path, speech.data, overwrite=overwrite)
     facts = {
         "file": str(path),
         "format": speech.format,

@@ -12,22 +12,21 @@ import typer
 from nai_proto import openai
 from nai_proto.codecs.token_packing import unpack
 from nai_proto.errors import InvalidFile, InvalidRequestError, RemoteProtocolError
-from nai_proto.exchange.session import Session
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import TOKENIZERS, Tokenizer, find_tokenizer_info, read, tokenizer_name
 
 from ... import files
 from ...tokenizer_files import load
 from ...tokenizer_files.website import is_url
-from ..common.credentials import Email, UnsafePassword, Url, open_client, sign_in
-from ..common.errors import exit_on_error
+from ..common.account_options import AccountOptions
+from ..common.command import CommandGroup
 from ..common.output import Json
 from ..common.text_input import read_standard_input
 from ..common.tokenizers import load_or_none
 
 __all__ = ["decode_packed", "tokens"]
 
-tokens = typer.Typer(help="Convert text to token ids and back.", no_args_is_help=True)
+tokens = CommandGroup(help="Convert text to token ids and back.", no_args_is_help=True)
 
 _INPUT: Final = "Default: read from stdin."
 _Text = Annotated[str | None, typer.Argument(help=f"Text. {_INPUT}", show_default=False)]
@@ -48,9 +47,8 @@ def encode(
     as_json: Json = False,
 ) -> None:
     """Print the token ids of a text."""
-    with exit_on_error("tokens"):
-        chosen = _load_tokenizer(model, tokenizer, path)
-        ids = chosen.encode(_read_input(text))
+    chosen = _load_tokenizer(model, tokenizer, path)
+    ids = chosen.encode(_read_input(text))
     _print_result(as_json, chosen, " ".join(map(str, ids)), tokens=ids, count=len(ids))
 
 
@@ -59,10 +57,9 @@ def decode(
     ids: _Ids = None, model: _Model = None, tokenizer: _TokenizerName = None, path: _Path = None, as_json: Json = False
 ) -> None:
     """Print the text of token ids. Ids are separated by blanks or commas, as `encode` prints them, or a list in brackets."""
-    with exit_on_error("tokens"):
-        numbers = _parse_ids(_read_input(" ".join(ids) if ids else None))
-        chosen = _load_tokenizer(model, tokenizer, path)
-        text = chosen.decode(numbers)
+    numbers = _parse_ids(_read_input(" ".join(ids) if ids else None))
+    chosen = _load_tokenizer(model, tokenizer, path)
+    text = chosen.decode(numbers)
     _print_result(as_json, chosen, text, text=text)
 
 
@@ -73,25 +70,23 @@ def count(
     tokenizer: _TokenizerName = None,
     path: _Path = None,
     remote: Annotated[bool, typer.Option("--remote", help="Let the service count; needs no tokenizer file.")] = False,
-    email: Email = None,
-    unsafe_password: UnsafePassword = None,
-    url: Url = None,
+    *,
+    account: AccountOptions,
     as_json: Json = False,
 ) -> None:
     """Count the tokens of a text. Without a tokenizer file of a GLM model, the service counts them."""
-    with exit_on_error("tokens"):
-        chosen = None if remote else _load_or_none(model, tokenizer, path)
-        if chosen is None:
-            remote_model = model or (Model.GLM if remote else Model.KAYRA).id
-            number = _count_remotely(_read_input(text), remote_model, sign_in(url, email, unsafe_password))
-            typer.echo(json.dumps({"model": remote_model, "count": number}) if as_json else number)
-            return
-        number = chosen.count(_read_input(text))
+    chosen = None if remote else _load_or_none(model, tokenizer, path)
+    if chosen is None:
+        remote_model = model or (Model.GLM if remote else Model.KAYRA).id
+        number = _count_remotely(_read_input(text), remote_model, account)
+        typer.echo(json.dumps({"model": remote_model, "count": number}) if as_json else number)
+        return
+    number = chosen.count(_read_input(text))
     _print_result(as_json, chosen, str(number), count=number)
 
 
-def _count_remotely(text: str, model: str, session: Session) -> int:
-    with open_client(session) as client:
+def _count_remotely(text: str, model: str, account: AccountOptions) -> int:
+    with account.sign_in() as client:
         return client.run(openai.token_count(text, model=model)).length
 
 
@@ -104,10 +99,9 @@ def decode_packed(
 
     See docs/protocol/native.md#191-command-line.
     """
-    with exit_on_error("decode"):
-        packed = _read_input(data).strip()
-        ids = unpack(packed, find_tokenizer_info(tokenizer_name(model)).token_width)
-        text = _load_tokenizer(model, None, path).decode(ids)
+    packed = _read_input(data).strip()
+    ids = unpack(packed, find_tokenizer_info(tokenizer_name(model)).token_width)
+    text = _load_tokenizer(model, None, path).decode(ids)
     typer.echo(f"Tokens = {ids}\nText = {text}")
 
 

@@ -1,0 +1,67 @@
+"""The frame of every command: `nai_transports.cli.common.command`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from typer.testing import CliRunner
+
+from nai_proto.errors import InvalidRequestError
+from nai_transports.cli.common.command import CommandGroup, OptionGroup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place(OptionGroup):
+    city: Annotated[str, typer.Option(help="City.")] = "Lisbon"
+    distance: Annotated[int, typer.Option(min=0, help="Distance in kilometres.")] = 0
+
+
+def _build_group() -> CommandGroup:
+    group = CommandGroup(no_args_is_help=True)
+
+    @group.command()
+    def go(name: Annotated[str, typer.Argument()], *, place: _Place, loud: bool = False) -> None:
+        """Go to a place."""
+        if place.distance > 99:
+            raise InvalidRequestError("that is too far")
+        typer.echo(f"{name} {place.city} {place.distance} {loud}")
+
+    @group.command()
+    def stay(context: typer.Context) -> None:
+        """Stay."""
+        if context.info_name == "stay":
+            raise InvalidRequestError("nobody stays")
+
+    return group
+
+
+_GO = CliRunner()
+
+
+def _run(*arguments: str) -> tuple[int, str, str]:
+    done = _GO.invoke(_build_group(), arguments, prog_name="trip")
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_a_group_of_options_stands_for_its_options() -> None:
+    assert _run("go", "Ada", "--city", "Porto", "--distance", "3", "--loud") == (0, "Ada Porto 3 True\n", "")
+
+
+def test_options_of_a_group_keep_their_defaults() -> None:
+    assert _run("go", "Ada") == (0, "Ada Lisbon 0 False\n", "")
+
+
+def test_options_of_a_group_are_checked_like_others() -> None:
+    status, _, said = _run("go", "Ada", "--distance", "-1")
+    assert status == 2
+    assert "--distance" in said
+
+
+def test_an_error_begins_with_the_whole_name_of_the_command() -> None:
+    assert _run("go", "Ada", "--distance", "100") == (1, "", "trip go: that is too far\n")
+
+
+def test_a_command_may_have_its_context() -> None:
+    assert _run("stay") == (1, "", "trip stay: nobody stays\n")
