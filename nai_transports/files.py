@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from stat import S_IMODE
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from nai_proto.errors import FileError, InvalidFile
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["database_error", "make_directories", "read", "write", "write_all", "write_new"]
+__all__ = ["create", "database_error", "make_directories", "read", "write", "write_all"]
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -46,45 +47,39 @@ def make_directories(path: Path) -> None:
     raise FileError(f"{path} cannot be created: {problem}", path=str(path))
 
 
+def create(path: Path) -> os.stat_result:
+    """Create an empty file with the permissions that the system gives new files, and return its status.
+
+    It reserves a name before `write` fills it: an existing file is never opened, even if it was created a moment ago.
+
+    Raises:
+        FileError: a file of this name exists, or none can be created.
+    """
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    except FileExistsError:
+        problem: str | None = "it already exists"
+    except OSError as error:
+        problem = error.strerror
+    except ValueError:  # a NUL
+        problem = "no file can have this name"
+    else:
+        try:
+            return os.fstat(handle)
+        finally:
+            os.close(handle)
+    raise FileError(f"{path} cannot be written: {problem}", path=str(path))
+
+
 def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file, or replace it: flush a temporary file in the same directory to the disk, and rename it.
+
+    A new file can be read by its owner only; one that is replaced keeps its permissions.
 
     Raises:
         FileError: the file cannot be written; an older file is unchanged.
     """
     write_all({path: data})
-
-
-def write_new(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a new file as `write` does, but never over another one, even if that was created a moment ago.
-
-    Raises:
-        FileError: a file of this name exists, or the file cannot be written; no partial file is left.
-    """
-    target = Path(path)
-    temporary: Path | None = None
-    try:
-        with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(temporary, target)
-        except FileExistsError:
-            raise
-        except OSError:  # the file system has no links: reserve the name, then replace the empty file
-            target.touch(exist_ok=False)
-            os.replace(temporary, target)
-        return
-    except FileExistsError:
-        problem: str | None = "it already exists"
-    except OSError as error:
-        problem = error.strerror
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-    raise FileError(f"{target} cannot be written: {problem}", path=str(target))
 
 
 def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
@@ -106,6 +101,8 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
                     NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)
                 )
                 temporary[target], handles[target] = file.name, file.fileno()
+                with suppress(FileNotFoundError):
+                    os.chmod(file.name, S_IMODE(os.stat(target).st_mode))
                 file.write(data)
                 file.flush()
             for target in handles:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -54,22 +54,72 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
 
 @pytest.mark.usefixtures("owner")
 def test_a_full_disk_loses_no_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    write_new = files.write_new
+    write = files.write
 
     def refuse_here(path: Path, data: bytes) -> None:
         if "rescued" not in path.parts:
             raise FileError(f"{path} cannot be written: No space left on device", path=str(path))
-        write_new(path, data)
+        write(path, data)
 
-    monkeypatch.setattr(files, "write_new", refuse_here)
+    monkeypatch.setattr(files, "write", refuse_here)
+    (tmp_path / "rescued").mkdir()
     monkeypatch.setattr(output_files, "_rescue_directories", lambda: [tmp_path / "rescued"])
     done = nai("image", PROMPT, "--model", "V4.5 Full", "--number", "2", "--yes", *SMALL)
     assert done.exit_code == 1
-    rescued = sorted((tmp_path / "rescued").iterdir())
-    assert len(rescued) == 2
+    rescued = sorted((tmp_path / "rescued").glob("*/*"))
+    assert sorted(path.name for path in rescued) == [f"{NAME}-7.png", f"{NAME}-8.png"]
     for path in rescued:
         assert read_size(str(path)) == (64, 128)
         assert f"No space left on device; it was kept as {path}" in done.stderr
+    assert list_files() == []
+
+
+def run_nai(*arguments: str, prepare: Callable[[], None] | None = None, **environment: str) -> tuple[int, str, str]:
+    """Run a command as a program of its own; return its status, stdout and stderr."""
+    with subprocess.Popen(
+        [*NAI, *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=prepare,
+    ) as process:
+        out, err = process.communicate(timeout=50)
+    return process.returncode, out, err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    "arguments", [("image", PROMPT, *SMALL), ("director", "sketch", "sea.png"), ("upscale", "sea.png", "--yes")]
+)
+def test_a_picture_that_a_full_device_cannot_take_is_kept(
+    owner: Account, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    write_image("sea.png", 64, 64)
+    status, out, err = run_nai(*arguments, "-o", "/dev/full", XDG_DATA_HOME=str(tmp_path / "data"))
+    (kept,) = (tmp_path / "data/nai-proto/rescued").glob("*/*")
+    assert read_size(str(kept))[0] >= 64
+    assert (status, out) == (1, "")
+    assert err == (f"nai {arguments[0]}: /dev/full cannot be written: No space left on device; it was kept as {kept}\n")
+    assert list_files() == ["sea.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit of POSIX")
+def test_where_no_file_may_grow_the_error_says_that_nothing_could_keep_the_picture(
+    owner: Account, tmp_path: Path
+) -> None:
+    import resource
+
+    def forbid_growth() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    environment = {"XDG_DATA_HOME": str(tmp_path / "data"), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    status, out, err = run_nai("image", PROMPT, *SMALL, prepare=forbid_growth, **environment)
+    assert (status, out) == (1, "")
+    assert err == (f"nai image: {NAME}-7.png cannot be written: File too large; no other directory could keep it\n")
+    assert list_files() == []
+    assert list((tmp_path / "data/nai-proto/rescued").iterdir()) == []
 
 
 @pytest.mark.parametrize("model", ["Anime V3", "V4.5 Full", "V5 Curated"])
@@ -101,9 +151,9 @@ def test_a_random_seed_is_printed(owner: Account) -> None:
 
 
 def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
-    for _ in range(2):
-        generate_image()
-    assert list_files() == [f"{NAME}-7-2.png", f"{NAME}-7.png"]
+    generate_image()
+    done = nai("image", PROMPT, *SMALL)
+    assert done.stderr == f"nai image: {NAME}-7.png already exists (--force replaces it)\n"
     Path("mine.png").write_text("mine")
     before = count_anlas(owner)
     done = nai("image", PROMPT, "-o", "mine.png", "-n", "1", "--yes")
@@ -111,6 +161,67 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
     assert (Path("mine.png").read_text(), count_anlas(owner)) == ("mine", before)
     assert generate_image("-o", "mine.png", "--force")["files"] == ["mine.png"]
     assert read_size("mine.png") == (64, 128)
+
+
+def test_one_existing_file_of_several_stops_them_all_before_anything_is_paid(owner: Account) -> None:
+    for mine, arguments in (
+        (f"{NAME}-8.png", ()),
+        ("two-8.jpg", ("-o", "two.jpg")),
+        ("new/two-8", ("-o", "new/two")),
+        (f"{NAME}-7-step-03.jpg", ("--previews",)),
+        ("two-8-step-01.jpg", ("--previews", "-o", "two.png")),
+    ):
+        Path(mine).parent.mkdir(exist_ok=True)
+        Path(mine).write_text("mine")
+        before, there = count_anlas(owner), list_files()
+        done = nai("image", PROMPT, *SMALL, "-n", 2, "--yes", *arguments)
+        assert done.exit_code == 1
+        assert done.stderr == f"nai image: {mine} already exists (--force replaces it)\n"
+        assert (Path(mine).read_text(), count_anlas(owner), list_files()) == ("mine", before, there)
+        Path(mine).unlink()
+
+
+def test_a_picture_is_written_while_the_next_one_is_drawn(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[int]] = []
+
+    class Watching:
+        def update(self, task: str, done: int, total: int) -> None:
+            seen.append([Path(f"{NAME}-{seed}.png").stat().st_size for seed in (7, 8)])
+
+        def hide_first(self) -> None: ...
+
+    monkeypatch.setattr("nai_transports.cli.images.image_output.show_progress", lambda _: nullcontext(Watching()))
+    generate_image("--steps", 2, "-n", 2, "--yes")
+    assert seen[0] == [0, 0]
+    first, second = seen[-1]
+    assert (first > 0, second) == (True, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+def test_a_picture_has_the_permissions_of_new_files(owner: Account) -> None:
+    old = os.umask(0o022)
+    try:
+        (name,) = generate_image()["files"]
+    finally:
+        os.umask(old)
+    assert Path(name).stat().st_mode & 0o777 == 0o644
+
+
+def test_a_picture_of_another_format_than_was_asked_for_says_where_it_is(owner: Account) -> None:
+    with serve_in_thread(cut_short_stream({**FINAL, "image": JPEG})) as url:
+        done = nai("image", PROMPT, *SMALL, "-o", "sea.png", "--url", url)
+    assert done.exit_code == 1
+    assert done.stderr == "nai image: sea.png cannot be written: the service sent a JPEG; it was kept as sea.jpg\n"
+    assert list_files() == ["sea.jpg"]
+
+
+def test_a_picture_that_cannot_be_a_jpeg_is_kept_as_it_is(owner: Account) -> None:
+    with serve_in_thread(cut_short_stream({**FINAL, "image": PNG[:40]})) as url:
+        done = nai("image", PROMPT, *SMALL, "-o", "sea.jpg", "--url", url)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("nai image: sea.jpg cannot be written: ")
+    assert done.stderr.endswith("; it was kept as sea.png\n")
+    assert Path("sea.png").read_bytes() == PNG[:40]
 
 
 def test_the_output_is_a_file_or_a_directory_and_several_files_have_their_seeds(owner: Account) -> None:
@@ -176,7 +287,7 @@ def test_the_bar_follows_the_steps_of_each_picture(owner: Account, monkeypatch: 
     generate_image("--steps", 3)
     assert seen == [("steps", done, 3) for done in (1, 2, 3)]
     seen.clear()
-    generate_image("--steps", 2, "-n", 2, "--yes")
+    generate_image("--steps", 2, "-n", 2, "--yes", "--force")
     assert seen == [(f"image {which} of 2", done, 2) for which in (1, 2) for done in (1, 2)]
 
 
@@ -405,6 +516,7 @@ def test_ctrl_c_leaves_no_partial_file_and_no_unfinished_image(owner: Account) -
                 time.sleep(0.02)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err.strip()) == (130, b"", b"")
-    assert list_files()
-    assert all(name.startswith(f"{NAME}-7-step-") for name in list_files())
+    there = list_files()
+    assert there
+    assert all(name.startswith(f"{NAME}-7-step-") for name in there)
+    assert (process.returncode, out, err.decode().split("\n")[0]) == (130, b"", f"written before: {', '.join(there)}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from nai_proto.voice import speak
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import emulated_images, nai
 from tests.support import an_emulator, answers, with_token
+from tests.test_cli import NAI
 
 TEXT = "The lamp, in the old lighthouse!"
 
@@ -51,9 +54,9 @@ def test_the_file_is_named_after_the_text_and_the_voice() -> None:
 
 @pytest.mark.usefixtures("owner")
 def test_files_are_replaced_only_with_overwrite() -> None:
-    for _ in range(2):
-        assert run_speak(TEXT).exit_code == 0
-    assert {each.stem[-2:] for each in Path().iterdir()} == {"ia", "-2"}
+    assert run_speak(TEXT).exit_code == 0
+    done = run_speak(TEXT)
+    assert done.stderr == "nai speak: The-lamp-in-the-old-lighthouse-Ligeia.mp3 already exists (--force replaces it)\n"
     Path("here.mp3").write_text("mine")
     done = run_speak(TEXT, "-o", "here.mp3")
     assert (done.exit_code, done.stdout) == (1, "")
@@ -94,6 +97,24 @@ def test_the_text_comes_from_stdin_and_the_sound_goes_to_stdout() -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout_bytes == sound()
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_voice_is_no_directory() -> None:
+    assert run_speak(TEXT, "--voice", "../up/there").exit_code == 0
+    assert [each.name for each in Path().iterdir()] == ["The-lamp-in-the-old-lighthouse-up-there.mp3"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_sound_that_stdout_cannot_take_is_kept_in_a_file(owner: Account, tmp_path: Path) -> None:
+    environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path / "data")}
+    with Path("/dev/full").open("wb") as full:
+        line = [*NAI, "speak", TEXT, "-o", "-"]
+        done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    (kept,) = (tmp_path / "data/nai-proto/rescued").glob("*/*")
+    assert (kept.name, kept.read_bytes()) == ("The-lamp-in-the-old-lighthouse-Ligeia.mp3", sound())
+    assert done.returncode == 1
+    assert done.stderr == f"nai speak: stdout cannot be written: No space left on device; it was kept as {kept}\n"
 
 
 @pytest.mark.usefixtures("owner")

@@ -46,15 +46,16 @@ def test_an_image_becomes_a_vibe_file_after_payment(owner: Account) -> None:
 
 
 def test_an_encoding_is_paid_for_once(owner: Account) -> None:
-    for _ in range(2):
-        assert nai("vibe", "sea.png", "--yes").exit_code == 0
+    for output in ("sea.naiv4vibe", "two.naiv4vibe"):
+        assert nai("vibe", "sea.png", "--yes", "-o", output).exit_code == 0
     before = count_anlas(owner)
-    assert list_files() == ["sea-2.naiv4vibe", "sea.naiv4vibe", "sea.png"]
-    assert read_vibe("sea-2.naiv4vibe").encoding("v4-5full") == read_vibe("sea.naiv4vibe").encoding("v4-5full")
+    assert nai("vibe", "sea.png", "--yes").stderr == "nai vibe: sea.naiv4vibe already exists (--force replaces it)\n"
+    assert list_files() == ["sea.naiv4vibe", "sea.png", "two.naiv4vibe"]
+    assert read_vibe("two.naiv4vibe").encoding("v4-5full") == read_vibe("sea.naiv4vibe").encoding("v4-5full")
     done = nai("vibe", "sea.png", "--max-anlas", "0", "-o", "again.naiv4vibe", "--json")
     assert json.loads(done.stdout)["anlas"] == 0
-    assert nai("vibe", "sea.png", "--information", "0.3", "--yes").exit_code == 0
-    assert nai("vibe", "sea.png", "--model", "V4 Full", "--yes").exit_code == 0
+    assert nai("vibe", "sea.png", "--information", "0.3", "--yes", "--force").exit_code == 0
+    assert nai("vibe", "sea.png", "--model", "V4 Full", "--yes", "--force").exit_code == 0
     assert count_anlas(owner) == before - 4
 
 
@@ -64,7 +65,7 @@ def test_a_damaged_file_of_the_cache_is_encoded_again(owner: Account, tmp_path: 
     for damage in (b"{", kept.read_bytes().replace(b'"id":"', b'"id":"0')):
         kept.write_bytes(damage)
         before = count_anlas(owner)
-        assert nai("vibe", "sea.png", "--yes").exit_code == 0
+        assert nai("vibe", "sea.png", "--yes", "--force").exit_code == 0
         assert count_anlas(owner) == before - 2
 
 

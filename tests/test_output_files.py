@@ -1,125 +1,143 @@
-"""Files that appear whole or not at all, under names that nothing has: what commands write that was paid for."""
+"""Files that appear whole or not at all, under the names that they should have: what was paid for is never lost."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
+import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from stat import S_IMODE
 
 import pytest
 
-from nai_proto.errors import FileError, InvalidFile
+from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
 from nai_transports import files
-from nai_transports.cli.common.output_files import PaidFiles, build_file_name, choose_path, save_file, save_paid_file
+from nai_transports.cli.common import output_files
+from nai_transports.cli.common.output_files import OutputFiles, OutputPath, build_file_name, choose_paths
+from nai_transports.cli.common.signals import hold_signals
 
 
 def list_files(directory: Path) -> list[str]:
     return sorted(each.name for each in directory.iterdir())
 
 
-@pytest.fixture(params=["links", "no links"])
-def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """File systems that have hard links, and such that have not."""
-
-    def refused(*_: Any) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    if request.param == "no links":
-        monkeypatch.setattr(os, "link", refused)
+def leave_no_space(_: int) -> None:
+    raise OSError(28, "No space left on device")
 
 
-@pytest.mark.usefixtures("system")
-def test_a_new_file_is_whole_and_alone(tmp_path: Path) -> None:
-    files.write_new(tmp_path / "new", b"data")
-    assert list_files(tmp_path) == ["new"]
-    assert (tmp_path / "new").read_bytes() == b"data"
+# ---- whole files
 
 
-@pytest.mark.usefixtures("system")
-def test_an_existing_file_is_never_replaced_by_write_new(tmp_path: Path) -> None:
+def test_a_new_file_has_the_permissions_of_new_files_and_is_empty(tmp_path: Path) -> None:
+    old = os.umask(0o027)
+    try:
+        files.create(tmp_path / "new")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "new").read_bytes() == b""
+    if os.name == "posix":
+        assert S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+
+
+def test_an_existing_file_is_never_created_again(tmp_path: Path) -> None:
     (tmp_path / "mine").write_bytes(b"mine")
-    with pytest.raises(FileError, match="mine cannot be written: it already exists"):
-        files.write_new(tmp_path / "mine", b"data")
-    assert list_files(tmp_path) == ["mine"]
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for name in ("mine", "link"):
+        with pytest.raises(FileError, match=f"{name} cannot be written: it already exists"):
+            files.create(tmp_path / name)
+    with pytest.raises(FileError, match="no file can have this name"):
+        files.create(tmp_path / "a\0b")
     assert (tmp_path / "mine").read_bytes() == b"mine"
+    assert list_files(tmp_path) == ["link", "mine"]
 
 
-def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FileError, match="No such file or directory"):
-        files.write_new(tmp_path / "nowhere" / "new", b"data")
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FileError, match="No space left on device"):
-        files.write_new(tmp_path / "new", b"data")
-    assert list_files(tmp_path) == []
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_file_that_is_replaced_keeps_its_permissions_and_a_new_one_is_private(tmp_path: Path) -> None:
+    files.write(tmp_path / "new", b"data")
+    assert S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    (tmp_path / "new").chmod(0o664)
+    files.write(tmp_path / "new", b"more")
+    assert S_IMODE((tmp_path / "new").stat().st_mode) == 0o664
+    assert (tmp_path / "new").read_bytes() == b"more"
 
 
-def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(_: int) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        files.write_new(tmp_path / "new", b"data")
-    assert list_files(tmp_path) == []
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_a_saved_file_is_complete_or_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FileError, match=r"a\.png cannot be written: No space left on device"):
-        save_file(tmp_path / "a.png", b"data", overwrite=overwrite)
-    assert list_files(tmp_path) == []
-
-
-def test_a_name_that_is_taken_meanwhile_gets_a_number(tmp_path: Path) -> None:
-    path = choose_path(tmp_path / "a.png", "", overwrite=False)
-    (tmp_path / "a.png").write_bytes(b"mine")
-    assert save_file(path, b"data", overwrite=False) == tmp_path / "a-2.png"
-    assert save_file(path, b"data", overwrite=False) == tmp_path / "a-3.png"
-    assert (tmp_path / "a.png").read_bytes() == b"mine"
-    assert save_file(path, b"data", overwrite=True) == path
-    assert path.read_bytes() == b"data"
-
-
-def test_a_dangling_link_is_an_existing_name(tmp_path: Path) -> None:
-    (tmp_path / "a.png").symlink_to(tmp_path / "nothing")
-    with pytest.raises(FileError, match="already exists"):
-        choose_path(tmp_path / "a.png", "", overwrite=False)
-    assert choose_path(tmp_path, "a.png", overwrite=False) == tmp_path / "a-2.png"
-
-
-def test_a_read_only_directory_is_an_error_before_anything_is_paid(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_a_failed_write_leaves_the_older_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(FileError, match="cannot write to the directory"):
-        choose_path(tmp_path, "a.png", overwrite=False)
+    def fail(_: int) -> None:
+        raise error
+
+    (tmp_path / "old").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", fail)
+    for name in ("old", "new"):
+        with pytest.raises((FileError, KeyboardInterrupt)):
+            files.write(tmp_path / name, b"data")
+    assert list_files(tmp_path) == ["old"]
+    assert (tmp_path / "old").read_bytes() == b"old"
+
+
+# ---- names
+
+
+def choose(text: str | None, *parts: str, suffixes: Sequence[str] = (".png", ".jpg")) -> list[str]:
+    """The paths for -o TEXT, of files whose name is sea in a directory."""
+    output = None if text is None else OutputPath.parse(text)
+    return [str(path) for path in choose_paths(output, "sea", suffixes, parts or ("",))]
+
+
+def test_the_output_is_a_file_or_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    assert choose(None) == ["sea.png"]
+    assert choose("there") == choose("there/") == ["there/sea.png"]
+    assert choose("new/place/") == ["new/place/sea.png"]
+    assert choose("a.jpg") == ["a.jpg"]
+    assert choose("A.PNG") == ["A.PNG"]
+    assert choose("plain") == ["plain"]
+
+
+def test_several_files_have_their_parts_behind_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert choose(None, "7", "8") == ["sea-7.png", "sea-8.png"]
+    assert choose("new/", "7", "8") == ["new/sea-7.png", "new/sea-8.png"]
+    assert choose("a.jpg", "7", "8") == ["a-7.jpg", "a-8.jpg"]
+    assert choose("plain", "7", "8") == ["plain-7", "plain-8"]
+    assert choose("a.jpg", "7") == ["a.jpg"]
+    assert choose(None, "7") == ["sea-7.png"]
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.PNGX", "a.tar.gz", "a.7"])
+def test_a_suffix_that_is_no_format_is_refused_with_the_formats(name: str) -> None:
+    with pytest.raises(InvalidRequestError, match=rf"{name}: this can be written as .png, .jpg, not as \."):
+        choose(name)
+
+
+def test_stdout_and_a_directory_that_does_not_exist_are_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="cannot write to stdout"):
+        choose("-")
+    with pytest.raises(FileError, match=r"no is not a directory \(-o no/ makes it"):
+        choose("no/where.png")
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("1girl, {{smile}}", "1girl-smile-7"),
-        ("../../etc/passwd", "etc-passwd-7"),
-        ("con", "_con-7"),
-        ("夜の灯台", "夜の灯台-7"),
-        ("", "untitled-7"),
-        ("!?", "untitled-7"),
-        ("a" * 100, "a" * 48 + "-7"),
+        ("1girl, {{smile}}", "1girl-smile"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("con", "_con"),
+        ("夜の灯台", "夜の灯台"),
+        ("", "untitled"),
+        ("!?", "untitled"),
+        ("a" * 100, "a" * 48),
     ],
 )
 def test_a_name_is_safe_and_begins_as_the_text_does(text: str, name: str) -> None:
-    assert build_file_name(text, 7) == name
+    assert build_file_name(text) == name
 
 
 def test_errors_of_the_system_are_oserrors_with_their_path(tmp_path: Path) -> None:
@@ -158,33 +176,209 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with the places in which files are kept that cannot be written where they should be."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("nai_transports.cli.common.output_files.gettempdir", lambda: str(tmp_path / "temporary"))
-    (tmp_path / "home").mkdir()
+    monkeypatch.setattr(output_files, "gettempdir", lambda: str(tmp_path / "temporary"))
+    for name in ("home", "temporary", "here"):
+        (tmp_path / name).mkdir()
     return tmp_path
+
+
+def test_names_are_reserved_first_and_free_again_if_nothing_is_written(homes: Path) -> None:
+    here = homes / "here"
+    paths = [here / "a.png", here / "new" / "place" / "b.png", here / "c.png"]
+    with OutputFiles(paths, overwrite=False) as outputs:
+        assert [path.read_bytes() for path in paths] == [b"", b"", b""]
+        assert outputs.write(paths[0], b"one") == paths[0]
+        assert paths[0].read_bytes() == b"one"
+    assert list_files(here) == ["a.png"]
+    assert outputs.written == [paths[0]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+def test_a_written_file_has_the_permissions_of_new_files(homes: Path) -> None:
+    old = os.umask(0o002)
+    try:
+        with OutputFiles([homes / "here/a.png"], overwrite=False) as outputs:
+            outputs.write(homes / "here/a.png", b"one")
+            outputs.write(homes / "here/more.png", b"two")
+    finally:
+        os.umask(old)
+    assert {S_IMODE(path.stat().st_mode) for path in (homes / "here").iterdir()} == {0o664}
+
+
+def test_an_existing_file_is_refused_before_anything_else_is_reserved(homes: Path) -> None:
+    here = homes / "here"
+    (here / "b.png").write_bytes(b"mine")
+    (here / "empty.png").touch()
+    (here / "link.png").symlink_to(here / "nothing")
+    for paths, about in (
+        (["new/a.png", "b.png"], r"b\.png already exists \(--force"),
+        (["new/a.png", "empty.png"], r"empty\.png already exists, and is empty \(--force"),
+        (["new/a.png", "link.png"], r"link\.png already exists \(--force"),
+    ):
+        with (
+            pytest.raises(FileError, match=about),
+            OutputFiles([here / path for path in paths], overwrite=False),
+        ):
+            pytest.fail("the block ran")
+    with pytest.raises(FileError, match="b"), OutputFiles([], overwrite=False, optional=[here / "b.png"]):
+        pytest.fail("the block ran")
+    assert list_files(here) == ["b.png", "empty.png", "link.png"]
+    assert (here / "b.png").read_bytes() == b"mine"
+
+
+def test_force_replaces_a_file_only_when_there_is_another(homes: Path) -> None:
+    path = homes / "here/a.png"
+    path.write_bytes(b"mine")
+    path.chmod(0o640)
+    with OutputFiles([path], overwrite=True) as outputs:
+        assert path.read_bytes() == b"mine"
+    assert path.read_bytes() == b"mine"
+    with OutputFiles([path], overwrite=True) as outputs:
+        outputs.write(path, b"one")
+    assert path.read_bytes() == b"one"
+    if os.name == "posix":
+        assert S_IMODE(path.stat().st_mode) == 0o640
+    with pytest.raises(FileError, match="is a directory"), OutputFiles([homes / "here"], overwrite=True):
+        pytest.fail("the block ran")
+
+
+def test_a_directory_that_takes_no_files_is_an_error_before_anything_is_paid(homes: Path) -> None:
+    (homes / "file").touch()
+    with pytest.raises(FileError, match="Not a directory"), OutputFiles([homes / "file/a.png"], overwrite=False):
+        pytest.fail("the block ran")
+    if Path("/proc/self").is_dir():
+        with (
+            pytest.raises(FileError, match="/proc/self/cmdline cannot be replaced: "),
+            OutputFiles([Path("/proc/self/cmdline")], overwrite=True),
+        ):
+            pytest.fail("the block ran")
+
+
+def find_rescued(directory: Path) -> list[tuple[str, bytes]]:
+    return sorted((each.name, each.read_bytes()) for each in directory.glob("nai-rescued-*/*"))
+
+
+def test_a_file_of_another_program_is_not_replaced_by_what_was_paid_for(homes: Path) -> None:
+    path = homes / "here/a.png"
+    with (
+        pytest.raises(FileError, match=r"another program has made this file meanwhile; it was kept as .*/a\.png"),
+        OutputFiles([path], overwrite=False) as outputs,
+    ):
+        path.write_bytes(b"theirs")
+        outputs.write(path, b"one")
+    assert path.read_bytes() == b"theirs"
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the user's data are elsewhere")
 def test_what_was_paid_for_is_kept_elsewhere_if_it_cannot_be_written(homes: Path) -> None:
-    paid = PaidFiles(overwrite=False)
-    saved = [paid.save(homes / "nowhere" / "a.png", data) for data in (b"one", b"two")]
-    assert [path.read_bytes() for path in saved] == [b"one", b"two"]
-    assert saved == [homes / "data/nai-proto/rescued/a.png", homes / "data/nai-proto/rescued/a-2.png"]
-    with pytest.raises(
-        FileError, match=r"nowhere/a\.png cannot be written: .*; it was kept as .*/rescued/a\.png\. .*a-2"
+    paths = [homes / "here/a.png", homes / "here/b.png"]
+    with (
+        pytest.raises(
+            FileError, match=r"here/a\.png cannot be written: .*; it was kept as .*/a\.png\. .*b\.png cannot"
+        ),
+        OutputFiles(paths, overwrite=False) as outputs,
     ):
-        paid.check()
+        (homes / "here/a.png").unlink()
+        (homes / "here/b.png").unlink()
+        (homes / "here").rmdir()
+        saved = [outputs.write(path, data) for path, data in zip(paths, (b"one", b"two"), strict=True)]
+    assert find_rescued(homes / "data/nai-proto/rescued") == [("a.png", b"one"), ("b.png", b"two")]
+    assert [path.read_bytes() for path in saved] == [b"one", b"two"]
+    assert outputs.written == saved
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the user's data are elsewhere")
-def test_the_next_place_keeps_what_a_full_disk_does_not(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_place_keeps_what_one_does_not(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_elsewhere() -> str:
+        with pytest.raises(FileError) as caught, OutputFiles([], overwrite=False) as outputs:
+            outputs.write(homes / "nowhere" / "a", b"data")
+        return str(caught.value)
+
     (homes / "data").touch()  # no directory can be made in it
-    with pytest.raises(FileError, match=r"kept as .*temporary/nai-proto-rescued/a"):
-        save_paid_file(homes / "nowhere" / "a", b"data", overwrite=True)
-    (homes / "temporary").rename(homes / "gone")
-    (homes / "temporary").touch()
-    with pytest.raises(FileError, match=r"kept as .*home/a"):
-        save_paid_file(homes / "nowhere" / "a", b"data", overwrite=True)
-    monkeypatch.setenv("HOME", str(homes / "none"))
-    (homes / "none").touch()
-    with pytest.raises(FileError, match="no other directory could keep it"):
-        save_paid_file(homes / "nowhere" / "a", b"data", overwrite=True)
+    assert "it was kept as" in write_elsewhere()
+    assert find_rescued(homes / "temporary") == [("a", b"data")]
+    monkeypatch.setattr(output_files, "gettempdir", lambda: str(homes / "none"))
+    assert "it was kept as" in write_elsewhere()
+    assert find_rescued(homes / "home") == [("a", b"data")]
+    monkeypatch.setattr(output_files, "_rescue_directories", lambda: [homes / "none"])
+    assert "no other directory could keep it" in write_elsewhere()
+    monkeypatch.setattr(output_files, "_rescue_directories", lambda: [homes / "home"])
+    monkeypatch.setattr(os, "fsync", leave_no_space)
+    assert "no other directory could keep it" in write_elsewhere()
+    assert len([*(homes / "home").iterdir()]) == 1
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
+def test_a_full_device_is_not_replaced_and_loses_nothing(homes: Path) -> None:
+    for overwrite in (False, True):
+        with (
+            pytest.raises(FileError, match=r"/dev/full cannot be written: No space left on device; it was kept as"),
+            OutputFiles([FULL], overwrite=overwrite) as outputs,
+        ):
+            outputs.write(FULL, b"one")
+    assert FULL.is_char_device()
+    assert find_rescued(homes / "data/nai-proto/rescued") == [("full", b"one"), ("full", b"one")]
+
+
+def test_an_error_in_the_block_names_what_is_complete(homes: Path) -> None:
+    path = homes / "here/a.png"
+    with pytest.raises(FileError, match="later") as caught, OutputFiles([path], overwrite=False) as outputs:
+        outputs.write(path, b"one")
+        outputs.write(homes / "nowhere/b.png", b"two")
+        raise FileError("later")
+    lost, written = caught.value.__notes__
+    assert "nowhere/b.png cannot be written: " in lost
+    assert written == f"written before: {path}, {outputs.written[1]}"
+
+
+SCRIPT = """
+import signal, sys
+from pathlib import Path
+from nai_transports import files
+from nai_transports.cli.common.output_files import OutputFiles
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+first, second = Path("a.png"), Path("new/b.png")
+write = files.write
+
+def write_slowly(path, data):
+    signal.raise_signal(int(sys.argv[1]))
+    write(path, data)
+
+with OutputFiles([first, second], overwrite=False) as outputs:
+    if sys.argv[2] == "while it is written":
+        files.write = write_slowly
+    outputs.write(first, b"one")
+    signal.raise_signal(int(sys.argv[1]))
+    print("not reached")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("when", ["while it is written", "after it was written"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, -2), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_ends_the_block_after_the_file_that_is_being_written(
+    tmp_path: Path, number: int, status: int, when: str
+) -> None:
+    line = [sys.executable, "-c", SCRIPT, str(int(number)), when]
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env=path, timeout=50, check=False)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert done.stderr.startswith("written before: a.png\n")
+    assert list_files(tmp_path) == ["a.png"]
+    assert (tmp_path / "a.png").read_bytes() == b"one"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    old = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with OutputFiles([tmp_path / "a"], overwrite=False) as outputs, hold_signals():
+            signal.raise_signal(signal.SIGTERM)
+            outputs.write(tmp_path / "a", b"one")
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, old)

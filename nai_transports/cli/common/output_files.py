@@ -1,208 +1,333 @@
-"""Write the files that a command makes: under a clear name, atomically, and never over another file unless told to."""
+"""Write the files that a command makes: reserved before anything is paid, written as they arrive, and never lost.
+
+A file's name exists, empty, from before the payment until its content replaces it at once. If the command ends without the
+content, the name is free again. An existing file is replaced only with ``--force``, and no name is changed.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import stat
+import sys
 from collections.abc import Iterator, Sequence
-from itertools import chain, count
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryFile, gettempdir, mkdtemp
+from types import TracebackType
 from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from nai_proto.codecs.picture_files import to_jpeg
-from nai_proto.codecs.pillow_images import has_pillow
-from nai_proto.errors import FileError, InvalidRequestError, MissingExtra, NaiError
-from nai_proto.image.image_files import image_type
+from nai_proto.errors import FileError, InvalidRequestError, NaiError
 from nai_proto.library.file_names import make_safe_name
 
 from ... import files
+from .signals import exit_on_signals, hold_signals
 
-__all__ = [
-    "JPEG_SUFFIXES",
-    "STDOUT",
-    "Output",
-    "Overwrite",
-    "PaidFiles",
-    "build_file_name",
-    "choose_path",
-    "fit_picture",
-    "save_file",
-    "save_paid_file",
-]
+__all__ = ["Output", "OutputFiles", "OutputPath", "Overwrite", "build_file_name", "choose_paths"]
+
+_NAME_BYTES: Final = 48
+"""How much of a text goes into a file's name."""
 
 
-def _parse_output(text: str) -> Path:
-    """Return the path of ``--output``; make it a directory if it ends with a slash."""
-    path = Path(text)
-    if text.endswith(("/", os.sep)) and not path.is_dir():
-        try:
-            files.make_directories(path)
-        except FileError as error:
-            raise typer.BadParameter(str(error)) from None
-    return path
+# ---- options
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPath:
+    """What ``--output`` names."""
+
+    path: Path
+    is_directory: bool
+    "Is it a directory, or to be made one?"
+
+    @classmethod
+    def parse(cls, text: str) -> OutputPath:
+        """Return a directory for the path of one, and for any path with a slash at its end; else a file."""
+        path = Path(text)
+        return cls(path, text.endswith(("/", os.sep)) or path.is_dir())
+
+    @property
+    def is_stdout(self) -> bool:
+        """Is it stdout?"""
+        return self.path == Path("-")
+
+    @property
+    def suffix(self) -> str:
+        """The suffix of a file in lower case, with its dot; an empty text for a directory."""
+        return "" if self.is_directory else self.path.suffix.lower()
 
 
 Output: TypeAlias = Annotated[
-    Path | None,
+    OutputPath | None,
     typer.Option(
         "--output",
         "-o",
         metavar="FILE|DIR/",
-        parser=_parse_output,
+        parser=OutputPath.parse,
         help="File to write, or its directory, which is made if it ends with /.",
         show_default=False,
     ),
 ]
 Overwrite: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
-STDOUT: Final = Path("-")
-"""The path that means stdout."""
-_SUFFIXES: Final = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
-JPEG_SUFFIXES: Final = (".jpg", ".jpeg")
-"Suffixes of files for which a picture is converted to JPEG."
-_NAME_BYTES: Final = 48
-"""How much of a text goes into a file's name."""
+
+# ---- names
 
 
-def build_file_name(text: str, *parts: object) -> str:
-    """Return a file's name without suffix: the first words of a text, then ``parts``, joined by hyphens."""
-    words = make_safe_name("-".join(re.findall(r"\w+", text)), _NAME_BYTES).rstrip("-")
-    return "-".join((words, *map(str, parts)))
+def build_file_name(text: str) -> str:
+    """Return a file's name without suffix: the first words of a text, joined by hyphens."""
+    return make_safe_name("-".join(re.findall(r"\w+", text)), _NAME_BYTES).rstrip("-")
 
 
-def choose_path(output: Path | None, name: str, *, overwrite: bool, suffixes: Sequence[str] = ()) -> Path:
-    """Return the path to write to, and check that it can be written. Call this before Anlas are spent.
+def choose_paths(
+    output: OutputPath | None, name: str, suffixes: Sequence[str], parts: Sequence[object] = ("",)
+) -> list[Path]:
+    """Return a path for each file that a command makes.
 
     Args:
-        output: the file or directory that the person gave.
-        name: the file's name if ``output`` is a directory or None; it gets a number if a file of this name exists.
-        overwrite: may an existing file be replaced?
-        suffixes: those of the formats that can be written, with their dots. ``output`` may also have none at all.
+        output: what the person named. The name of a single file is taken as it is; several have their part behind it.
+        name: the name in a directory, without part and suffix.
+        suffixes: those of the formats that can be written, with their dots, the usual one first. ``output`` may have none.
+        parts: what distinguishes the files, such as their seeds; an empty text adds nothing.
 
     Raises:
-        FileError: the file exists and may not be replaced, or its directory does not exist or is read-only.
         InvalidRequestError: the output is stdout, or its suffix is that of another format.
-        MissingExtra: it is a JPEG, and Pillow is not installed.
+        FileError: the file's directory does not exist.
     """
-    if output == STDOUT:
+    if output is None or output.is_directory:
+        directory = Path() if output is None else output.path
+        return [directory / f"{'-'.join(filter(None, (name, str(part))))}{suffixes[0]}" for part in parts]
+    path = output.path
+    if output.is_stdout:
         raise InvalidRequestError("this command cannot write to stdout; give -o with a file name")
-    if output is None or output.is_dir():
-        path, is_named = (output or Path()) / name, False
-    else:
-        path, is_named = output, True
-        if suffixes and path.suffix and path.suffix.lower() not in suffixes:
-            raise InvalidRequestError(f"-o {path}: this can be written as {', '.join(suffixes)}, not as {path.suffix}")
-        if path.suffix.lower() in JPEG_SUFFIXES and not has_pillow():
-            raise MissingExtra("a picture is converted to JPEG with Pillow: pip install 'nai-proto[image]'")
+    if output.suffix and output.suffix not in suffixes:
+        formats = ", ".join(suffixes)
+        raise InvalidRequestError(f"-o {path}: this can be written as {formats}, not as {path.suffix}")
     if not path.parent.is_dir():
-        raise FileError(f"{path.parent} is not a directory", path=str(path.parent))
-    if not os.access(path.parent, os.W_OK):
-        raise FileError(f"cannot write to the directory {path.parent}", path=str(path.parent))
-    if overwrite:
-        return path
-    if is_named and os.path.lexists(path):
-        raise FileError(f"{path} already exists (--force replaces it)", path=str(path))
-    return _unused_path(path)
+        raise FileError(
+            f"{path.parent} is not a directory (-o {path.parent}/ makes it, and chooses the name)",
+            path=str(path.parent),
+        )
+    if len(parts) == 1:
+        return [path]
+    return [path.with_name(f"{path.stem}-{part}{path.suffix}") for part in parts]
 
 
-def fit_picture(path: Path, data: bytes) -> tuple[Path, bytes]:
-    """Return a path and the picture for it: as a JPEG if its suffix says so; else unchanged, with the suffix of its format.
+# ---- files
 
-    A picture that cannot be converted is kept as it is.
+
+class OutputFiles:
+    """The files of a command; used in a ``with`` block, in which the command pays, and writes what it gets.
+
+    At its start, the block reserves all names. At its end it frees those that were not written, also for Ctrl-C and kill,
+    and tells which files are complete.
 
     Args:
-        path: of the file to write.
-        data: the picture as the service sent it.
-    """
-    format_ = image_type(data)
-    if path.suffix.lower() in JPEG_SUFFIXES and format_ not in (None, "jpeg"):
-        try:
-            return path, to_jpeg(data)
-        except NaiError:
-            pass
-    suffix = _SUFFIXES.get(format_ or "", path.suffix)
-    is_other = path.suffix.lower() in {*_SUFFIXES.values(), *JPEG_SUFFIXES} and format_ is not None
-    is_other = is_other and path.suffix.lower() not in (JPEG_SUFFIXES if format_ == "jpeg" else (suffix,))
-    return (path.with_suffix(suffix) if is_other else path), data
-
-
-def save_file(path: Path, data: bytes, *, overwrite: bool) -> Path:
-    """Write a file and return its path, which has a number if a file of this name exists by now.
+        paths: of the files that the command means to write. Missing directories are made.
+        overwrite: replace existing files?
+        optional: of files that the command may write as well. They are not reserved, but existing ones are refused.
 
     Raises:
-        FileError: the file cannot be written; no partial file is left.
-    """
-    if overwrite:
-        files.write(path, data)
-        return path
-    free = _unused_path(path)
-    files.write_new(free, data)
-    return free
-
-
-class PaidFiles:
-    """Saves what was paid for: where it should be, or else in a directory of its own, so that it is never lost.
-
-    Args:
-        overwrite: replace existing files?
+        FileError: at the start of the block: a file exists and may not be replaced, or a name cannot be reserved. At its
+            end: a file could not be written where it should be; the message says where it is.
     """
 
-    def __init__(self, *, overwrite: bool) -> None:
+    def __init__(self, paths: Sequence[Path], *, overwrite: bool, optional: Sequence[Path] = ()) -> None:
+        self._paths = paths
+        self._optional = optional
         self._overwrite = overwrite
+        self._reserved: dict[Path, os.stat_result] = {}
+        self._made: list[Path] = []
         self._problems: list[str] = []
+        self._signals = ExitStack()
+        self.written: Final[list[Path]] = []
+        "The files that are complete, where they are."
 
-    def save(self, path: Path, data: bytes) -> Path:
-        """Write a file, and return the path that it has. Nothing is raised, so that what comes next is saved too."""
+    def __enter__(self) -> OutputFiles:
+        self._signals.enter_context(exit_on_signals())
         try:
-            return save_file(path, data, overwrite=self._overwrite)
-        except FileError as error:
-            problem = str(error)
-        for directory in _rescue_directories():
-            try:
-                files.make_directories(directory)
-                rescued = save_file(directory / path.name, data, overwrite=False)
-            except FileError:
-                continue
-            self._problems.append(f"{problem}; it was kept as {rescued}")
-            return rescued
-        self._problems.append(f"{problem}; no other directory could keep it")
-        return path
+            for path in (*self._optional, *self._paths):
+                self._check_free(path)
+            for path in self._paths:
+                self._reserve(path)
+        except BaseException:
+            self._release()
+            raise
+        return self
 
-    def check(self) -> None:
-        """Check that all is where it should be.
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._release()
+        if error is None:
+            if self._problems:
+                raise FileError(". ".join(self._problems))
+            return
+        lines = [*self._problems]
+        if self.written:
+            lines.append(f"written before: {', '.join(map(str, self.written))}")
+        for line in lines:
+            if isinstance(error, NaiError):
+                error.add_note(line)
+            else:
+                with suppress(OSError):
+                    typer.echo(line, err=True)
+
+    def write(self, path: Path, data: bytes) -> Path:
+        """Write a file, and return the path that it has. Nothing is raised, so that what comes next is written too.
+
+        What cannot be written there is kept in another directory, which the error at the end of the block names.
+        """
+        with hold_signals():
+            try:
+                self._write(path, data)
+                saved = path
+            except FileError as error:
+                saved = self._rescue(path.name, data, str(error)) or path
+            else:
+                self.written.append(saved)
+        return saved
+
+    def write_stdout(self, data: bytes, name: str) -> None:
+        """Write to stdout; what cannot be written there is kept in a file of this name.
 
         Raises:
-            FileError: a file is elsewhere, or could not be saved at all. The message says where it is.
+            BrokenPipeError: nobody reads stdout any more.
         """
-        if self._problems:
-            raise FileError(". ".join(self._problems))
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._rescue(name, data, f"stdout cannot be written: {error.strerror}")
+
+    def keep_elsewhere(self, path: Path, data: bytes, problem: str) -> Path:
+        """Write a file under a name that was not asked for, and report the problem at the end of the block."""
+        saved = self.write(path, data)
+        self._problems.append(f"{problem}; it was kept as {saved}")
+        return saved
+
+    # -- names
+
+    def _check_free(self, path: Path) -> None:
+        if self._overwrite or not os.path.lexists(path) or _is_device(path):
+            return
+        empty = ", and is empty" if path.is_file() and not path.stat().st_size else ""
+        raise FileError(f"{path} already exists{empty} (--force replaces it)", path=str(path))
+
+    def _reserve(self, path: Path) -> None:
+        with hold_signals():
+            self._make_directory(path.parent)
+            if _is_device(path):
+                return
+            if os.path.lexists(path):
+                _check_replaceable(path)
+            else:
+                self._reserved[path] = files.create(path)
+
+    def _make_directory(self, path: Path) -> None:
+        missing = [each for each in (path, *path.parents) if not each.exists()]
+        self._made += missing
+        if missing:
+            files.make_directories(path)
+
+    def _release(self) -> None:
+        """Free the names that were not written, and remove the directories that were made for nothing."""
+        with hold_signals():
+            for path in filter(self._is_ours, self._reserved):
+                path.unlink(missing_ok=True)
+            self._reserved.clear()
+            for directory in self._made:
+                with suppress(OSError):
+                    directory.rmdir()
+        self._signals.close()
+
+    def _is_ours(self, path: Path) -> bool:
+        """Return whether a reserved name still has the empty file."""
+        try:
+            now = path.lstat()
+        except OSError:
+            return False
+        return os.path.samestat(now, self._reserved[path]) and not now.st_size
+
+    # -- contents
+
+    def _write(self, path: Path, data: bytes) -> None:
+        if _is_device(path):
+            _write_device(path, data)
+            return
+        if path in self._reserved:
+            if os.path.lexists(path) and not self._is_ours(path):
+                raise FileError(f"{path} cannot be written: another program has made this file meanwhile")
+        elif not self._overwrite:
+            self._reserved[path] = files.create(path)
+        files.write(path, data)
+        self._reserved.pop(path, None)
+
+    def _rescue(self, name: str, data: bytes, problem: str) -> Path | None:
+        """Keep a file in another directory, note it as a problem, and return where it is; None if none could keep it."""
+        for base in _rescue_directories():
+            with suppress(OSError):
+                directory = Path(mkdtemp(prefix="nai-rescued-", dir=base))
+                try:
+                    files.write(directory / name, data)
+                except FileError:
+                    directory.rmdir()
+                    continue
+                self._problems.append(f"{problem}; it was kept as {directory / name}")
+                self.written.append(directory / name)
+                return directory / name
+        self._problems.append(f"{problem}; no other directory could keep it")
+        return None
 
 
-def save_paid_file(path: Path, data: bytes, *, overwrite: bool) -> Path:
-    """Write one file that was paid for, as `PaidFiles` does, and return its path.
+def _check_replaceable(path: Path) -> None:
+    """Raise FileError if a file that exists cannot be replaced: it is a directory, or its own takes no new files."""
+    if path.is_dir():
+        raise FileError(f"{path} is a directory", path=str(path))
+    try:
+        with TemporaryFile(dir=path.parent):
+            return
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{path} cannot be replaced: {problem}", path=str(path))
 
-    Raises:
-        FileError: it is elsewhere, or could not be saved at all. The message says where it is.
-    """
-    paid = PaidFiles(overwrite=overwrite)
-    saved = paid.save(path, data)
-    paid.check()
-    return saved
+
+def _is_device(path: Path) -> bool:
+    """Return whether a path is a device or a pipe, which takes data without being replaced."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+
+
+def _write_device(path: Path, data: bytes) -> None:
+    try:
+        with path.open("wb", buffering=0) as file:
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+        return
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{path} cannot be written: {problem}", path=str(path))
 
 
 def _rescue_directories() -> Iterator[Path]:
-    """Yield the directories for files that cannot be written where they should be, best first."""
+    """Yield the directories in which one can be made for what cannot be written where it should be, best first."""
     from platformdirs import user_data_path
 
-    yield user_data_path("nai-proto", appauthor=False) / "rescued"
-    yield Path(gettempdir()) / "nai-proto-rescued"
-    yield Path.home()
-
-
-def _unused_path(path: Path) -> Path:
-    """Return the path; if it exists, the first path with a number that does not."""
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
-    return next(each for each in chain((path,), numbered) if not os.path.lexists(each))
+    own = user_data_path("nai-proto", appauthor=False) / "rescued"
+    with suppress(FileError):
+        files.make_directories(own)
+        yield own
+    with suppress(OSError):
+        yield Path(gettempdir())
+    with suppress(RuntimeError):
+        yield Path.home()
+    yield Path("/dev/shm")  # memory, where the disk is full

@@ -23,9 +23,10 @@ from nai_proto.image import upscale as upscaled
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, print_facts
-from ..common.output_files import JPEG_SUFFIXES, Output, Overwrite, PaidFiles, choose_path, fit_picture
+from ..common.output_files import Output, OutputFiles, Overwrite
 from ..common.progress import show_progress
 from .input_images import fit_source, get_size, read_image
+from .picture_files import choose_picture_paths, write_picture
 
 __all__ = ["director", "upscale"]
 
@@ -65,14 +66,14 @@ def director(
     size = get_size(data)
     flow = augment(data, tool, emotion=emotion, prompt=prompt, defry=defry, size=size)
     parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
-    paths = _choose_paths(output, f"{file.stem}-{emotion or tool}", parts, overwrite=overwrite)
-    with account.sign_in() as client:
+    paths = choose_picture_paths(output, f"{file.stem}-{emotion or tool}", parts=parts)
+    with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
         price = tool_price(tool, *size, allowance=costs.allowance)
         costs.confirm(price)
         with show_progress(tool):
             images = client.run(flow)
-    saved = _save_images(images, paths, overwrite=overwrite)
+        saved = _write_images(outputs, paths, images)
     _print_result(saved, price, as_json)
 
 
@@ -96,31 +97,19 @@ def upscale(
     size = get_size(data)
     price = upscale_price(*size)
     flow = upscaled(fit_source(data, size), model=model, declared_blur_sigma=blur)
-    paths = _choose_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}", ("",), overwrite=overwrite)
-    with account.sign_in() as client:
+    paths = choose_picture_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}")
+    with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
         with show_progress("upscaling"):
             image = client.run(flow)
-    saved = _save_images([image], paths, overwrite=overwrite)
+        saved = _write_images(outputs, paths, [image])
     _print_result(saved, price, as_json)
 
 
-def _choose_paths(output: Path | None, name: str, parts: Sequence[str], *, overwrite: bool) -> list[Path]:
-    """Return a path for each image; if there are several, each name ends in its part."""
-    suffixes = [f"-{part}" if part else "" for part in parts]
-    if output is None or output.is_dir():
-        return [choose_path(output, f"{name}{part}.png", overwrite=overwrite) for part in suffixes]
-    outputs = [output.with_name(f"{output.stem}{part}{output.suffix}") for part in suffixes]
-    return [choose_path(each, name, overwrite=overwrite, suffixes=(".png", *JPEG_SUFFIXES)) for each in outputs]
-
-
-def _save_images(images: Sequence[Image], paths: Sequence[Path], *, overwrite: bool) -> list[Path]:
+def _write_images(outputs: OutputFiles, paths: Sequence[Path], images: Sequence[Image]) -> list[Path]:
     """Write the images, and return their paths. If there are more than expected, the others get numbers."""
-    all_paths = [*paths, *[paths[-1]] * (len(images) - len(paths))]
-    paid = PaidFiles(overwrite=overwrite)
-    saved = [paid.save(*fit_picture(path, each.data)) for path, each in zip(all_paths, images, strict=False)]
-    paid.check()
-    return saved
+    more = [paths[-1].with_stem(f"{paths[-1].stem}-{number}") for number in range(len(paths) + 1, len(images) + 1)]
+    return [write_picture(outputs, path, image.data) for path, image in zip([*paths, *more], images, strict=False)]
 
 
 def _print_result(saved: Sequence[Path], price: Price, as_json: bool) -> None:

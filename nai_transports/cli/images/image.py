@@ -15,7 +15,7 @@ from ...preset_files import load_image_preset
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, Overwrite
+from ..common.output_files import Output, OutputPath, Overwrite
 from ..common.text_input import read_text_argument
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
@@ -193,7 +193,7 @@ def _drop_missing(settings: dict[str, Any]) -> ImageOptions:
     return cast("ImageOptions", {name: value for name, value in settings.items() if value is not None})
 
 
-def _format_from_name(output: Path | None) -> str | None:
+def _format_from_name(output: OutputPath | None) -> str | None:
     """Return the format that a file's name tells."""
-    suffix = "" if output is None or output.is_dir() else output.suffix.lower()
+    suffix = "" if output is None else output.suffix
     return suffix[1:] if suffix in (".png", ".webp") else None

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from nai_proto.errors import NaiError
 from nai_proto.image import Image, ImageEvent, ImageOperation, ImageRequest, PreviewStep
 
 from ...sync import Client
-from ..common.output_files import PaidFiles, fit_picture
+from ..common.output_files import OutputFiles
 from ..common.progress import ProgressDisplay, show_progress
+from .picture_files import write_picture
 
-__all__ = ["ImageWriter"]
+__all__ = ["ImageWriter", "preview_path"]
+
+
+def preview_path(path: Path, step: int) -> Path:
+    """Return the path of a preview beside the path of its image, from the number of its step, which begins at 0."""
+    return path.with_name(f"{path.stem}-step-{step + 1:02}.jpg")
 
 
 class ImageWriter:
@@ -22,14 +27,14 @@ class ImageWriter:
     Args:
         request: the request.
         paths: a path for each image.
-        overwrite: replace existing files?
+        outputs: the command's files.
         previews: write a preview of each step as well?
     """
 
-    def __init__(self, request: ImageRequest, paths: Sequence[Path], *, overwrite: bool, previews: bool) -> None:
+    def __init__(self, request: ImageRequest, paths: Sequence[Path], outputs: OutputFiles, *, previews: bool) -> None:
         self._request = request
         self._paths = paths
-        self._files = PaidFiles(overwrite=overwrite)
+        self._outputs = outputs
         self._previews = previews
         self._written: dict[int, tuple[Path, Image]] = {}
         self.previews: Final[list[Path]] = []
@@ -43,20 +48,13 @@ class ImageWriter:
         """Run a generation, and write its images. Images that are complete stay when it fails or is stopped.
 
         Raises:
-            NaiError: the generation failed; a note of the error names the files that were written.
-            FileError: a file could not be written where it should be; the message says where it is.
+            NaiError: the generation failed.
         """
-        try:
-            with show_progress("generating") as progress, client.stream(generation) as stream:
-                for event in stream:
-                    self._handle(event, progress)
-                for image in stream.result:  # a response that is not a stream has no events
-                    self._write_image(image)
-        except NaiError as error:
-            if self._written:
-                error.add_note("written before: " + ", ".join(str(path) for path, _ in self.images))
-            raise
-        self._files.check()
+        with show_progress("generating") as progress, client.stream(generation) as stream:
+            for event in stream:
+                self._handle(event, progress)
+            for image in stream.result:  # a response that is not a stream has no events
+                self._write_image(image)
 
     def _handle(self, event: ImageEvent, progress: ProgressDisplay) -> None:
         steps = self._request.parameters.get("steps")
@@ -72,13 +70,11 @@ class ImageWriter:
             self._write_preview(event)
 
     def _write_preview(self, step: PreviewStep) -> None:
-        image_path = self._path(step.sample)
-        path = image_path.with_name(f"{image_path.stem}-step-{step.step + 1:02}.jpg")
-        self.previews.append(self._files.save(path, step.image))
+        self.previews.append(self._outputs.write(preview_path(self._path(step.sample), step.step), step.image))
 
     def _write_image(self, image: Image) -> None:
         if image.sample not in self._written:
-            path = self._files.save(*fit_picture(self._path(image.sample), image.data))
+            path = write_picture(self._outputs, self._path(image.sample), image.data)
             self._written[image.sample] = path, image
 
     def _path(self, sample: int) -> Path:

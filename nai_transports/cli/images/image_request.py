@@ -31,9 +31,10 @@ from nai_proto.image.options import CONFLICTS, ImageOptions
 from ... import files
 from ...sync import Client
 from ..common.cost_confirmation import CostConfirmation
-from ..common.output_files import JPEG_SUFFIXES, build_file_name, choose_path
-from .image_output import ImageWriter
+from ..common.output_files import OutputFiles, OutputPath, build_file_name
+from .image_output import ImageWriter, preview_path
 from .input_images import fit_mask, fit_source, get_size, name_file_in_errors, read_image
+from .picture_files import choose_picture_paths
 from .vibe_inputs import VibeInput, encode_vibes, find_unencoded, to_request_vibes
 
 __all__ = ["ImageRequestBuilder", "add_source_image", "rebuild_request"]
@@ -178,7 +179,7 @@ class ImageRequestBuilder:
         options["seed"] = self._request.seed
 
     def generate(
-        self, client: Client, costs: CostConfirmation, output: Path | None, *, overwrite: bool
+        self, client: Client, costs: CostConfirmation, output: OutputPath | None, *, overwrite: bool
     ) -> dict[str, object]:
         """Confirm the price, encode the vibes that need it, generate the images and write them.
 
@@ -190,20 +191,22 @@ class ImageRequestBuilder:
             FileError: a file exists already.
             NaiError: a request failed.
         """
-        paths = self._choose_paths(output, overwrite)
-        unencoded = find_unencoded(self._vibes, self._model)
-        encoding = encoding_price(len(unencoded)).items if unencoded else ()
-        price = Price((*self._request.price(costs.allowance).items, *encoding))
-        costs.confirm(price)
-        self._vibes = encode_vibes(client, self._vibes, self._model)
-        self._build_request()
-        writer = ImageWriter(self._request, paths, overwrite=overwrite, previews=self._previews)
-        generation: ImageOperation[ImageEvent, tuple[Image, ...]]
-        if self._request.model.family.streaming:
-            generation = generate_stream(self._prompt, **self._options)
-        else:
-            generation = generate(self._prompt, **self._options)
-        writer.write(client, generation)
+        paths = self._choose_paths(output)
+        optional = [preview_path(path, step) for path in paths for step in range(self._steps)] if self._previews else []
+        with OutputFiles(paths, overwrite=overwrite, optional=optional) as outputs:
+            unencoded = find_unencoded(self._vibes, self._model)
+            encoding = encoding_price(len(unencoded)).items if unencoded else ()
+            price = Price((*self._request.price(costs.allowance).items, *encoding))
+            costs.confirm(price)
+            self._vibes = encode_vibes(client, self._vibes, self._model)
+            self._build_request()
+            writer = ImageWriter(self._request, paths, outputs, previews=self._previews)
+            generation: ImageOperation[ImageEvent, tuple[Image, ...]]
+            if self._request.model.family.streaming:
+                generation = generate_stream(self._prompt, **self._options)
+            else:
+                generation = generate(self._prompt, **self._options)
+            writer.write(client, generation)
         return self._describe(writer, price)
 
     def _build_request(self) -> ImageRequest:
@@ -212,20 +215,16 @@ class ImageRequestBuilder:
             self._options["vibes"] = to_request_vibes(self._vibes, self._model)
         return build_image_request(self._prompt, **self._options)
 
-    def _choose_paths(self, output: Path | None, overwrite: bool) -> list[Path]:
+    @property
+    def _steps(self) -> int:
+        steps = self._request.parameters.get("steps")
+        return steps if isinstance(steps, int) else 0
+
+    def _choose_paths(self, output: OutputPath | None) -> list[Path]:
         number, first = (cast("int", self._request.parameters[name]) for name in ("n_samples", "seed"))
-        suffix = f".{self._request.parameters['image_format']}"
-        outputs: list[Path | None]
-        if output is not None and not output.is_dir() and number > 1:
-            outputs = [output.with_name(f"{output.stem}-{first + at}{output.suffix or suffix}") for at in range(number)]
-        else:
-            outputs = [output] * number
-        names = [build_file_name(self._prompt, first + at) + suffix for at in range(number)]
-        suffixes = (suffix, *JPEG_SUFFIXES)
-        return [
-            choose_path(each, name, overwrite=overwrite, suffixes=suffixes)
-            for each, name in zip(outputs, names, strict=True)
-        ]
+        image_format = str(self._request.parameters["image_format"])
+        name = build_file_name(self._prompt)
+        return choose_picture_paths(output, name, image_format, [first + at for at in range(number)])
 
     def _describe(self, writer: ImageWriter, price: Price) -> dict[str, object]:
         sent = self._request.parameters

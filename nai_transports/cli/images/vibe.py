@@ -18,7 +18,7 @@ from ... import files
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, Overwrite, choose_path, save_paid_file
+from ..common.output_files import Output, OutputFiles, Overwrite, choose_paths
 from ..common.progress import show_progress
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
 
@@ -63,14 +63,15 @@ def vibe(
         if chosen_model.family.vibes != "encoded":
             raise InvalidRequestError(f"{chosen_model.id} takes no encoded vibes; V4 and V4.5 do")
         vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)
-        path = choose_path(output, f"{file.stem}.naiv4vibe", overwrite=overwrite, suffixes=(".naiv4vibe",))
+        (path,) = choose_paths(output, file.stem, (".naiv4vibe",))
         price = Price(encoding_price().items if find_unencoded([vibe_input], chosen_model) else ())
-        if not price.is_free:
-            with account.sign_in() as client:
-                CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
-                with show_progress("encoding"):
-                    (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
-        path = save_paid_file(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), overwrite=overwrite)
+        with OutputFiles([path], overwrite=overwrite) as outputs:
+            if not price.is_free:
+                with account.sign_in() as client:
+                    CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+                    with show_progress("encoding"):
+                        (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
+            path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)))
         facts = {
             "file": str(path),
             "model": chosen_model.id,

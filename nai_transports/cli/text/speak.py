@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from typing import Annotated, Literal
 
 import typer
@@ -13,7 +12,7 @@ from nai_proto.errors import InvalidRequestError
 
 from ..common.account_options import AccountOptions
 from ..common.output import Json, print_facts
-from ..common.output_files import STDOUT, Output, Overwrite, build_file_name, choose_path, save_paid_file
+from ..common.output_files import Output, OutputFiles, Overwrite, build_file_name, choose_paths
 from ..common.text_input import read_text_argument
 
 __all__ = ["speak"]
@@ -40,22 +39,22 @@ def speak(
     as_json: Json = False,
 ) -> None:
     """Turn text into speech, and write it to a file named after the text; -o - writes to stdout."""
-    if output == STDOUT and as_json:
+    to_stdout = output is not None and output.is_stdout
+    if to_stdout and as_json:
         raise InvalidRequestError("stdout cannot take both the sound and --json; give -o with a file name")
-    opus = opus or (output is not None and output.suffix.lower() == ".webm")
+    opus = opus or (output is not None and output.suffix == ".webm")
     chosen, chosen_version = _parse_voice(voice, version)
     spoken_text = read_text_argument(text)
     flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
     suffix = ".webm" if opus else ".mp3"
-    name = build_file_name(spoken_text, voice or chosen) + suffix
-    path = STDOUT if output == STDOUT else choose_path(output, name, overwrite=overwrite, suffixes=(suffix,))
-    with account.sign_in() as client:
+    name = f"{build_file_name(spoken_text)}-{build_file_name(str(chosen))}"
+    paths = [] if to_stdout else choose_paths(output, name, (suffix,))
+    with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         speech = client.run(flow)
-    if path == STDOUT:
-        sys.stdout.buffer.write(speech.data)
-        sys.stdout.flush()
-        return
-    path = save_paid_file(path, speech.data, overwrite=overwrite)
+        if to_stdout:
+            outputs.write_stdout(speech.data, name + suffix)
+            return
+        path = outputs.write(paths[0], speech.data)
     facts = {
         "file": str(path),
         "format": speech.format,

@@ -1,0 +1,66 @@
+"""The files of pictures: their names and formats. A picture is written as the service sent it, or as a JPEG by Pillow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from nai_proto.codecs.picture_files import to_jpeg
+from nai_proto.codecs.pillow_images import has_pillow
+from nai_proto.errors import MissingExtra, NaiError
+from nai_proto.image.image_files import image_type
+
+from ..common.output_files import OutputFiles, OutputPath, choose_paths
+
+__all__ = ["choose_picture_paths", "write_picture"]
+
+_SUFFIXES: Final = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
+"""The suffixes of each format, the usual one first."""
+
+
+def choose_picture_paths(
+    output: OutputPath | None, name: str, image_format: str = "png", parts: Sequence[object] = ("",)
+) -> list[Path]:
+    """Return a path for each picture, as `choose_paths` does.
+
+    Args:
+        output, name, parts: as for `choose_paths`.
+        image_format: the format in which the service sends them; each can also be written as a JPEG.
+
+    Raises:
+        InvalidRequestError, FileError: as for `choose_paths`.
+        MissingExtra: a JPEG is asked for, and Pillow is not installed.
+    """
+    paths = choose_paths(output, name, (*_SUFFIXES[image_format], *_SUFFIXES["jpeg"]), parts)
+    if any(_is_jpeg(path) for path in paths) and not has_pillow():
+        raise MissingExtra("a picture is converted to JPEG with Pillow: pip install 'nai-proto[image]'")
+    return paths
+
+
+def write_picture(outputs: OutputFiles, path: Path, data: bytes) -> Path:
+    """Write a picture, and return the path that it has.
+
+    One that cannot be what the path's suffix says is kept under the suffix of its format, which is reported as a problem.
+
+    Args:
+        outputs: the command's files.
+        path: of the file to write.
+        data: the picture as the service sent it.
+    """
+    image_format = image_type(data)
+    suffixes = _SUFFIXES.get(image_format or "", ())
+    if image_format is None or not path.suffix or path.suffix.lower() in suffixes:
+        return outputs.write(path, data)
+    if _is_jpeg(path):
+        try:
+            return outputs.write(path, to_jpeg(data))
+        except NaiError as error:
+            problem = f"{path} cannot be written: {error}"
+    else:
+        problem = f"{path} cannot be written: the service sent a {image_format.upper()}"
+    return outputs.keep_elsewhere(path.with_suffix(suffixes[0]), data, problem)
+
+
+def _is_jpeg(path: Path) -> bool:
+    return path.suffix.lower() in _SUFFIXES["jpeg"]
