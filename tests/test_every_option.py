@@ -1,9 +1,10 @@
 """Every option of every generating function is on the wire under its name, and acts in the emulator or is refused by it.
 
-The few that change no answer have a row that says so, and why.
+For the few that change no answer the emulator says so: it names them in a header field of the answer.
 
 See:
     docs/protocol/native.md#91-parameters--complete-list
+    docs/protocol/native.md#171-general-behaviour
     docs/protocol/openai.md#2-names-typescript-sdk--wire--python
     docs/protocol/image.md#32-parameters-all-keys
 """

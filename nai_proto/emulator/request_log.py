@@ -14,7 +14,7 @@ from typing import Any, Final, overload
 from ..errors import InvalidRequestError
 from ..exchange.reply import Handler
 from ..http import Request
-from .http.responses import REASON
+from .http.responses import IGNORED, REASON
 from .recording.recorder import WatchedExchange
 from .recording.recording_file import Ending, RecordedExchange
 from .recording.redaction import Redaction
@@ -75,8 +75,13 @@ class SeenRequest:
     @property
     def reason(self) -> str | None:
         """Why it was refused, in a sentence without secrets; None if it was not."""
-        reason = None if self._exchange.head is None else self._exchange.head.headers.get(REASON)
-        return None if reason is None else self._redaction.redact_text(reason)
+        return self._find_field(REASON)
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The names of its parameters that changed nothing: misspelt ones, and those without an effect here."""
+        listed = self._find_field(IGNORED)
+        return tuple(listed.split(", ")) if listed else ()
 
     @property
     def ending(self) -> Ending | None:
@@ -117,6 +122,11 @@ class SeenRequest:
     def exchange(self) -> RecordedExchange:
         """The whole exchange as far as it went, without secrets."""
         return self._redaction.redact(self._exchange.to_recorded())
+
+    def _find_field(self, name: str) -> str | None:
+        """Return a header field of the response, without secrets."""
+        value = None if self._exchange.head is None else self._exchange.head.headers.get(name)
+        return None if value is None else self._redaction.redact_text(value)
 
     def __repr__(self) -> str:
         shown = [self.method, self.path, self.model, self.status or "no response yet", self.reason]

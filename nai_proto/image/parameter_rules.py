@@ -23,6 +23,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_PROMPT_CHARACTERS",
     "MAX_SEED",
+    "PARAMS_VERSIONS",
     "RULES",
     "ImageParameterRule",
     "check_parameters",
@@ -36,6 +37,8 @@ MAX_PROMPT_CHARACTERS: Final = 51_200
 
 See docs/protocol/image.md#211-errors.
 """
+PARAMS_VERSIONS: Final = (1, 4)
+"The oldest and the newest form of ``parameters`` that is known."
 
 _LONGEST_WORD: Final = 40
 """Characters of a word that a message shows: what is longer could be a whole text."""
@@ -106,7 +109,7 @@ RULES: Final[Mapping[str, ImageParameterRule]] = {
     "upscaled_enhance": ImageParameterRule(
         ParameterKind.BOOLEAN, generations=frozenset((_G.V5,)), actions=frozenset((ImageGenerationType.IMG2IMG,))
     ),
-    "params_version": ImageParameterRule(ParameterKind.INTEGER, 1, 4),
+    "params_version": ImageParameterRule(ParameterKind.INTEGER, *PARAMS_VERSIONS),
 }
 """By parameter."""
 

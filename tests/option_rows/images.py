@@ -11,7 +11,7 @@ from nai_proto.image.image_files import image_size
 
 from ..image_support import png
 from ..image_tools_support import draw_face
-from .row import NotSent, Refused, Row, Shows, Silent, Table, differs
+from .row import Ignored, NotSent, Refused, Row, Shows, Table, differs
 
 SOURCE: Final = draw_face()
 WIRE_SOURCE: Final = b64encode(SOURCE).decode()
@@ -27,7 +27,7 @@ TWO_VIBES: Final = [EncodedVibe(b"one", 0.9), EncodedVibe(b"other", 0.8)]
 PRICE: Final = "this would cost 2 Anlas, more than the 0 allowed"
 
 
-def parameter(option: str, value: Any, shows: Shows | Refused | Silent = differs, **given: Any) -> Row:
+def parameter(option: str, value: Any, shows: Shows | Refused | Ignored = differs, **given: Any) -> Row:
     """A row for a parameter that is on the wire as it is given."""
     return Row(option, value, {f"parameters.{option}": value}, shows, given)
 
@@ -55,15 +55,16 @@ IMAGE_ROWS: Final = (
     parameter("dynamic_thresholding", True, **V3),
     parameter("sm", True, **V3),
     parameter("sm_dyn", True, **V3, sm=True),
-    Row("auto_smea", True, {"parameters.autoSmea": True}, Silent("since V4 there is no SMEA to turn on", "x"), V45),
+    Row("auto_smea", True, {"parameters.autoSmea": True}, Ignored("since V4 there is no SMEA to turn on", "x"), V45),
     parameter("skip_cfg_above_sigma", 12.5, **V45),
     parameter("deliberate_euler_ancestral_bug", True),
     parameter("prefer_brownian", False),
-    parameter("legacy", True, Silent("no source says what it changes, and no metadata has it", "x")),
+    parameter("legacy", True, Ignored("no source says what it changes, and no metadata has it", "x")),
     parameter("legacy_v3_extend", True, **V3),
     Row("legacy_uc", True, {"parameters.v4_negative_prompt.legacy_uc": True}, differs, V4),
     parameter("straight_alpha", False),
-    parameter("params_version", 2, Silent("the service draws the same for 1, 3 and 4", "x")),
+    # The service draws the same for 1, 3 and 4 (docs/protocol/image.md#32-parameters-all-keys).
+    parameter("params_version", 9, Refused(400, "params_version must be 1 to 4"), validate=False),
     parameter("image_format", "webp", lambda a, b: (a[0].format, b[0].format) == ("png", "webp")),
     # Pictures to begin from.
     Row("image", SOURCE, {"parameters.image": WIRE_SOURCE, "action": "img2img"}, differs),
@@ -71,7 +72,7 @@ IMAGE_ROWS: Final = (
     parameter("strength", 0.11, **IMG2IMG),
     parameter("noise", 0.77, **IMG2IMG),
     parameter("extra_noise_seed", 99, **IMG2IMG),
-    parameter("add_original_image", True, Silent("no pixel outside the mask changes in any case", "x"), **INPAINTING),
+    parameter("add_original_image", True, Ignored("no pixel outside the mask changes in any case", "x"), **INPAINTING),
     parameter("color_correct", True, **IMG2IMG),
     Row("inpaint_img2img_strength", 0.25, {"parameters.inpaintImg2ImgStrength": 0.25}, differs, INPAINTING),
     parameter("upscaled_enhance", True, **IMG2IMG),

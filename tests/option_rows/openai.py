@@ -8,7 +8,7 @@ import msgspec
 
 from nai_proto.openai import chat_completion, completion
 
-from .row import ABSENT, BYTES, Refused, Row, Shows, Silent, Table, differs
+from .row import ABSENT, BYTES, Ignored, Refused, Row, Shows, Table, differs
 
 ONCE: Final = "Once upon a time"
 HELLO: Final = [{"role": "user", "content": "Tell me a tale."}]
@@ -16,7 +16,7 @@ Q: Final = BYTES.encode("Q")[0]
 UNIFIED: Final[dict[str, Any]] = {"unified_linear": 1.0}
 
 
-def parameter(option: str, value: Any, shows: Shows | Refused | Silent = differs, **given: Any) -> Row:
+def parameter(option: str, value: Any, shows: Shows | Refused | Ignored = differs, **given: Any) -> Row:
     """A row for a parameter that is on the wire as it is given."""
     return Row(option, value, {option: value}, shows, given)
 
@@ -49,11 +49,11 @@ COMMON: Final = (
     parameter("unified_cubic", 1.5, **UNIFIED),
     parameter("unified_increase_linear_with_entropy", 2.5, **UNIFIED),
     parameter("stream_options", {"include_usage": False}, has_usage, stream=True),
-    parameter("user", "wren", Silent("names the end user to the service, which answers all of them alike", 5)),
+    parameter("user", "wren", Ignored("names the end user to the service, which answers all of them alike", 5)),
     parameter(
         "recaptcha_token",
         "proof",
-        Silent("proves that a human asks, which the emulator believes", 5),
+        Ignored("proves that a human asks, which the emulator believes", 5),
     ),
     Row("validate", False, {"top_p": 5.5}, Refused(400, "top_p must be from 0 to 1"), {"top_p": 5.5}),
     Row("extra", {"top_p": 5.5}, {"top_p": 5.5}, Refused(400, "top_p must be from 0 to 1")),
@@ -69,7 +69,7 @@ COMPLETION: Final = Table(
         parameter("prompt", "The lighthouse"),
         parameter("stream", True, lambda a, b: a == b, logprobs=2),
         parameter(
-            "enable_thinking", True, Silent("acts through the template of chats, and a completion has none", "x")
+            "enable_thinking", True, Ignored("acts through the template of chats, and a completion has none", "x")
         ),
         parameter("best_of", 5),
         parameter("echo", True, lambda a, b: b.text == ONCE + a.text),

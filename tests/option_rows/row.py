@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -20,7 +20,7 @@ from nai_transports import memory
 
 from ..support import ByteTokenizer, an_emulator
 
-__all__ = ["ABSENT", "BYTES", "NotSent", "Refused", "Row", "Shows", "Silent", "Table", "check_row", "differs"]
+__all__ = ["ABSENT", "BYTES", "Ignored", "NotSent", "Refused", "Row", "Shows", "Table", "check_row", "differs"]
 
 BYTES = ByteTokenizer()
 ABSENT = object()
@@ -47,12 +47,12 @@ class NotSent:
 
 
 @dataclass(frozen=True, eq=False)
-class Silent:
-    """The value changes no answer, by its nature; the emulator knows it all the same, and refuses a wrong type."""
+class Ignored:
+    """The value changes no answer, and the answer says so: it names what it ignored."""
 
     why: str
-    wrong: Any
-    "A value of a wrong type."
+    wrong: Any = None
+    "A value of a wrong type, which the emulator refuses; None if it takes any."
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class Row:
     value: Any
     wire: Mapping[str, Any]
     "Paths in the request's document, such as ``parameters.top_k``, and what is there; `ABSENT` for what is not."
-    shows: Shows | Refused | NotSent | Silent
+    shows: Shows | Refused | NotSent | Ignored
     given: Mapping[str, Any] = field(default_factory=dict[str, Any])
     "What else both requests are given; an option of the table's own is replaced."
 
@@ -98,34 +98,45 @@ def check_row(table: Table, row: Row) -> None:
     document = read_document(operation.request)
     for path, value in row.wire.items():
         assert find(document, path) == value, path
-    with_ = run(table, lambda: operation)
+    with_, ignored = run_and_look(table, lambda: operation)
     if isinstance(row.shows, Refused):
         error = with_
         assert isinstance(error, StatusError), error
         assert (error.status, row.shows.message in str(error)) == (row.shows.status, True), error
         return
     assert not isinstance(with_, NaiError), with_
-    without = run(table, lambda: table.function(**given))
-    if isinstance(row.shows, Silent):
+    without, ignored_without = run_and_look(table, lambda: table.function(**given))
+    if isinstance(row.shows, Ignored):
         assert without == with_
-        (path,) = row.wire
-        extra = {path.rpartition(".")[2]: row.shows.wrong, **given.get("extra", {})}
+        names = {path.rpartition(".")[2] for path in row.wire}
+        assert names <= {*ignored}
+        assert not names & {*ignored_without}
+        if row.shows.wrong is None:
+            return
+        extra = {**dict.fromkeys(names, row.shows.wrong), **given.get("extra", {})}
         error = run(table, lambda: table.function(**{**given, "extra": extra}))
         assert isinstance(error, StatusError)
         assert error.status == 400
     else:
         assert row.shows(without, with_)
+        assert not {path.rpartition(".")[2] for path in row.wire} & {*ignored}
 
 
 def run(table: Table, make: Callable[[], Operation[Any, Any]]) -> Any:
     """Return the result of an operation at a new emulator, or the error."""
+    return run_and_look(table, make)[0]
+
+
+def run_and_look(table: Table, make: Callable[[], Operation[Any, Any]]) -> tuple[Any, Sequence[str]]:
+    """Return the result of an operation at a new emulator, or the error, and what the emulator says that it ignored."""
     emulator, owner = an_emulator(tokenizers=_get_bytes, pace=table.pace)
     session = nai.Session(base_url="http://emulator.invalid", token=owner.persistent_token)
     with memory.Client(emulator, session, clock=Clock()) as client:
         try:
-            return table.read(client.run(make()))
+            result = table.read(client.run(make()))
         except NaiError as error:
-            return error
+            return error, ()
+        return result, emulator.requests[-1].ignored
 
 
 def read_document(request: Request) -> Any:

@@ -11,7 +11,7 @@ from nai_proto.http import Host
 from nai_proto.text import generate
 from nai_proto.text.models import TextModelFacts
 
-from .row import BYTES, Refused, Row, Shows, Silent, Table, differs
+from .row import BYTES, Ignored, Refused, Row, Shows, Table, differs
 
 ONCE: Final = BYTES.encode("Once upon a time, the sea and the sea and the sea")
 BLANK: Final = BYTES.encode(" ")[0]
@@ -30,7 +30,7 @@ def text(ids: Any) -> str:
     return BYTES.decode(ids.ids)
 
 
-def parameter(option: str, value: Any, shows: Shows | Refused | Silent = differs, **given: Any) -> Row:
+def parameter(option: str, value: Any, shows: Shows | Refused | Ignored = differs, **given: Any) -> Row:
     """A row for a parameter that is on the wire as it is given."""
     return Row(option, value, {f"parameters.{option}": value}, shows, given)
 
@@ -124,7 +124,7 @@ TEXT: Final = Table(
             "num_logprobs", 3, lambda a, b: a.logprobs is None and {len(each.before) for each in b.logprobs} == {3}
         ),
         parameter("prefix", "special_instruct"),
-        parameter("use_cache", True, Silent("a cache changes how long an answer takes, and not the answer", "x")),
+        parameter("use_cache", True, Ignored("a cache changes how long an answer takes, and not the answer", "x")),
         parameter("bracket_ban", True, lacks("["), logit_bias_exp=[ngram_bias("[", 50.0)]),
         parameter("pad_token_id", 301, is_padded(301), num_return_sequences=2, stop_sequences=[[BLANK]]),
         # What the emulator does not have.

@@ -11,7 +11,7 @@ from nai_proto.text import generate_prompt, get_hidden_states, get_next_words
 from nai_proto.voice import speak
 
 from ..image_tools_support import draw_face
-from .row import NotSent, Refused, Row, Table, differs
+from .row import Ignored, NotSent, Refused, Row, Table, differs
 
 SOURCE: Final = draw_face()
 OTHER: Final = draw_face("L", as_mode="RGB")
@@ -19,11 +19,6 @@ WIRE_OTHER: Final = b64encode(OTHER).decode()
 PRICE: Final = "would cost"
 V45: Final = "nai-diffusion-4-5-full"
 V4: Final = "nai-diffusion-4-full"
-
-
-def unchanged(without: Any, with_: Any) -> bool:
-    """The emulator takes the value, and its answer is the same: it looks at the picture itself, and draws one way."""
-    return bool(without == with_)
 
 
 AUGMENT: Final = Table(
@@ -35,8 +30,7 @@ AUGMENT: Final = Table(
         Row("emotion", "smug", {"prompt": "smug;;"}, differs, {"tool": "emotion", "emotion": "happy"}),
         Row("prompt", "red dusk", {"prompt": "red dusk"}, differs, {"tool": "colorize"}),
         Row("defry", 5, {"defry": 5}, differs, {"tool": "colorize"}),
-        # The answer has the size of the picture, whatever the request says.
-        Row("size", (32, 32), {"width": 32, "height": 32}, unchanged),
+        Row("size", (32, 32), {"width": 32, "height": 32}, Ignored("the answer has the size of the picture itself")),
         Row("max_anlas", 0, {}, NotSent(PRICE), {"image": draw_face()}),
         Row("allowance", "x", {}, NotSent("allowance takes an Allowance")),
         Row("validate", False, {"req_type": "quux"}, Refused(400, "req_type must be one of"), {"tool": "quux"}),
@@ -49,8 +43,7 @@ UPSCALE: Final = Table(
     upscale,
     (
         Row("image", OTHER, {"image": WIRE_OTHER}, differs),
-        # No source tells how the two models differ.
-        Row("model", "nai-diffusion-5-full", {"model": "nai-diffusion-5-full"}, unchanged),
+        Row("model", "nai-diffusion-5-full", {"model": "nai-diffusion-5-full"}, differs),
         Row("declared_blur_sigma", 0.45, {"declared_blur_sigma": 0.45}, differs),
         Row("size", (4096, 4096), {}, NotSent("upscaling takes at most 3145728")),
         Row("max_anlas", 0, {}, NotSent(PRICE)),

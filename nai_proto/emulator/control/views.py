@@ -37,6 +37,7 @@ def summarize_request(seen: SeenRequest) -> View:
         "account": seen.account,
         "status": seen.status,
         "reason": seen.reason,
+        "ignored": [*seen.ignored],
         "seconds": seen.seconds,
         "received_bytes": seen.received_bytes,
         "sent_bytes": seen.sent_bytes,

@@ -22,9 +22,11 @@ from ..replies.scripted_reply import ScriptedReply
 
 __all__ = [
     "ALLOW_ANY_ORIGIN",
+    "IGNORED",
     "REASON",
     "HandlerSteps",
     "compute",
+    "ignored_fields",
     "reason_field",
     "send_empty",
     "send_error",
@@ -45,7 +47,12 @@ ALLOW_ANY_ORIGIN: Final = ("Access-Control-Allow-Origin", "*")
 
 REASON: Final = "X-Emulator-Reason"
 "The header field of every refusal that says why the request was refused."
-_LONGEST_REASON: Final = 500
+IGNORED: Final = "X-Emulator-Ignored"
+"""The header field of an answer that names the parameters of its request that changed nothing.
+
+See docs/protocol/native.md#171-general-behaviour.
+"""
+_LONGEST_FIELD: Final = 500
 _IN_ASCII: Final = str.maketrans({"×": "x", "…": "...", "–": "-", "’": "'", "“": '"', "”": '"'})
 
 
@@ -116,10 +123,20 @@ _SCRIPTED: Final = "a scripted reply"
 
 
 def reason_field(reason: str) -> tuple[str, str]:
-    """Return the header field that says why a request was refused; what no header field can hold becomes ``?``."""
-    words = " ".join(reason.split()).translate(_IN_ASCII)
-    printable = "".join(letter if " " <= letter <= "~" else "?" for letter in words)
-    return REASON, printable[:_LONGEST_REASON]
+    """Return the header field that says why a request was refused."""
+    return REASON, _make_printable(reason)
+
+
+def ignored_fields(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the header field that names the parameters that changed nothing; none without such parameters."""
+    listed = ", ".join(names)
+    return ((IGNORED, _make_printable(listed)),) if listed else ()
+
+
+def _make_printable(text: str) -> str:
+    """Return a text as a header field can hold it: on one line, short, with ``?`` for what is not ASCII."""
+    words = " ".join(text.split()).translate(_IN_ASCII)
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in words)[:_LONGEST_FIELD]
 
 
 def status_phrase(status: int) -> str:

@@ -19,7 +19,7 @@ from ...image.families import Generation
 from ...image.price import Price
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
-from ..http.responses import ALLOW_ANY_ORIGIN, compute
+from ..http.responses import ALLOW_ANY_ORIGIN, compute, ignored_fields
 from ..http.throttling import GenerationLock
 from ..seeded_random import SeededRandom
 from ..switches import Switches
@@ -95,7 +95,7 @@ class ImageService:
             sample = yield from compute(partial(Sample.render, task, images, index))
             pictures.append((yield from compute(sample.encode)))
         self._charge(context, task, price)
-        yield from send_pictures(context, pictures, self._switches.image_status)
+        yield from send_pictures(context, pictures, self._switches.image_status, task.ignored)
 
     def _send_stream(self, context: RequestContext, task: GenerationTask, images: TaskImages, price: Price) -> Handler:
         """Send the messages of one sample after the other. They are paid before the last image is sent.
@@ -104,6 +104,7 @@ class ImageService:
         """
         framing = find_framing(task)
         fields = [("Content-Type", framing.content_type), ("Cache-Control", "no-cache"), ALLOW_ANY_ORIGIN]
+        fields += ignored_fields(task.ignored)
         yield Start(Head(context.endpoint.status, Headers(fields)))
         sigmas = noise_levels(count_messages(task) - 1) if has_pillow() else []
         reply = context.use_reply("picture")

@@ -10,9 +10,17 @@ from dataclasses import dataclass, field, replace
 
 from ...image.choices import ImageGenerationType
 from ...image.models import ImageModel
-from ...image.parameter_rules import MAX_PIXELS, MAX_PROMPT_CHARACTERS, MAX_SEED
+from ...image.parameter_rules import MAX_PIXELS, MAX_PROMPT_CHARACTERS, MAX_SEED, PARAMS_VERSIONS
 from ..errors import Refused
-from .request import Attachments, DecodedBody, ImageRequestBody, StructuredPrompt, parse_parameters, validation_error
+from .request import (
+    Attachments,
+    DecodedBody,
+    ImageRequestBody,
+    StructuredPrompt,
+    list_ignored,
+    parse_parameters,
+    validation_error,
+)
 
 __all__ = ["GenerationTask", "find_model", "validate_request"]
 
@@ -29,6 +37,8 @@ class GenerationTask:
     prompt: str = field(repr=False)
     parameters: ImageRequestBody = field(repr=False)
     attachments: Attachments
+    ignored: tuple[str, ...] = ()
+    "The names of parameters that change no picture."
 
 
 def find_model(name: object) -> ImageModel:
@@ -74,7 +84,8 @@ def validate_request(body: DecodedBody, attachments: Attachments, seed: int) -> 
     if action is not ImageGenerationType.INPAINTING:
         # Other actions ignore a mask (docs/protocol/image.md#33-bodies-per-generation).
         attachments = replace(attachments, mask=None)
-    return GenerationTask(model, action, prompt, parameters, attachments)
+    ignored = list_ignored(body, parameters, action)
+    return GenerationTask(model, action, prompt, parameters, attachments, tuple(ignored))
 
 
 def _find_action(name: object, model: ImageModel) -> ImageGenerationType:
@@ -105,6 +116,7 @@ def _check_numbers(parameters: ImageRequestBody) -> None:
         ("steps", parameters.steps, 1, 50),
         ("n_samples", parameters.n_samples, 1, 8),
         ("seed", parameters.seed, 0, MAX_SEED),
+        ("params_version", parameters.params_version, *PARAMS_VERSIONS),
         ("strength", parameters.strength, 0, 1),
         ("noise", parameters.noise, 0, 1),
         ("inpaintImg2ImgStrength", parameters.inpaint_strength, 0, 1),

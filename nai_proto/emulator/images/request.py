@@ -20,7 +20,7 @@ from ...codecs.lone_surrogates import replace_lone_escapes
 from ...codecs.multipart import decode
 from ...codecs.type_mismatch import find_mismatch
 from ...errors import LimitExceeded, RemoteProtocolError
-from ...image.choices import ImageSampler
+from ...image.choices import ImageGenerationType, ImageSampler
 from ...image.families import Generation
 from ...image.models import ImageModel
 from ..accounts.account import ImageCache
@@ -36,6 +36,7 @@ __all__ = [
     "ImageRequestBody",
     "StructuredPrompt",
     "collect_attachments",
+    "list_ignored",
     "parse_parameters",
     "read_body",
     "validation_error",
@@ -243,11 +244,11 @@ class ImageRequestBody(msgspec.Struct, kw_only=True):
     straight_alpha: bool = True
     upscaled_enhance: bool = False
     upscale: dict[str, float] | None = None
-    # Without an effect here.
-    legacy: bool = False
     normalize_reference_strength_multiple: bool = True
-    auto_smea: bool = msgspec.field(default=False, name="autoSmea")
     params_version: int = 1
+    # Ignored: no source says what they change (docs/protocol/image.md#12-notes-for-an-emulator).
+    legacy: bool = False
+    auto_smea: bool = msgspec.field(default=False, name="autoSmea")
 
     def __repr__(self) -> str:
         return f"ImageRequestBody({self.width}×{self.height}, steps={self.steps}, n_samples={self.n_samples})"
@@ -280,6 +281,47 @@ def parse_parameters(parameters: Mapping[str, Any], model: ImageModel, seed: int
     except (ValueError, OverflowError, RecursionError):
         pass  # explained below
     raise validation_error(str(find_mismatch(complete, ImageRequestBody)))
+
+
+def list_ignored(body: DecodedBody, parameters: ImageRequestBody, action: ImageGenerationType) -> list[str]:
+    """Return the names of what changes no picture: unknown keys, and known ones that ask for something without an effect.
+
+    See docs/protocol/image.md#12-notes-for-an-emulator.
+    """
+    unknown = [
+        *(name for name in body.document if name not in _TOP_LEVEL),
+        *(name for name in body.parameters if name not in _KNOWN),
+    ]
+    inpaints = action is ImageGenerationType.INPAINTING
+    idle = {
+        "recaptcha_token": "recaptcha_token" in body.document,
+        "legacy": parameters.legacy,
+        "autoSmea": parameters.auto_smea,
+        "add_original_image": "add_original_image" in body.parameters and parameters.add_original_image is inpaints,
+        "mask": "mask" in body.parameters and not inpaints,
+    }
+    return [*unknown, *(name for name, is_idle in idle.items() if is_idle)]
+
+
+_ATTACHED: Final = ("image", "mask", "reference_image", "controlnet_condition")
+_ATTACHED_LISTS: Final = ("reference_image_multiple", "director_reference_images")
+_TOP_LEVEL: Final = frozenset({"input", "model", "action", "parameters", "use_new_shared_trial", "recaptcha_token"})
+_REPEATED: Final = (
+    *("characterPrompts", "use_coords", "legacy_uc", "img2img"),
+    *("qualityToggle", "ucPreset", "qualityPresetId", "ucPresetId"),
+)
+"""What says again what other parameters say.
+
+See docs/protocol/image.md#32-parameters-all-keys.
+"""
+_KNOWN: Final = frozenset(
+    (
+        *ImageRequestBody.__struct_encode_fields__,
+        *(f"{name}{part}" for name in _ATTACHED for part in ("", "_cache_secret_key")),
+        *(f"{name}{part}" for name in _ATTACHED_LISTS for part in ("", "_cached")),
+        *("uc", *_REPEATED),
+    )
+)
 
 
 def _to_whole_number(value: object) -> object:

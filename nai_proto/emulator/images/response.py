@@ -7,7 +7,7 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor
 from struct import pack, unpack
@@ -23,7 +23,7 @@ from ...image.choices import ImageGenerationType
 from ...image.image_files import image_type
 from ..errors import Refused
 from ..http.request_context import RequestContext
-from ..http.responses import ALLOW_ANY_ORIGIN, compute, send_response
+from ..http.responses import ALLOW_ANY_ORIGIN, compute, ignored_fields, send_response
 from ..replies.scripted_reply import ScriptedReply
 from .refusals import GenerationTask
 from .request import validation_error
@@ -76,11 +76,20 @@ def replace_by_reply(reply: ScriptedReply | None, pictures: Sequence[RenderedPic
     return [replace(one, data=reply.picture, format=image_type(reply.picture) or "png") for one in pictures]
 
 
-def send_pictures(context: RequestContext, pictures: Sequence[RenderedPicture], status: int = 200) -> Handler:
-    """Send all images or a scripted one, as JSON with base64 if the request accepts that, else as an archive."""
+def send_pictures(
+    context: RequestContext, pictures: Sequence[RenderedPicture], status: int = 200, ignored: Iterable[str] = ()
+) -> Handler:
+    """Send all images or a scripted one, as JSON with base64 if the request accepts that, else as an archive.
+
+    Args:
+        context: The request.
+        pictures: The images.
+        status: Status of the response.
+        ignored: The names of parameters that changed nothing.
+    """
     pictures = replace_by_reply(context.use_reply("picture"), pictures)
     if not accepts_json(context):
-        yield from send_archive(pictures, status)
+        yield from send_archive(pictures, status, ignored)
         return
     images = [
         {
@@ -90,10 +99,13 @@ def send_pictures(context: RequestContext, pictures: Sequence[RenderedPicture], 
         }
         for index, picture in enumerate(pictures)
     ]
-    yield from send_response(status, _JSON, (yield from compute(lambda: encode_json({"images": images}))))
+    document = yield from compute(lambda: encode_json({"images": images}))
+    yield from send_response(status, _JSON, document, *ignored_fields(ignored))
 
 
-def send_archive(pictures: Sequence[RenderedPicture], status: int = 200, *, deflated: bool = True) -> Handler:
+def send_archive(
+    pictures: Sequence[RenderedPicture], status: int = 200, ignored: Iterable[str] = (), *, deflated: bool = True
+) -> Handler:
     """Send all images as a ZIP archive with members ``image_0.png`` and so on.
 
     See docs/protocol/image.md#23-post-aiaugment-image-director-tools.
@@ -101,20 +113,21 @@ def send_archive(pictures: Sequence[RenderedPicture], status: int = 200, *, defl
     Args:
         pictures: The images.
         status: Status of the response.
+        ignored: The names of parameters that changed nothing.
         deflated: Whether the members are compressed; director tools store them.
     """
     members = [(f"image_{index}.{picture.format}", picture.data) for index, picture in enumerate(pictures)]
     archive = yield from compute(lambda: zip_files(members, deflated=deflated))
-    yield from send_file(archive, "images.zip", "binary/octet-stream", status)
+    yield from send_file(archive, "images.zip", "binary/octet-stream", status, *ignored_fields(ignored))
 
 
-def send_file(data: bytes, name: str, content_type: str, status: int = 200) -> Handler:
+def send_file(data: bytes, name: str, content_type: str, status: int = 200, *more: tuple[str, str]) -> Handler:
     """Send a file as an attachment, chunked as the service does.
 
     See docs/protocol/image.md#1-hosts-auth-headers.
     """
     disposition = ("Content-Disposition", f"attachment; filename={name}")
-    yield Start(Head(status, Headers([("Content-Type", content_type), disposition, ALLOW_ANY_ORIGIN])))
+    yield Start(Head(status, Headers([("Content-Type", content_type), disposition, ALLOW_ANY_ORIGIN, *more])))
     yield Write(data)
 
 

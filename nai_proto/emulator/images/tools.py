@@ -80,7 +80,8 @@ class ToolService:
             pictures = yield from compute(lambda: _apply_director_tool(tool, source, options))
             charge(context.owner, price, context.now)
             sent = replace_by_reply(context.use_reply("picture"), pictures)
-            yield from send_archive(sent, self._switches.image_status, deflated=False)
+            ignored = _list_ignored(tool, source, body.document)
+            yield from send_archive(sent, self._switches.image_status, ignored, deflated=False)
 
         yield from self._lock.hold(context.owner, augment)
 
@@ -89,8 +90,7 @@ class ToolService:
         body = read_body(context, "image")
         document = body.document
         is_old = self._switches.old_routes and Host.IMAGE not in context.host_profile.roles and "model" not in document
-        if not is_old:
-            _check_upscale_model(document.get("model"))
+        softness = 0.0 if is_old else _SOFTNESS[_find_upscale_model(document.get("model"))]
         source = find_source(body, document.get("image"), "image")
         if is_old:
             times, blur = _parse_scale(document), 0.0
@@ -99,7 +99,7 @@ class ToolService:
             times, blur = 2, _parse_number(document, "declared_blur_sigma", 0.0)
             price = price_upscale(source.width, source.height)
         check_balance(context.owner, price)
-        picture = yield from compute(lambda: _upscale_picture(source, times, blur))
+        picture = yield from compute(lambda: _upscale_picture(source, times, blur / _MOST_BLUR + softness))
         charge(context.owner, price, context.now)
         yield from send_pictures(context, [picture])
 
@@ -162,6 +162,14 @@ def _parse_options(tool: DirectorTool, document: Mapping[str, object]) -> ToolOp
     return ToolOptions(prompt, defry)
 
 
+def _list_ignored(tool: DirectorTool, source: SourceImage, document: Mapping[str, object]) -> list[str]:
+    """Return the names of what changes nothing: a size that is not the image's, options of other tools, unknown keys."""
+    size = {"width": source.width, "height": source.height}
+    options = {"prompt", "defry"} if tool in _TOOLS_WITH_OPTIONS else set[str]()
+    acting = {"req_type", "image", "use_new_shared_trial", *options}
+    return [name for name, value in document.items() if name not in acting and value != size.get(name, "")]
+
+
 def _apply_director_tool(tool: DirectorTool, source: SourceImage, options: ToolOptions) -> list[RenderedPicture]:
     texts = _build_texts(tool, source, options)
     picture = decode_source(source)
@@ -194,8 +202,15 @@ _KEPT_TEXTS: Final = ("Source", "Comment", "Title", "Description", "Software")
 """Texts of the source that an upscaled image keeps, in the captured order."""
 
 
-def _check_upscale_model(name: object) -> None:
-    """Check that the model upscales. An old body names no model, so its refusal has two blanks, as the service's has.
+_SOFTNESS: Final[Mapping[str, float]] = {"nai-diffusion-5-curated": 0.0, "nai-diffusion-5-full": 0.25}
+"""How soft the models draw, from 0 to 1: no source tells how they differ, and this is the emulator's own way.
+
+See docs/protocol/image.md#12-notes-for-an-emulator.
+"""
+
+
+def _find_upscale_model(name: object) -> str:
+    """Return the model that upscales. An old body names no model, so its refusal has two blanks, as the service's has.
 
     Raises:
         Refused: 400, there is no such model, or it does not upscale.
@@ -204,6 +219,7 @@ def _check_upscale_model(name: object) -> None:
     if not model.facts.upscales:
         reason = "Only nai-diffusion-5-full and nai-diffusion-5-curated upscale."
         raise Refused(400, f"Validation error: model {model.id} doesn't support standalone upscaling", reason=reason)
+    return model.id
 
 
 def _parse_scale(document: Mapping[str, object]) -> int:
@@ -213,13 +229,13 @@ def _parse_scale(document: Mapping[str, object]) -> int:
     return 2 if scale == 2 else 4
 
 
-def _upscale_picture(source: SourceImage, times: int, blur: float) -> RenderedPicture:
-    """Return the image so many times as large: squares for a sharp source, and the smoother, the more it is blurred."""
+def _upscale_picture(source: SourceImage, times: int, softness: float) -> RenderedPicture:
+    """Return the image so many times as large: in squares for a softness of 0, and as smooth as can be from 1 on."""
     picture = decode_source(source)
     large = scale_up(picture, times)
-    if blur:
+    if softness > 0:
         smooth = resize(picture, large.width, large.height)
-        share = min(1.0, max(0.0, blur / _MOST_BLUR))
+        share = min(1.0, softness)
         large = Pixels(large.width, large.height, mix(large.data, smooth.data, share))
     metadata = _read_metadata_or_none(source.data)
     texts = {} if metadata is None else {key: metadata.texts[key] for key in _KEPT_TEXTS if key in metadata.texts}

@@ -20,7 +20,7 @@ from ...http import Head, Headers
 from ..accounts.account import Account, StreamProgress
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
-from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, compute, send_error, send_json
+from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, compute, ignored_fields, send_error, send_json
 from ..http.throttling import GenerationLock
 from ..replies.scripted_reply import ScriptedReply
 from ..seeded_random import SeededRandom
@@ -28,7 +28,15 @@ from ..text.language_model import LanguageModel
 from ..text.model_registry import ModelRegistry, missing_tokenizer, vocabulary_fields
 from .chat_template import ASSISTANT, render_chat
 from .event_stream import FAILURE, send_stream
-from .request_body import ChatRequest, CompletionRequest, Prompts, TokenCountRequest, build_settings, parse_request
+from .request_body import (
+    ChatRequest,
+    CompletionRequest,
+    Prompts,
+    TokenCountRequest,
+    build_settings,
+    list_ignored,
+    parse_request,
+)
 from .response_shapes import Choice, ResponseShape, UsageCounts, choose_shape
 from .served_models import ServedModels
 from .switches import OpenAISwitches
@@ -73,7 +81,7 @@ class _GenerationTask:
     prompt_tokens: int
     choices: list[_Choice]
     fields: tuple[tuple[str, str], ...]
-    "Header fields of the response that say whose tokens it has."
+    "Header fields of the response that say whose tokens it has, and what the request had in vain."
     kept: int
     "How many choices of each prompt are sent: the best ones."
     pace: float
@@ -224,7 +232,8 @@ class OpenAIService:
                 choices.append(_Choice(number, echo, pieces))
         shape = choose_shape(request, self._switches, decode)
         prompt_tokens = sum([len(ids) + len(suffix) for ids in encoded])
-        fields = vocabulary_fields(language_model)
+        ignored = list_ignored(context.parameters.body, request)
+        fields = (*vocabulary_fields(language_model), *ignored_fields(ignored))
         pace = self._pace if reply is None or reply.pace is None else reply.pace
         return _GenerationTask(context.endpoint, request, shape, prompt_tokens, choices, fields, kept, pace, reply)
 

@@ -7,7 +7,8 @@ See:
     docs/protocol/openai.md#5-unified-sampling
 
 Keys that the service does not know are ignored, such as ``tools`` and ``response_format``. ``user`` and ``recaptcha_token``
-are checked and have no effect here. Null means that a key is absent.
+are checked, and are ignored too; so is ``enable_thinking`` of a completion, which has no chat template that it could act
+through. Null means that a key is absent.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "Prompts",
     "TokenCountRequest",
     "build_settings",
+    "list_ignored",
     "parse_request",
 ]
 
@@ -201,6 +203,19 @@ def parse_request(body: bytes, type: type[_AnyRequest], *, ranges: bool) -> _Any
             _check_values(request, ranges)
         return request
     raise Refused(400, _format_as_go(problem), reason=_explain(problem))
+
+
+def list_ignored(body: bytes, request: CompletionRequest | ChatRequest) -> list[str]:
+    """Return the names of what changes no answer: keys that the service does not know, and three that it does.
+
+    Args:
+        body: of the request, as JSON.
+        request: what `parse_request` returned for it.
+    """
+    given: dict[str, object] = msgspec.json.decode(replace_lone_escapes(body))
+    idle = {"user", "recaptcha_token"} | ({"enable_thinking"} if isinstance(request, CompletionRequest) else set())
+    acting = {*request.__struct_fields__} - idle
+    return [name for name, value in given.items() if name not in acting and value is not None and value is not False]
 
 
 def _check_values(request: _SamplingRequest, ranges: bool) -> None:

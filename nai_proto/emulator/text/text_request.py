@@ -1,6 +1,6 @@
 """Text generation requests: their bodies, parsed and checked as the two generation hosts do.
 
-Parameters that the hosts do not know are ignored. ``use_cache`` is only checked, since a cache changes no answer. What this
+Parameters that the hosts do not know are ignored, and so is ``use_cache``, since a cache changes no answer. What this
 emulator cannot do is refused: beams, a report of the probabilities that are not 0, and what no source explains.
 
 See:
@@ -12,7 +12,7 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from math import inf
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
@@ -181,6 +181,8 @@ class TextRequest(NamedTuple):
     parameters: TextRequestParameters
     as_text: bool
     """Are prompt and output text, and not token ids? The default depends on the host."""
+    ignored: tuple[str, ...]
+    "The names of what the request has beside this, and of parameters that change no answer."
 
 
 class PromptRequest(msgspec.Struct):
@@ -297,7 +299,13 @@ def parse_text_request(body: bytes, host: Host, host_profile: HostProfile, switc
             reason="only models older than Clio have them, such as euterpe-v2",
         )
     as_text = parameters.use_string
-    return TextRequest(outer.input, model, parameters, host is Host.TEXT if as_text is None else as_text)
+    return TextRequest(
+        outer.input,
+        model,
+        parameters,
+        host is Host.TEXT if as_text is None else as_text,
+        _list_ignored(body, given, parameters),
+    )
 
 
 def parse_prompt_request(body: bytes, host_profile: HostProfile) -> PromptRequest:
@@ -368,6 +376,15 @@ def _check_sliders(parameters: TextRequestParameters) -> None:
                 f"Validation error: {name} must be {allowed}",
                 reason=f"{name} is off the site's slider; the switch text_ranges turns this check off",
             )
+
+
+def _list_ignored(body: bytes, given: Iterable[str], parameters: TextRequestParameters) -> tuple[str, ...]:
+    beside = msgspec.json.decode(replace_lone_escapes(body), type=dict[str, msgspec.Raw])
+    unknown = [
+        *(name for name in beside if name not in _Body.__struct_fields__),
+        *(name for name in given if name not in parameters.__struct_fields__),
+    ]
+    return (*unknown, "use_cache") if parameters.use_cache else tuple(unknown)
 
 
 def _missing_parameter(name: str) -> Refused:

@@ -26,7 +26,7 @@ from ...text.modules import NO_MODULE, is_trained_prefix
 from ..accounts.trained_modules import ModuleTraining
 from ..errors import Refused
 from ..http.request_context import EndpointHandler, RequestContext
-from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, send_json
+from ..http.responses import ALLOW_ANY_ORIGIN, HandlerSteps, ignored_fields, send_json
 from ..http.throttling import GenerationLock
 from ..replies.scripted_reply import ScriptedReply
 from ..seeded_random import SeededRandom
@@ -65,6 +65,11 @@ class _PreparedGeneration:
     @property
     def parameters(self) -> TextRequestParameters:
         return self.request.parameters
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Header fields of the response that say whose tokens it has, and what the request had in vain."""
+        return (*vocabulary_fields(self.language_model), *ignored_fields(self.request.ignored))
 
     def use_reply(self, context: RequestContext) -> _PreparedGeneration:
         """Return the generation with the scripted text that answers the request, if there is one."""
@@ -142,7 +147,7 @@ class TextService:
     def _send_whole(self, context: RequestContext) -> Handler:
         generation = yield from self._prepare(context)
         status, parameters = context.endpoint.status, generation.parameters
-        fields = vocabulary_fields(generation.language_model)
+        fields = generation.fields
         if parameters.next_word:
             words = list_next_words(generation.language_model, generation.prompt)
             yield from send_json(status, {"output": words}, *fields)
@@ -194,8 +199,7 @@ class TextService:
                 reason="a stream has one answer; POST /ai/generate gives several",
             )
         generation = generation.use_reply(context)
-        fields = vocabulary_fields(generation.language_model)
-        headers = Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN, *fields])
+        headers = Headers([("Content-Type", "text/event-stream"), ALLOW_ANY_ORIGIN, *generation.fields])
         yield Start(Head(context.endpoint.status, headers))
         text = generation.language_model.vocabulary.decoder()
         final, first = False, 0

@@ -301,6 +301,7 @@ function describeRequest(request) {
     create("p", { className: "facts" }, facts.filter(Boolean).join(" · ")),
     create("div", { className: "actions" }, copy, fault, reply, close),
     request.reason ? create("p", { className: "reason" }, request.reason) : null,
+    request.ignored.length ? create("p", { className: "facts" }, `ignored: ${request.ignored.join(", ")}`) : null,
     create("h3", {}, "Request"),
     ...showDocument(request.parameters),
     createFold("Request headers", showFields(request.request_headers)),
