@@ -85,7 +85,7 @@ def kill_and_resume(directory: Path, stories: int, kills: int, seed: int) -> Non
         for number, mark in enumerate(marks, 1):
 
             def ready(mark: int = mark) -> bool:
-                return (directory / "vault.sqlite").exists() if mark < 0 else count_files(directory) >= mark
+                return (directory / "backup.sqlite").exists() if mark < 0 else count_files(directory) >= mark
 
             kill_when(start_backup(url, directory), ready, chance.uniform(0, 0.05))
             if count_files(directory):

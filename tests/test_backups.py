@@ -248,15 +248,17 @@ def test_a_backup_directory_has_one_account(tmp_path: Path) -> None:
 
 
 def test_other_directories_and_other_files_are_left_alone(tmp_path: Path) -> None:
-    assert "has no backup" in open_error(tmp_path, None)
+    assert "is not a backup directory: that is one which nai library backup has made" in open_error(tmp_path, None)
+    assert "does not exist; nai library backup" in open_error(tmp_path / "nothing", None)
     (tmp_path / "diary.txt").write_text("Monday")
+    assert "is a file, and not a backup directory" in open_error(tmp_path / "diary.txt", None)
     assert "not empty" in open_error(tmp_path)
     assert "not empty" in open_error(tmp_path / "diary.txt")
-    (tmp_path / "vault.sqlite").write_text("Tuesday")
+    (tmp_path / "backup.sqlite").write_text("Tuesday")
     assert "not a database" in open_error(tmp_path)
-    (tmp_path / "vault.sqlite").write_bytes(b"")
+    (tmp_path / "backup.sqlite").write_bytes(b"")
     assert "nothing was ever backed up" in open_error(tmp_path, None)
-    with sqlite3.connect(tmp_path / "vault.sqlite") as db:
+    with sqlite3.connect(tmp_path / "backup.sqlite") as db:
         db.execute("CREATE TABLE diary (day TEXT)")
     db.close()
     assert "another program's" in open_error(tmp_path)
@@ -268,7 +270,7 @@ def test_a_newer_format_and_a_damaged_file_are_errors(tmp_path: Path) -> None:
     fill(owner, 20)
     directory = tmp_path / "backups"
     back_up(directory, emulator)
-    file = directory / "vault.sqlite"
+    file = directory / "backup.sqlite"
     whole = file.read_bytes()
     with sqlite3.connect(file) as db:
         db.execute("PRAGMA user_version=2")
@@ -290,6 +292,32 @@ def test_two_programs_cannot_use_one_backup_directory(tmp_path: Path, monkeypatc
 # ---- files and verification
 
 
+def test_a_backup_says_which_files_it_repairs(tmp_path: Path) -> None:
+    emulator, owner = an_emulator()
+    directory = tmp_path / "backups"
+    assert back_up(directory, emulator).repaired == {}
+    card, content = objects_of(owner, "stories")[0], objects_of(owner, "storycontent")[0]
+    missing, changed = f"stories/{card.id}.json", f"storycontent/{content.id}.sealed.json"
+    (directory / missing).unlink()
+    (directory / changed).write_text("mine")
+    repaired = back_up(directory, emulator).repaired
+    assert (repaired.keys(), repaired[missing]) == ({missing, changed}, "")
+    assert (directory / repaired[changed]).read_text() == "mine"
+    check_current(directory, owner)
+    assert back_up(directory, emulator).repaired == {}
+
+
+def test_what_an_interrupted_backup_did_not_write_is_no_repair(tmp_path: Path) -> None:
+    emulator, owner = an_emulator()
+    directory = tmp_path / "backups"
+    back_up(directory, emulator)
+    with BackupDirectory(directory, EMAIL) as backups:
+        backups.begin(StoredKeystore(owner.storage.keystore))
+    (directory / "stories" / f"{objects_of(owner, 'stories')[0].id}.json").unlink()
+    assert back_up(directory, emulator).repaired == {}
+    check_current(directory, owner)
+
+
 def test_verify_finds_each_file_and_each_row_that_is_missing_or_damaged(tmp_path: Path) -> None:
     emulator, owner = an_emulator()
     directory = tmp_path / "backups"
@@ -307,7 +335,7 @@ def test_verify_finds_each_file_and_each_row_that_is_missing_or_damaged(tmp_path
         "UPDATE sealed SET content = x'7b7d' WHERE rowid = 2",
         "UPDATE plaintexts SET content = x'00' WHERE rowid = 1",
     ):
-        with sqlite3.connect(directory / "vault.sqlite") as db:
+        with sqlite3.connect(directory / "backup.sqlite") as db:
             db.execute(statement)
         db.close()
     with BackupDirectory(directory, EMAIL) as backups:

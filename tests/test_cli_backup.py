@@ -67,7 +67,7 @@ def test_backup_and_verify_print_what_they_did(person: Person) -> None:
 def test_problems_are_one_line_and_exit_code_1(person: Person) -> None:
     done = person.run("verify")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-    assert "has no backup" in done.stderr
+    assert "does not exist; nai library backup" in done.stderr
     assert person.run("backup", NAI_PASSWORD="wrong").exit_code == 1
     assert not person.directory.exists()
     person.run_json("backup")
@@ -188,10 +188,10 @@ def test_items_are_selected_by_type_id_or_title_and_a_story_is_two_objects(wante
     assert [item.stored.id for item in select_items(ITEMS, wanted.split())] == ids.split()
 
 
-def test_an_ambiguous_or_unknown_title_is_an_error_with_ids() -> None:
-    with pytest.raises(InvalidRequestError, match="2 objects are called 'Moon'; give one of the ids s2, p2"):
+def test_an_ambiguous_or_unknown_title_is_an_error_that_lists_ids() -> None:
+    with pytest.raises(InvalidRequestError, match=r"2 objects of the backup fit 'Moon': 'Moon' \(s2\), 'Moon' \(p2\)"):
         select_items(ITEMS, ["Moon"])
-    with pytest.raises(InvalidRequestError, match="no object with the type, id or title 'Sun'"):
+    with pytest.raises(InvalidRequestError, match="no object of the backup has the title or id 'Sun'; there are"):
         select_items(ITEMS, ["Sea", "Sun"])
 
 
@@ -199,4 +199,4 @@ def test_a_keystore_that_is_about_to_be_replaced_is_kept(tmp_path: Path) -> None
     with BackupDirectory(tmp_path / "backups", EMAIL) as backups:
         backups.begin(StoredKeystore("b25l", 1))
         backups.keep(KeystoreReplacement(StoredKeystore("dHdv", 2)))
-    assert b"dHdv" in (tmp_path / "backups" / "vault.sqlite").read_bytes()
+    assert b"dHdv" in (tmp_path / "backups" / "backup.sqlite").read_bytes()

@@ -14,6 +14,7 @@ See:
 from __future__ import annotations
 
 from ..story.files.story_file import build_story_file, read_story_file
+from .candidates import Candidate, find_candidate
 from .contents import Library, Suspicion
 from .continue_story import ContinuedStory
 from .export import ExportedFile, export_files
@@ -28,6 +29,7 @@ from .save_objects import ObjectChange, SavedObject, SaveOutcome, WriteResult, w
 
 __all__ = [
     "Access",
+    "Candidate",
     "ContinuedStory",
     "EditedStory",
     "ExportedFile",
@@ -55,6 +57,7 @@ __all__ = [
     "build_story_file",
     "check",
     "export_files",
+    "find_candidate",
     "link_stories",
     "log_in",
     "open_library",

@@ -82,7 +82,7 @@ class Library:
         """Return the story that a name means: an id, a title, or the beginning of one that no other story has.
 
         The first of these that some story fulfils decides: it has this id or meta; it has this title; its title differs in
-        case only; its title or its id begins with the name.
+        case only; its title or an id begins with the name.
 
         Args:
             name: what a person types.

@@ -7,23 +7,18 @@ See:
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
-from ..arguments import TEXT
 from ..codecs.sealed_objects import OpenedObject
 from ..codecs.secret_box import Entropy, system_entropy
 from ..errors import InvalidRequestError, NaiError
 from ..limits import Limits
 from ..story.story import Story
+from .candidates import Candidate, find_candidate
 
 __all__ = ["EditedStory", "OpenedStory", "find_story", "link_stories"]
-
-_SHOWN_CANDIDATES: Final = 5
-"""How many stories an error message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +139,7 @@ def link_stories(
 
 
 def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
-    """Return the story that a name means: an id, a title, or the beginning of one that no other story has.
-
-    The first of these that some story fulfils decides: it has this id or meta; it has this title; its title differs in case
-    only; its title or its id begins with the name.
+    """Return the story that a name means, as `find_candidate` does; a story has the ids and metas of its card and its content.
 
     Args:
         stories: of a library.
@@ -156,53 +148,9 @@ def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
     Raises:
         InvalidRequestError: no story fits, or several do; the message lists those that may be meant.
     """
-    TEXT.check(name, "name")
-    candidates = list(stories)
-    for fits in _WAYS_TO_FIT:
-        matching = [story for story in candidates if name.strip() and fits(story, name)]
-        if len(matching) == 1:
-            return matching[0]
-        if matching:
-            raise InvalidRequestError(
-                f"{len(matching)} stories fit {name!r}: {_list_names(matching)}; give one of the ids", parameter="name"
-            )
-    raise InvalidRequestError(f"no story has the title or id {name!r}{_suggest(candidates, name)}", parameter="name")
+    return find_candidate((Candidate(story, story.title, tuple(_iter_ids(story))) for story in stories), name)
 
 
 def _iter_ids(story: OpenedStory) -> Iterator[str]:
     stored = (story.card.stored, *(() if story.content is None else (story.content.stored,)))
     return (id_ for each in stored for id_ in (each.id, each.meta) if id_)
-
-
-def _fold(text: str) -> str:
-    """Return the text in a form that is the same for titles that people write alike."""
-    return unicodedata.normalize("NFKC", text).casefold().strip()
-
-
-_WAYS_TO_FIT: Final[tuple[Callable[[OpenedStory, str], bool], ...]] = (
-    lambda story, name: name in _iter_ids(story),
-    lambda story, name: story.title == name,
-    lambda story, name: _fold(story.title) == _fold(name),
-    lambda story, name: (
-        _fold(story.title).startswith(_fold(name)) or any(id_.startswith(name) for id_ in _iter_ids(story))
-    ),
-)
-
-
-def _suggest(stories: Sequence[OpenedStory], name: str) -> str:
-    """Return the end of a message: the stories whose titles resemble the name, else the first ones."""
-    if not stories:
-        return ": there are no stories"
-    folded = [_fold(story.title) for story in stories]
-    close = {*get_close_matches(_fold(name), folded, _SHOWN_CANDIDATES)}
-    similar = [
-        story for story, title in zip(stories, folded, strict=True) if title in close or (name and _fold(name) in title)
-    ]
-    return f"; similar: {_list_names(similar)}" if similar else f"; there are {_list_names(stories)}"
-
-
-def _list_names(stories: Sequence[OpenedStory]) -> str:
-    """Return titles and ids, on one line whatever the titles contain."""
-    names = [f"{story.title!r} ({story.card.stored.id})" for story in stories[:_SHOWN_CANDIDATES]]
-    left = len(stories) - len(names)
-    return ", ".join(names) + (f" and {left} more" if left else "")

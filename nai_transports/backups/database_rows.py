@@ -56,6 +56,9 @@ class BackupSummary:
     "Versions that the backup did not have before."
     unread: Mapping[str, str] = field(default_factory=dict[str, str])
     "Types that could not be listed, and why. Their objects in the backup stay as they are."
+    repaired: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Files that were not what had been backed up, and were written again. The value is the name under which a file with other
+    content is kept, next to the new one; empty if the file was missing or an older version."""
 
     @property
     def listed(self) -> int:

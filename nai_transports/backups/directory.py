@@ -19,7 +19,7 @@ from nai_proto.objects import StoredKeystore
 from nai_proto.secret import Password
 
 from ..clients import Client
-from .database_rows import BackupRecords, BackupRun, BackupSummary, digests_of
+from .database_rows import KEYSTORE_FILE, BackupRecords, BackupRun, BackupSummary, digests_of
 from .files import BackupFiles, sha256
 from .sqlite_connection import DATABASE_NAME, BackupDatabase
 from .verify import VerificationReport, verify
@@ -90,11 +90,14 @@ class BackupDirectory:
         self._database: BackupDatabase | None = None
         self._run: int | None = None
         self._totals: dict[str, tuple[int, int]] = {}
+        self._repaired: dict[str, str] = {}
+        self._continues = False
+        "Was the run before this one interrupted? Then missing files are no surprise."
         if (root / DATABASE_NAME).exists():
             # A kill may have left an empty file, so create the tables.
             self._use(BackupDatabase(root / DATABASE_NAME, create=email is not None))
         elif email is None:
-            raise FileError(f"{root} has no backup", path=str(root))
+            raise FileError(_describe_missing_backup(root), path=str(root))
         elif root.exists() and not (root.is_dir() and not any(root.iterdir())):
             raise InvalidFile(
                 f"{root} is not a backup directory and is not empty: name another directory", path=str(root)
@@ -123,10 +126,14 @@ class BackupDirectory:
             raise InvalidFile(f"{path} is damaged, so nothing was written: {problem}", path=str(path))
         self._record_account()
         self._files.remove_temporary_files()
+        self._totals.clear()
+        self._repaired.clear()
+        self._continues = self._records.is_interrupted
         with self._open_database.transaction():
             digest = self._records.add_keystore(keystore)
-            self._run = self._records.begin_run(time.time(), digest, before_restore=before_restore)
-        self._totals.clear()
+            run = self._records.begin_run(time.time(), digest, before_restore=before_restore)
+        self._write_files([(KEYSTORE_FILE, digest)])
+        self._run = run
 
     def keep(self, event: LoadEvent | KeystoreReplacement) -> None:
         """Back up the objects or the keystore of an event. They are on the disk when this returns.
@@ -201,7 +208,7 @@ class BackupDirectory:
 
     def _complete(self, run: int, types: Collection[str]) -> BackupSummary:
         """Write missing files, verify everything on the disk, and end a run that saw all objects of these types."""
-        self._write_files(self._records.files())
+        self._write_files(self._records.files(), expected=not self._continues)
         self._files.sync_directories()
         report = self.verify()
         if not report.ok:
@@ -209,7 +216,7 @@ class BackupDirectory:
         with self._open_database.transaction():
             summary = self._records.finish_run(run, types, time.time())
         self._run = None
-        return summary
+        return replace(summary, repaired=dict(self._repaired))
 
     # ---- reading
 
@@ -308,8 +315,13 @@ class BackupDirectory:
                 salt = token_bytes(_SALT_BYTES)
                 self._open_database.execute("INSERT INTO account VALUES (?, ?)", salt, _hash_email(self._email, salt))
 
-    def _write_files(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Write the files that are missing or differ from their digest."""
+    def _write_files(self, files: Iterable[tuple[str, bytes]], *, expected: bool = False) -> None:
+        """Write the files that are missing or differ from their digest.
+
+        Args:
+            files: names and digests.
+            expected: should they be there already? Then what is written is a repair.
+        """
         contents: dict[str, bytes] = {}
         for name, digest in [*files]:
             present = self._files.digest(name)
@@ -317,12 +329,22 @@ class BackupDirectory:
             if content is None:
                 continue
             if present is not None and self._records.content(present) is None:
-                self._files.set_aside(name)
+                self._repaired[name] = self._files.set_aside(name)
+            elif expected:
+                self._repaired[name] = ""
             contents[name] = content
             if len(contents) == _OPEN_FILES:
                 self._files.write(contents)
                 contents.clear()
         self._files.write(contents)
+
+
+def _describe_missing_backup(root: Path) -> str:
+    """Return why a path is no backup directory, what one is, and how to make one."""
+    if not root.exists():
+        return f"{root} does not exist; nai library backup {root} makes a backup there"
+    problem = "is not a backup directory" if root.is_dir() else "is a file, and not a backup directory"
+    return f"{root} {problem}: that is one which nai library backup has made, with {DATABASE_NAME} in it"
 
 
 def _hash_email(email: str, salt: bytes) -> bytes:

@@ -94,11 +94,13 @@ class BackupFiles:
             self.make_directory(*name.split("/")[:-1])
         files.write_all({self.root / name: data for name, data in contents.items()})
 
-    def set_aside(self, name: str) -> None:
-        """Rename a file that somebody else has changed."""
+    def set_aside(self, name: str) -> str:
+        """Rename a file that somebody else has changed; return its new name, which is relative like ``name``."""
         path = self.root / name
         with _mapped_errors(path):
-            path.replace(path.with_name(f"{path.name}.set-aside-{sha256(path.read_bytes()).hex()[:12]}"))
+            kept = path.with_name(f"{path.name}.set-aside-{sha256(path.read_bytes()).hex()[:12]}")
+            path.replace(kept)
+        return kept.relative_to(self.root).as_posix()
 
     def remove_temporary_files(self) -> None:
         """Remove the files that a killed run left half-written."""

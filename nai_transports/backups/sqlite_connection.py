@@ -25,7 +25,7 @@ from ..files import database_error
 
 __all__ = ["DATABASE_NAME", "BackupDatabase"]
 
-DATABASE_NAME: Final = "vault.sqlite"
+DATABASE_NAME: Final = "backup.sqlite"
 
 _APPLICATION_ID: Final = 0x6E616976  # "naiv"; it marks the file as ours
 _FORMAT: Final = 1

@@ -12,8 +12,9 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.codecs.sealed_objects import OpenedObject
-from nai_proto.errors import InvalidFile, InvalidRequestError
+from nai_proto.errors import InvalidFile
 from nai_proto.library import (
+    Candidate,
     KeystoreOpened,
     Library,
     LoadEvent,
@@ -21,6 +22,7 @@ from nai_proto.library import (
     RestoredObject,
     RestoreStep,
     SaveOutcome,
+    find_candidate,
     link_stories,
     open_library,
     plan_restore,
@@ -49,7 +51,8 @@ def restore(
         list[str] | None,
         typer.Argument(
             metavar="ITEM",
-            help="Types, ids or titles of the objects to restore. Default: all objects that were ever backed up.",
+            help="Types, titles or ids of the objects to restore, or the beginning of one. Default: all that was ever "
+            "backed up.",
             show_default=False,
         ),
     ] = None,
@@ -175,10 +178,10 @@ def select_items(items: Sequence[OpenedObject], names: Sequence[str]) -> list[Op
 
     Args:
         items: the objects of a backup.
-        names: types, ids or titles.
+        names: types, or ids, titles or the beginnings of them that fit one object or story only.
 
     Raises:
-        InvalidRequestError: a name matches no object, or several titles.
+        InvalidRequestError: a name fits no object, or several.
     """
     if not names:
         return [*items]
@@ -191,22 +194,13 @@ def select_items(items: Sequence[OpenedObject], names: Sequence[str]) -> list[Op
     return [*matching.values()]
 
 
-def _find_groups(groups: Iterable[list[OpenedObject]], name: str) -> list[list[OpenedObject]]:
+def _find_groups(groups: Sequence[list[OpenedObject]], name: str) -> list[list[OpenedObject]]:
     by_type = [part for group in groups if (part := [item for item in group if item.stored.type == name])]
-    if by_type:
-        return by_type
     by_id = [group for group in groups if any(item.stored.id == name for item in group)]
-    by_title = [group for group in groups if any(_title_of(item) == name for item in group)]
-    if not by_id and len(by_title) > 1:
-        ids = ", ".join(group[0].stored.id for group in by_title)
-        raise InvalidRequestError(
-            escape_line(f"{len(by_title)} objects are called {name!r}; give one of the ids {ids}")
-        )
-    if not by_id and not by_title:
-        raise InvalidRequestError(
-            escape_line(f"the backup directory has no object with the type, id or title {name!r}")
-        )
-    return by_id or by_title
+    if by_type or by_id:
+        return by_type or by_id
+    candidates = (Candidate(group, _title_of(group[0]), tuple(item.stored.id for item in group)) for group in groups)
+    return [find_candidate(candidates, name, kind="object of the backup", kinds="objects of the backup")]
 
 
 def _title_of(item: OpenedObject) -> str:

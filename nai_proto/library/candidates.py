@@ -1,0 +1,102 @@
+"""Find what a person means by a name: an id, a title, or the beginning of one that nothing else has.
+
+Four ways in which a name fits are tried, the strictest one first, and the first that anything fits decides:
+
+===  ================================================================
+1.   it is an id
+2.   it is the title
+3.   it is the title, apart from case and from how Unicode writes it
+4.   the title or an id begins with it
+===  ================================================================
+
+So the whole title or the whole id always finds its owner, even if it is the beginning of another one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final, Generic, TypeVar
+
+from ..arguments import TEXT
+from ..errors import InvalidRequestError
+
+__all__ = ["Candidate", "find_candidate"]
+
+T = TypeVar("T")
+
+_SHOWN_CANDIDATES: Final = 5
+"""How many candidates an error message lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Generic[T]):
+    """Something that can be found, and its names."""
+
+    value: T
+    title: str
+    ids: tuple[str, ...]
+    "Each finds it; messages show the first one."
+
+    def __str__(self) -> str:
+        return f"{self.title!r} ({self.ids[0] if self.ids else 'without id'})"  # one line, whatever the title has
+
+
+def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str = "story", kinds: str = "stories") -> T:
+    """Return the value of the candidate that a name means.
+
+    Args:
+        candidates: in the order in which messages list them; it does not change what is found.
+        name: what a person types. Blanks around it are ignored.
+        kind, kinds: what the candidates are, for messages.
+
+    Raises:
+        InvalidRequestError: no candidate fits, or several do in the same way; the message lists those that may be meant.
+    """
+    TEXT.check(name, "name")
+    listed, wanted = [*candidates], name.strip()
+    for fits in _WAYS_TO_FIT if wanted else ():
+        fitting = [each for each in listed if fits(each, wanted)]
+        if len(fitting) == 1:
+            return fitting[0].value
+        if fitting:
+            raise InvalidRequestError(
+                f"{len(fitting)} {kinds} fit {name!r}: {_join(fitting)}; give one of the ids", parameter="name"
+            )
+    raise InvalidRequestError(
+        f"no {kind} has the title or id {name!r}{_suggest(listed, name, kinds)}", parameter="name"
+    )
+
+
+def _fold(text: str) -> str:
+    """Return the text in a form that is the same for titles that people write alike."""
+    return unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+_WAYS_TO_FIT: Final[tuple[Callable[[Candidate[Any], str], bool], ...]] = (
+    lambda each, name: name in each.ids,
+    lambda each, name: each.title.strip() == name,
+    lambda each, name: _fold(each.title) == _fold(name),
+    lambda each, name: _fold(each.title).startswith(_fold(name)) or any(id_.startswith(name) for id_ in each.ids),
+)
+
+
+def _suggest(candidates: Sequence[Candidate[Any]], name: str, kinds: str) -> str:
+    """Return the end of a message: the candidates whose titles resemble the name, else the first ones."""
+    if not candidates:
+        return f": there are no {kinds}"
+    folded = [_fold(each.title) for each in candidates]
+    close = {*get_close_matches(_fold(name), folded, _SHOWN_CANDIDATES)}
+    similar = [
+        each
+        for each, title in zip(candidates, folded, strict=True)
+        if title in close or (name and _fold(name) in title)
+    ]
+    return f"; similar: {_join(similar)}" if similar else f"; there are {_join(candidates)}"
+
+
+def _join(candidates: Sequence[Candidate[Any]]) -> str:
+    left = len(candidates) - _SHOWN_CANDIDATES
+    return ", ".join(map(str, candidates[:_SHOWN_CANDIDATES])) + (f" and {left} more" if left > 0 else "")
