@@ -301,7 +301,7 @@ def test_a_backup_says_which_files_it_repairs(tmp_path: Path) -> None:
     (directory / missing).unlink()
     (directory / changed).write_text("mine")
     repaired = back_up(directory, emulator).repaired
-    assert (repaired.keys(), repaired[missing]) == ({missing, changed}, "")
+    assert ({*repaired}, repaired[missing]) == ({missing, changed}, "")
     assert (directory / repaired[changed]).read_text() == "mine"
     check_current(directory, owner)
     assert back_up(directory, emulator).repaired == {}

@@ -209,8 +209,8 @@ def test_restoring_again_changes_nothing_and_says_what_differs() -> None:
     before = documents(owner)
     kept = {step.type: step.why for step in plan(emulator, items) if step.action is not RestoreAction.NOTHING}
     assert kept == {
-        "stories": "it was restored before, and the account's copy differs; to restore it anew, delete that copy first",
-        "storycontent": "it was restored before, and the account's copy does not open; to restore it anew, delete that "
+        "stories": "it was stored before, and the account's copy differs; to store it anew, delete that copy first",
+        "storycontent": "it was stored before, and the account's copy does not open; to store it anew, delete that "
         "copy first",
     }
     assert not any(step.action.is_write for step in plan(emulator, items))

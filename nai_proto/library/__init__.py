@@ -18,6 +18,7 @@ from .candidates import Candidate, find_candidate
 from .contents import Library, Suspicion
 from .continue_story import ContinuedStory
 from .export import ExportedFile, export_files
+from .import_plan import FileImport, FileToImport, plan_import
 from .load import Access, KeystoreOpened, LoadEvent, ObjectsOpened, log_in, open_library, read_library
 from .opened_story import EditedStory, OpenedStory, link_stories
 from .restore import RestoreAction, RestoredObject, RestoreStep
@@ -33,6 +34,8 @@ __all__ = [
     "ContinuedStory",
     "EditedStory",
     "ExportedFile",
+    "FileImport",
+    "FileToImport",
     "Finding",
     "FindingKind",
     "KeystoreOpened",
@@ -61,6 +64,7 @@ __all__ = [
     "link_stories",
     "log_in",
     "open_library",
+    "plan_import",
     "plan_restore",
     "plan_restore_elsewhere",
     "read_library",

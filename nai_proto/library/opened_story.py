@@ -139,7 +139,7 @@ def link_stories(
 
 
 def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
-    """Return the story that a name means, as `find_candidate` does; a story has the ids and metas of its card and its content.
+    """Return the story that a name means, as `find_candidate` does, by title or by an id or meta of its card or content.
 
     Args:
         stories: of a library.

@@ -51,7 +51,7 @@ def plan_restore_elsewhere(
 ) -> tuple[RestoreStep, ...]:
     """Return a plan after which an account has copies of another account's objects. This sends no request.
 
-    An object that was restored before, from this or another backup of its account, is not restored again, nor changed: if it
+    An object that was stored before, from this or another backup of its account, is not restored again, nor changed: if it
     differs from the backup, the step says so. To restore it anew, delete it first.
 
     Args:
@@ -163,16 +163,16 @@ class _Plan:
         )
 
     def _plan_relink(self, item: OpenedObject, new: OpenedObject, present: OpenedObject) -> RestoreStep:
-        """Return the step for an object that was restored before: an interruption may have left the old ids in it."""
+        """Return the step for an object that was stored before: an interruption may have left the old ids in it."""
         if not present.ok:
-            why = "it was restored before, and the account's copy does not open; to restore it anew, delete that copy first"
+            why = "it was stored before, and the account's copy does not open; to store it anew, delete that copy first"
             return RestoreStep(RestoreAction.KEEP, item, present, why)
         if not self._has_old_ids(item, present):
             if has_same_content(present, new):
-                return RestoreStep(RestoreAction.NOTHING, item, present, "it was restored before")
-            why = "it was restored before, and the account's copy differs; to restore it anew, delete that copy first"
+                return RestoreStep(RestoreAction.NOTHING, item, present, "it was stored before")
+            why = "it was stored before, and the account's copy differs; to store it anew, delete that copy first"
             return RestoreStep(RestoreAction.KEEP, item, present, why)
-        why = "it was restored before, and an id in it is still the old one"
+        why = "it was stored before, and an id in it is still the old one"
         content_id = self._find_content_id(item)
         return RestoreStep(RestoreAction.RELINK, present, present, why, False, content_id, _links_itself(item))
 
@@ -184,7 +184,7 @@ class _Plan:
         return bool(self._find_content_id(item)) or self._new_metas.of_content(item) in self._chosen_contents
 
     def _find_content_id(self, item: OpenedObject) -> str:
-        """Return the id of a card's content, if it was restored before."""
+        """Return the id of a card's content, if it was stored before."""
         if item.stored.type != CARDS:
             return ""
         content = self._present.get((CONTENTS, self._new_metas.of_content(item)))

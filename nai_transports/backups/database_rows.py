@@ -57,8 +57,8 @@ class BackupSummary:
     unread: Mapping[str, str] = field(default_factory=dict[str, str])
     "Types that could not be listed, and why. Their objects in the backup stay as they are."
     repaired: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Files that were not what had been backed up, and were written again. The value is the name under which a file with other
-    content is kept, next to the new one; empty if the file was missing or an older version."""
+    """Files that were not what had been backed up, and were written again. The value is the name under which the file that
+    somebody changed is kept; empty if the file was missing or an older version."""
 
     @property
     def listed(self) -> int:
