@@ -56,7 +56,7 @@ def test_bg_removal_gives_three_and_is_never_free(owner: Account) -> None:
     before = count_anlas(owner)
     refused = nai("director", "bg-removal", "face.png")
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "bg-removal at" in refused.stderr
+    assert "this costs 65 Anlas (never free), and there is no terminal" in refused.stderr
     assert "give --yes to confirm" in refused.stderr
     assert (list_files(), count_anlas(owner)) == (["face.png"], before)
     facts = json.loads(nai("director", "bg-removal", "face.png", "--yes", "--json").stdout)

@@ -141,7 +141,7 @@ def test_the_json_names_files_seeds_and_price(owner: Account) -> None:
     assert facts["seeds"] == [7, 8, 9]
     assert (facts["model"], facts["width"], facts["height"]) == ("nai-diffusion-4-5-full", 64, 128)
     assert facts["anlas"] == before - count_anlas(owner) > 0
-    assert "3 × sample" in facts["price"]
+    assert "3 images at" in facts["price"]
     assert [read_parameters(name)["seed"] for name in facts["files"]] == [7, 8, 9]
 
 
@@ -367,7 +367,7 @@ def test_at_a_terminal_the_command_asks_and_pays_only_after_yes(owner: Account) 
     arguments = ("image", PROMPT, "--model", "Anime V3", "--size", "64x64", "-n", "2")
     done = nai(*arguments, stdin="n\n")
     assert done.exit_code == 1
-    assert "This costs 2 Anlas: 2 × sample at 2, 1 free (Opus)" in done.stderr
+    assert "This costs 2 Anlas: 2 images at 2, 1 of them free with Opus." in done.stderr
     assert (list_files(), count_anlas(owner)) == ([], before)
     assert nai(*arguments, stdin="y\n").exit_code == 0
     assert (len(list_files()), count_anlas(owner)) == (2, before - 2)

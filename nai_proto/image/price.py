@@ -20,6 +20,7 @@ See docs/protocol/image.md#9-anlas-price.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import ceil, exp, floor, sqrt
 from typing import Final, Literal, TypeAlias
@@ -65,6 +66,9 @@ _TOOLS: Final = ("bg-removal", "lineart", "sketch", "colorize", "emotion", "decl
 _UPSCALES: Final = ((1_048_576, 1), (1_747_627, 2), (2_446_678, 3), (_LARGEST, 4))
 "Up to how many pixels, and how many Anlas. Only the first row has been seen charged."
 
+_NOUN: Final = re.compile(r"\b(image|vibe|reference)\b")
+"What becomes a plural in the name of an item."
+
 _BY_FORMULA: Final = frozenset(("plms", "ddim", "k_euler", "k_euler_ancestral", "k_lms"))
 
 
@@ -98,7 +102,7 @@ class PriceItem:
     """One line of a price."""
 
     what: str
-    "What is paid for: ``sample``, ``vibe beyond 4``, ``bg-removal`` …"
+    "One of what is paid for: ``image``, ``vibe beyond the first 4``, ``bg-removal`` …"
     count: int
     each: int
     "Price of one, in Anlas."
@@ -112,10 +116,17 @@ class PriceItem:
         """Return the price of all of them, in Anlas."""
         return (self.count - self.free) * self.each
 
+    @property
+    def note(self) -> str:
+        """Return what is free and why, to be put behind the price; an empty text if there is nothing to say."""
+        if not self.free:
+            return f" ({self.why})" if self.why else ""
+        some = "" if self.free == self.count else f"{self.free} of them "
+        return f", {some}free{' with ' if self.why else ''}{self.why}"
+
     def __str__(self) -> str:
-        free = f", {self.free} free" if self.free else ""
-        why = f" ({self.why})" if self.why else ""
-        return f"{self.count} × {self.what} at {self.each}{free}{why}"
+        what = self.what if self.count == 1 else _NOUN.sub(r"\1s", self.what)
+        return f"{self.count} {what} at {self.each}{self.note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +153,20 @@ class Price:
         """Return its items, as one line."""
         return "; ".join(map(str, self.items))
 
+    @property
+    def details(self) -> str:
+        """Return what makes up the price, to be put behind the number of Anlas."""
+        match self.items:
+            case ():
+                return ""
+            case (PriceItem(count=1) as only,):
+                return only.note
+            case _:
+                return f": {self.why}"
+
     def __str__(self) -> str:
-        return f"{self.anlas} Anlas: {self.why}"
+        is_single = len(self.items) == 1 and self.items[0].count == 1  # then the price says what is free of it
+        return f"{self.items[0].each if is_single else self.anlas} Anlas{self.details}"
 
 
 @takes(price=ArgumentType("a Price", Price), max_anlas=INTEGER)
@@ -159,7 +182,7 @@ def check_price(price: Price, max_anlas: int) -> None:
     """
     if price.anlas > max_anlas:
         raise InvalidRequestError(
-            f"this would cost {price.anlas} Anlas, more than the {max_anlas} allowed: {price.why}",
+            f"this would cost {price.anlas} Anlas, more than the {max_anlas} allowed{price.details}",
             parameter="max_anlas",
         )
 
@@ -241,12 +264,16 @@ def generation_price(
             f"one image would cost {each} Anlas; the service makes none for more than {_MAX_ANLAS}", parameter="steps"
         )
     free, why = _free_samples(generation, pixels, steps, allowance)
-    items = [PriceItem("sample", n_samples, each, free, why)]
+    items = [PriceItem("image", n_samples, each, free, why)]
     if generation is not Generation.V3 and action != "infill" and not references:
         items += [PriceItem("vibe to encode", new_vibes, _VIBE)] if new_vibes else []
-        items += [PriceItem(f"vibe beyond {_FREE_VIBES}", vibes - _FREE_VIBES, _VIBE)] if vibes > _FREE_VIBES else []
+        items += (
+            [PriceItem(f"vibe beyond the first {_FREE_VIBES}", vibes - _FREE_VIBES, _VIBE)]
+            if vibes > _FREE_VIBES
+            else []
+        )
     if references:
-        items.append(PriceItem("precise reference in a sample", references * n_samples, _REFERENCE))
+        items.append(PriceItem("precise reference", references * n_samples, _REFERENCE))
     return Price(tuple(items))
 
 
@@ -347,7 +374,7 @@ def _free_samples(generation: Generation, pixels: int, steps: int, allowance: Al
     if steps > _FREE_STEPS:
         return 0, f"more than Opus' {_FREE_STEPS} free steps"
     if generation is Generation.V5 and not allowance.v5:
-        return 0, "nothing is known to be left of Opus' allowance of V5"
+        return 0, "none of Opus' free images of V5 is known to be left"
     return 1, "Opus"
 
 

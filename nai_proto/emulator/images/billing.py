@@ -38,7 +38,7 @@ _SAMPLES_PER_PERCENT: Final = 17.3
 
 See docs/protocol/image.md#210-account-data-that-image-clients-need.
 """
-_TRIAL: Final = "trial"
+_TRIAL: Final = "the trial"
 _ALL_FREE: Final = Allowance(opus=True, v5=True)
 _OLD_UPSCALE_PRICES: Final = ((262_144, 1), (409_600, 2), (524_288, 3), (786_432, 5), (1_048_576, 7))
 """Maximum pixels and price in Anlas of an upscale on the old host."""

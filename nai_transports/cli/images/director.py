@@ -113,4 +113,4 @@ def _write_images(outputs: OutputFiles, paths: Sequence[Path], images: Sequence[
 
 
 def _print_result(saved: Sequence[Path], price: Price, as_json: bool) -> None:
-    print_facts({"files": list(map(str, saved)), "anlas": price.anlas, "price": price.why}, as_json)
+    print_facts({"files": list(map(str, saved)), "anlas": price.anlas, "price": str(price)}, as_json)

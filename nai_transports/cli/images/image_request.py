@@ -233,4 +233,4 @@ class ImageRequestBuilder:
             facts["previews"] = list(map(str, writer.previews))
         facts |= {"seeds": [picture.seed for _, picture in writer.images], "model": self._request.model.id}
         facts |= {"width": sent["width"], "height": sent["height"]}
-        return {**facts, "anlas": price.anlas, "price": price.why}
+        return {**facts, "anlas": price.anlas, "price": str(price)}
