@@ -103,50 +103,6 @@ def no_tokenizers(tmp_path: Path) -> dict[str, str]:
     return {"NAI_TOKENIZER_DIR": "", "XDG_CACHE_HOME": str(tmp_path), "PIP_NO_INDEX": "1", **proxy}
 
 
-def test_the_demo_opens_the_library_and_continues_a_story_over_every_transport(tokenizer_files: dict[str, str]) -> None:
-    done = nai("demo", **tokenizer_files)
-    assert done.returncode == 0, done.stderr
-    assert "token ids of nerdstash_v2" in done.stdout
-    for word in ("memory", "httpx", "asyncio", "trio", "The Quiet Harbour", "likely damaged"):
-        assert word in done.stdout
-    assert "All transports gave the same story." in done.stdout
-
-
-def test_the_demo_prints_one_json_document_with_the_same_facts(tokenizer_files: dict[str, str]) -> None:
-    done = nai("demo", "--json", **tokenizer_files)
-    assert done.returncode == 0, done.stderr
-    facts = json.loads(done.stdout)
-    assert facts["same_text"] is True
-    assert facts["tokenizer"] == "nerdstash_v2"
-    assert facts["stories"]["opened"] == ["The Quiet Harbour", "Letters to the Moon"]
-    (damaged,) = facts["stories"]["not_opened"]
-    assert damaged["title"] == "物語"
-    assert "does not open" in damaged["why"]
-    assert [transport["transport"] for transport in facts["transports"]] == [
-        "memory",
-        "sync",
-        "httpx",
-        "asyncio",
-        "trio",
-    ]
-    for transport in facts["transports"]:
-        assert transport["stories_opened"] == 2
-        assert transport["tokens"] == 60
-        assert transport["finish_reason"] == "length"
-        assert transport["text"]
-
-
-def test_without_tokenizer_files_the_demo_sends_text_and_says_so(no_tokenizers: dict[str, str]) -> None:
-    done = nai("demo", **no_tokenizers)
-    assert done.returncode == 0, done.stderr
-    assert "Prompts and responses are sent as text (use_string)" in done.stdout
-    assert "All transports gave the same story." in done.stdout
-    facts = json.loads(nai("demo", "--json", **no_tokenizers).stdout)
-    assert facts["tokenizer"] is None
-    assert "could be downloaded" in facts["why_no_tokenizer"]
-    assert [transport["tokens"] for transport in facts["transports"]] == [60] * 5
-
-
 def get_vocabulary(ready: dict[str, Any]) -> str | None:
     """Return what an emulator says of the tokens of a text."""
     sent = {"input": "Once", "model": "kayra-v1", "parameters": {"max_length": 2}}
