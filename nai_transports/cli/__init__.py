@@ -34,14 +34,19 @@ def main() -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    if arguments[0] == "help":
-        arguments = [*arguments[1:], "--help"]
     try:
+        if arguments == ["help", "options"]:
+            from .common.account_options import format_account_page
+
+            sys.stdout.write(format_account_page())
+            return
         from .app import app
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):
             raise
         sys.exit("The nai command needs the extra cli: pip install 'nai-proto[cli]'")
+    if arguments[0] == "help":
+        arguments = [*arguments[1:], "--help"]
     app(arguments, prog_name="nai")
 
 

@@ -8,19 +8,18 @@ from importlib import import_module
 from typing import Annotated, Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from nai_proto.version import __version__
 
 from .command_table import ALIASES, COMMANDS, LIBRARY, STORY, Command, format_first_page
-from .common.command import CommandGroup
+from .common.command import CommandGroup, Group
 from .common.errors import INTERRUPTED
 
 __all__ = ["app", "library", "story"]
 
 
-class _LazyCommands(TyperGroup):
+class _LazyCommands(Group):
     """A group of commands in a table."""
 
     table: ClassVar[Mapping[str, Command]]
@@ -34,6 +33,9 @@ class _LazyCommands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- as above
         entry = self.table.get(self.aliases.get(cmd_name, cmd_name))
         return None if entry is None else _load(entry, cmd_name)
+
+    def summarize_command(self, ctx: Any, name: str) -> str:  # noqa: ARG002 -- as above
+        return self.table[name].summary
 
 
 def _load(entry: Command, name: str) -> Any:
@@ -72,20 +74,17 @@ class _LibraryCommands(_LazyCommands):
     table = LIBRARY
 
 
-_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
-
-app = typer.Typer(
+app = CommandGroup(
     name="nai",
     cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings=_HELP_OPTIONS,
 )
-story = typer.Typer(
+story = CommandGroup(
     cls=_StoryCommands, help="Read, create, continue, edit, export or delete stories.", no_args_is_help=True
 )
-library = typer.Typer(
+library = CommandGroup(
     cls=_LibraryCommands,
     help="List, show, export, back up and restore what the account stores.",
     no_args_is_help=True,

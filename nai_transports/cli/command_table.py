@@ -18,6 +18,8 @@ class Command(NamedTuple):
     "Its module, relative to this package, such as ``text.generate``."
     name: str
     "The function or group in the module."
+    summary: str = ""
+    "What it does, for the help page of its group; the first page has its own words."
     takes_extra_arguments: bool = False
     "Does it accept more arguments than it has, to refuse them in its own words?"
 
@@ -64,28 +66,32 @@ ALIASES: Final[Mapping[str, str]] = {
 """The names that older programs have for these commands; no help page shows them."""
 
 STORY: Final[Mapping[str, Command]] = {
-    "show": Command("story.show", "show"),
-    "tree": Command("story.tree", "tree"),
-    "export": Command("story.export", "export"),
-    "context": Command("story.context", "context"),
-    "continue": Command("story.continue_", "continue_"),
-    "create": Command("story.create", "create"),
-    "import": Command("story.create", "import_"),
-    "append": Command("story.edit", "append"),
-    "undo": Command("story.edit", "undo"),
-    "redo": Command("story.edit", "redo"),
-    "rename": Command("story.edit", "rename"),
-    "delete": Command("story.delete", "delete"),
+    "show": Command("story.show", "show", "Show a story: its settings, history, lorebook, and the end of its text."),
+    "tree": Command("story.tree", "tree", "Draw a story's history, with each node's id, author, time and text."),
+    "export": Command("story.export", "export", "Export a story as Markdown, text, HTML, EPUB, .story or .scenario."),
+    "context": Command(
+        "story.context",
+        "context",
+        "Show the parts of a story's context, and why each is included.",
+    ),
+    "continue": Command("story.continue_", "continue_", "Continue a story with its own settings, and save it."),
+    "create": Command("story.create", "create", "Store a new story in the account."),
+    "import": Command("story.create", "import_", "Import files, each as a new story, or lorebooks into a story."),
+    "append": Command("story.edit", "append", "Append a text to a story, directly behind its last character."),
+    "undo": Command("story.edit", "undo", "Undo the last steps of a story: generations and edits."),
+    "redo": Command("story.edit", "redo", "Redo the steps of a story that were undone last."),
+    "rename": Command("story.edit", "rename", "Give a story another title."),
+    "delete": Command("story.delete", "delete", "Delete stories from the account, after backing them up."),
 }
 """The commands of ``nai story``."""
 
 LIBRARY: Final[Mapping[str, Command]] = {
-    "list": Command("library.commands", "list_stories"),
-    "show": Command("library.commands", "show"),
-    "export": Command("library.export", "export"),
-    "backup": Command("library.backup", "backup"),
-    "verify": Command("library.backup", "verify"),
-    "restore": Command("library.restore", "restore"),
+    "list": Command("library.commands", "list_stories", "List all stories, including those that do not open."),
+    "show": Command("library.commands", "show", "Show a story's card, memory, and the beginning of its text."),
+    "export": Command("library.export", "export", "Export stories, texts, lorebooks and presets as files."),
+    "backup": Command("library.backup", "backup", "Back up everything that the account stores."),
+    "verify": Command("library.backup", "verify", "Check that all backups in a directory are complete and unchanged."),
+    "restore": Command("library.restore", "restore", "Restore backed up objects that are missing or have changed."),
 }
 """The commands of ``nai library``."""
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Never
 
 import typer
-from typer.core import TyperGroup
 
 from nai_proto import account as accounts
 from nai_proto.errors import InvalidRequestError
@@ -15,14 +14,14 @@ from nai_proto.secret import Password
 
 from ..common import system_keyring
 from ..common.account_options import AccountOptions
-from ..common.command import CommandGroup
+from ..common.command import CommandGroup, Group
 from ..common.output import Json, describe_response, print_facts
 from ..common.prompts import ask, ask_secret
 
 __all__ = ["account", "subscription"]
 
 
-class _ShowByDefault(TyperGroup):
+class _ShowByDefault(Group):
     """``nai account --json`` is ``nai account show --json``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # the class of Context depends on typer's version

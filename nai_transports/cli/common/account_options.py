@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 import typer
 
@@ -17,10 +17,10 @@ from ...proxy import proxy_from_environment
 from ...sync import Client
 from .command import OptionGroup
 from .credentials import Credentials, find_credentials, find_email
+from .help_page import ACCOUNT_PANEL, format_options_page
+from .parameters import list_parameters
 
-__all__ = ["AccountOptions", "ServiceOptions"]
-
-_PANEL: Final = "Account and connection"
+__all__ = ["AccountOptions", "ServiceOptions", "format_account_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class ServiceOptions(OptionGroup):
         typer.Option(
             help="Send requests to this address, such as an emulator's, not to NovelAI.",
             envvar="NAI_URL",
-            rich_help_panel=_PANEL,
+            rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
     timeout: Annotated[
@@ -41,7 +41,7 @@ class ServiceOptions(OptionGroup):
             min=0,
             metavar="SECONDS",
             help="Wait at most this long at each step: to connect, for the response to begin, between its parts.",
-            rich_help_panel=_PANEL,
+            rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
 
@@ -80,7 +80,7 @@ class AccountOptions(ServiceOptions):
             help="Log in with this e-mail if NAI_TOKEN is not set or not enough. The password comes from NAI_PASSWORD, "
             "the system's keyring, or a prompt.",
             envvar="NAI_EMAIL",
-            rich_help_panel=_PANEL,
+            rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
     unsafe_password: Annotated[
@@ -88,7 +88,7 @@ class AccountOptions(ServiceOptions):
         typer.Option(
             metavar="TEXT",
             help="Unsafe: the password. Other users see it in the list of processes, and shells store it in their history.",
-            rich_help_panel=_PANEL,
+            rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
 
@@ -142,3 +142,8 @@ class AccountOptions(ServiceOptions):
 def _read_token() -> Token | None:
     text = os.environ.get("NAI_TOKEN")
     return parse_token(text) if text else None
+
+
+def format_account_page() -> str:
+    """Return the page of ``nai help options``."""
+    return format_options_page(list_parameters(AccountOptions))

@@ -7,15 +7,19 @@ A command is a function whose parameters are its arguments and options, as typer
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, Final, TypeVar, get_type_hints
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from .errors import exit_on_error
+from .examples import EXAMPLES
+from .help_page import format_command_page, format_group_page
+from .parameters import list_parameters
 
-__all__ = ["CommandGroup", "OptionGroup", "build_command"]
+__all__ = ["CommandGroup", "Group", "OptionGroup", "build_command"]
 
 _CONTEXT: Final = "command_context"
 _Function = TypeVar("_Function", bound=Callable[..., None])
@@ -25,12 +29,46 @@ class OptionGroup:
     """Options that belong together: a dataclass whose fields are typer's options, each with a default."""
 
 
+class _Command(TyperCommand):
+    """A command with a help page of ours."""
+
+    # The classes of contexts and formatters depend on typer's version.
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        parameters = list_parameters(self.callback or _no_parameters)
+        formatter.write(format_command_page(ctx.command_path, self.help or "", parameters, _find_examples(ctx)))
+
+
+class Group(TyperGroup):
+    """A group with a help page of ours."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        commands = {name: self.summarize_command(ctx, name) for name in self.list_commands(ctx)}
+        formatter.write(format_group_page(ctx.command_path, self.help or "", commands, _find_examples(ctx)))
+
+    def summarize_command(self, ctx: Any, name: str) -> str:
+        """Return what a command does, in a sentence."""
+        description = getattr(self.get_command(ctx, name), "help", None) or ""
+        return " ".join(description.partition("\n\n")[0].split())
+
+
+def _no_parameters() -> None:
+    """Stand for a command without a function."""
+
+
+def _find_examples(ctx: Any) -> Sequence[str]:
+    return EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
+
+
 class CommandGroup(typer.Typer):
     """A group of commands, each in its frame."""
 
+    def __init__(self, **settings: Any) -> None:
+        context_settings = {"help_option_names": ["-h", "--help"]}
+        super().__init__(**{"cls": Group, "context_settings": context_settings, **settings})
+
     def command(self, name: str | None = None, **settings: Any) -> Callable[[_Function], _Function]:
         """Add a command, as `typer.Typer.command` does."""
-        add = super().command(name, **settings)
+        add = super().command(name, cls=_Command, **settings)
 
         def decorate(function: _Function) -> _Function:
             add(build_command(function))

@@ -95,10 +95,10 @@ def decode_packed(
     data: Annotated[str | None, typer.Argument(help=f"Tokens in base64. {_INPUT}", show_default=False)] = None,
     path: _Path = None,
 ) -> None:
-    """Print the token ids in base64 of the service, and their text. The model determines the bytes per token.
+    """Print the token ids in base64 of the service, and their text.
 
-    See docs/protocol/native.md#191-command-line.
-    """
+    The model determines the bytes per token.
+    """  # docs/protocol/native.md#191-command-line
     packed = _read_input(data).strip()
     ids = unpack(packed, find_tokenizer_info(tokenizer_name(model)).token_width)
     text = _load_tokenizer(model, None, path).decode(ids)
