@@ -24,6 +24,8 @@ __all__ = [
 ]
 
 _BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]*")
+_END_OF_TIME: Final = 253_402_300_800
+"""The end of the year 9999: later times have no date."""
 _TOKEN_TEXT: Final = re.compile(r"[!-~]+")
 
 
@@ -133,6 +135,23 @@ class AccessToken(TokenBase):
     """
 
     __slots__ = ()
+
+    @property
+    def expires_at(self) -> float | None:
+        """The end of its validity in seconds since 1970, as its payload says; None if the token does not say it.
+
+        The signature is not checked: only the service can. A token may stop working earlier.
+        """
+        import json
+        from base64 import urlsafe_b64decode
+
+        payload = self._value.split(".")[1:2]
+        try:
+            expiry: object = json.loads(urlsafe_b64decode(payload[0] + "=="))["exp"]
+        except (IndexError, KeyError, TypeError, ValueError, RecursionError):
+            return None
+        is_time = isinstance(expiry, int | float) and not isinstance(expiry, bool) and 0 <= expiry < _END_OF_TIME
+        return float(cast("float", expiry)) if is_time else None
 
 
 class PersistentToken(TokenBase):

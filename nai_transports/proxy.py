@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Headers, Request
 
-__all__ = ["Proxy", "proxy_from_environment"]
+__all__ = ["Proxy", "needs_no_proxy", "parse_proxy", "proxy_from_environment"]
 
 _URL: Final = re.compile(
     r"http://(?:(?P<user>[^/?#\s]*)@)?(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?"
@@ -58,6 +58,15 @@ class Proxy:
         return Request("CONNECT", authority, Headers(fields))
 
 
+def parse_proxy(text: str) -> Proxy:
+    """Return the proxy of a text as environment variables have it: the URL of a `Proxy`, or the same without ``http://``.
+
+    Raises:
+        InvalidRequestError: it is neither. The message does not quote it.
+    """
+    return Proxy(text if "://" in text else f"http://{text}")
+
+
 def _basic(credentials: str) -> str:
     user, _, password = credentials.encode("utf-8", "surrogatepass").partition(b":")
     return "Basic " + b64encode(unquote_to_bytes(user) + b":" + unquote_to_bytes(password)).decode("ascii")
@@ -67,24 +76,35 @@ def proxy_from_environment(url: str) -> Proxy | None:
     """Return the proxy for this URL by the environment variables, or None. Drivers do not call this themselves.
 
     The variable is HTTPS_PROXY or HTTP_PROXY by the URL's scheme, else ALL_PROXY, in upper or lower case. NO_PROXY lists
-    hosts that need no proxy, separated by commas or blanks, as for urllib and curl: a domain, with or without ``.`` or
-    ``*.`` before it; an address, or a block (``10.0.0.0/8``); each of these with a port; or ``*``.
+    hosts that need no proxy: see `needs_no_proxy`.
 
     Raises:
         InvalidRequestError: the variable is not the URL of a `Proxy`.
     """
-    from urllib.request import getproxies_environment
+    if needs_no_proxy(url):
+        return None
+    proxies = _read_environment()
+    proxy = proxies.get(urlsplit(url).scheme) or proxies.get("all")
+    return parse_proxy(proxy) if proxy else None
 
-    proxies = getproxies_environment()
+
+def needs_no_proxy(url: str) -> bool:
+    """Return whether NO_PROXY covers the host of this URL.
+
+    The variable lists hosts, separated by commas or blanks, as for urllib and curl: a domain, with or without ``.`` or
+    ``*.`` before it; an address, or a block (``10.0.0.0/8``); each of these with a port; or ``*``.
+    """
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = (parts.hostname or "").rstrip(".").lower()
-    if any(_covers(entry, host, port) for entry in proxies.get("no", "").lower().replace(",", " ").split()):
-        return None
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy:
-        return None
-    return Proxy(proxy if "://" in proxy else f"http://{proxy}")
+    entries = _read_environment().get("no", "").lower().replace(",", " ").split()
+    return any(_covers(entry, host, port) for entry in entries)
+
+
+def _read_environment() -> dict[str, str]:
+    from urllib.request import getproxies_environment  # loads an HTTP client: not at import
+
+    return getproxies_environment()
 
 
 def _covers(entry: str, host: str, port: int) -> bool:

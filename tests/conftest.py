@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,9 +24,10 @@ settings.load_profile("nai")
 # All commands are built once, and not for each run of one of them.
 setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 -- it is nobody's business but Typer's
 
-# No test acts as whoever runs it, or opens their keyring.
-for name in ("NAI_EMAIL", "NAI_PASSWORD", "NAI_TOKEN", "NAI_URL"):
+# No test acts as whoever runs it, or opens their keyring or their settings.
+for name in ("NAI_EMAIL", "NAI_PASSWORD", "NAI_PROFILE", "NAI_TOKEN", "NAI_URL"):
     os.environ.pop(name, None)
+os.environ["NAI_CONFIG_DIR"] = os.path.join(os.devnull, "nowhere")
 os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 
 
@@ -33,6 +35,14 @@ os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command asks for is typed by the test."""
     monkeypatch.setattr("nai_transports.cli.common.prompts.is_interactive", lambda: True)
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of the command line's settings, which does not exist yet."""
+    directory = tmp_path / "config"
+    monkeypatch.setenv("NAI_CONFIG_DIR", str(directory))
+    return directory
 
 
 @pytest.fixture

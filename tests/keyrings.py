@@ -1,4 +1,4 @@
-"""Keyrings for the tests: one that keeps passwords in memory, one that raises whatever it is asked."""
+"""Keyrings for the tests: one that keeps passwords in memory, one that keeps none, one that raises at each call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import keyring
 from keyring.backend import KeyringBackend
 
-__all__ = ["BrokenKeyring", "MemoryKeyring", "use_keyring"]
+__all__ = ["BrokenKeyring", "DeafKeyring", "MemoryKeyring", "keyring_entry", "use_keyring"]
 
 
 class MemoryKeyring(KeyringBackend):
@@ -40,6 +40,18 @@ class BrokenKeyring(MemoryKeyring):
 
     def delete_password(self, service: str, username: str) -> None:
         raise RuntimeError("the bus is gone")
+
+
+class DeafKeyring(MemoryKeyring):
+    """Keeps nothing, and says nothing."""
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        pass
+
+
+def keyring_entry(url: str, profile: str = "default") -> tuple[str, str]:
+    """Return under which service and name the login of a profile at an address is kept."""
+    return "nai-proto", f"{profile} {url}"
 
 
 @contextmanager

@@ -119,7 +119,8 @@ def test_with_a_yes_the_token_is_replaced_and_the_older_one_is_invalid(
     assert nai("subscription").exit_code == 0
     monkeypatch.setenv("NAI_TOKEN", before)
     done = nai("subscription")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
+    assert "nai login" in done.stderr
     assert before not in done.output
 
 
@@ -140,6 +141,6 @@ def test_a_refused_login_shows_neither_password_nor_key(monkeypatch: pytest.Monk
     monkeypatch.setenv("NAI_PASSWORD", "open sesame")
     done = nai("access-token", EMAIL)
     (line,) = done.stderr.splitlines()
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (3, "")
     assert "sesame" not in line
     assert account.access_key(EMAIL, Password("open sesame")).reveal() not in line

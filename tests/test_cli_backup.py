@@ -68,7 +68,7 @@ def test_problems_are_one_line_and_exit_code_1(person: Person) -> None:
     done = person.run("verify")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "does not exist; nai library backup" in done.stderr
-    assert person.run("backup", NAI_PASSWORD="wrong").exit_code == 1
+    assert person.run("backup", NAI_PASSWORD="wrong").exit_code == 3
     assert not person.directory.exists()
     person.run_json("backup")
     done = person.run("backup", NAI_EMAIL="reader@example.com")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,19 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto.errors import FileError, MissingExtra
-from nai_proto.secret import Password
+from nai_proto.secret import Password, PersistentToken, Token
 from nai_transports.cli.app import app
 from nai_transports.cli.common import system_keyring
-from nai_transports.cli.common.credentials import Credentials, find_credentials
+from nai_transports.cli.common.credentials import Credentials, CredentialSources
+from nai_transports.cli.common.errors import MissingCredentials
+from nai_transports.cli.common.profile_file import UserProfile
+from nai_transports.cli.common.stored_logins import LoginPlace, StoredLogin, keep_in_keyring
 from nai_transports.cli.emulator import serve_until_stopped as serve
 from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_cli import NAI
 from tests.test_cli import nai as run_program
-
-ENTRY = ("novelai", EMAIL)
 
 
 @pytest.fixture
@@ -61,28 +63,112 @@ def alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 # ---- the order
 
 
-@pytest.mark.usefixtures("terminal")
-def test_passwords_come_from_option_environment_keyring_and_prompt_in_this_order(
-    ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def build_sources(email: str | None = None, unsafe_password: str | None = None, **settings: Any) -> CredentialSources:
+    """What a command knows whose profile has these settings."""
+    named = settings.pop("is_profile_named", False)
+    url = settings.pop("option_url", None)
+    profile = UserProfile(**{"name": "default", **settings})
+    return CredentialSources(
+        profile=profile, is_profile_named=named, url=url, email=email, unsafe_password=unsafe_password
+    )
+
+
+def keep(secret: Password | Token, *, profile: str = "default", url: str | None = None, email: str = EMAIL) -> None:
+    keep_in_keyring(LoginPlace(profile, url), StoredLogin(secret, email))
+
+
+@pytest.mark.usefixtures("terminal", "ring")
+def test_passwords_come_from_option_environment_login_and_prompt_in_this_order(monkeypatch: pytest.MonkeyPatch) -> None:
     questions: list[str] = []
 
     def prompt(question: str, alternative: str) -> str:
         questions.append(question)
         return "typed"
 
-    monkeypatch.setattr("nai_transports.cli.common.credentials.ask_secret", prompt)
+    def find(email: str, option: str | None = None) -> str:
+        return build_sources(email, option).find_credentials().password.reveal()
+
+    monkeypatch.setattr("nai_transports.cli.common.prompts.ask_secret", prompt)
     monkeypatch.setenv("NAI_PASSWORD", "of the environment")
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")  # says nothing of the password
-    ring.kept[ENTRY] = "of the keyring"
-    assert find_credentials(EMAIL, "of the flag").password.reveal() == "of the flag"
-    assert find_credentials(EMAIL, None).password.reveal() == "of the environment"
+    keep(Password("of the login"))
+    assert find(EMAIL, "of the flag") == "of the flag"
+    assert find(EMAIL) == "of the environment"
     monkeypatch.setenv("NAI_PASSWORD", "")
-    assert find_credentials(EMAIL, None).password.reveal() == "of the keyring"
+    assert find(EMAIL) == "of the login"
+    assert find(EMAIL.upper()) == "of the login"
     assert not questions
-    assert find_credentials(EMAIL, None, from_keyring=False).password.reveal() == "typed"
-    assert find_credentials("someone@example.com", None).password.reveal() == "typed"
-    assert questions == ["Password"] * 2
+    assert find("someone@example.com") == "typed"
+    assert questions == ["Password"]
+
+
+@pytest.mark.usefixtures("ring")
+def test_tokens_come_from_options_environment_and_login_in_this_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(**options: Any) -> str:
+        return build_sources(**options).find_token().source
+
+    with pytest.raises(MissingCredentials):
+        find()
+    keep(PersistentToken("pst-kept"))
+    assert find() == "the system's keyring"
+    monkeypatch.setenv("NAI_EMAIL", EMAIL)
+    monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
+    assert find(email=EMAIL) == "NAI_EMAIL and NAI_PASSWORD"
+    monkeypatch.setenv("NAI_TOKEN", "pst-environment")
+    assert find(email=EMAIL) == "NAI_TOKEN"
+    assert find(email="other@example.com") == "NAI_PASSWORD"
+    assert find(unsafe_password="typed", email=EMAIL) == "--unsafe-password"
+    assert find(is_profile_named=True) == "the system's keyring"
+
+
+@pytest.mark.usefixtures("ring")
+def test_an_e_mail_is_of_the_option_the_environment_the_profile_or_the_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(Password(PASSWORD), email="login@example.com")
+    of_profile = UserProfile(name="default", email="profile@example.com")
+    assert build_sources().find_email() == "login@example.com"
+    assert CredentialSources(profile=of_profile).find_email() == "profile@example.com"
+    monkeypatch.setenv("NAI_EMAIL", "variable@example.com")
+    of_variable = CredentialSources(profile=of_profile, email="variable@example.com")
+    assert of_variable.find_email() == "variable@example.com"
+    assert replace(of_variable, email="option@example.com").find_email() == "option@example.com"
+    assert replace(of_variable, is_profile_named=True).find_email() == "profile@example.com"
+
+
+@pytest.mark.usefixtures("ring")
+def test_a_persistent_token_is_passed_over_where_it_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-environment")
+    keep(Password(PASSWORD))
+    found = build_sources().find_token(persistent=False)
+    assert isinstance(found, Credentials)
+    assert (found.email, found.password.reveal()) == (EMAIL, PASSWORD)
+
+
+# ---- a secret and its address
+
+
+@pytest.mark.usefixtures("ring")
+def test_a_login_is_only_for_its_profile_and_its_address() -> None:
+    keep(PersistentToken("pst-kept"), url="http://127.0.0.1:1234")
+    assert build_sources(url="http://127.0.0.1:1234").find_token().source == "the system's keyring"
+    assert build_sources(option_url="HTTP://127.0.0.1:1234/").find_token().source == "the system's keyring"
+    for settings in ({}, {"url": "http://127.0.0.1:1235"}, {"url": "https://127.0.0.1:1234"}):
+        with pytest.raises(MissingCredentials):
+            build_sources(**settings).find_token()
+    with pytest.raises(MissingCredentials):
+        build_sources(name="work", url="http://127.0.0.1:1234").find_token()
+    with pytest.raises(MissingCredentials):
+        build_sources(url="http://127.0.0.1:1234", option_url="http://elsewhere.example").find_token()
+
+
+@pytest.mark.usefixtures("ring")
+def test_secrets_of_the_environment_are_not_sent_to_the_address_of_a_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-environment")
+    monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
+    with pytest.raises(MissingCredentials):
+        build_sources(EMAIL, url="http://gateway.example").find_token()
+    assert (
+        build_sources(url="http://gateway.example", option_url="http://own.example").find_token().source == "NAI_TOKEN"
+    )
 
 
 @pytest.mark.usefixtures("terminal", "ring")
@@ -101,9 +187,9 @@ def test_a_command_with_a_token_asks_for_nothing_else(
 
 
 @pytest.mark.usefixtures("owner", "terminal")
-def test_with_a_remembered_password_nothing_is_asked_for(ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
-    ring.kept[ENTRY] = PASSWORD
-    monkeypatch.setenv("NAI_EMAIL", EMAIL)
+def test_with_a_password_that_is_kept_nothing_is_asked_for(ring: MemoryKeyring) -> None:
+    keep(Password(PASSWORD), url=os.environ["NAI_URL"])
+    assert len(ring.kept) == 1
     done = nai("models")
     assert (done.exit_code, done.stderr) == (0, "")
 
@@ -131,15 +217,15 @@ def test_without_the_package_keyring_there_is_only_the_prompt(monkeypatch: pytes
 def test_without_a_terminal_one_line_names_all_ways() -> None:
     done = alone("models", NAI_EMAIL=EMAIL)
     (line,) = done.stderr.splitlines()
-    assert (done.returncode, done.stdout) == (1, "")
-    for way in ("NAI_PASSWORD", "keyring", "--unsafe-password", "NAI_TOKEN"):
+    assert (done.returncode, done.stdout) == (3, "")
+    for way in ("NAI_PASSWORD", "nai login", "--unsafe-password", "NAI_TOKEN"):
         assert way in line
 
 
 def test_a_system_without_a_keyring_is_no_crash() -> None:
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
     note, line = done.stderr.splitlines()
-    assert note == "nai: the system's keyring does not work (NoKeyringError)"
+    assert note == "nai: this system has no keyring"
     assert "NAI_PASSWORD" in line
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="no.such.Backend")
     assert "Traceback" not in done.stderr
@@ -156,7 +242,7 @@ def test_without_an_e_mail_it_says_so() -> None:
 @pytest.mark.usefixtures("owner")
 def test_a_password_is_never_read_from_a_pipe() -> None:
     done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "no terminal" in done.stderr
 
 
@@ -210,7 +296,7 @@ def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ..
 
 
 @pytest.mark.parametrize(
-    "change", [lambda: system_keyring.remember(EMAIL, Password("a")), lambda: system_keyring.forget(EMAIL)]
+    "change", [lambda: system_keyring.write("name", "text"), lambda: system_keyring.delete("name")]
 )
 def test_a_broken_keyring_and_a_missing_keyring_are_different_errors(
     change: Callable[[], object], monkeypatch: pytest.MonkeyPatch

@@ -41,6 +41,9 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "tags": Command("images.tags", "tags"),
     "library": Command("app", "library"),
     "sanity-check": Command("library.sanity_check", "sanity_check", takes_extra_arguments=True),
+    "login": Command("account.login", "login"),
+    "logout": Command("account.login", "logout"),
+    "whoami": Command("account.login", "whoami"),
     "account": Command("account.commands", "account"),
     "subscription": Command("account.commands", "subscription"),
     "access-key": Command("account.access_keys", "access_key", takes_extra_arguments=True),
@@ -120,11 +123,9 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
         PageLine(("image-info",), "Show the metadata of images."),
         PageLine(("tags",), "Suggest tags that contain a word."),
     ),
-    "Library": (
-        PageLine(("library",), "List, show, export, back up and restore."),
-        PageLine(("sanity-check",), "Report stored objects that are damaged."),
-    ),
+    "Library": (PageLine(("library", "sanity-check"), "List, export, check, back up and restore."),),
     "Account": (
+        PageLine(("login", "logout", "whoami"), "Log in for all commands."),
         PageLine(("account", "subscription"), "Show or change the account."),
         PageLine(("access-key", "access-token"), "Print what logs in without the password."),
     ),

@@ -67,8 +67,8 @@ def access_token(
 
 _NEEDS_YES: Final = "this makes the older persistent token stop working everywhere; give --yes to confirm"
 _NO_ARGUMENT: Final = (
-    "give only the e-mail as an argument, since other users can see a password there; set NAI_PASSWORD, use the system's "
-    "keyring (nai account remember), or type the password at the prompt"
+    "give only the e-mail as an argument, since other users can see a password there; run `nai login`, set NAI_PASSWORD, or "
+    "type the password at the prompt"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final, Never
 
 import typer
@@ -12,11 +13,11 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Steps
 from nai_proto.secret import Password
 
-from ..common import system_keyring
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
 from ..common.output import Json, describe_response, print_facts
 from ..common.prompts import ask, ask_secret
+from ..common.stored_logins import replace_login
 
 __all__ = ["account", "subscription"]
 
@@ -107,8 +108,10 @@ def change_password(
     with account.open_client() as client:
         client.run(accounts.change_password(login.email, login.password, new))
     typer.echo("The password is changed, and the keystore encrypted with it.")
-    if system_keyring.recall(login.email) is not None:
-        system_keyring.remember(login.email, new)
+    sources = account.build_sources()
+    kept = sources.stored
+    if kept is not None and isinstance(kept.secret, Password) and kept.is_for(login.email):
+        replace_login(sources.place, replace(kept, secret=new))
 
 
 @account.command()
@@ -153,30 +156,3 @@ def delete(
 
 _NO_NEW_PASSWORD: Final = "no terminal to ask for the new password at"
 _NEEDS_YES: Final = "this deletes all stories for ever; give --yes to confirm"
-
-
-# ---- the password in the system's keyring
-
-
-@account.command()
-def remember(
-    *,
-    account: AccountOptions,
-) -> None:
-    """Log in, and store the password in the system's keyring for all commands."""
-    login = account.get_credentials(from_keyring=False)
-    with account.open_client() as client:
-        client.run(accounts.login(login.email, login.password))
-    system_keyring.remember(login.email, login.password)
-    typer.echo("The password is in the system's keyring.")
-
-
-@account.command()
-def forget(*, account: AccountOptions) -> None:
-    """Delete the password from the system's keyring."""
-    deleted = system_keyring.forget(account.get_email())
-    typer.echo(
-        "The password was deleted from the system's keyring."
-        if deleted
-        else "The system's keyring has no such password."
-    )

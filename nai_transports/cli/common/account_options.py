@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 import typer
 
 from nai_proto import account
+from nai_proto.errors import AuthenticationError, InvalidRequestError
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
-from nai_proto.secret import PersistentToken, Token, parse_token
+from nai_proto.secret import AccessToken, Token
 
-from ...proxy import proxy_from_environment
+from ...proxy import Proxy, needs_no_proxy, parse_proxy, proxy_from_environment
 from ...sync import Client
 from .command import OptionGroup
-from .credentials import Credentials, find_credentials, find_email
+from .credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
 from .help_page import ACCOUNT_PANEL, format_options_page
+from .output import format_date
 from .parameters import list_parameters
+from .profile_file import PROFILE_VARIABLE, UserProfile, load_profiles
 
-__all__ = ["AccountOptions", "ServiceOptions", "format_account_page"]
+__all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "format_account_page"]
+
+_URL_VARIABLE: Final = "NAI_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceOptions(OptionGroup):
     """Where the service is, and how long it may take."""
 
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Use the settings and the login of this profile.",
+            envvar=PROFILE_VARIABLE,
+            rich_help_panel=ACCOUNT_PANEL,
+        ),
+    ] = None
     url: Annotated[
         str | None,
         typer.Option(
             help="Send requests to this address, such as an emulator's, not to NovelAI.",
-            envvar="NAI_URL",
+            envvar=_URL_VARIABLE,
             rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
@@ -45,29 +62,70 @@ class ServiceOptions(OptionGroup):
         ),
     ] = None
 
-    def build_session(self) -> Session:
-        """Return a session without a token.
+    def load_profile(self, *, is_new: bool = False) -> UserProfile:
+        """Return the profile that the option, NAI_PROFILE or nobody names.
+
+        Args:
+            is_new: may it be one that is not in the file? It is empty then.
 
         Raises:
-            InvalidRequestError: the address is not valid.
+            InvalidRequestError: there is no such profile, or the file is damaged.
+            FileError: the file cannot be read.
         """
-        wait = self.timeout
-        timeouts = Timeouts() if wait is None else Timeouts(pool=wait, connect=wait, write=wait, read=wait, idle=wait)
-        return Session(base_url=self.url, timeouts=timeouts)
+        return load_profiles().get(self.profile, is_new=is_new)
 
-    def open_client(self, token: Token | None = None) -> Client:
-        """Return a blocking client; it uses the proxy that the environment names.
+    @property
+    def is_profile_named(self) -> bool:
+        """Does the option name the profile? The value of NAI_PROFILE is also the option's, and does not count."""
+        return self.profile is not None and self.profile != os.environ.get(PROFILE_VARIABLE)
+
+    def build_session(self, profile: UserProfile | None = None) -> Session:
+        """Return a session without a token.
+
+        Args:
+            profile: as `load_profile` returned it; None loads it.
+
+        Raises:
+            InvalidRequestError: the address is not valid, or as for `load_profile`.
+        """
+        profile = profile or self.load_profile()
+        wait = profile.timeout if self.timeout is None else self.timeout
+        timeouts = Timeouts() if wait is None else Timeouts(pool=wait, connect=wait, write=wait, read=wait, idle=wait)
+        try:
+            return Session(base_url=self.url or profile.url, timeouts=timeouts)
+        except InvalidRequestError:
+            pass
+        source = _URL_VARIABLE if self.url == os.environ.get(_URL_VARIABLE) else "--url"
+        raise InvalidRequestError(
+            f"{source}: an address is http://HOST[:PORT] or https://HOST[:PORT], with or without a path",
+            parameter="url",
+        )
+
+    def open_client(self, token: Token | None = None, profile: UserProfile | None = None) -> Client:
+        """Return a blocking client; https goes through the proxy that the environment or the profile names.
 
         Args:
             token: signs the requests; None for those that need no account.
+            profile: as for `build_session`.
 
         Raises:
-            InvalidRequestError: the address is not valid, or HTTPS_PROXY, HTTP_PROXY or ALL_PROXY is not an HTTP proxy's.
+            InvalidRequestError: as for `build_session`, or the proxy is not an HTTP proxy's URL.
         """
-        session = self.build_session()
-        return Client(
-            session if token is None else session.with_token(token), proxy=proxy_from_environment(session.account)
-        )
+        profile = profile or self.load_profile()
+        session = self.build_session(profile)
+        signed = session if token is None else session.with_token(token)
+        return Client(signed, proxy=choose_proxy(session.account, profile))
+
+
+def choose_proxy(url: str, profile: UserProfile) -> Proxy | None:
+    """Return the proxy for an address: of HTTPS_PROXY or ALL_PROXY, else the profile's; None for http, and as NO_PROXY says.
+
+    Raises:
+        InvalidRequestError: it is not an HTTP proxy's URL.
+    """
+    if not url.startswith("https:") or needs_no_proxy(url):
+        return None
+    return proxy_from_environment(url) or (parse_proxy(profile.proxy) if profile.proxy else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +135,7 @@ class AccountOptions(ServiceOptions):
     email: Annotated[
         str | None,
         typer.Option(
-            help="Log in with this e-mail if NAI_TOKEN is not set or not enough. The password comes from NAI_PASSWORD, "
-            "the system's keyring, or a prompt.",
+            help="Log in with this e-mail. The password comes from NAI_PASSWORD, `nai login`, or a prompt.",
             envvar="NAI_EMAIL",
             rich_help_panel=ACCOUNT_PANEL,
         ),
@@ -99,51 +156,89 @@ class AccountOptions(ServiceOptions):
         """Return the options with the e-mail that is the command's argument, if there is one."""
         return self if email is None else replace(self, email=email)
 
+    def build_sources(self, profile: UserProfile | None = None) -> CredentialSources:
+        """Return what credentials are looked up by.
+
+        Args:
+            profile: as for `build_session`.
+        """
+        return CredentialSources(
+            profile=profile or self.load_profile(),
+            is_profile_named=self.is_profile_named,
+            url=self.url,
+            email=self.email,
+            unsafe_password=self.unsafe_password,
+        )
+
     def get_email(self) -> str:
         """Return the e-mail, else the one that the person types.
 
         Raises:
             InvalidRequestError: there is no e-mail and no terminal.
         """
-        return find_email(self.email)
+        return self.build_sources().find_email()
 
-    def get_credentials(self, *, from_keyring: bool = True, or_token: bool = False) -> Credentials:
-        """Return e-mail and password, whether NAI_TOKEN is set or not.
-
-        Args:
-            from_keyring: may the password come from the keyring?
-            or_token: would a token do as well? Then the error message says so.
+    def get_credentials(self) -> Credentials:
+        """Return e-mail and password, whether there is a token or not.
 
         Raises:
-            InvalidRequestError: e-mail or password is empty, or missing and there is no terminal.
+            MissingCredentials: one of them is missing, and there is no terminal.
+            InvalidRequestError: e-mail or password is empty.
         """
-        return find_credentials(self.email, self.unsafe_password, from_keyring=from_keyring, or_token=or_token)
+        return self.build_sources().find_credentials()
 
-    def sign_in(self, *, persistent: bool = True) -> Client:
-        """Return a blocking client with the token of NAI_TOKEN; without that, with the token of a login.
+    @contextmanager
+    def sign_in(self, *, persistent: bool = True) -> Generator[Client, None, None]:
+        """Give a blocking client with a token, or with the token of a login.
+
+        A token that the service refuses inside the block is an error that says where the token came from.
 
         See docs/protocol/native.md#21-tokens.
 
         Args:
-            persistent: is a persistent token enough? Some endpoints refuse it; a persistent NAI_TOKEN is then ignored.
+            persistent: is a persistent token enough? Some endpoints refuse it; such a token is then passed over.
 
         Raises:
-            InvalidRequestError: the token or the address is not valid, or there is no e-mail or no password.
+            MissingCredentials: there is no token, and no e-mail or no password.
+            InvalidRequestError: the token or the address is not valid.
             NaiError: logging in failed.
         """
-        token = _read_token()
-        if token is None or (isinstance(token, PersistentToken) and not persistent):
-            login = self.get_credentials(or_token=True)
-            with self.open_client() as client:
-                token = client.run(account.login(login.email, login.password))
-        return self.open_client(token)
+        profile = self.load_profile()
+        found = self.build_sources(profile).find_token(persistent=persistent)
+        with self.use_token(found, profile) as client:
+            yield client
 
+    @contextmanager
+    def use_token(self, found: FoundToken | Credentials, profile: UserProfile) -> Generator[Client, None, None]:
+        """Give a blocking client as `sign_in` does, for what was found.
 
-def _read_token() -> Token | None:
-    text = os.environ.get("NAI_TOKEN")
-    return parse_token(text) if text else None
+        Raises:
+            NaiError: logging in failed.
+        """
+        if isinstance(found, Credentials):
+            with self.open_client(profile=profile) as client:
+                token: Token = client.run(account.login(found.email, found.password))
+        else:
+            token = found.token
+        with self.open_client(token, profile) as client:
+            try:
+                yield client
+            except AuthenticationError as error:
+                if isinstance(found, FoundToken):
+                    error.add_note(_explain_refusal(found))
+                raise
 
 
 def format_account_page() -> str:
     """Return the page of ``nai help options``."""
     return format_options_page(list_parameters(AccountOptions))
+
+
+def _explain_refusal(found: FoundToken) -> str:
+    """Return where a refused token came from, whether it has expired, and what to do."""
+    expires_at = found.token.expires_at if isinstance(found.token, AccessToken) else None
+    expired = expires_at is not None and expires_at < time.time()
+    reason = f"expired on {format_date(expires_at)} UTC" if expired else "was replaced, or is not of this service"
+    if found.source == TOKEN_VARIABLE:
+        return f"The token of {TOKEN_VARIABLE} {reason}: set it to another one, or unset it and run `nai login`"
+    return f"The token that `nai login` kept in {found.source} {reason}: run `nai login` again"

@@ -1,12 +1,17 @@
 """Who a command acts for. This is the one place that knows where tokens, e-mails and passwords come from, in this order:
 
-===========  ===========================================================================================
-a token      NAI_TOKEN; else a login with e-mail and password
-an e-mail    an argument or ``--email``; NAI_EMAIL; a prompt
-a password   ``--unsafe-password``; NAI_PASSWORD; the system's keyring; a prompt
-===========  ===========================================================================================
+===========  ================================================================================================
+a token      a login with ``--email`` or ``--unsafe-password``; NAI_TOKEN; a login with NAI_EMAIL and NAI_PASSWORD;
+             what `nai login` kept; a login with what the person types
+an e-mail    an argument or ``--email``; NAI_EMAIL; the profile's; that of `nai login`; a prompt
+a password   ``--unsafe-password``; NAI_PASSWORD; what `nai login` kept; a prompt
+===========  ================================================================================================
 
-Commands that derive a key from the password need e-mail and password even if NAI_TOKEN is set.
+An option is nearer than a variable, also ``--profile``: what `nai login` kept for the profile that it names wins over the
+variables. Commands that derive a key from the password need e-mail and password even if there is a token.
+
+Nothing secret is sent to another address than its own. What `nai login` kept is for one address. NAI_TOKEN and NAI_PASSWORD
+are for the address that NAI_URL or ``--url`` names, else for NovelAI, and are never sent to the address of a profile.
 
 All users of a machine can read the arguments of its processes. A password is therefore an argument only of an option whose
 name says that it is unsafe. Without a terminal there is no prompt, and the error names the other ways.
@@ -15,21 +20,35 @@ name says that it is unsafe. Without a terminal there is no prompt, and the erro
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
-from nai_proto.secret import Password
+from nai_proto.errors import InvalidRequestError, NaiError
+from nai_proto.secret import AccessToken, Password, PersistentToken, Token, parse_token
 
-from . import system_keyring
-from .prompts import ask, ask_secret
+from . import prompts
+from .errors import MissingCredentials
+from .profile_file import UserProfile
+from .stored_logins import LoginPlace, StoredLogin, find_login
 
-__all__ = ["Credentials", "find_credentials", "find_email"]
+__all__ = [
+    "EMAIL_VARIABLE",
+    "PASSWORD_VARIABLE",
+    "TOKEN_VARIABLE",
+    "CredentialSources",
+    "Credentials",
+    "FoundToken",
+    "describe_token",
+]
 
-_NO_EMAIL: Final = "no e-mail, and no terminal to ask at: give the e-mail, or set NAI_EMAIL"
-_NO_PASSWORD: Final = (
-    "no password, and no terminal to ask at: set NAI_PASSWORD, keep the password in the system's keyring (nai account "
-    "remember), or give --unsafe-password"
-)
+TOKEN_VARIABLE: Final = "NAI_TOKEN"
+EMAIL_VARIABLE: Final = "NAI_EMAIL"
+PASSWORD_VARIABLE: Final = "NAI_PASSWORD"
+_PASSWORD_WAYS: Final = "Run `nai login` and keep the password, set NAI_PASSWORD, or give --unsafe-password"
+_NO_PASSWORD: Final = f"no password, and no terminal to ask at. {_PASSWORD_WAYS}"
+_NO_EMAIL: Final = "no account, and no terminal to ask at. Run `nai login`, set NAI_EMAIL, or give the e-mail"
 _OR_TOKEN: Final = "; or set NAI_TOKEN to a token"
 
 
@@ -40,44 +59,166 @@ class Credentials:
     email: str
     "As it was given: the keys depend on its case. See docs/protocol/native.md#3-key-derivation."
     password: Password
+    source: str = ""
+    "Where the password comes from, in words."
 
     def __repr__(self) -> str:
         return "Credentials(…)"
 
 
-def find_credentials(
-    email: str | None, unsafe_password: str | None, *, from_keyring: bool = True, or_token: bool = False
-) -> Credentials:
-    """Return e-mail and password, from the places of the table above.
+@dataclass(frozen=True, slots=True)
+class FoundToken:
+    """A token, and where it comes from."""
 
-    Args:
-        email: the e-mail of the command line or of NAI_EMAIL, if there is one.
-        unsafe_password: the password of the command line, if there is one.
-        from_keyring: may the password come from the keyring?
-        or_token: would a token do as well? Then the error message says so.
-
-    Raises:
-        InvalidRequestError: e-mail or password is empty, or missing and there is no terminal.
-    """
-    alternative = _OR_TOKEN if or_token else ""
-    email = find_email(email, alternative)
-    if unsafe_password is not None:
-        return Credentials(email, Password(unsafe_password))
-    if text := os.environ.get("NAI_PASSWORD"):
-        return Credentials(email, Password(text))
-    if from_keyring and (kept := system_keyring.recall(email)):
-        return Credentials(email, kept)
-    return Credentials(email, Password(ask_secret("Password", _NO_PASSWORD + alternative)))
+    token: Token
+    source: str
+    "In words, such as ``NAI_TOKEN``."
+    email: str | None = None
+    "Of the account, if it is known."
 
 
-def find_email(email: str | None, alternative: str = "") -> str:
-    """Return the e-mail of the command line or NAI_EMAIL, else the one that the person types.
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CredentialSources:
+    """What one command knows of the person: its options and its profile. The rest is in the environment or was kept."""
 
-    Args:
-        email: the e-mail of the command line or NAI_EMAIL, if there is one.
-        alternative: the end of the error message: what else can be given.
+    profile: UserProfile
+    is_profile_named: bool = False
+    "Does the option ``--profile`` name it?"
+    url: str | None = None
+    "The address of an option or of NAI_URL; None for the profile's."
+    email: str | None = None
+    "The e-mail of an option or of NAI_EMAIL."
+    unsafe_password: str | None = None
 
-    Raises:
-        InvalidRequestError: there is no e-mail and no terminal.
-    """
-    return email or ask("E-mail", _NO_EMAIL + alternative)
+    @property
+    def place(self) -> LoginPlace:
+        """Where `nai login` keeps the login of this profile and address."""
+        return LoginPlace(self.profile.name, self.url or self.profile.url)
+
+    @cached_property
+    def stored(self) -> StoredLogin | None:
+        """What `nai login` kept for the profile and the address.
+
+        Raises:
+            FileError, InvalidFile: it cannot be read.
+        """
+        return find_login(self.place)
+
+    def get_variable(self, name: str) -> str | None:
+        """Return the secret of an environment variable, if it may be sent to the address."""
+        return os.environ.get(name) or None if self.url or not self.profile.url else None
+
+    # ---- a token
+
+    def find_token(self, *, persistent: bool = True, asks: bool = True) -> FoundToken | Credentials:
+        """Return the first token or login of the table above.
+
+        Args:
+            persistent: is a persistent token enough? If not, such tokens are passed over.
+            asks: may the person be asked?
+
+        Raises:
+            MissingCredentials: there is nothing, and nobody to ask.
+            InvalidRequestError: NAI_TOKEN is no token.
+            FileError, InvalidFile: what `nai login` kept cannot be read.
+        """
+        if self._email_option is None and self.unsafe_password is None:
+            for each in self._iter_kept():
+                if persistent or isinstance(each, Credentials) or not isinstance(each.token, PersistentToken):
+                    return each
+        return self.find_credentials(asks=asks, or_token=True)
+
+    def _iter_kept(self) -> Iterator[FoundToken | Credentials]:
+        """Yield what the environment has, and what `nai login` kept."""
+        if self.is_profile_named:
+            yield from self._iter_stored()
+        if text := self.get_variable(TOKEN_VARIABLE):
+            yield FoundToken(_parse_variable(text), TOKEN_VARIABLE)
+        if (email := os.environ.get(EMAIL_VARIABLE)) and (password := self.get_variable(PASSWORD_VARIABLE)):
+            yield Credentials(email, Password(password), f"{EMAIL_VARIABLE} and {PASSWORD_VARIABLE}")
+        yield from self._iter_stored()
+
+    def _iter_stored(self) -> Iterator[FoundToken | Credentials]:
+        """Yield what `nai login` kept, if it is for the e-mail."""
+        email = self._get_email()
+        if self.stored is None or not self.stored.is_for(email):
+            return
+        login = self.stored
+        if not isinstance(login.secret, Password):
+            yield FoundToken(login.secret, login.where, login.email)
+        elif name := login.email or email:
+            yield Credentials(name, login.secret, login.where)
+
+    # ---- e-mail and password
+
+    def find_credentials(self, *, asks: bool = True, or_token: bool = False) -> Credentials:
+        """Return e-mail and password from the places of the table above.
+
+        Args:
+            asks: may the person be asked?
+            or_token: would a token do as well? Then the error message says so.
+
+        Raises:
+            MissingCredentials: one of them is missing, and there is nobody to ask.
+            InvalidRequestError: the password is empty.
+            FileError, InvalidFile: what `nai login` kept cannot be read.
+        """
+        asks = asks and prompts.is_interactive()
+        email = self._get_email()
+        if not (email or asks):
+            raise MissingCredentials(_NO_EMAIL + (_OR_TOKEN if or_token else ""))
+        email = email or prompts.ask("E-mail", _NO_EMAIL)
+        for each in self._iter_passwords(email):
+            return each
+        if not asks:
+            raise MissingCredentials(self._explain_missing_password() + (_OR_TOKEN if or_token else ""))
+        return Credentials(email, Password(prompts.ask_secret("Password", _NO_PASSWORD)), "what was typed")
+
+    def find_email(self) -> str:
+        """Return the e-mail from the places of the table above.
+
+        Raises:
+            InvalidRequestError: there is none, and nobody to ask.
+        """
+        return self._get_email() or prompts.ask("E-mail", _NO_EMAIL)
+
+    def _iter_passwords(self, email: str) -> Iterator[Credentials]:
+        if self.unsafe_password is not None:
+            yield Credentials(email, Password(self.unsafe_password), "--unsafe-password")
+        kept = [each for each in self._iter_stored() if isinstance(each, Credentials)]
+        if self.is_profile_named:
+            yield from kept
+        if password := self.get_variable(PASSWORD_VARIABLE):
+            yield Credentials(email, Password(password), PASSWORD_VARIABLE)
+        yield from kept
+
+    @property
+    def _email_option(self) -> str | None:
+        """The e-mail of an option or an argument. With the value of NAI_EMAIL it says nothing that NAI_EMAIL does not."""
+        return self.email if self.email != os.environ.get(EMAIL_VARIABLE) else None
+
+    def _get_email(self) -> str | None:
+        if self._email_option or (self.email and not self.is_profile_named):
+            return self.email
+        stored = self.stored
+        return self.profile.email or (stored.email if stored is not None else None) or self.email
+
+    def _explain_missing_password(self) -> str:
+        if self.stored is not None and not isinstance(self.stored.secret, Password):
+            return f"this command needs the password, and `nai login` kept only a token. {_PASSWORD_WAYS}"
+        return _NO_PASSWORD
+
+
+def describe_token(token: Token | None) -> dict[str, object]:
+    """Return the kind of a token, and when it expires if it says so, by names for `print_facts`. The token is not shown."""
+    if isinstance(token, AccessToken):
+        return {"token": "access token of a login", "token_expires_at": token.expires_at}
+    return {"token": "persistent token"}
+
+
+def _parse_variable(text: str) -> Token:
+    try:
+        return parse_token(text)
+    except NaiError as error:
+        problem = str(error)
+    raise InvalidRequestError(f"{TOKEN_VARIABLE}: {problem}", parameter="token")

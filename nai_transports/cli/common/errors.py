@@ -11,17 +11,23 @@ import typer
 
 from nai_proto.errors import AuthenticationError, NaiError
 
-__all__ = ["INTERRUPTED", "exit_on_error"]
+__all__ = ["INTERRUPTED", "MissingCredentials", "exit_on_error"]
 
 INTERRUPTED: Final = 130
 "The exit status after Ctrl-C, as a shell has it."
+_NOT_SIGNED_IN: Final = 3
+"The exit status without credentials, or with some that the service does not accept."
 _LOGIN_PATH: Final = "/user/login"
 _WRONG_LOGIN: Final = "no account has this e-mail and password"
 
 
+class MissingCredentials(NaiError):
+    """There is no token or no password for a command that needs one."""
+
+
 @contextmanager
 def exit_on_error(command: str) -> Generator[None, None, None]:
-    """End the command with exit code 1 and one line on stderr for a `NaiError`, and with 130 for Ctrl-C.
+    """End the command with an exit status and one line on stderr for a `NaiError`, and with 130 for Ctrl-C.
 
     The line also has the notes of the error (PEP 678).
 
@@ -36,11 +42,15 @@ def exit_on_error(command: str) -> Generator[None, None, None]:
     except NaiError as error:
         message = ". ".join([_format_error(error), *getattr(error, "__notes__", ())])
         typer.echo(f"{command}: {message}", err=True)
-        raise typer.Exit(1) from None
+        raise typer.Exit(_choose_status(error)) from None
     except KeyboardInterrupt:
         sys.stdout.flush()
         typer.echo(err=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _choose_status(error: NaiError) -> int:
+    return _NOT_SIGNED_IN if isinstance(error, MissingCredentials | AuthenticationError) else 1
 
 
 def _format_error(error: NaiError) -> str:

@@ -6,12 +6,16 @@ Without a terminal nothing is asked, and the command fails with a message that n
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
+from typing import TypeVar
 
 import typer
 
 from nai_proto.errors import InvalidRequestError
 
-__all__ = ["ask", "ask_secret", "confirm", "is_interactive"]
+__all__ = ["ask", "ask_choice", "ask_secret", "confirm", "is_interactive"]
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def ask(question: str, alternative: str) -> str:
@@ -27,12 +31,7 @@ def ask(question: str, alternative: str) -> str:
     """
     _check_interactive(alternative)
     while True:
-        typer.echo(f"{question}: ", nl=False, err=True)  # `typer.prompt` would write the blank to stdout
-        try:
-            answer = input().strip()
-        except EOFError:
-            raise typer.Abort from None
-        if answer:
+        if answer := _read_line(question):
             return answer
 
 
@@ -51,6 +50,27 @@ def ask_secret(question: str, alternative: str, *, twice: bool = False) -> str:
     return answer
 
 
+def ask_choice(question: str, choices: type[_Choice], default: _Choice) -> _Choice:
+    """Return what the person chooses, by its name or the beginning of it; ask again after another answer.
+
+    Args:
+        question: the prompt, without the colon. Call this only at a terminal.
+        choices: an enumeration of texts.
+        default: the choice of an empty answer.
+
+    Raises:
+        typer.Abort: the input ended (Ctrl-D).
+    """
+    names = "/".join(choices)
+    while True:
+        answer = _read_line(f"{question} ({names}) [{default}]").lower()
+        if not answer:
+            return default
+        for choice in choices:
+            if choice.startswith(answer):
+                return choice
+
+
 def confirm(question: str, alternative: str) -> None:
     """Return if the person answers yes; else end the command.
 
@@ -63,6 +83,14 @@ def confirm(question: str, alternative: str) -> None:
     """
     if ask(f"{question} [y/N]", alternative).lower() not in ("y", "yes"):
         raise typer.Abort
+
+
+def _read_line(question: str) -> str:
+    typer.echo(f"{question}: ", nl=False, err=True)  # `typer.prompt` would write the blank to stdout
+    try:
+        return input().strip()
+    except EOFError:
+        raise typer.Abort from None
 
 
 def _check_interactive(alternative: str) -> None:

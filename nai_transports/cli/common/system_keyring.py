@@ -1,7 +1,7 @@
-"""Passwords in the system's keyring, one for each e-mail; needs the optional package keyring.
+"""The system's keyring, which keeps texts by name; needs the optional package keyring.
 
-Keyring backends are programs of many makers, and some are locked or broken. When one raises an error and the password can
-come from elsewhere, a note on stderr says so; else it is a `FileError`. Only the name of the backend's error is shown.
+Keyring backends are programs of many makers, and some are locked or broken. Of an error of a backend, only its kind is
+shown: its message may have what was to be kept.
 """
 
 from __future__ import annotations
@@ -10,57 +10,72 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-import typer
-
 from nai_proto.errors import FileError, MissingExtra, NaiError
-from nai_proto.secret import Password
 
-__all__ = ["forget", "recall", "remember"]
+__all__ = ["delete", "describe", "read", "write"]
 
-_SERVICE: Final = "novelai"
-
-
-def recall(email: str) -> Password | None:
-    """Return the account's password; None if the keyring does not have it, does not work, or is not installed."""
-    try:
-        import keyring
-
-        password = keyring.get_password(_SERVICE, email)
-    except ModuleNotFoundError:
-        return None
-    except Exception as error:
-        typer.echo(f"nai: the system's keyring does not work ({type(error).__name__})", err=True)
-        return None
-    return Password(password) if password else None
+_SERVICE: Final = "nai-proto"
 
 
-def remember(email: str, password: Password) -> None:
-    """Store the account's password.
+def read(name: str) -> str | None:
+    """Return the text that is kept under a name, or None.
 
     Raises:
         MissingExtra: the package keyring is not installed.
-        FileError: the keyring does not work.
+        FileError: the system has no keyring, or it is locked or broken.
     """
     with _convert_errors():
         import keyring
 
-        keyring.set_password(_SERVICE, email, password.reveal())
+        return keyring.get_password(_SERVICE, name)
 
 
-def forget(email: str) -> bool:
-    """Delete the account's password; return whether there was one.
+def write(name: str, text: str) -> None:
+    """Keep a text under a name, and read it back: some backends keep nothing, without an error.
 
     Raises:
-        MissingExtra: the package keyring is not installed.
-        FileError: the keyring does not work.
+        MissingExtra, FileError: as for `read`.
     """
     with _convert_errors():
         import keyring
 
-        if keyring.get_password(_SERVICE, email) is None:
+        keyring.set_password(_SERVICE, name, text)
+        is_kept = keyring.get_password(_SERVICE, name) == text
+    if not is_kept:
+        raise FileError("the system's keyring keeps nothing")
+
+
+def delete(name: str) -> bool:
+    """Delete the text that is kept under a name; return whether there was one.
+
+    Raises:
+        MissingExtra, FileError: as for `read`.
+    """
+    with _convert_errors():
+        import keyring
+
+        if keyring.get_password(_SERVICE, name) is None:
             return False
-        keyring.delete_password(_SERVICE, email)
+        keyring.delete_password(_SERVICE, name)
         return True
+
+
+def describe() -> str:
+    """Return the name of the backend, and check that it answers.
+
+    Raises:
+        MissingExtra, FileError: as for `read`.
+    """
+    with _convert_errors():
+        import keyring
+        from keyring.backends import null
+
+        backend = keyring.get_keyring()
+        keeps_nothing = isinstance(backend, null.Keyring)
+        keyring.get_password(_SERVICE, "")
+    if keeps_nothing:
+        raise FileError("the system's keyring keeps nothing")
+    return backend.name
 
 
 @contextmanager
@@ -73,7 +88,18 @@ def _convert_errors() -> Generator[None, None, None]:
             "the system's keyring needs the extra keyring: pip install 'nai-proto[keyring]'"
         )
     except Exception as error:
-        failure = FileError(f"the system's keyring does not work ({type(error).__name__})")
+        failure = FileError(_explain(type(error).__name__))
     else:
         return
     raise failure
+
+
+def _explain(kind: str) -> str:
+    """Return what an error of a backend means, from the name of its class: importing the classes may be what failed."""
+    match kind:
+        case "NoKeyringError":
+            return "this system has no keyring"
+        case "KeyringLocked":
+            return "the system's keyring is locked: unlock it, and try again"
+        case _:
+            return f"the system's keyring does not work ({kind})"

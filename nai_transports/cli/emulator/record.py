@@ -9,10 +9,10 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.emulator.recording import Replayer
+from nai_proto.exchange.session import Session
 
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
-from ..common.account_options import ServiceOptions
 from .serve_until_stopped import serve_until_stopped
 
 __all__ = ["record", "replay"]
@@ -38,7 +38,7 @@ def record(
     and it gets NovelAI's responses. `nai replay` answers from the recording.
     """
     with (
-        closing(ForwardingApp(ServiceOptions(url=to).build_session())) as app,
+        closing(ForwardingApp(Session(base_url=to))) as app,
         record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
     ):
         serve_until_stopped("record", recorded, host, port, {})

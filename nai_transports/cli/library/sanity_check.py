@@ -18,8 +18,7 @@ from .library_loader import load_library
 __all__ = ["sanity_check"]
 
 _NO_ARGUMENT: Final = (
-    "give only the e-mail as an argument; set NAI_PASSWORD, use the system's keyring (nai account remember), or type the "
-    "password at the prompt"
+    "give only the e-mail as an argument; run `nai login`, set NAI_PASSWORD, or type the password at the prompt"
 )
 _COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE: "blue"}
 

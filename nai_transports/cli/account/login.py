@@ -1,0 +1,288 @@
+"""``nai login``, ``nai logout`` and ``nai whoami``: keep the login of an account, forget it, and show whose it is."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Final, Never
+
+import typer
+
+from nai_proto import account as accounts
+from nai_proto.account.info import Subscription
+from nai_proto.errors import AuthenticationError, FileError, InvalidRequestError, MissingExtra
+from nai_proto.exchange.actions import Steps
+from nai_proto.secret import AccessToken, Password, Token, parse_token
+
+from ..common import prompts, system_keyring
+from ..common.account_options import AccountOptions
+from ..common.credentials import (
+    EMAIL_VARIABLE,
+    PASSWORD_VARIABLE,
+    TOKEN_VARIABLE,
+    Credentials,
+    CredentialSources,
+    describe_token,
+)
+from ..common.errors import MissingCredentials
+from ..common.output import Json, escape_line, format_date, print_facts
+from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
+from ..common.secret_file import secret_file_path
+from ..common.stored_logins import StoredLogin, forget_login, keep_in_file, keep_in_keyring, normalize_address
+
+__all__ = ["login", "logout", "whoami"]
+
+
+class KeptSecret(StrEnum):
+    """What `nai login` keeps."""
+
+    PASSWORD = "password"
+    TOKEN = "token"
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckedLogin:
+    """A login that the service accepts."""
+
+    token: Token
+    subscription: Subscription
+    credentials: Credentials | None = None
+    "What logged in; None if the person has only a token."
+
+
+# ---- login
+
+
+def login(
+    *,
+    account: AccountOptions,
+    with_token: Annotated[
+        bool, typer.Option("--with-token", help="Read a token from stdin, and log in with no password.")
+    ] = False,
+    with_password: Annotated[bool, typer.Option("--with-password", help="Read the password from stdin.")] = False,
+    keep: Annotated[
+        KeptSecret | None,
+        typer.Option(
+            help="Keep the password, or only a token of this login. Default: ask; a token without a terminal."
+        ),
+    ] = None,
+    insecure_storage: Annotated[
+        bool,
+        typer.Option("--insecure-storage", help="Without a keyring, keep it in a file, not encrypted; do not ask."),
+    ] = False,
+) -> None:
+    """Log in once for all commands, with e-mail and password or with a token.
+
+    The login is checked, and kept in the system's keyring, or else in a file that only you can read. With the password,
+    every command works until you log out. With the token of a login, commands work for 30 days; those for the library and
+    stories ask for the password. A persistent token (pst-…) works likewise, for as long as you do not replace it.
+
+    Each profile has a login of its own (`--profile NAME` creates one), which is sent only to the profile's address.
+    """
+    _check_options(account, with_token, with_password, keep)
+    profile = account.load_profile(is_new=True)
+    sources = account.build_sources(profile)
+    if with_token:
+        checked = _check_token(account, profile, _read_token())
+    elif (email := _choose_email(sources, profile, with_password)) is None:
+        checked = _check_token(account, profile, parse_token(prompts.ask_secret("Token", _NO_TERMINAL).strip()))
+    else:
+        checked = _check_password(account, profile, Credentials(email, _find_password(sources, with_password)))
+    keyring_problem = _find_keyring_problem()
+    kept = _choose_secret(checked, keep, keyring_problem)
+    where = _keep(sources, kept, keyring_problem, insecure_storage)
+    _describe_login(checked, kept, where, sources)
+    if profile.name not in load_profiles().by_name and profile.name != DEFAULT:
+        email = None if checked.credentials is None else checked.credentials.email
+        path = add_profile(UserProfile(name=profile.name, url=account.url, email=email))
+        typer.echo(f"The profile {profile.name} is in {path}.")
+    _warn_of_variables(sources)
+
+
+def _check_options(account: AccountOptions, with_token: bool, with_password: bool, keep: KeptSecret | None) -> None:
+    if account.unsafe_password is not None:
+        raise InvalidRequestError("nai login takes no password as an option: type it, or use --with-password")
+    if with_token and with_password:
+        raise InvalidRequestError("give --with-token or --with-password, not both: stdin has one of them")
+    if with_token and keep is KeptSecret.PASSWORD:
+        raise InvalidRequestError("--with-token has no password to keep: leave out --keep password")
+
+
+def _read_token() -> Token:
+    text = prompts.ask_secret("Token", _NO_TERMINAL) if prompts.is_interactive() else _read_stdin("a token")
+    return parse_token(text.strip())
+
+
+def _choose_email(sources: CredentialSources, profile: UserProfile, with_password: bool) -> str | None:
+    """Return the e-mail to log in with; None if the person wants to type a token instead."""
+    email = sources.email or profile.email
+    if sources.email and profile.email and sources.email.lower() != profile.email.lower():
+        raise InvalidRequestError(
+            f"the profile {profile.name} is for {profile.email}: change its e-mail in {load_profiles().path}, or log in "
+            "with another --profile"
+        )
+    if email:
+        return email
+    if with_password or not prompts.is_interactive():
+        raise MissingCredentials(_NO_TERMINAL)
+    return prompts.ask("E-mail, or - to type a token", _NO_TERMINAL).removeprefix("-") or None
+
+
+def _find_password(sources: CredentialSources, with_password: bool) -> Password:
+    if with_password:
+        return Password(_read_stdin("a password"))
+    if password := sources.get_variable(PASSWORD_VARIABLE):
+        return Password(password)
+    if not prompts.is_interactive():
+        raise MissingCredentials(_NO_TERMINAL)
+    return Password(prompts.ask_secret("Password", _NO_TERMINAL))
+
+
+def _read_stdin(what: str) -> str:
+    """Return the one line of stdin, without its end. Its errors do not quote it."""
+    try:
+        text = sys.stdin.buffer.read().decode("utf-8-sig") if sys.stdin else ""
+    except UnicodeDecodeError:
+        text = ""
+    line = text.removesuffix("\n").removesuffix("\r")
+    if not line or "\n" in line:
+        raise InvalidRequestError(f"stdin must have {what} in one line of UTF-8, and nothing else")
+    return line
+
+
+def _check_token(account: AccountOptions, profile: UserProfile, token: Token) -> _CheckedLogin:
+    with account.open_client(token, profile) as client:
+        try:
+            return _CheckedLogin(token, client.run(accounts.get_subscription()))
+        except AuthenticationError:
+            pass
+    raise MissingCredentials(
+        "the service does not accept this token; nothing was kept. The website shows a persistent token (pst-…) in the "
+        "account settings, and `nai access-token` prints one"
+    )
+
+
+def _check_password(account: AccountOptions, profile: UserProfile, credentials: Credentials) -> _CheckedLogin:
+    def log_in() -> Steps[Never, _CheckedLogin]:
+        token, email = yield from accounts.login_with_spelling(credentials.email, credentials.password)
+        subscription = yield from accounts.get_subscription().with_options(token=token)
+        return _CheckedLogin(token, subscription, Credentials(email, credentials.password))
+
+    with account.open_client(profile=profile) as client:
+        return client.run(log_in())
+
+
+def _find_keyring_problem() -> str | None:
+    """Return why the system's keyring cannot be used, or None."""
+    try:
+        system_keyring.describe()
+    except (MissingExtra, FileError) as error:
+        return str(error)
+    return None
+
+
+def _choose_secret(checked: _CheckedLogin, keep: KeptSecret | None, keyring_problem: str | None) -> StoredLogin:
+    credentials = checked.credentials
+    if credentials is None:
+        return StoredLogin(checked.token)
+    if keep is None:
+        keep = KeptSecret.TOKEN
+        if prompts.is_interactive():
+            typer.echo(_CHOICE.format(date=_format_end(checked.token)), err=True)
+            keep = prompts.ask_choice("Keep", KeptSecret, KeptSecret.TOKEN if keyring_problem else KeptSecret.PASSWORD)
+    secret = credentials.password if keep is KeptSecret.PASSWORD else checked.token
+    return StoredLogin(secret, credentials.email)
+
+
+def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | None, insecure_storage: bool) -> str:
+    """Keep the login, and return where it is, in words."""
+    if keyring_problem is None:
+        return keep_in_keyring(sources.place, kept)
+    path = secret_file_path()
+    if not insecure_storage:
+        typer.echo(f"nai: {keyring_problem}", err=True)
+        prompts.confirm(
+            f"Keep it in {path}, which only you can read, but which is not encrypted?",
+            f"{keyring_problem}; give --insecure-storage to keep the login in {path}, not encrypted",
+        )
+    return keep_in_file(sources.place, kept)
+
+
+def _describe_login(checked: _CheckedLogin, kept: StoredLogin, where: str, sources: CredentialSources) -> None:
+    tier = checked.subscription.tier.name.capitalize()
+    until = "" if checked.subscription.active else ", not active"
+    address = sources.place.address or "NovelAI"
+    typer.echo(f"Logged in to {address} ({tier}{until}), profile {sources.profile.name}.")
+    what = "password" if isinstance(kept.secret, Password) else "token"
+    typer.echo(f"The {what} is in {where}.")
+
+
+def _warn_of_variables(sources: CredentialSources) -> None:
+    """Say which variables win over the login that was kept."""
+    winning = TOKEN_VARIABLE if sources.get_variable(TOKEN_VARIABLE) else None
+    if winning is None and sources.get_variable(PASSWORD_VARIABLE) and sources.email:
+        winning = f"{EMAIL_VARIABLE} and {PASSWORD_VARIABLE}"
+    if winning is not None:
+        typer.echo(
+            f"nai: {winning}, which the environment has, wins over this login, unless --profile names the profile",
+            err=True,
+        )
+
+
+def _format_end(token: Token) -> str:
+    expires_at = token.expires_at if isinstance(token, AccessToken) else None
+    return "for 30 days" if expires_at is None else f"until {format_date(expires_at)} UTC"
+
+
+_NO_TERMINAL: Final = (
+    "no terminal to ask at: use --with-token with a token on stdin; or --email, --with-password and a password"
+)
+_CHOICE: Final = (
+    "Keep the password, or only a token?\n"
+    "  password  every command works, until you log out\n"
+    "  token     works {date}; commands for the library and stories ask for the password"
+)
+
+
+# ---- logout
+
+
+def logout(*, account: AccountOptions) -> None:
+    """Delete the login that `nai login` kept for the profile.
+
+    A token itself stays valid: that of a login for 30 days, a persistent one until another is made (`nai access-token
+    --persistent --overwrite`).
+    """
+    sources = account.build_sources(account.load_profile(is_new=True))
+    address = normalize_address(sources.place.address)
+    places = forget_login(sources.place)
+    if places:
+        typer.echo(
+            f"The login of the profile {sources.profile.name} at {address} was deleted from {' and '.join(places)}."
+        )
+    else:
+        typer.echo(f"No login is kept for the profile {escape_line(sources.profile.name)} at {address}.")
+    if sources.get_variable(TOKEN_VARIABLE):
+        typer.echo(f"nai: {TOKEN_VARIABLE} is still set, and commands go on using it", err=True)
+
+
+# ---- whoami
+
+
+def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
+    """Show who commands act for, where that comes from, and whether the service accepts it. Asks for nothing."""
+    profile = account.load_profile()
+    sources = account.build_sources(profile)
+    found = sources.find_token(asks=False)
+    facts: dict[str, object] = {
+        "profile": profile.name,
+        "address": normalize_address(sources.place.address),
+        "source": found.source,
+        "email": found.email,
+    }
+    with account.use_token(found, profile) as client:
+        paid = client.run(accounts.get_subscription())
+        token = client.session.token
+    facts |= describe_token(token) | {"tier": paid.tier.name.lower(), "active": paid.active}
+    print_facts({name: value for name, value in facts.items() if value is not None}, as_json)

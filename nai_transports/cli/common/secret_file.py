@@ -1,0 +1,140 @@
+"""A file of secrets for systems without a keyring: texts by name, which only the person can read (0600).
+
+The texts are not encrypted. On Windows the file is in the person's own directory, which other users cannot read; there are
+no permissions to set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any, Final, cast
+
+import typer
+
+from nai_proto.errors import FileError, InvalidFile
+
+from ... import files
+from .profile_file import config_directory
+
+__all__ = ["delete", "read", "secret_file_path", "write"]
+
+_FILE_NAME: Final = "credentials.json"
+_OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_HAS_MODES: Final = sys.platform != "win32"
+
+
+def secret_file_path() -> Path:
+    """Return the path of the file, which is beside the profile file."""
+    return config_directory() / _FILE_NAME
+
+
+def read(name: str) -> str | None:
+    """Return the text that is kept under a name, or None.
+
+    Raises:
+        FileError: the file cannot be read, or belongs to another user.
+        InvalidFile: it is damaged.
+    """
+    return _load().get(name)
+
+
+def write(name: str, text: str) -> None:
+    """Keep a text under a name.
+
+    Raises:
+        FileError: the file cannot be read or written; it is unchanged.
+        InvalidFile: it is damaged.
+    """
+    _save({**_load(), name: text})
+
+
+def delete(name: str) -> bool:
+    """Delete the text that is kept under a name, and the file with the last one; return whether there was one.
+
+    Raises:
+        FileError, InvalidFile: as for `write`.
+    """
+    kept = _load()
+    if kept.pop(name, None) is None:
+        return False
+    if kept:
+        _save(kept)
+        return True
+    path = secret_file_path()
+    try:
+        path.unlink()
+        return True
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{path} cannot be deleted: {problem}", path=str(path))
+
+
+def _load() -> dict[str, str]:
+    path = secret_file_path()
+    if not path.exists():
+        return {}
+    check_permissions(path)
+    try:
+        document: Any = json.loads(files.read(path))
+    except ValueError:  # its message has the text
+        document = None
+    if isinstance(document, dict):
+        kept = cast("dict[str, Any]", document)
+        if all(isinstance(text, str) for text in kept.values()):
+            return kept
+    raise InvalidFile(f"{path} is damaged: delete it, and run nai login again", path=str(path))
+
+
+def check_permissions(path: Path) -> None:
+    """Take the file away from other users, with a note, if they could read it.
+
+    Raises:
+        FileError: it belongs to another user, or its permissions cannot be changed.
+    """
+    if not _HAS_MODES:
+        return
+    try:
+        status = path.stat()
+        if status.st_uid not in (os.geteuid(), 0):
+            problem: str | None = "it belongs to another user"
+        elif not status.st_mode & _OF_OTHERS:
+            return
+        else:
+            path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+            typer.echo(
+                f"nai: {path} was open to other users of this machine; now it is not. If one of them may have read it, "
+                "change the account's password",
+                err=True,
+            )
+            return
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{path} is not used: {problem}; delete it, and run nai login again", path=str(path))
+
+
+def _save(kept: dict[str, str]) -> None:
+    """Write the file, completely or not at all. Nobody else can read it at any moment: `mkstemp` opens with 0600."""
+    path = secret_file_path()
+    try:
+        path.parent.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+        handle, temporary = mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with open(handle, "w", encoding="ascii") as file:
+                json.dump(kept, file, indent=1)
+                file.flush()
+                os.fsync(handle)
+            os.replace(temporary, path)
+            return
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{path} cannot be written: {problem}", path=str(path))

@@ -1,0 +1,354 @@
+"""``nai login``, ``nai logout`` and ``nai whoami``, against the emulator."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from nai_proto.emulator import Emulator
+from nai_proto.secret import Password
+from nai_transports.cli.app import app
+from nai_transports.servers.serve import serve_in_thread
+from tests.keyrings import BrokenKeyring, MemoryKeyring, keyring_entry, use_keyring
+from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.test_cli import NAI
+
+OTHER = "reader@example.com"
+EXPIRED = "eyJhbGciOiJIUzI1NiJ9." + base64.urlsafe_b64encode(b'{"exp":1000000000}').decode().rstrip("=") + ".c2lnbmVk"
+
+
+@pytest.fixture
+def emulated(monkeypatch: pytest.MonkeyPatch, config: Path) -> Iterator[tuple[Emulator, Any]]:
+    """An emulator that the commands ask, and its account; nobody is logged in."""
+    emulator, owner = an_emulator()
+    with serve_in_thread(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        yield emulator, owner
+
+
+@pytest.fixture
+def owner(emulated: tuple[Emulator, Any]) -> Any:
+    return emulated[1]
+
+
+def nai(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(app, arguments, input=typed)
+
+
+def succeed(*arguments: str, typed: str = "") -> str:
+    """Run a command that succeeds, and return what it prints."""
+    done = nai(*arguments, typed=typed)
+    assert done.exit_code == 0, done.stderr
+    assert PASSWORD not in done.output
+    assert "pst-" not in done.output.replace("pst-…", "")
+    return done.stdout
+
+
+def log_in_with_password(*arguments: str, keep: str = "password") -> str:
+    return succeed("login", "--email", EMAIL, "--with-password", "--keep", keep, *arguments, typed=PASSWORD + "\n")
+
+
+def get_kept(ring: MemoryKeyring, profile: str = "default") -> Any:
+    return json.loads(ring.kept[keyring_entry(os.environ["NAI_URL"], profile)])
+
+
+# ---- what is kept
+
+
+@pytest.mark.usefixtures("owner")
+def test_with_the_password_every_command_works_afterwards(ring: MemoryKeyring) -> None:
+    assert nai("whoami").exit_code == 3
+    assert "The password is in the system's keyring." in log_in_with_password()
+    assert get_kept(ring) == {"email": EMAIL, "password": PASSWORD}
+    assert succeed("account", "settings") is not None
+    assert "Harbour" in succeed("library", "list")
+    facts = json.loads(succeed("whoami", "--json"))
+    assert (facts["profile"], facts["email"], facts["source"]) == ("default", EMAIL, "the system's keyring")
+    assert (facts["address"], facts["tier"], facts["active"]) == (os.environ["NAI_URL"], "opus", True)
+
+
+@pytest.mark.usefixtures("owner")
+def test_with_a_token_commands_that_need_the_password_say_so(ring: MemoryKeyring) -> None:
+    assert "The token is in the system's keyring." in log_in_with_password(keep="token")
+    kept = get_kept(ring)
+    assert (kept["email"], "password" in kept) == (EMAIL, False)
+    assert "eyJ" in kept["token"]
+    assert succeed("models")
+    assert "token expires at" in succeed("whoami")
+    done = nai("library", "list")
+    assert done.exit_code == 3
+    assert "kept only a token" in done.stderr
+    assert "nai login" in done.stderr
+
+
+def test_a_persistent_token_is_read_from_stdin(owner: Any, ring: MemoryKeyring) -> None:
+    for ending in ("", "\n", "\r\n"):
+        succeed("login", "--with-token", typed=owner.persistent_token.reveal() + ending)
+        assert get_kept(ring) == {"token": owner.persistent_token.reveal()}
+    assert "persistent token" in succeed("whoami")
+
+
+@pytest.mark.usefixtures("owner")
+def test_without_a_choice_and_a_terminal_only_a_token_is_kept(ring: MemoryKeyring) -> None:
+    succeed("login", "--email", EMAIL, "--with-password", typed=PASSWORD)
+    assert "password" not in get_kept(ring)
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+@pytest.mark.parametrize(("answer", "key"), [("", "password"), ("p", "password"), ("x\nTOKEN", "token")])
+def test_a_person_chooses_what_is_kept(ring: MemoryKeyring, answer: str, key: str) -> None:
+    done = nai("login", typed=f"{EMAIL}\n{PASSWORD}\n{answer}\n")
+    assert done.exit_code == 0, done.stderr
+    assert key in get_kept(ring)
+    assert "every command works" in done.stderr
+    assert "library and stories ask" in done.stderr
+    assert PASSWORD not in done.output
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_person_may_type_a_token_instead(owner: Any, ring: MemoryKeyring) -> None:
+    succeed("login", typed=f"-\n{owner.persistent_token.reveal()}\n")
+    assert get_kept(ring) == {"token": owner.persistent_token.reveal()}
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_spelling_that_logged_in_is_kept(ring: MemoryKeyring) -> None:
+    succeed("login", "--email", EMAIL.title(), "--with-password", "--keep", "password", typed=PASSWORD)
+    assert get_kept(ring)["email"] == EMAIL
+    assert "Harbour" in succeed("library", "list")
+
+
+# ---- what is refused
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize(
+    ("arguments", "typed", "status", "problem"),
+    [
+        (("--email", EMAIL, "--with-password"), "open sesame", 3, "no account has this e-mail and password"),
+        (("--with-token",), "pst-unknown", 3, "does not accept this token; nothing was kept"),
+        (("--with-token",), "open sesame", None, "printable ASCII"),
+        (("--with-token",), "", None, "stdin must have a token in one line"),
+        (("--with-token",), "pst-sesame\npst-b\n", None, "stdin must have a token in one line"),
+        (("--email", EMAIL, "--with-password"), "sesame\n\n", None, "stdin must have a password in one line"),
+        (("--with-password", "--with-token"), "sesame", None, "not both"),
+        (("--with-token", "--keep", "password"), "pst-sesame", None, "no password to keep"),
+        (("--email", EMAIL, "--unsafe-password", "sesame"), "", None, "no password as an option"),
+        ((), "", 3, "no terminal to ask at"),
+        (("--with-password",), PASSWORD, 3, "--email"),
+    ],
+)
+def test_what_cannot_log_in_is_one_line_and_keeps_nothing(
+    ring: MemoryKeyring, arguments: tuple[str, ...], typed: str, status: int | None, problem: str
+) -> None:
+    done = nai("login", *arguments, typed=typed)
+    assert done.exit_code in ((1, 2) if status is None else (status,))
+    (line,) = done.stderr.splitlines()
+    assert problem in line
+    assert "sesame" not in done.output
+    assert ring.kept == {}
+
+
+@pytest.mark.usefixtures("owner")
+def test_bytes_that_are_not_text_are_refused(ring: MemoryKeyring) -> None:
+    done = CliRunner().invoke(app, ["login", "--email", EMAIL, "--with-password"], input=b"\xff\xfe")
+    assert done.exit_code != 0
+    assert "UTF-8" in done.stderr
+    assert ring.kept == {}
+
+
+def test_a_token_that_was_kept_and_is_refused_says_to_log_in_again(owner: Any, ring: MemoryKeyring) -> None:
+    entry = keyring_entry(os.environ["NAI_URL"])
+    ring.kept[entry] = json.dumps({"token": EXPIRED})
+    done = nai("models")
+    assert done.exit_code == 3
+    assert "expired on 2001-09-09 01:46 UTC: run `nai login` again" in done.stderr
+    ring.kept[entry] = json.dumps({"token": "pst-replaced"})
+    done = nai("models")
+    assert done.exit_code == 3
+    assert "was replaced" in done.stderr
+    assert "run `nai login` again" in done.stderr
+    assert "pst-replaced" not in done.stderr
+
+
+@pytest.mark.usefixtures("owner", "ring")
+def test_a_refused_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", EXPIRED)
+    done = nai("models")
+    assert done.exit_code == 3
+    assert "The token of NAI_TOKEN expired" in done.stderr
+    monkeypatch.setenv("NAI_TOKEN", "pst secret")
+    done = nai("models")
+    assert "NAI_TOKEN: " in done.stderr
+    assert "secret" not in done.stderr
+
+
+# ---- without a keyring
+
+
+@pytest.mark.usefixtures("owner")
+def test_without_a_keyring_the_file_is_used_only_when_allowed(config: Path) -> None:
+    path = config / "credentials.json"
+    with use_keyring(BrokenKeyring()):
+        done = nai("login", "--email", EMAIL, "--with-password", typed=PASSWORD)
+        assert done.exit_code != 0
+        assert "--insecure-storage" in done.stderr
+        assert not path.exists()
+        assert str(path) in log_in_with_password("--insecure-storage")
+        assert PASSWORD in path.read_text("utf-8")
+        done = nai("models")
+        assert (done.exit_code, done.stderr) == (0, "")  # and no word of the keyring
+        assert str(path) in succeed("logout")
+        assert not path.exists()
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_person_is_asked_before_the_file_is_used(config: Path, answer: str) -> None:
+    with use_keyring(BrokenKeyring()):
+        done = nai("login", typed=f"{EMAIL}\n{PASSWORD}\n\n{answer}\n")
+    assert "not encrypted" in done.stderr
+    assert "does not work (RuntimeError)" in done.stderr
+    path = config / "credentials.json"
+    if answer == "y":
+        assert done.exit_code == 0
+        assert PASSWORD not in path.read_text(
+            "utf-8"
+        )  # what an empty answer chooses is a token, where nothing is encrypted
+    else:
+        assert done.exit_code == 1
+        assert not path.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk")
+@pytest.mark.usefixtures("owner", "ring")
+def test_a_file_that_cannot_be_written_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_CONFIG_DIR", "/dev/full/x")
+    with use_keyring(BrokenKeyring()):
+        done = nai("login", "--email", EMAIL, "--with-password", "--insecure-storage", typed=PASSWORD)
+    assert done.exit_code == 1
+    (line,) = done.stderr.splitlines()
+    assert "/dev/full/x" in line
+
+
+# ---- profiles
+
+
+def test_two_profiles_are_two_accounts(emulated: tuple[Emulator, Any], ring: MemoryKeyring) -> None:
+    emulator, _ = emulated
+    emulator.add_account(OTHER, Password("another harbour"))
+    log_in_with_password()
+    arguments = ("--email", OTHER, "--with-password", "--keep", "password")
+    said = succeed("login", "--profile", "work", *arguments, typed="another harbour")
+    assert "The profile work is in" in said
+    emails = [json.loads(succeed("whoami", "--json", *more))["email"] for more in ((), ("--profile", "work"))]
+    assert emails == [EMAIL, OTHER]
+    assert len(ring.kept) == 2
+    succeed("logout", "--profile", "work")
+    assert nai("whoami", "--profile", "work").exit_code == 3
+    assert json.loads(succeed("whoami", "--json"))["email"] == EMAIL
+
+
+def test_a_new_profile_has_the_address_that_it_logged_in_at(
+    owner: Any, ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = os.environ["NAI_URL"]
+    monkeypatch.delenv("NAI_URL")
+    succeed("login", "--profile", "emulator", "--url", url, "--with-token", typed=owner.persistent_token.reveal())
+    assert json.loads(succeed("whoami", "--profile", "emulator", "--json"))["address"] == url
+    monkeypatch.setenv("NAI_PROFILE", "emulator")
+    assert succeed("models")
+
+
+def test_the_token_of_one_address_is_never_sent_to_another(
+    emulated: tuple[Emulator, Any], ring: MemoryKeyring, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, owner = emulated
+    succeed("login", "--with-token", typed=owner.persistent_token.reveal())
+    other, _ = an_emulator()
+    with serve_in_thread(other) as elsewhere:
+        assert nai("models", "--url", elsewhere).exit_code == 3
+        monkeypatch.delenv("NAI_URL")
+        (config).mkdir()
+        (config / "profiles.toml").write_text(f'[default]\nurl = "{elsewhere}"\n')
+        monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+        monkeypatch.setenv("NAI_EMAIL", EMAIL)
+        monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
+        done = nai("models")
+    assert done.exit_code == 3
+    assert [*other.requests] == []
+
+
+@pytest.mark.usefixtures("owner", "ring")
+def test_a_profile_is_for_its_e_mail(config: Path) -> None:
+    config.mkdir()
+    (config / "profiles.toml").write_text(f'[default]\nemail = "{OTHER}"\n')
+    done = nai("login", "--email", EMAIL, "--with-password", typed=PASSWORD)
+    assert done.exit_code != 0
+    assert f"the profile default is for {OTHER}" in done.stderr
+
+
+@pytest.mark.usefixtures("owner", "ring")
+@pytest.mark.parametrize(
+    "command", [("whoami",), ("models",), ("library", "list"), ("health",), ("login",), ("logout",)]
+)
+def test_a_damaged_profile_file_ends_every_command_with_its_line(config: Path, command: tuple[str, ...]) -> None:
+    config.mkdir()
+    (config / "profiles.toml").write_text("[default]\nemail: a@b\n")
+    done = nai(*command)
+    assert done.exit_code in (1, 2)
+    (line,) = done.stderr.splitlines()
+    assert "profiles.toml, line 2: not TOML" in line
+
+
+@pytest.mark.usefixtures("owner", "ring")
+def test_logout_says_what_was_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_in_with_password()
+    assert "default at http://127.0.0.1" in succeed("logout")
+    assert "No login is kept for the profile default" in succeed("logout")
+    monkeypatch.setenv("NAI_TOKEN", "pst-x")
+    assert "NAI_TOKEN is still set" in nai("logout").stderr
+
+
+@pytest.mark.usefixtures("ring")
+def test_login_says_which_variable_wins_over_it(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = owner.persistent_token.reveal()
+    assert nai("login", "--with-token", typed=token).stderr == ""
+    monkeypatch.setenv("NAI_TOKEN", token)
+    (note,) = nai("login", "--with-token", typed=token).stderr.splitlines()
+    assert note.startswith("nai: NAI_TOKEN, which the environment has, wins over this login")
+    assert json.loads(succeed("whoami", "--json"))["source"] == "NAI_TOKEN"
+    monkeypatch.delenv("NAI_TOKEN")
+    monkeypatch.setenv("NAI_EMAIL", EMAIL)
+    monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
+    (note,) = nai("login", "--with-token", typed=token).stderr.splitlines()
+    assert note.startswith("nai: NAI_EMAIL and NAI_PASSWORD, which")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+@pytest.mark.usefixtures("owner")
+def test_a_login_at_a_terminal_shows_no_secret(config: Path) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*NAI, "login"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        output = b""
+        answers = (b"token: ", EMAIL), (b"Password: ", PASSWORD), (b"[token]: ", "p"), (b"[y/N]: ", "y")
+        for prompt, answer in answers:
+            while prompt not in output:
+                output += os.read(ours, 1000)
+            os.write(ours, answer.encode() + b"\n")
+        assert process.wait(50) == 0
+    os.close(ours)
+    assert PASSWORD.encode() not in output
+    assert PASSWORD in (config / "credentials.json").read_text("utf-8")
