@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 __all__ = ["Progress", "show_progress"]
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the task, the number of bytes that are done, and the total number; 0 if that is unknown."""
+
+_BAR_WIDTH: Final = 10
 
 
 @contextmanager
@@ -19,11 +22,23 @@ def show_progress(progress: Progress | None) -> Generator[Progress, None, None]:
     """Return the caller's progress function; or one that shows a bar (with rich, on a terminal) or a line for each task."""
     if progress is not None:
         yield progress
-    elif sys.stderr is not None and sys.stderr.isatty() and find_spec("rich") is not None:
+    elif _can_show_bar():
         from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
         from rich.progress import Progress as Bar
+        from rich.table import Column
 
-        with Bar(console=Console(stderr=True), transient=True) as bar:
+        columns = (
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)
+            ),
+            BarColumn(bar_width=_BAR_WIDTH),
+            DownloadColumn(table_column=Column(no_wrap=True)),
+            TransferSpeedColumn(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+            TextColumn("left", "progress.remaining", table_column=Column(no_wrap=True)),
+        )
+        with Bar(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
             task = bar.add_task("", total=None)
             yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total or None)
     else:
@@ -35,3 +50,9 @@ def show_progress(progress: Progress | None) -> Generator[Progress, None, None]:
                 sys.stderr.write(f"{task} …\n")
 
         yield write_line
+
+
+def _can_show_bar() -> bool:
+    """Return whether stderr is a terminal that can move its cursor, and rich is installed."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal and find_spec("rich") is not None

@@ -1,11 +1,16 @@
-"""Progress on a terminal: a line with a bar for each task of a command, which is erased at the end."""
+"""Progress on a terminal: a line for each task of a command with a bar, its rate and the time that is left.
+
+The lines are on stderr and are erased at the end. There are none if stderr is no terminal, or one that cannot move its
+cursor (TERM=dumb), or with ``--quiet``.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .output import is_terminal
 
@@ -14,7 +19,11 @@ if TYPE_CHECKING:
 
     from nai_proto.library import LoadEvent
 
-__all__ = ["ProgressDisplay", "show_progress"]
+__all__ = ["ProgressDisplay", "format_pace", "show_progress"]
+
+_BAR_WIDTH: Final = 24
+_MINUTE: Final = 60
+_HOUR: Final = 3600
 
 
 class ProgressDisplay:
@@ -54,18 +63,72 @@ class ProgressDisplay:
 
 
 @contextmanager
-def show_progress(first: str) -> Generator[ProgressDisplay, None, None]:
-    """Show progress on stderr while the block runs, and erase it at the end; show nothing if stderr is not a terminal.
+def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDisplay, None, None]:
+    """Show progress on stderr while the block runs, and erase it at the end.
 
     Args:
         first: what is done until the first task starts.
+        quiet: show nothing, as if stderr were no terminal?
     """
-    if not is_terminal(sys.stderr):
+    if quiet or not _can_show():
         yield ProgressDisplay(None, first)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+    from rich.text import Text
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    class CountColumn(ProgressColumn):
+        """How much of a task is done; nothing while its size is not known."""
+
+        def render(self, task: Task) -> Text:
+            return Text(
+                "" if task.total is None else f"{task.completed:,.0f} of {task.total:,.0f}", "progress.download"
+            )
+
+    class PaceColumn(ProgressColumn):
+        """The rate of a task, and the time that is left."""
+
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            return Text(format_pace(task.speed, task.time_remaining), "progress.remaining")
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=_BAR_WIDTH),
+        CountColumn(),
+        PaceColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield ProgressDisplay(progress, first)
+
+
+def format_pace(rate: float | None, left_s: float | None) -> str:
+    """Return the rate of a task and the time that is left of it, such as ``12/s, 5 s left``.
+
+    Args:
+        rate: parts a second; None or 0 if it is not known.
+        left_s: seconds; None if they are not known.
+    """
+    known: list[str] = []
+    if rate:
+        slow = rate * _MINUTE < 1
+        known.append(
+            f"{rate:,.0f}/s" if rate >= 1 else f"{rate * (_HOUR if slow else _MINUTE):.0f}/{'h' if slow else 'min'}"
+        )
+    if left_s is not None:
+        known.append(f"{_format_duration(left_s)} left")
+    return ", ".join(known)
+
+
+def _format_duration(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    return f"{seconds / _HOUR:.1f} h"
+
+
+def _can_show() -> bool:
+    return bool(sys.stderr) and is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"

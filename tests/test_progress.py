@@ -1,0 +1,91 @@
+"""The progress of long work: bars on a terminal, which are erased, and nothing elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nai_transports.cli.common.progress import format_pace, show_progress
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+
+SCRIPT = """
+import sys, time
+from nai_transports.cli.common.progress import show_progress
+
+with show_progress("logging in [it]", quiet="quiet" in sys.argv) as progress:
+    for done in range(1, 21):
+        progress.update("stories [of mine]", done, 1200)
+        time.sleep(0.06)
+"""
+
+
+def run_on_terminal(*arguments: str, **environment: str) -> str:
+    """What a program writes to stderr if that is a terminal of 80 columns."""
+    ours, theirs = pty.openpty()
+    variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
+    variables |= {"COLUMNS": "80", "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    line = [sys.executable, "-c", SCRIPT, *arguments]
+    with subprocess.Popen(line, stdin=theirs, stderr=theirs, stdout=subprocess.DEVNULL, env=variables | environment):
+        os.close(theirs)
+        written = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux's way to say that the other side is closed
+                break
+            if not piece:
+                break
+            written += piece
+    os.close(ours)
+    return written.decode()
+
+
+def test_a_line_has_a_bar_with_its_rate_and_what_is_left() -> None:
+    written = run_on_terminal()
+    assert re.search(r"\x1b\[[0-9;]*m", written)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
+    assert "logging in [it]" in plain
+    assert re.search(r"stories \[of mine\] ━+ [0-9]+ of 1,200 [0-9]+/s, [0-9]+ (s|min) left", plain)
+    assert written.rstrip("\r\n").endswith("\x1b[2K")  # the last line is erased
+
+
+def test_no_color_has_a_bar_without_colours() -> None:
+    written = run_on_terminal(NO_COLOR="1")
+    assert "of 1,200" in written
+    assert not re.search(r"\x1b\[[0-9;]*(3[0-7]|38;)[0-9;]*m", written)
+
+
+@pytest.mark.parametrize("arguments", [(), ("quiet",)])
+def test_quiet_or_a_dumb_terminal_shows_nothing(arguments: tuple[str, ...]) -> None:
+    assert run_on_terminal(*arguments, TERM="xterm" if arguments else "dumb") == ""
+
+
+def test_nothing_is_shown_where_stderr_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    with show_progress("logging in") as progress:
+        progress.update("stories", 1, 2)
+        progress.hide_first()
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("rate", "left", "text"),
+    [
+        (None, None, ""),
+        (0, None, ""),
+        (12.4, 4.6, "12/s, 5 s left"),
+        (1234.5, 0, "1,234/s, 0 s left"),
+        (0.5, 59, "30/min, 59 s left"),
+        (0.01, 61, "36/h, 1 min left"),
+        (None, 5400, "1.5 h left"),
+        (3, None, "3/s"),
+    ],
+)
+def test_rates_and_times_have_the_unit_that_fits(rate: float | None, left: float | None, text: str) -> None:
+    assert format_pace(rate, left) == text
