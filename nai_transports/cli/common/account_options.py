@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Self
 
@@ -25,6 +25,7 @@ from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
 from .profile_file import PROFILE_VARIABLE, UserProfile, load_profiles
+from .progress import ProgressDisplay, show_progress
 
 __all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "format_account_page"]
 
@@ -61,6 +62,7 @@ class ServiceOptions(OptionGroup):
             rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=ACCOUNT_PANEL)] = False
 
     def load_profile(self, *, is_new: bool = False) -> UserProfile:
         """Return the profile that the option, NAI_PROFILE or nobody names.
@@ -100,6 +102,10 @@ class ServiceOptions(OptionGroup):
             f"{source}: an address is http://HOST[:PORT] or https://HOST[:PORT], with or without a path",
             parameter="url",
         )
+
+    def show_progress(self, first: str) -> AbstractContextManager[ProgressDisplay]:
+        """Show progress as `nai_transports.cli.common.progress.show_progress` does, unless the command is to be quiet."""
+        return show_progress(first, quiet=self.quiet)
 
     def open_client(self, token: Token | None = None, profile: UserProfile | None = None) -> Client:
         """Return a blocking client; https goes through the proxy that the environment or the profile names.

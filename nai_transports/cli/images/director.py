@@ -24,7 +24,6 @@ from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite
-from ..common.progress import show_progress
 from .input_images import fit_source, get_size, read_image
 from .picture_files import choose_picture_paths, write_picture
 
@@ -71,7 +70,7 @@ def director(
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
         price = tool_price(tool, *size, allowance=costs.allowance)
         costs.confirm(price)
-        with show_progress(tool):
+        with account.show_progress(tool):
             images = client.run(flow)
         saved = _write_images(outputs, paths, images)
     _print_result(saved, price, as_json)
@@ -100,7 +99,7 @@ def upscale(
     paths = choose_picture_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}")
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
-        with show_progress("upscaling"):
+        with account.show_progress("upscaling"):
             image = client.run(flow)
         saved = _write_images(outputs, paths, [image])
     _print_result(saved, price, as_json)

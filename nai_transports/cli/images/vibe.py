@@ -19,7 +19,6 @@ from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite, choose_paths
-from ..common.progress import show_progress
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
 
 __all__ = ["vibe"]
@@ -69,7 +68,7 @@ def vibe(
             if not price.is_free:
                 with account.sign_in() as client:
                     CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
-                    with show_progress("encoding"):
+                    with account.show_progress("encoding"):
                         (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
             path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)))
         facts = {
