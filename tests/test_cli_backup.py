@@ -58,7 +58,7 @@ def test_backup_and_verify_print_what_they_did(person: Person) -> None:
     facts = person.run_json("backup")
     assert (facts["listed"], facts["unchanged"], facts["written"], facts["failed"]) == (6, 6, 0, 1)
     report = person.run_json("verify")
-    assert (report["ok"], report["objects"], len(report["runs"])) == (True, 6, 2)
+    assert (report["ok"], report["objects"], len(report["backups"])) == (True, 6, 2)
     output = person.run("verify").stdout
     assert output.count("complete") == 2
     assert "6 objects, 6 versions, 12 files: everything is as it was backed up" in output
@@ -77,8 +77,15 @@ def test_problems_are_one_line_and_exit_code_1(person: Person) -> None:
     (lost,) = person.directory.glob(f"stories/{objects_of(person.owner, 'stories')[0].id}.json")
     lost.unlink()
     done = person.run("verify")
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert "is missing" in done.stdout
+    done = person.run("backup")
+    assert (done.exit_code, done.stderr) == (0, f"repaired {lost}: it was missing or outdated\n")
+    assert person.run("verify").exit_code == 0
+    lost.write_text("mine")
+    (repaired,) = person.run_json("backup")["repaired"]
+    assert repaired["file"] == f"stories/{lost.name}"
+    assert (person.directory / repaired["kept_as"]).read_text() == "mine"
 
 
 # ---- restoring

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ def test_the_list_has_every_story_with_its_state(owner: Account) -> None:
     assert [facts["id"] for facts in listed] == ids
     assert [facts["title"] for facts in listed] == [*TITLES[:2], ""]
     assert [facts["state"] for facts in listed] == ["ok", "content: damaged", "card: damaged"]
-    assert [facts["size"] is None for facts in listed] == [False, True, False]
-    assert listed[0]["created_at"] == pytest.approx(owner.storage.objects["stories"][0].lastUpdatedAt, abs=1)
+    assert [facts["content_bytes"] is None for facts in listed] == [False, True, False]
+    created = datetime.fromisoformat(listed[0]["created_at"])
+    assert listed[0]["created_at"].endswith("Z")
+    assert created.timestamp() == pytest.approx(owner.storage.objects["stories"][0].lastUpdatedAt, abs=1)
 
 
 # ---- show

@@ -84,7 +84,7 @@ def test_an_intact_account_is_clean(owner: Account) -> None:
 def test_everything_that_is_broken_is_found(owner: Account) -> None:
     break_in_every_way(owner)
     done = nai(EMAIL)
-    assert (done.exit_code, done.stderr) == (1, "")
+    assert (done.exit_code, done.stderr) == (5, "")
     report = json.loads(nai(EMAIL, "--json").stdout)
     named = {(each["kind"], each["id"] or each["meta"]) for each in report["findings"]}
     card, content = owner.storage.objects["stories"][0].id, owner.storage.objects["storycontent"][1].id
@@ -125,7 +125,7 @@ def test_a_type_that_cannot_be_listed_is_a_finding(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
     with serve_in_thread(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
         done = nai(EMAIL, "--url", url)
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert "loss   shelf: Objects of this type could not be listed: 404" in done.stdout
     assert "1 finding." in done.stdout
 
@@ -149,7 +149,7 @@ def test_a_keystore_that_does_not_open_is_a_one_line_error(owner: Account, keyst
 def test_what_could_control_a_terminal_is_escaped(owner: Account) -> None:
     change(owner, "stories", 0, id="\x1b[31m\u202e", meta="\n\x07")
     done = nai(EMAIL)
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert "stories \\x1b[31m\\u202e (meta \\n\\x07): It does not open" in done.stdout
     assert all(line.isprintable() for line in done.stdout.splitlines())
 

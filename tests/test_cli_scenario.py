@@ -66,7 +66,7 @@ def test_the_context_of_a_scenario_has_its_answers_in_texts_keys_and_titles(scen
     assert nai("story", "context", scenario, "--answer", "hero=Ann", "--text").stdout == "About Ann.\nHi Ann.\n"
     assert "lore: Ann" in nai("story", "context", scenario, "--answer", "hero=Ann").stdout
     document = json.loads(nai("story", "context", scenario, "--answer", "hero=Ann", "--json").stdout)
-    assert [row["name"] for row in document["rows"] if row["kind"] == "lore"] == ["Ann"]
+    assert [row["name"] for row in document["parts"] if row["kind"] == "lore"] == ["Ann"]
 
 
 def test_a_story_that_has_begun_takes_answers_where_a_context_is_built(scenario: Path) -> None:

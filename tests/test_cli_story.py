@@ -93,7 +93,7 @@ def test_a_story_of_the_account_is_shown() -> None:
     for shown in (
         "Swans",
         "kayra-v1",
-        "nodes of history  4",
+        "history nodes     4",
         "branches          2",
         "The lake was frozen. A swan sang.",
     ):
@@ -107,7 +107,7 @@ def test_a_story_in_a_file_is_shown_without_an_account(file: Path, legacy: bool)
     facts = json.loads(nai("story", "show", file, "--json").stdout)
     assert facts["format"] == ("story" if legacy else "document")
     assert facts["text"] == "Chapter 1\nThe lake was frozen. A swan sang."
-    assert (facts["nodes_of_history"], facts["branches"], facts["lorebook_entries"]) == (4, 2, 4)
+    assert (facts["history_nodes"], facts["branches"], facts["lorebook_entries"]) == (4, 2, 4)
 
 
 def test_a_scenario_is_shown_as_the_story_that_it_starts(file: Path) -> None:
@@ -236,9 +236,9 @@ def test_the_context_is_a_table_that_says_why() -> None:
 @pytest.mark.usefixtures("owner")
 def test_a_small_context_leaves_out_what_has_no_room() -> None:
     document = json.loads(nai("story", "context", "Swans", "--size", "30", "--json").stdout)
-    assert document["tokens"] <= document["size"] == 30
-    story = next(row for row in document["rows"] if row["kind"] == "story")
-    assert story["trimmed"] or not story["included"]
+    assert document["tokens"] <= document["max_tokens"] == 30
+    story = next(row for row in document["parts"] if row["kind"] == "story")
+    assert story["trimmed_by"] or not story["included"]
 
 
 @pytest.mark.usefixtures("owner")
@@ -267,7 +267,7 @@ def test_a_story_is_continued_without_being_saved(owner: Account) -> None:
     before = read_texts(owner)
     document = json.loads(nai("story", "continue", "Swans", "--max-length", "15", "--no-store", "--json").stdout)
     assert document["text"]
-    assert document["stored"] == {}
+    assert document["saved"] == []
     assert read_texts(owner) == before
 
 

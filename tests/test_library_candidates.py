@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Candidate, find_candidate
 
-IDS = st.text("abC_", min_size=1, max_size=6)
+IDS = st.text("abC-", min_size=1, max_size=6)
 TITLES = st.text("abC ßÅ\u202e\t\n漢", max_size=5)
 """They may be beginnings of ids, or ids."""
 
@@ -63,7 +63,10 @@ def test_every_beginning_of_an_id_that_nothing_else_begins_with_finds_its_owner(
     id_ = data.draw(st.sampled_from(owner.ids))
     name = id_[: data.draw(st.integers(1, len(id_)))]
     others = [each for each in candidates if each is not owner]
-    assume(not any(other.startswith(name) for each in others for other in each.ids))
+    bare = name.lstrip("-") or name
+    assume(
+        not any(other.lstrip("-").startswith(bare) or other.startswith(bare) for each in others for other in each.ids)
+    )
     assume(not any(fold(each.title).startswith(fold(name)) for each in others))
     assert find_candidate(candidates, name) == owner.value
 
@@ -77,7 +80,7 @@ def test_what_is_found_fits_and_nothing_else_fits_as_well_or_one_line_says_why_n
         assert found.isprintable()
         return
     names = [(each.title, *each.ids) for each in candidates]
-    assert any(fold(each).startswith(fold(name)) for each in names[found])
+    assert any(fold(each).lstrip("-").startswith(fold(name).lstrip("-")) for each in names[found])
     equal = [
         number for number, (title, *ids) in enumerate(names) if title.strip() == name.strip() or name.strip() in ids
     ]
@@ -106,6 +109,13 @@ def test_a_message_lists_what_may_be_meant_with_whole_ids(name: str, message: st
     with pytest.raises(InvalidRequestError) as failure:
         find_candidate(tales, name, kind="tale", kinds="tales")
     assert str(failure.value).startswith(message)
+
+
+def test_an_id_is_found_without_the_dash_that_a_command_line_would_take_for_an_option() -> None:
+    tales = [Candidate(id_, "", (id_,)) for id_ in ("-WS_mk", "WS_mx", "-abc", "abc", "--")]
+    for name, id_ in {"WS_mk": "-WS_mk", "-WS_mk": "-WS_mk", "-WS_mx": "WS_mx", "abc": "abc", "-abc": "-abc"}.items():
+        assert find_candidate(tales, name) == id_
+    assert find_candidate(tales, "--") == "--"
 
 
 def test_what_has_no_id_can_be_found_by_its_title() -> None:

@@ -72,10 +72,14 @@ def test_the_pictures_are_those_of_the_code(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_is_of_a_language_that_is_tested_here(page: str) -> None:
-    tested = {"python", "text", "sh"} if page in {"README.md", "contributing.md"} else {"python", "text"}
+    tested = {"python", "text", *_OTHER_LANGUAGES.get(page, "").split()}
     fences = re.findall(r"^ *(?:```|~~~)(.*)$", PAGES[page].read_text(encoding="utf-8"), re.MULTILINE)
     assert set(fences[::2]) <= tested
     assert set(fences[1::2]) <= {""}
+
+
+_OTHER_LANGUAGES = {"README.md": "sh", "contributing.md": "sh", "command-line.md": "json"}
+"""test_cli_json.py compares the documents with what commands print."""
 
 
 def test_the_readme_leads_to_every_page() -> None:

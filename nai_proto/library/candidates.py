@@ -6,10 +6,12 @@ Four ways in which a name fits are tried, the strictest one first, and the first
 1.   it is an id
 2.   it is the title
 3.   it is the title, apart from case and from how Unicode writes it
-4.   the title or an id begins with it
+4.   it is an id without the dashes at its beginning
+5.   the title or an id begins with it
 ===  ================================================================
 
-So the whole title or the whole id always finds its owner, even if it is the beginning of another one.
+So the whole title or the whole id always finds its owner, even if it is the beginning of another one. Some ids begin with a
+dash, and a command line takes such a word for an option; without the dash it is none.
 """
 
 from __future__ import annotations
@@ -75,11 +77,20 @@ def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
+def _strip_dashes(id_: str) -> str:
+    """Return an id without the dashes at its beginning, unless it has nothing else."""
+    return id_.lstrip("-") or id_
+
+
 _WAYS_TO_FIT: Final[tuple[Callable[[Candidate[Any], str], bool], ...]] = (
     lambda each, name: name in each.ids,
     lambda each, name: each.title.strip() == name,
     lambda each, name: _fold(each.title) == _fold(name),
-    lambda each, name: _fold(each.title).startswith(_fold(name)) or any(id_.startswith(name) for id_ in each.ids),
+    lambda each, name: _strip_dashes(name) in map(_strip_dashes, each.ids),
+    lambda each, name: (
+        _fold(each.title).startswith(_fold(name))
+        or any(id_.startswith(name) or _strip_dashes(id_).startswith(_strip_dashes(name)) for id_ in each.ids)
+    ),
 )
 
 

@@ -11,10 +11,10 @@ See docs/protocol/content.md#23-ways-to-lose-data-and-the-order-that-avoids-them
 from __future__ import annotations
 
 from .database_rows import BackupRun, BackupSummary
-from .directory import BackupDirectory, backup
+from .directory import BackupDirectory, backup, is_backup
 from .verify import VerificationReport
 
-__all__ = ["BackupDirectory", "BackupRun", "BackupSummary", "VerificationReport", "backup"]
+__all__ = ["BackupDirectory", "BackupRun", "BackupSummary", "VerificationReport", "backup", "is_backup"]
 
 
 def __dir__() -> list[str]:

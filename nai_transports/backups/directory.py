@@ -24,7 +24,7 @@ from .files import BackupFiles, sha256
 from .sqlite_connection import DATABASE_NAME, BackupDatabase
 from .verify import VerificationReport, verify
 
-__all__ = ["BackupDirectory", "backup"]
+__all__ = ["BackupDirectory", "backup", "is_backup"]
 
 _SALT_BYTES: Final = 16
 _OPEN_FILES: Final = 64
@@ -58,6 +58,11 @@ def backup(
             backups.keep(event)
             progress(event)
         return backups.finish(events.result)
+
+
+def is_backup(directory: str | os.PathLike[str]) -> bool:
+    """Return whether a path is one of a backup directory, by what is in it."""
+    return (Path(directory) / DATABASE_NAME).is_file()
 
 
 class BackupDirectory:

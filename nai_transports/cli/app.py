@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 import typer
 from typer.main import get_command, get_group
@@ -66,12 +67,31 @@ class _Commands(_LazyCommands):
         formatter.write(format_first_page())
 
 
-class _StoryCommands(_LazyCommands):
+class _ObjectCommands(_LazyCommands):
+    """Commands whose arguments may be ids of stored objects."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [*_strip_dashes_of_ids(args)])
+
+
+class _StoryCommands(_ObjectCommands):
     table = STORY
 
 
-class _LibraryCommands(_LazyCommands):
+class _LibraryCommands(_ObjectCommands):
     table = LIBRARY
+
+
+_DASHED_ID: Final = re.compile("-[A-Za-z0-9_][A-Za-z0-9_-]{19}")
+"""An id that looks like an option."""
+
+
+def _strip_dashes_of_ids(arguments: Iterable[str]) -> Iterator[str]:
+    """Yield the arguments, with ids without the dash at their beginning; `nai_proto.library.find_candidate` finds those."""
+    are_options_over = False
+    for argument in arguments:
+        are_options_over = are_options_over or argument == "--"
+        yield argument[1:] if not are_options_over and _DASHED_ID.fullmatch(argument) else argument
 
 
 app = CommandGroup(
@@ -86,7 +106,7 @@ story = CommandGroup(
 )
 library = CommandGroup(
     cls=_LibraryCommands,
-    help="List, show, export, back up and restore what the account stores.",
+    help="List, show, export, import, back up and restore what the account stores.",
     no_args_is_help=True,
 )
 

@@ -92,6 +92,9 @@ LIBRARY: Final[Mapping[str, Command]] = {
     "list": Command("library.commands", "list_stories", "List all stories, including those that do not open."),
     "show": Command("library.commands", "show", "Show a story's card, memory, and the beginning of its text."),
     "export": Command("library.export", "export", "Export stories, texts, lorebooks and presets as files."),
+    "import": Command(
+        "library.import_files", "import_files", "Store stories and presets from files, each of them once."
+    ),
     "backup": Command("library.backup", "backup", "Back up everything that the account stores."),
     "verify": Command("library.backup", "verify", "Check that all backups in a directory are complete and unchanged."),
     "restore": Command("library.restore", "restore", "Restore backed up objects that are missing or have changed."),
@@ -123,7 +126,7 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
         PageLine(("image-info",), "Show the metadata of images."),
         PageLine(("tags",), "Suggest tags that contain a word."),
     ),
-    "Library": (PageLine(("library", "sanity-check"), "List, export, check, back up and restore."),),
+    "Library": (PageLine(("library", "sanity-check"), "List, export, import, check, back up, restore."),),
     "Account": (
         PageLine(("login", "logout", "whoami"), "Log in for all commands."),
         PageLine(("account", "subscription"), "Show or change the account."),

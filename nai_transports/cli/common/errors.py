@@ -11,8 +11,10 @@ import typer
 
 from nai_proto.errors import AuthenticationError, NaiError
 
-__all__ = ["INTERRUPTED", "MissingCredentials", "exit_on_error"]
+__all__ = ["FINDINGS", "INTERRUPTED", "MissingCredentials", "exit_on_error"]
 
+FINDINGS: Final = 5
+"The exit status of a check that has found something."
 INTERRUPTED: Final = 130
 "The exit status after Ctrl-C, as a shell has it."
 _NOT_SIGNED_IN: Final = 3

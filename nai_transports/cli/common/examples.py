@@ -13,4 +13,95 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         'nai generate "The keeper lit the lamp, and" --preset Carefree --max-length 60',
         "nai generate --file opening.txt --ban storm --logprobs 3",
     ),
+    "story show": (
+        'nai story show "The Quiet Harbour"',
+        "nai story show draft.story --text",
+    ),
+    "story tree": (
+        'nai story tree "The Quiet Harbour"',
+        'nai story tree "The Quiet Harbour" --json',
+    ),
+    "story export": (
+        'nai story export "The Quiet Harbour" -o harbour.epub --author Mira',
+        'nai story export "The Quiet Harbour" --format txt -o -',
+    ),
+    "story context": (
+        'nai story context "The Quiet Harbour"',
+        'nai story context "The Quiet Harbour" --tier tablet --text',
+    ),
+    "story continue": (
+        'nai story continue "The Quiet Harbour" --max-length 60',
+        'nai story continue "The Quiet Harbour" --no-store --json',
+    ),
+    "story create": (
+        'nai story create "The Lighthouse" --text "The lamp went out at nine."',
+        'nai story create "Notes" --file notes.txt --memory "A small harbour town."',
+    ),
+    "story import": (
+        "nai story import draft.story notes.txt",
+        "nai story import quest.scenario --answer hero=Mira",
+        'nai story import places.lorebook --into "The Quiet Harbour"',
+    ),
+    "story append": (
+        'nai story append "The Quiet Harbour" " The tide turned."',
+        'nai story append "The Quiet Harbour" --file notes.txt',
+    ),
+    "story undo": (
+        'nai story undo "The Quiet Harbour"',
+        'nai story undo "The Quiet Harbour" --json',
+    ),
+    "story redo": (
+        'nai story redo "The Quiet Harbour"',
+        'nai story redo "The Quiet Harbour" --json',
+    ),
+    "story rename": (
+        'nai story rename "Letters to the Moon" "Letters to the Sea"',
+        'nai story rename "The Quiet" "The Loud Harbour" --json',
+    ),
+    "story delete": (
+        'nai story delete "Letters to the Moon" --yes',
+        'nai story delete "The Quiet Harbour" --backup backups --yes',
+    ),
+    "lorebook": ('nai lorebook test places.lorebook --text "The boats came in."',),
+    "lorebook test": (
+        'nai lorebook test places.lorebook --text "The boats came in."',
+        'nai lorebook test "The Quiet Harbour"',
+    ),
+    "library list": (
+        "nai library list",
+        "nai library list --json",
+    ),
+    "library show": (
+        'nai library show "The Quiet Harbour"',
+        'nai library show "The Quiet" --text',
+    ),
+    "library export": (
+        "nai library export exported",
+        'nai library export exported --only "The Quiet Harbour" --force',
+    ),
+    "library import": (
+        "nai library import exported --dry-run",
+        "nai library import draft.story notes.txt --yes",
+    ),
+    "library backup": (
+        "nai library backup backups",
+        "nai library backup backups --json",
+    ),
+    "library verify": (
+        "nai library verify backups",
+        "nai library verify backups --json",
+    ),
+    "library restore": (
+        "nai library restore backups --dry-run",
+        'nai library restore backups "The Quiet Harbour" --yes',
+        "nai library restore backups --run 1 --dry-run",
+    ),
+    "sanity-check": (
+        "nai sanity-check",
+        "nai sanity-check --json",
+    ),
+    "health": (
+        "nai health",
+        "nai health --json",
+    ),
 }

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -13,9 +12,12 @@ import typer
 
 from ... import backups, files
 from ..common.account_options import AccountOptions
+from ..common.errors import FINDINGS
+from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line, format_date
 from ..common.progress import show_progress
 from ..common.tables import Column, print_table
+from .library_loader import UnreadType, list_unread
 
 __all__ = ["BackupOption", "DirectoryArgument", "backup", "open_own_backup", "verify"]
 
@@ -54,6 +56,58 @@ def open_own_backup(directory: Path | None, email: str) -> backups.BackupDirecto
     return backups.BackupDirectory(directory, email)
 
 
+@dataclass(frozen=True, slots=True)
+class RepairedFile:
+    """A file of a backup directory that was not what had been backed up."""
+
+    file: str
+    kept_as: str | None
+    "Where the file is now that somebody else had changed; None if it was missing or an older version."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backup:
+    """What ``nai library backup`` did."""
+
+    directory: str
+    backup: int
+    "The backup's number, which ``nai library restore --run`` takes."
+    listed: int
+    new: int
+    changed: int
+    unchanged: int
+    gone: int
+    failed: int
+    written: int
+    repaired: list[RepairedFile]
+    unread: list[UnreadType]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierBackup:
+    """A backup in a directory."""
+
+    backup: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    "None if it was interrupted."
+    before_restore: bool
+    objects: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What ``nai library verify`` found."""
+
+    directory: str
+    ok: bool
+    objects: int
+    versions: int
+    files: int
+    problems: list[str]
+    backups: list[EarlierBackup]
+
+
 def backup(
     directory: DirectoryArgument,
     *,
@@ -63,47 +117,85 @@ def backup(
     """Back up everything that the account stores, both readable and encrypted as it is stored.
 
     Creates the directory if needed. Each backup adds what is new or changed; nothing in the directory is ever replaced or
-    deleted. You can stop it at any time; the next backup continues.
+    deleted. You can stop it at any time; the next backup continues. Files in it that are missing or were changed are written
+    again.
     """
     login = account.get_credentials()
     with account.open_client() as client, show_progress("logging in") as progress:
         summary = backups.backup(client, login.email, login.password, directory, progress.show_event)
     if as_json:
-        typer.echo(json.dumps({"directory": str(directory), "listed": summary.listed, **asdict(summary)}))
+        print_json(_describe_backup(directory, summary))
         return
     typer.echo(
         f"{summary.listed} objects backed up and verified in {directory}: {summary.new} new, {summary.changed} changed, "
         f"{summary.unchanged} unchanged; {summary.gone} no longer in the account, kept."
     )
+    for name, kept_as in summary.repaired.items():
+        what = f"was changed by somebody else; that file is now {kept_as}" if kept_as else "was missing or outdated"
+        typer.echo(f"repaired {directory / name}: it {what}", err=True)
     if summary.failed:
         typer.echo(f"{summary.failed} did not open; backed up encrypted.", err=True)
     for type_, reason in summary.unread.items():
         typer.echo(f"{escape_line(type_)} could not be listed: {reason}", err=True)
 
 
+def _describe_backup(directory: Path, summary: backups.BackupSummary) -> Backup:
+    return Backup(
+        directory=str(directory),
+        backup=summary.run,
+        listed=summary.listed,
+        new=summary.new,
+        changed=summary.changed,
+        unchanged=summary.unchanged,
+        gone=summary.gone,
+        failed=summary.failed,
+        written=summary.written,
+        repaired=[RepairedFile(file, kept_as or None) for file, kept_as in summary.repaired.items()],
+        unread=list_unread(summary.unread),
+    )
+
+
 def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
-    """Check that all backups in a directory are complete and unchanged. Needs no password."""
+    """Check that all backups in a directory are complete and unchanged. Needs no password.
+
+    The exit code is 5 if something is missing or was changed.
+    """
     with backups.BackupDirectory(directory) as opened:
         report, runs = opened.verify(), opened.runs
     if as_json:
-        typer.echo(json.dumps({"ok": report.ok, **asdict(report), "runs": [asdict(run) for run in runs]}))
+        print_json(
+            Verification(
+                directory=str(directory),
+                ok=report.ok,
+                objects=report.objects,
+                versions=report.versions,
+                files=report.files,
+                problems=[*report.problems],
+                backups=[*map(_describe_run, runs)],
+            )
+        )
     else:
-        _print_runs(runs)
+        columns = (Column("backup", is_number=True), "began (UTC)", Column("objects", is_number=True), "state")
+        print_table(columns, map(_format_run, runs[-_SHOWN_RUNS:]))
         for problem in report.problems:
             typer.echo(escape_line(problem))
         verdict = "everything is as it was backed up" if report.ok else f"{len(report.problems)} problems"
         typer.echo(f"{report.objects} objects, {report.versions} versions, {report.files} files: {verdict}.")
     if not report.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(FINDINGS)
 
 
-def _print_runs(runs: Sequence[backups.BackupRun]) -> None:
-    """Print the last backups with the numbers that `nai library restore --run` takes."""
-    columns = (Column("backup", is_number=True), "began (UTC)", Column("objects", is_number=True), "state")
-    print_table(columns, map(_describe_run, runs[-_SHOWN_RUNS:]))
+def _describe_run(run: backups.BackupRun) -> EarlierBackup:
+    return EarlierBackup(
+        backup=run.id,
+        started_at=to_time(run.started),
+        finished_at=to_time(run.finished),
+        before_restore=run.before_restore,
+        objects=run.objects,
+    )
 
 
-def _describe_run(run: backups.BackupRun) -> tuple[str, ...]:
+def _format_run(run: backups.BackupRun) -> tuple[str, ...]:
     complete = "complete, before a restore" if run.before_restore else "complete"
     state = "interrupted" if run.finished is None else complete
     return str(run.id), format_date(run.started), str(run.objects), state

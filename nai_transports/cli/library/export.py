@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,8 +14,10 @@ from nai_proto.objects import TYPES
 
 from ... import files
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
+from ..common.output import Json
 from ..common.progress import show_progress
-from .library_loader import STORY_TYPES, load_library
+from .library_loader import STORY_TYPES, UnreadType, list_unread, load_library
 
 __all__ = ["export"]
 
@@ -23,17 +26,32 @@ _UNCHANGED: Final = "unchanged"
 _KEPT: Final = "not replaced"
 
 
+@dataclass(frozen=True, slots=True)
+class LibraryExport:
+    """What ``nai library export`` did, by paths."""
+
+    directory: str
+    written: list[str]
+    unchanged: list[str]
+    not_replaced: list[str]
+    "Files that exist with other content."
+    unread: list[UnreadType]
+
+
 def export(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="Directory to write to; created if needed.", file_okay=False)
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="TITLE|ID", help="Export only this story (repeatable)."),
+        typer.Option(
+            metavar="STORY", help="Export only this story: a title or id, or the beginning of one (repeatable)."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     *,
     account: AccountOptions,
+    as_json: Json = False,
 ) -> None:
     """Export stories, texts, lorebooks and presets as files. Objects that do not open are exported encrypted, with a note.
 
@@ -47,12 +65,16 @@ def export(
         typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)
     for path in paths_by_outcome[_KEPT]:
         typer.echo(f"nai library export: {path} already exists with other content (--force replaces it)", err=True)
-    counts = [
-        f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {outcome}"
-        for outcome, paths in paths_by_outcome.items()
-        if paths
-    ]
-    typer.echo(f"{directory}: {', '.join(counts) or 'nothing to export'}")
+    if as_json:
+        written, unchanged, kept = ([*map(str, paths)] for paths in paths_by_outcome.values())
+        print_json(LibraryExport(str(directory), written, unchanged, kept, list_unread(account_library.unread)))
+    else:
+        counts = [
+            f"{len(paths)} {'file' if len(paths) == 1 else 'files'} {outcome}"
+            for outcome, paths in paths_by_outcome.items()
+            if paths
+        ]
+        typer.echo(f"{directory}: {', '.join(counts) or 'nothing to export'}")
     raise typer.Exit(1 if paths_by_outcome[_KEPT] or account_library.unread else 0)
 
 

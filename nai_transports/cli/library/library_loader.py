@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from nai_proto.library import Library, open_library
@@ -12,10 +13,23 @@ from ..common.account_options import AccountOptions, ServiceOptions
 from ..common.credentials import Credentials
 from ..common.progress import show_progress
 
-__all__ = ["STORY_TYPES", "load_library", "open_account"]
+__all__ = ["STORY_TYPES", "UnreadType", "list_unread", "load_library", "open_account"]
 
 STORY_TYPES: Final = ("stories", "storycontent")
 """The types of objects that a story consists of."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadType:
+    """A type of objects that could not be listed."""
+
+    type: str
+    reason: str
+
+
+def list_unread(unread: Mapping[str, object]) -> list[UnreadType]:
+    """Return the types that could not be listed, each with the reason."""
+    return [UnreadType(type_, str(reason)) for type_, reason in unread.items()]
 
 
 def load_library(account: AccountOptions, *, types: Sequence[str] = TYPES) -> Library:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -18,10 +17,8 @@ from nai_proto.library import (
     KeystoreOpened,
     Library,
     LoadEvent,
-    RestoreAction,
     RestoredObject,
     RestoreStep,
-    SaveOutcome,
     find_candidate,
     link_stories,
     open_library,
@@ -32,16 +29,15 @@ from nai_proto.library import (
 from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
-from ..common.output import Json, escape_line
+from ..common.output import Json
 from ..common.progress import show_progress
 from ..common.prompts import confirm
-from ..common.tables import Column, print_table
 from .backup import DirectoryArgument, open_own_backup
+from .restore_report import Restore, RestoreItem, describe_plan, describe_result, print_plan, print_restore, title_of
 
 __all__ = ["restore", "select_items"]
 
 _STORY_TYPES: Final = ("stories", "storycontent")
-_TITLE_FIELDS: Final = ("title", "name")
 _NEEDS_YES: Final = "no terminal to ask at: give --yes to write, or --dry-run to print the plan only"
 
 
@@ -94,8 +90,6 @@ def restore(
     Prints the plan, and asks before it writes. The present state of the account is backed up first; to undo, restore again
     with --run and the number of that backup. After an interruption, run the same command again: it continues, and restores
     nothing twice.
-
-    Example: nai library restore backups "The Quiet Harbour" --dry-run
     """
     login = account.get_credentials()
     with (
@@ -118,19 +112,32 @@ def restore(
             steps = plan_restore(library, selected)
         writes = sum(step.action.is_write for step in steps)
         if not as_json:
-            _print_plan(steps)
+            print_plan(steps)
         if dry_run or not writes:
-            _print_result(as_json, steps)
+            print_restore(_report(directory, describe_plan(steps)), as_json)
             return
         if not yes:
             confirm(f"Write {writes} objects to the account?", _NEEDS_YES)
         with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
             number = None if no_backup or target is None else _back_up_current(target, events, library)
             restored = _execute_plan(client, target, library, steps)
-    kept_in = "" if number is None or target is None else str(target.path)
-    _print_result(as_json, steps, restored, number, kept_in)
+    kept_in = None if number is None or target is None else str(target.path)
+    print_restore(_report(directory, describe_result(restored), number, kept_in, written=True), as_json)
     if not all(one.saved.outcome.ok for one in restored):
         raise typer.Exit(1)
+
+
+def _report(
+    directory: Path,
+    steps: list[RestoreItem],
+    backup: int | None = None,
+    backup_directory: str | None = None,
+    *,
+    written: bool = False,
+) -> Restore:
+    return Restore(
+        directory=str(directory), written=written, backup=backup, backup_directory=backup_directory, steps=steps
+    )
 
 
 # ---- backup directories
@@ -199,13 +206,8 @@ def _find_groups(groups: Sequence[list[OpenedObject]], name: str) -> list[list[O
     by_id = [group for group in groups if any(item.stored.id == name for item in group)]
     if by_type or by_id:
         return by_type or by_id
-    candidates = (Candidate(group, _title_of(group[0]), tuple(item.stored.id for item in group)) for group in groups)
+    candidates = (Candidate(group, title_of(group[0]), tuple(item.stored.id for item in group)) for group in groups)
     return [find_candidate(candidates, name, kind="object of the backup", kinds="objects of the backup")]
-
-
-def _title_of(item: OpenedObject) -> str:
-    content = item.json() if item.ok else {}
-    return next((title for name in _TITLE_FIELDS if isinstance(title := content.get(name), str)), "")
 
 
 # ---- writing
@@ -236,60 +238,3 @@ def _execute_plan(
             elif backups is not None:
                 backups.keep(event)
         return stream.result
-
-
-# ---- output
-
-
-def _describe_steps(steps: Sequence[RestoreStep]) -> list[dict[str, str]]:
-    """Return the steps as texts by name. A content has the title of its card."""
-    titles = {step.item.stored.meta: _title_of(step.item) for step in steps if step.type == _STORY_TYPES[0]}
-    return [
-        {
-            "type": step.type,
-            "id": step.item.stored.id,
-            "title": _title_of(step.item) or titles.get(step.item.stored.meta, ""),
-            "action": step.action.name.lower(),
-            "why": step.why,
-        }
-        for step in steps
-    ]
-
-
-def _print_plan(steps: Sequence[RestoreStep]) -> None:
-    rows = [
-        (facts["type"], facts["title"], facts["id"], step.action.value, step.why)
-        for step, facts in zip(steps, _describe_steps(steps), strict=True)
-        if step.action is not RestoreAction.NOTHING
-    ]
-    if rows:
-        print_table(("type", "title", Column("id", is_whole=True), "what", "why"), rows)
-
-
-def _print_result(
-    as_json: bool,
-    steps: Sequence[RestoreStep],
-    restored: Sequence[RestoredObject] | None = None,
-    backup: int | None = None,
-    kept_in: str = "",
-) -> None:
-    descriptions = _describe_steps(steps)
-    for facts, one in zip(descriptions, restored or (), strict=False):
-        error = "" if one.saved.error is None else str(one.saved.error)
-        facts.update(outcome=one.saved.outcome.value, stored_id=one.saved.item.stored.id, error=error)
-        if not one.saved.outcome.ok and not as_json:
-            words = f"{facts['type']} {facts['title']} ({facts['id']}): {facts['outcome']}: {error}"
-            typer.echo(escape_line(words), err=True)
-    unchanged = sum(step.action is RestoreAction.NOTHING for step in steps)
-    if as_json:
-        written = {"written": restored is not None, "backup": backup, "backup_directory": kept_in or None}
-        typer.echo(json.dumps({**written, "steps": descriptions}))
-    elif restored is None:
-        typer.echo(f"{unchanged} of {len(steps)} objects are unchanged; nothing was written.")
-    else:
-        outcomes = [one.saved.outcome for one in restored if one.step.action.is_write]
-        stored = sum(outcome in (SaveOutcome.CREATED, SaveOutcome.UPDATED) for outcome in outcomes)
-        unchanged += outcomes.count(SaveOutcome.UNCHANGED)  # another restore has created them since the plan
-        typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
-        if backup is not None:
-            typer.echo(f"Backup {backup} in {kept_in} has the state before the restore.")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
-from nai_proto.library import Finding, SanityReport, Severity, check
+from nai_proto.library import Finding, SanityReport, Severity, TypeCount, check
 
 from ..common.account_options import AccountOptions
+from ..common.errors import FINDINGS
+from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from .library_loader import load_library
 
@@ -21,6 +23,35 @@ _NO_ARGUMENT: Final = (
     "give only the e-mail as an argument; run `nai login`, set NAI_PASSWORD, or type the password at the prompt"
 )
 _COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE: "blue"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SanityFinding:
+    """One finding of ``nai sanity-check``."""
+
+    kind: str
+    severity: str
+    "``loss``, ``fault`` or ``note``."
+    type: str
+    id: str | None
+    meta: str | None
+    category: str | None
+    "The check that failed; None if the object opened."
+    suspicion: str | None
+    sentence: str
+    others: list[dict[str, str | None]]
+    "Types and ids of other objects that it is about."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SanityCheck:
+    """What ``nai sanity-check`` found."""
+
+    clean: bool
+    counts: list[TypeCount]
+    keys: int
+    "Number of keys in the keystore."
+    findings: list[SanityFinding]
 
 
 def sanity_check(
@@ -35,13 +66,16 @@ def sanity_check(
 ) -> None:
     """Load everything that the account stores, and report objects that do not open, are missing or inconsistent.
 
-    Changes nothing. The exit code is 0 if nothing was found, and 1 if something was found or the account cannot be loaded.
+    Changes nothing. The exit code is 5 if something was found.
     """
     if context.args:
         raise InvalidRequestError(_NO_ARGUMENT)
     report = check(load_library(account.with_email(email_argument)))
-    typer.echo(write_json(_report_to_dict(report)) if as_json else "\n".join(_format_report(report)))
-    raise typer.Exit(0 if report.is_clean else 1)
+    if as_json:
+        print_json(_describe_report(report))
+    else:
+        typer.echo("\n".join(_format_report(report)))
+    raise typer.Exit(0 if report.is_clean else FINDINGS)
 
 
 def _format_report(report: SanityReport) -> Iterator[str]:
@@ -64,23 +98,24 @@ def _format_finding(finding: Finding) -> str:
     return f"{severity}  {escape_line(' '.join(words) + meta)}: {escape_line(finding.sentence + others)}"
 
 
-def _report_to_dict(report: SanityReport) -> dict[str, object]:
-    return {
-        "clean": report.is_clean,
-        "counts": [{"type": each.type, "opened": each.opened, "total": each.total} for each in report.counts],
-        "keys": report.keys,
-        "findings": [
-            {
-                "kind": each.kind.value,
-                "severity": each.severity.value,
-                "type": each.type,
-                "id": each.id,
-                "meta": each.meta,
-                "category": each.category,
-                "suspicion": None if each.suspicion is None else each.suspicion.value,
-                "sentence": each.sentence,
-                "others": [other._asdict() for other in each.others],
-            }
-            for each in report.findings
-        ],
-    }
+def _describe_report(report: SanityReport) -> SanityCheck:
+    return SanityCheck(
+        clean=report.is_clean,
+        counts=[*report.counts],
+        keys=report.keys,
+        findings=[_describe_finding(each) for each in report.findings],
+    )
+
+
+def _describe_finding(finding: Finding) -> SanityFinding:
+    return SanityFinding(
+        kind=finding.kind.value,
+        severity=finding.severity.value,
+        type=finding.type,
+        id=finding.id or None,
+        meta=finding.meta or None,
+        category=finding.category or None,
+        suspicion=None if finding.suspicion is None else finding.suspicion.value,
+        sentence=finding.sentence,
+        others=[other._asdict() for other in finding.others],
+    )

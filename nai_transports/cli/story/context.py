@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import build_continuation, build_counted_continuation, resolve_model
 from nai_proto.story.context.report import Context, ContextRow
 
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
 from ..common.output import Json, escape_line, escape_lines
 from ..common.tables import Column, TableRow, print_table
 from ..common.tokenizers import load_or_none
@@ -20,6 +21,41 @@ from .story_source import AnswerOption, StoryArgument, parse_tier, select_story
 __all__ = ["context", "print_context"]
 
 _NAME_CHARACTERS: Final = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextPart:
+    """A part of a context, or one that was left out."""
+
+    kind: str
+    id: str | None
+    name: str
+    status: str
+    reason: str
+    included: bool
+    tokens: int
+    reserved: int
+    "Tokens that are kept free for it."
+    allowed: int
+    "Tokens that it may have."
+    spans: list[list[int]]
+    "Beginnings and ends in the context's text, in characters."
+    trimmed_by: str | None
+    dropped_characters: int
+    key: str | None
+    "The key that activated it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextReport:
+    """A context, as ``nai story context`` prints it."""
+
+    max_tokens: int
+    tokens: int
+    is_full: bool
+    "Were parts left out for lack of space?"
+    text: str
+    parts: list[ContextPart]
 
 
 def context(
@@ -52,7 +88,7 @@ def context(
         with account.sign_in() as client:
             built = client.run(build_counted_continuation(selected.story, **options)).context
     if as_json:
-        typer.echo(write_json(_describe_context(built)))
+        print_json(_describe_context(built))
     elif text:
         typer.echo(escape_lines(built.prompt) if sys.stdout.isatty() else built.prompt)
     else:
@@ -85,23 +121,29 @@ def _format_reason(row: ContextRow) -> str:
     return escape_line(row.reason or str(row.status)) + trimmed
 
 
-def _describe_context(context: Context) -> dict[str, Any]:
-    rows = [
-        {
-            "kind": str(row.kind),
-            "id": row.id,
-            "name": row.name,
-            "status": str(row.status),
-            "reason": row.reason,
-            "included": row.included,
-            "tokens": row.tokens,
-            "reserved": row.reserved,
-            "allowed": row.allowed,
-            "spans": [list(span) for span in row.spans],
-            "trimmed": row.trimmed,
-            "dropped": row.dropped,
-            "key": None if row.match is None else row.match.key,
-        }
-        for row in context.rows
-    ]
-    return {"size": context.size, "tokens": len(context.tokens), "text": context.text, "rows": rows}
+def _describe_context(context: Context) -> ContextReport:
+    return ContextReport(
+        max_tokens=context.size,
+        tokens=len(context.tokens),
+        is_full=context.full,
+        text=context.text,
+        parts=[*map(_describe_part, context.rows)],
+    )
+
+
+def _describe_part(row: ContextRow) -> ContextPart:
+    return ContextPart(
+        kind=str(row.kind),
+        id=row.id or None,
+        name=row.name,
+        status=str(row.status),
+        reason=row.reason,
+        included=row.included,
+        tokens=row.tokens,
+        reserved=row.reserved,
+        allowed=row.allowed,
+        spans=[*map(list, row.spans)],
+        trimmed_by=str(row.trimmed) if row.trimmed else None,
+        dropped_characters=row.dropped,
+        key=None if row.match is None else row.match.key,
+    )

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import ContinuedStory, SaveOutcome
 from nai_proto.text import Token
 
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["continue_"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPart:
+    """The card or the content of a continued story."""
+
+    type: str
+    id: str
+    outcome: str
+    "``updated``, or why it was not saved."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinuedText:
+    """What ``nai story continue`` generated and saved."""
+
+    text: str
+    finish_reason: str | None
+    context_tokens: int
+    saved: list[SavedPart]
+    "Empty with ``--no-store``."
 
 
 def continue_(
@@ -46,7 +68,7 @@ def continue_(
                 sys.stdout.flush()
         continued = stream.result
     if as_json:
-        typer.echo(write_json(_describe_continuation(continued)))
+        print_json(_describe_continuation(continued))
     else:
         typer.echo()
     unsaved = [saved for saved in continued.saved if not saved.outcome.ok]
@@ -56,10 +78,13 @@ def continue_(
     raise typer.Exit(1 if unsaved else 0)
 
 
-def _describe_continuation(continued: ContinuedStory) -> dict[str, object]:
-    return {
-        "text": continued.completion.text,
-        "finish_reason": continued.completion.finish_reason,
-        "context_tokens": len(continued.context.tokens),
-        "stored": {saved.item.stored.type: saved.outcome.value for saved in continued.saved},
-    }
+def _describe_continuation(continued: ContinuedStory) -> ContinuedText:
+    return ContinuedText(
+        text=continued.completion.text,
+        finish_reason=continued.completion.finish_reason,
+        context_tokens=len(continued.context.tokens),
+        saved=[
+            SavedPart(type=saved.item.stored.type, id=saved.item.stored.id, outcome=saved.outcome.value)
+            for saved in continued.saved
+        ],
+    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
@@ -19,9 +18,10 @@ from nai_proto.story.files import FileKind, Scenario, import_story, read_file
 from ... import files
 from ...sync import Client
 from ..common.account_options import AccountOptions
-from ..common.output import Json, escape_line, print_problems
+from ..common.json_document import print_json
+from ..common.output import Json, print_problems
 from ..library.library_loader import load_library
-from ..library.story_summary import summarize_story
+from ..library.story_summary import ChangedStory, describe_change
 from .edit import print_story, read_text
 from .story_source import AnswerOption, parse_answers, select_stored_story
 
@@ -42,10 +42,7 @@ def create(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Store a new story in the account.
-
-    Example: nai story create "The Lighthouse" --text "The lamp went out at nine."
-    """
+    """Store a new story in the account."""
     begin, now = read_text(text, file), time.time()
     story = Story.new(title, now=now, model=model)
     story.memory = memory
@@ -54,7 +51,15 @@ def create(
     library = load_library(account, types=())
     with account.open_client() as client:
         stored = client.run(library.create(story))
-    print_story(stored, as_json)
+    print_story(stored, "Created", as_json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedStory(ChangedStory):
+    """A story that ``nai story import`` has stored."""
+
+    path: str
+    "The file that it begins with."
 
 
 def import_(
@@ -64,7 +69,9 @@ def import_(
     into: Annotated[
         str | None,
         typer.Option(
-            metavar="STORY", help="Add lorebooks to this story of the account (title or id).", show_default=False
+            metavar="STORY",
+            help="Add lorebooks to this story of the account: a title or id.",
+            show_default=False,
         ),
     ] = None,
     answer: AnswerOption = None,
@@ -76,11 +83,9 @@ def import_(
 
     Takes .story, .scenario and .lorebook files, cards, and plain text, told by their content. A scenario's placeholders get
     the values of --answer, else their defaults. All files are read before anything is stored.
-
-    Example: nai story import draft.story notes.txt
     """
     if into is not None:
-        print_story(_import_lorebooks(paths, into, account), as_json)
+        print_story(_import_lorebooks(paths, into, account), f"Added {_count(paths, 'lorebook')} to", as_json)
         return
     answers, now = parse_answers(answer), time.time()
     if answers and len(paths) > 1:
@@ -90,10 +95,15 @@ def import_(
     with account.open_client() as client:
         stored = _create_all(client, library, stories)
     if as_json:
-        typer.echo(write_json([asdict(summarize_story(story)) for story in stored]))
+        pairs = zip(paths, stored, strict=True)
+        print_json([ImportedStory(**asdict(describe_change(story)), path=str(path)) for path, story in pairs])
         return
     for path, story in zip(paths, stored, strict=True):
-        typer.echo(f"{path}: {escape_line(story.title)} ({story.card.stored.id})")
+        print_story(story, f"Imported {path} as", as_json=False)
+
+
+def _count(paths: Sequence[Path], noun: str) -> str:
+    return f"1 {noun}" if len(paths) == 1 else f"{len(paths)} {noun}s"
 
 
 def _read_story(path: Path, now: float, answers: Mapping[str, str]) -> Story:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Final
 
 import typer
 
 from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, open_objects
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import NaiError
 from nai_proto.library import Library, OpenedStory
 
 from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from ..common.prompts import confirm
 from ..library.backup import BackupOption, open_own_backup
@@ -26,8 +27,27 @@ __all__ = ["delete"]
 _NEEDS_YES: Final = "no terminal to ask at: give --yes to delete"
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedStory:
+    """A story that was deleted."""
+
+    title: str
+    id: str
+    restore_command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What ``nai story delete`` did."""
+
+    backup_directory: str
+    backup: int
+    "Number of the backup that has the deleted stories."
+    deleted: list[DeletedStory]
+
+
 def delete(
-    stories: Annotated[list[str], typer.Argument(metavar="STORY", help="Titles or ids of stories of the account.")],
+    stories: Annotated[list[str], typer.Argument(metavar="STORY", help="Titles or ids, or the beginning of one.")],
     backup: BackupOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before deleting.")] = False,
     *,
@@ -37,8 +57,6 @@ def delete(
     """Delete stories from the account. They are backed up first, and the command that restores them is printed.
 
     A story that another program changes meanwhile is not deleted.
-
-    Example: nai story delete "Old draft" --backup backups
     """
     login = account.get_credentials()
     library = open_account(account, login, types=STORY_TYPES)
@@ -50,16 +68,15 @@ def delete(
         run = backups.keep_objects(library.stored_keystore, _group(selected))
         _delete_all(client, backups, library, selected)
     directory = shlex.quote(str(backups.path))
-    restore = [f"nai library restore {directory} {story.card.stored.id}" for story in selected]
+    deleted = [
+        DeletedStory(story.title, story.card.stored.id, f"nai library restore {directory} {story.card.stored.id}")
+        for story in selected
+    ]
     if as_json:
-        deleted = [
-            {"title": story.title, "id": story.card.stored.id, "restore": command}
-            for story, command in zip(selected, restore, strict=True)
-        ]
-        typer.echo(write_json({"directory": str(backups.path), "backup": run, "deleted": deleted}))
+        print_json(Deletion(str(backups.path), run, deleted))
         return
-    for story, command in zip(selected, restore, strict=True):
-        typer.echo(f"{escape_line(story.title)} is deleted, and kept in {backups.path}. To restore it: {command}")
+    for each in deleted:
+        typer.echo(f"Deleted {escape_line(each.title)} ({each.id}). To restore it: {each.restore_command}")
 
 
 def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:

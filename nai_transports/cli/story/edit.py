@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError, LocalProtocolError
 from nai_proto.library import EditedStory, OpenedStory
 
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
-from ..library.story_summary import summarize_story
+from ..library.story_summary import describe_change
 from .story_source import select_stored_story
 
 __all__ = ["append", "print_story", "read_text", "redo", "rename", "undo"]
@@ -38,12 +37,9 @@ def undo(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Undo the last steps of a story: generations and edits. Nothing is lost: redo brings them back.
-
-    Example: nai story undo "The Quiet Harbour" --steps 2
-    """
+    """Undo the last steps of a story: generations and edits. Nothing is lost: redo brings them back."""
     saved = _edit_text(story, account, lambda each, _: _repeat(each.undo, steps))
-    print_story(saved, as_json)
+    print_story(saved, f"Undid {_count_steps(steps)} of", as_json)
 
 
 def redo(
@@ -53,12 +49,9 @@ def redo(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Redo the steps of a story that were undone last. Where it branches, the way that was taken last is taken.
-
-    Example: nai story redo "The Quiet Harbour"
-    """
+    """Redo the steps of a story that were undone last. Where it branches, the way that was taken last is taken."""
     saved = _edit_text(story, account, lambda each, _: _repeat(each.redo, steps))
-    print_story(saved, as_json)
+    print_story(saved, f"Redid {_count_steps(steps)} of", as_json)
 
 
 def append(
@@ -72,15 +65,12 @@ def append(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Append a text to a story, directly behind its last character.
-
-    Example: nai story append "The Quiet Harbour" " The tide turned."
-    """
+    """Append a text to a story, directly behind its last character."""
     added = read_text(text, file)
     if not added:
         raise InvalidRequestError("there is no text to append: give it as an argument, or with --file")
     saved = _edit_text(story, account, lambda each, now: each.append(added, now=now))
-    print_story(saved, as_json)
+    print_story(saved, f"Appended {len(added):,} characters to", as_json)
 
 
 def rename(
@@ -90,18 +80,19 @@ def rename(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Give a story another title.
+    """Give a story another title."""
 
-    Example: nai story rename "The Quiet Harbour" "The Loud Harbour"
-    """
+    old_title = ""
 
     def set_title(each: EditedStory, _: float) -> None:
+        nonlocal old_title
+        old_title = each.title
         each.title = title
 
     if not title.strip():
         raise InvalidRequestError("the new title is empty")
     saved = _edit(story, account, set_title)
-    print_story(saved, as_json)
+    print_story(saved, f"Renamed {old_title} to", as_json)
 
 
 def read_text(text: str | None, file: Path | None) -> str | None:
@@ -118,17 +109,23 @@ def read_text(text: str | None, file: Path | None) -> str | None:
     return None if text is None else read_text_argument(text)
 
 
-def print_story(story: OpenedStory, as_json: bool) -> None:
-    """Print what a story of the account is now: title and id, and how long its text is and how it ends."""
-    text = story.text
+def print_story(story: OpenedStory, done: str, as_json: bool) -> None:
+    """Print what was done to a story of the account, and what it is now: title, id, length of its text and how it ends.
+
+    Args:
+        story: as it is stored now.
+        done: the beginning of the line, such as ``"Renamed"``.
+        as_json: print `ChangedStory` instead?
+    """
+    changed = describe_change(story)
     if as_json:
-        facts = {**asdict(summarize_story(story)), "characters": None if text is None else len(text)}
-        typer.echo(write_json(facts))
+        print_json(changed)
         return
-    end = "" if text is None else f", {len(text):,} characters"
+    text = story.text
+    end = "" if text is None else f": {len(text):,} characters"
     if text:
         end += f", ending in: {'… ' if len(text) > _SHOWN_CHARACTERS else ''}{text[-_SHOWN_CHARACTERS:]}"
-    typer.echo(escape_line(f"{story.title} ({story.card.stored.id}){end}"))
+    typer.echo(escape_line(f"{done} {changed.title} ({changed.id}){end}"))
 
 
 # ---- edits
@@ -163,6 +160,10 @@ def _edit(
     change(story, time.time())
     with account.open_client() as client:
         return client.run(library.save(story))
+
+
+def _count_steps(steps: int) -> str:
+    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 def _repeat(step: Callable[[], None], times: int) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
+from ..common.output import Json
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["ExportFormat", "export"]
@@ -37,6 +40,16 @@ class ExportFormat(StrEnum):
     EPUB = "epub"
     STORY = "story"
     SCENARIO = "scenario"
+
+
+@dataclass(frozen=True, slots=True)
+class StoryExport:
+    """The file that ``nai story export`` wrote."""
+
+    path: str
+    format: str
+    bytes: int
+    title: str
 
 
 def export(
@@ -61,8 +74,11 @@ def export(
     answer: AnswerOption = None,
     *,
     account: AccountOptions,
+    as_json: Json = False,
 ) -> None:
     """Export a story as Markdown, text, HTML, EPUB, .story or .scenario."""
+    if as_json and output == Path("-"):
+        raise InvalidRequestError("--json and --output - both write to stdout; give one of them")
     format_ = form or _format_from_name(output)
     selected = select_story(story, answer, account).story
     book = partial(build_book, selected, author=author, language=language, chapters=chapters)
@@ -74,7 +90,10 @@ def export(
     if path.exists() and not overwrite and files.read(path) != data:
         raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
     files.write(path, data)
-    typer.echo(f"{path}: {len(data):,} bytes")
+    if as_json:
+        print_json(StoryExport(str(path), str(format_), len(data), selected.title))
+    else:
+        typer.echo(f"{path}: {len(data):,} bytes")
 
 
 def _format_from_name(output: Path | None) -> ExportFormat:

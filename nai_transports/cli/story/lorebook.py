@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.story import EntryTrial, Lorebook, try_lorebook
 from nai_proto.story.files import FileKind, read_file
@@ -20,6 +20,7 @@ from nai_proto.story.placeholders import check_answers, fill_placeholders, find_
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
+from ..common.json_document import print_json
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import TableRow, print_table
 from ..common.text_input import read_standard_input, read_text_file
@@ -33,6 +34,30 @@ _CONTEXT_CHARACTERS: Final = 20
 """How much text is shown on each side of a match."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedKey:
+    """A key of an entry."""
+
+    key: str
+    match: list[int] | None
+    "Where it first matches in the text, from character to character; None if it does not."
+    problem: str | None
+    "Why it can never match."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriedEntry:
+    """A lorebook entry, as ``nai lorebook test`` prints it."""
+
+    id: str
+    name: str
+    enabled: bool
+    always_on: bool
+    active: bool
+    "Does the text activate it?"
+    keys: list[TriedKey]
+
+
 @lorebook.callback()
 def _group() -> None: ...
 
@@ -41,7 +66,9 @@ def _group() -> None: ...
 def try_keys(
     name: Annotated[
         str,
-        typer.Argument(metavar="LOREBOOK", help="A .lorebook file, a character card, or a story (file, title or id)."),
+        typer.Argument(
+            metavar="LOREBOOK", help="A .lorebook file, a character card, or a story: a file, a title or id."
+        ),
     ],
     text: Annotated[str | None, typer.Option(help="Text to search. Default: the story's text.")] = None,
     file: Annotated[Path | None, typer.Option(help="Search this file; - reads stdin.")] = None,
@@ -61,7 +88,7 @@ def try_keys(
     searched = clean_text(searched, fill)  # as a context is made of it
     trials = try_lorebook(book, searched, fill=fill)
     if as_json:
-        typer.echo(write_json([_describe_trial(trial) for trial in trials]))
+        print_json([_describe_trial(trial) for trial in trials])
         return
     rows = [TableRow(row, is_dim=not trial.active) for trial in trials for row in _build_rows(trial, searched)]
     print_table(("", "entry", "key", "where"), rows)
@@ -113,18 +140,19 @@ def _format_match(text: str, start: int, end: int) -> str:
     return escape_line(f"{before}[{text[start:end]}]{after}")
 
 
-def _describe_trial(trial: EntryTrial) -> dict[str, object]:
-    return {
-        "id": trial.entry.id,
-        "name": trial.name,
-        "enabled": trial.enabled,
-        "active": trial.active,
-        "keys": [
-            {
-                "key": key.key.text,
-                "match": None if key.result.match is None else [key.result.match.start, key.result.match.end],
-                "problem": key.result.problem,
-            }
+def _describe_trial(trial: EntryTrial) -> TriedEntry:
+    return TriedEntry(
+        id=trial.entry.id,
+        name=trial.name,
+        enabled=trial.enabled,
+        always_on=trial.entry.force_activation,
+        active=trial.active,
+        keys=[
+            TriedKey(
+                key=key.key.text,
+                match=None if key.result.match is None else [key.result.match.start, key.result.match.end],
+                problem=key.result.problem or None,
+            )
             for key in trial.keys
         ],
-    }
+    )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict, dataclass
 from typing import Annotated, Final
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import Lorebook, Story
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
 from ..common.output import Json, escape_lines
 from ..common.output import print_facts as show_facts
 from .story_source import AnswerOption, StoryArgument, select_story
@@ -21,6 +22,30 @@ __all__ = ["show"]
 
 _SHOWN_CHARACTERS: Final = 600
 """How much of a long text is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryReport:
+    """A story, as ``nai story show`` prints it."""
+
+    title: str
+    description: str
+    format: str
+    "``document``, or ``story`` for the older form."
+    model: str | None
+    module: str | None
+    characters: int
+    sections: int
+    steps: int
+    "Steps of the history up to the present text."
+    history_nodes: int
+    "All steps of the history, also those of other branches."
+    branches: int
+    lorebook_entries: int
+    problems: list[str]
+    memory: str
+    authors_note: str
+    text: str
 
 
 def show(
@@ -37,10 +62,11 @@ def show(
         full_text = replace_lone_surrogates(selected.text)
         typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)
         return
-    facts = _describe_story(selected)
+    report = _describe_story(selected)
     if as_json:
-        typer.echo(write_json(facts))
+        print_json(report)
         return
+    facts = {name: value for name, value in asdict(report).items() if value not in (None, "", [])}
     blocks = {name: str(facts.pop(name)) for name in ("memory", "authors_note", "text") if name in facts}
     show_facts(facts, as_json=False)
     for name, block in blocks.items():
@@ -48,24 +74,23 @@ def show(
         typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{escape_lines(cut)}")
 
 
-def _describe_story(story: Story) -> dict[str, object]:
-    """Return the facts of a story by name; what the story does not have is left out."""
+def _describe_story(story: Story) -> StoryReport:
     history, lorebook = story.history, Lorebook(object_or_empty(story.fields.get("lorebook")))
-    facts: dict[str, object] = {
-        "title": story.title,
-        "description": story.card.get("description"),
-        "format": "document" if story.has_document else "story",
-        "model": story.settings.model,
-        "module": story.settings.module,
-        "characters": len(story.text),
-        "sections": len(story.sections),
-        "steps": story.step,
-        "nodes_of_history": len(history),
-        "branches": len(history.leaves),
-        "lorebook_entries": len(lorebook.entries),
-        "problems": list(story.problems),
-        "memory": story.memory,
-        "authors_note": story.authors_note,
-        "text": story.text,
-    }
-    return {name: value for name, value in facts.items() if value not in (None, "", [])}
+    description: object = story.card.get("description")
+    return StoryReport(
+        title=story.title,
+        description=description if isinstance(description, str) else "",
+        format="document" if story.has_document else "story",
+        model=story.settings.model,
+        module=story.settings.module,
+        characters=len(story.text),
+        sections=len(story.sections),
+        steps=story.step,
+        history_nodes=len(history),
+        branches=len(history.leaves),
+        lorebook_entries=len(lorebook.entries),
+        problems=[*story.problems],
+        memory=story.memory,
+        authors_note=story.authors_note,
+        text=story.text,
+    )

@@ -38,7 +38,7 @@ _FILE_SUFFIXES: Final = (".story", ".scenario", ".png")
 StoryArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="STORY", help="Title or id (see `nai library list`), or path of a .story or .scenario file."
+        metavar="STORY", help="Title or id, or the beginning of one, or path of a .story or .scenario file."
     ),
 ]
 

@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Annotated, Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.story import History, Node
 
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["format_tree", "tree"]
 
-_YEAR_10000: Final = 253_402_300_800
-"""In seconds since 1970: `datetime` has no later dates."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryNode:
+    """A step of a history."""
+
+    id: int
+    parent: int | None
+    children: list[int]
+    origin: str
+    "Who wrote it."
+    created_at: datetime | None
+    inserted: str
+    deleted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryTree:
+    """The history of a story, as ``nai story tree`` prints it."""
+
+    current: int | None
+    nodes: list[HistoryNode]
 
 
 def tree(
@@ -32,9 +52,7 @@ def tree(
     """Draw a story's history: each node's id, author, time and text. The filled circle is the current node."""
     history = select_story(story, answer, account).story.history
     if as_json:
-        typer.echo(
-            write_json({"current": history.current, "nodes": [_describe_node(node) for node in history.values()]})
-        )
+        print_json(StoryTree(current=history.current, nodes=[_describe_node(node) for node in history.values()]))
         return
     for line in format_tree(history, width):
         typer.echo(line)
@@ -66,9 +84,8 @@ def format_tree(history: History, width: int) -> Iterator[str]:
 
 
 def _format_node(node: Node, width: int) -> str:
-    date = ""
-    if node.date is not None and 0 <= node.date < _YEAR_10000:
-        date = f"{datetime.fromtimestamp(node.date, UTC):%Y-%m-%d %H:%M}"
+    created = to_time(node.date)
+    date = "" if created is None else f"{created:%Y-%m-%d %H:%M}"
     text = escape_line(node.inserted)
     deleted = sum(len(change.deleted) for change in node.changes)
     deletion = f"  (-{deleted})" if deleted else ""
@@ -76,13 +93,13 @@ def _format_node(node: Node, width: int) -> str:
     return "  ".join(part for part in (str(node.id), str(node.origin), date, cut) if part) + deletion
 
 
-def _describe_node(node: Node) -> dict[str, object]:
-    return {
-        "id": node.id,
-        "parent": node.parent,
-        "children": list(node.children),
-        "origin": str(node.origin),
-        "date": node.date,
-        "inserted": node.inserted,
-        "deleted": "\n".join(change.deleted for change in node.changes if change.deleted),
-    }
+def _describe_node(node: Node) -> HistoryNode:
+    return HistoryNode(
+        id=node.id,
+        parent=node.parent,
+        children=[*node.children],
+        origin=str(node.origin),
+        created_at=to_time(node.date),
+        inserted=node.inserted,
+        deleted="\n".join(change.deleted for change in node.changes if change.deleted),
+    )

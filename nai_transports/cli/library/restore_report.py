@@ -1,0 +1,119 @@
+"""What ``nai library restore`` prints: its plan as a table, and what became of it as lines or as one JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import typer
+
+from nai_proto.codecs.sealed_objects import OpenedObject
+from nai_proto.library import RestoreAction, RestoredObject, RestoreStep, SaveOutcome
+
+from ..common.json_document import print_json
+from ..common.output import escape_line
+from ..common.tables import Column, print_table
+
+__all__ = ["Restore", "RestoreItem", "describe_plan", "describe_result", "print_plan", "print_restore", "title_of"]
+
+_CARDS: Final = "stories"
+_TITLE_FIELDS: Final = ("title", "name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreItem:
+    """One object of the plan, and what became of it."""
+
+    type: str
+    id: str
+    "In the backup."
+    title: str
+    "A content has the title of its card."
+    action: str
+    "The name of a `RestoreAction` in small letters."
+    why: str
+    outcome: str | None = None
+    "A `SaveOutcome`; None if nothing was written."
+    stored_id: str | None = None
+    "The id in the account; None if nothing was written."
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """What ``nai library restore`` did, or would do."""
+
+    directory: str
+    written: bool
+    "Was the plan carried out?"
+    backup: int | None
+    "Number of the backup that has the state before the restore."
+    backup_directory: str | None
+    steps: list[RestoreItem]
+
+
+def title_of(item: OpenedObject) -> str:
+    """Return the title or name of an object; empty if it has none, or did not open."""
+    content = item.json() if item.ok else {}
+    return next((title for name in _TITLE_FIELDS if isinstance(title := content.get(name), str)), "")
+
+
+def describe_plan(steps: Sequence[RestoreStep]) -> list[RestoreItem]:
+    """Return the steps of a plan that was not carried out."""
+    titles = {step.item.stored.meta: title_of(step.item) for step in steps if step.type == _CARDS}
+    return [
+        RestoreItem(
+            type=step.type,
+            id=step.item.stored.id,
+            title=title_of(step.item) or titles.get(step.item.stored.meta, ""),
+            action=step.action.name.lower(),
+            why=step.why,
+        )
+        for step in steps
+    ]
+
+
+def describe_result(restored: Sequence[RestoredObject]) -> list[RestoreItem]:
+    """Return the steps of a plan that was carried out."""
+    return [
+        replace(
+            item,
+            outcome=one.saved.outcome.value,
+            stored_id=one.saved.item.stored.id,
+            error=None if one.saved.error is None else str(one.saved.error),
+        )
+        for item, one in zip(describe_plan([each.step for each in restored]), restored, strict=True)
+    ]
+
+
+def print_plan(steps: Sequence[RestoreStep]) -> None:
+    """Print a row for each step that does something, or says why it does not."""
+    rows = [
+        (item.type, item.title, item.id, step.action.value, item.why)
+        for step, item in zip(steps, describe_plan(steps), strict=True)
+        if step.action is not RestoreAction.NOTHING
+    ]
+    if rows:
+        print_table(("type", "title", Column("id", is_whole=True), "what", "why"), rows)
+
+
+def print_restore(report: Restore, as_json: bool) -> None:
+    """Print what became of a plan; what was not stored goes to stderr."""
+    if as_json:
+        print_json(report)
+        return
+    unchanged = [item.action for item in report.steps].count("nothing")
+    if not report.written:
+        typer.echo(f"{unchanged} of {len(report.steps)} objects are unchanged; nothing was written.")
+        return
+    for item in report.steps:
+        if item.error is not None:
+            line = f"{item.type} {item.title} ({item.id}): {item.outcome}: {item.error}"
+            typer.echo(escape_line(line), err=True)
+    outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
+    stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))
+    unchanged += outcomes.count(SaveOutcome.UNCHANGED.value)  # another restore has created them since the plan
+    typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
+    if report.backup is not None:
+        typer.echo(f"Backup {report.backup} in {report.backup_directory} has the state before the restore.")
