@@ -22,7 +22,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.secret import Token
 
 from .events import Event, EventLog
-from .proxy import Proxy
+from .proxy import Proxy, ProxyChooser
 from .streams import AsyncStream, Stream
 from .tls_connection import TlsClient, default_context
 from .transport_errors import transport_error
@@ -159,7 +159,7 @@ class _RawClient(BaseClient):
         token: Token | str | None = None,
         base_url: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        proxy: Proxy | str | None = None,
+        proxy: Proxy | str | ProxyChooser | None = None,
         pool: PoolLimits = PoolLimits(),
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
@@ -172,8 +172,8 @@ class _RawClient(BaseClient):
             base_url: ``https://host[:port][/path]``, for all of the service's hosts. Then no token is read from the
                 environment.
             ssl_context: for https; the operating system's certificate authorities if None.
-            proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``. To read the environment,
-                pass `nai_transports.proxy.proxy_from_environment`'s result.
+            proxy: an HTTP proxy that opens tunnels, ``http://[user[:password]@]host[:port]``; or a function from the base
+                URL of a request to its `Proxy`, or None: `nai_transports.proxy.proxy_from_environment` is one.
             pool: how many connections to keep, and for how many seconds.
             on_event: called with each `nai_transports.events.Event`; its errors end the run.
 
@@ -202,7 +202,7 @@ def raw_transport(
     settle: Callable[[], Any],
     log: EventLog,
     ssl_context: ssl.SSLContext | None = None,
-    proxy: Proxy | str | None = None,
+    proxy: Proxy | str | ProxyChooser | None = None,
     pool: PoolLimits = PoolLimits(),
 ) -> RawTransport:
     """Return a transport over raw connections; arguments as for `_RawClient`."""
@@ -210,8 +210,15 @@ def raw_transport(
     def make_tls(host: str) -> TlsClient:
         return TlsClient(ssl_context or default_context(), host)
 
-    proxy = Proxy(proxy) if isinstance(proxy, str) else proxy
-    return RawTransport(open_io, settle, pool, make_tls, proxy, log, transport_error, threading.Lock())
+    choose_proxy = _make_chooser(proxy)
+    return RawTransport(open_io, settle, pool, make_tls, choose_proxy, log, transport_error, threading.Lock())
+
+
+def _make_chooser(proxy: Proxy | str | ProxyChooser | None) -> ProxyChooser:
+    if callable(proxy):
+        return proxy
+    chosen = Proxy(proxy) if isinstance(proxy, str) else proxy
+    return lambda _: chosen
 
 
 def _make_session(session: Session | None, token: Token | str | None, base_url: str | None) -> Session:

@@ -64,7 +64,7 @@ class _MemoryClient(clients.BaseClient):
             return self._adapt(MemoryIO(time, connect))
 
         self._transport = RawTransport(
-            open_io, self._settle, PoolLimits(), None, None, self._log, transport_error, nullcontext()
+            open_io, self._settle, PoolLimits(), None, lambda _: None, self._log, transport_error, nullcontext()
         )
 
     def _adapt(self, io: MemoryIO) -> Any:

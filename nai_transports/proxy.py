@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Headers, Request
 
-__all__ = ["Proxy", "needs_no_proxy", "parse_proxy", "proxy_from_environment"]
+__all__ = ["Proxy", "ProxyChooser", "needs_no_proxy", "parse_proxy", "proxy_from_environment"]
 
 _URL: Final = re.compile(
     r"http://(?:(?P<user>[^/?#\s]*)@)?(?P<host>[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?/?"
@@ -56,6 +57,10 @@ class Proxy:
         if self._authorization:
             fields.append(("Proxy-Authorization", self._authorization))
         return Request("CONNECT", authority, Headers(fields))
+
+
+ProxyChooser: TypeAlias = Callable[[str], Proxy | None]
+"""Returns the proxy for a base URL, or None."""
 
 
 def parse_proxy(text: str) -> Proxy:

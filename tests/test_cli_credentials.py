@@ -224,8 +224,7 @@ def test_without_a_terminal_one_line_names_all_ways() -> None:
 
 def test_a_system_without_a_keyring_is_no_crash() -> None:
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
-    note, line = done.stderr.splitlines()
-    assert note == "nai: this system has no keyring"
+    (line,) = done.stderr.splitlines()
     assert "NAI_PASSWORD" in line
     done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="no.such.Backend")
     assert "Traceback" not in done.stderr

@@ -52,6 +52,8 @@ COMMANDS: Final = {
     "story delete": '"The Quiet Harbour" --backup backups --yes',
     "lorebook test": 'places.lorebook --text "The boats came in."',
     "health": "",
+    "doctor": "",
+    "whoami": "",
 }
 """Arguments with which each command prints a document; some of its lists may be empty."""
 EDITS: Final = {
@@ -61,9 +63,8 @@ EDITS: Final = {
     "rename": '"The Quiet Harbour" Loud',
 }
 """Commands that print what ``nai story create`` prints."""
-OURS: Final = [
-    name for name in EXAMPLES if name.split()[0] in {"library", "story", "lorebook", "sanity-check", "health"}
-]
+_GROUPS: Final = {"library", "story", "lorebook", "sanity-check", "health", "logout", "whoami", "doctor"}
+OURS: Final = [name for name in EXAMPLES if name.split()[0] in _GROUPS]
 
 
 def make_story(title: str) -> Story:

@@ -17,13 +17,22 @@ from typer.testing import CliRunner, Result
 from nai_proto.emulator import Emulator
 from nai_proto.secret import Password
 from nai_transports.cli.app import app
+from nai_transports.cli.common.examples import EXAMPLES
 from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import BrokenKeyring, MemoryKeyring, keyring_entry, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_cli import NAI
 
 OTHER = "reader@example.com"
-EXPIRED = "eyJhbGciOiJIUzI1NiJ9." + base64.urlsafe_b64encode(b'{"exp":1000000000}').decode().rstrip("=") + ".c2lnbmVk"
+
+
+def build_token(expires_at: float) -> str:
+    """A token with the form of a login's, which nobody signed."""
+    parts = ({"alg": "HS256"}, {"exp": int(expires_at)})
+    return ".".join(base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts) + ".x"
+
+
+EXPIRED = build_token(1_000_000_000)
 
 
 @pytest.fixture
@@ -125,6 +134,21 @@ def test_the_spelling_that_logged_in_is_kept(ring: MemoryKeyring) -> None:
     succeed("login", "--email", EMAIL.title(), "--with-password", "--keep", "password", typed=PASSWORD)
     assert get_kept(ring)["email"] == EMAIL
     assert "Harbour" in succeed("library", "list")
+
+
+@pytest.mark.usefixtures("ring")
+@pytest.mark.parametrize("example", EXAMPLES["login"])
+def test_the_examples_of_its_help_page_work(
+    emulated: tuple[Emulator, Any], example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator, owner = emulated
+    emulator.add_account("mira@example.com", Password(PASSWORD))
+    line, _, file = example.removeprefix("nai ").partition(" < ")
+    typed = owner.persistent_token.reveal()
+    if not file:
+        monkeypatch.setattr("nai_transports.cli.common.prompts.is_interactive", lambda: True)
+        typed = f"{PASSWORD}\n\n" if "--email" in line else f"{EMAIL}\n{PASSWORD}\n\n"
+    succeed(*line.split(), typed=typed)
 
 
 # ---- what is refused

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 import trio
 
-from nai_proto import text
+from nai_proto import account, text
 from nai_proto.errors import InvalidRequestError, TimedOut, TransportError
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
@@ -135,6 +135,30 @@ def test_a_proxy_may_be_a_value_and_none_is_none(transport: str) -> None:
 
         asyncio.run(directly()) if transport == "asyncio" else trio.run(directly)
         assert len(proxy.heads) == 1
+
+
+@pytest.mark.parametrize("transport", OURS)
+def test_a_function_chooses_the_proxy_of_each_host(transport: str) -> None:
+    with served(False) as session, proxying() as proxy:
+        urls: list[str] = []
+
+        def choose(url: str) -> Proxy | None:
+            urls.append(url)
+            return Proxy(proxy.url()) if url == session.text else None
+
+        on_both = Session(
+            text=session.text, account=session.text.replace("127.0.0.1", "localhost"), token=session.token
+        )
+        made = on_asyncio.Client if transport == "asyncio" else on_trio.Client
+
+        async def run_both() -> None:
+            async with made(on_both, proxy=choose) as client:
+                await client.run(STORY)
+                await client.run(account.get_subscription())
+
+        asyncio.run(run_both()) if transport == "asyncio" else trio.run(run_both)
+    assert urls == [on_both.text, on_both.account]
+    assert len(proxy.heads) == 1
 
 
 @pytest.mark.parametrize("transport", ALL)

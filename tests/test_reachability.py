@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 import nai_proto as nai
+from nai_proto.emulator.clock import Clock
 from nai_proto.emulator.http.host_profiles import restrict_to_host
 from nai_proto.testing import play, run_in_memory
 from nai_transports.servers.serve import serve_in_thread
@@ -82,6 +83,32 @@ def test_the_emulator_answers_on_each_of_its_hosts() -> None:
         assert host.detail == "answers" if role in (None, nai.Host.API) else host.detail.startswith("404")
 
 
+# ---- time and clock
+
+
+def test_an_answer_has_its_time_and_the_skew_of_its_clock() -> None:
+    head = nai.Head(200, nai.Headers.of(date="Tue, 14 Nov 2023 22:13:20 GMT"))  # 1 700 000 000
+    refusal = nai.Head(404, nai.Headers.of(date="Tue, 14 Nov 2023 22:14:20 GMT"))
+    now = iter([1_700_000_000.0, 1_700_000_002.0, 1_700_000_003.0, 1_700_000_005.0, 1_700_000_006.0, 1_700_000_007.0])
+    played = play(
+        nai.health(),
+        [head, b"", refusal, b"", nai.TransportError("no such host", sent=False, phase="connect")],
+        HOSTS,
+        clock=Clock(source=lambda: next(now)),
+    )
+    first, second, third = played.result
+    assert (first.seconds, first.clock_skew) == (2.0, -1.0)
+    assert (second.seconds, second.clock_skew) == (2.0, 56.0)
+    assert (third.seconds, third.clock_skew) == (None, None)
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "1700000000"])
+def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
+    head = nai.Head(200, nai.Headers.of(date=date))
+    (host,) = play(nai.health(), [head, b""], nai.Session(base_url="http://api.test")).result
+    assert (host.outcome, host.clock_skew) == (OK, None)
+
+
 # ---- over sockets, and as a command
 
 
@@ -109,13 +136,15 @@ def test_a_real_host_answers_and_a_closed_port_does_not(served: str) -> None:
 def test_the_command_shows_each_address_and_its_exit_code_says_whether_all_work(served: str) -> None:
     done = run_command("health", "--url", served)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(rf"ok  {re.escape(served)} \(account, text, image, api\): answers\n", done.stdout)
+    assert re.fullmatch(rf"ok  {re.escape(served)} \(account, text, image, api\): answers in \d\.\d\d s\n", done.stdout)
     (said,) = json.loads(run_command("health", "--json", "--url", served).stdout)
+    assert said.pop("seconds") >= 0
     assert said == {
         "url": served,
         "roles": ["account", "text", "image", "api"],
         "outcome": "ok",
         "detail": "answers",
+        "clock_skew": None,
     }
     url = closed_port()
     done = run_command("health", "--url", url)

@@ -23,7 +23,7 @@ from ..errors import (
     TransportError,
     excerpt,
 )
-from ..http import Head, Request
+from ..http import Head, Headers, Request
 from ..limits import Limits
 from .actions import RECEIVE, Emit, Incoming, Receive, Send, Steps, compute, get_context
 from .session import FlowOptions, Session
@@ -208,6 +208,11 @@ class Call(Generic[E, R]):
     def partial(self) -> R | None:
         """The result so far, or None; may be read at any moment."""
         return None if self._reader is None else self._reader.partial
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields of the response; none before it has begun."""
+        return self._head.headers
 
     # ---- inputs
 

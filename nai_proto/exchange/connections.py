@@ -58,7 +58,7 @@ class RawTransport:
         settle: waits until aborted connections are closed; `close` returns its result.
         pool: how many connections to keep, and for how long.
         make_tls: begins TLS with a host, for https; None if connections are in memory.
-        proxy: through which every connection is opened, if any.
+        choose_proxy: returns the proxy through which connections to a base URL are opened, or None.
         observer: receives events.
         describe: converts an error of the system, from phase, error, host, port, and whether the request was sent.
         lock: guards the pool.
@@ -70,7 +70,7 @@ class RawTransport:
         settle: Callable[[], Any],
         pool: PoolLimits,
         make_tls: Callable[[str], Tls] | None,
-        proxy: TunnelProxy | None,
+        choose_proxy: Callable[[str], TunnelProxy | None],
         observer: Observer,
         describe: Callable[[Phase, BaseException, str, int, bool], TransportError],
         lock: PoolLock,
@@ -79,7 +79,7 @@ class RawTransport:
         self.open_io = open_io
         self._settle = settle
         self._make_tls = make_tls
-        self._proxy = proxy
+        self._choose_proxy = choose_proxy
         self._observer = observer
         self._lock = lock
         self._closed: list[Connection] = []
@@ -169,7 +169,7 @@ class RawTransport:
         """Return a connection that is ready for HTTP. Name look-up, tunnel and TLS have one limit together."""
         began, limit = io.now(), budget.limit("connect")
         error: TransportError | None = None
-        proxy, stream, tls = self._proxy, None, None
+        proxy, stream, tls = self._choose_proxy(send.request.base), None, None
         where = near = (host, port) if proxy is None else (proxy.host, proxy.port)
         if proxy is not None:
             where = f"the proxy {proxy.host}", proxy.port

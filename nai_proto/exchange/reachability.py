@@ -9,16 +9,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Never
 
-from ..arguments import TEXT, ArgumentType, convert_fields, list_of, member
+from ..arguments import NUMBER, TEXT, ArgumentType, convert_fields, list_of, member
 from ..errors import NaiError, RemoteProtocolError, ServerError, StatusError, TimedOut, TransportError
 from ..http import Headers, Host
 from .actions import Steps, get_context
+from .call import Call
 from .endpoints import build, endpoint
 from .flow import flow
 from .operation import Operation
 from .readers import NOTHING
-from .retry import NO_RETRY, Repeat
+from .retry import Repeat
 from .session import Session
+from .status_errors import parse_date
 
 __all__ = ["HealthOutcome", "HostHealth", "health"]
 
@@ -45,10 +47,23 @@ class HostHealth:
     outcome: HealthOutcome
     detail: str
     "What the address said, or why it could not be asked."
+    seconds: float | None = None
+    "From the request to the end of the answer, with the time to connect; None without an answer."
+    clock_skew: float | None = None
+    """Seconds by which the clock of the answer is ahead of the one here; None if the answer has no ``Date``. It is exact to
+    about a second and half of `seconds`."""
 
     def __post_init__(self) -> None:
         roles = list_of(ArgumentType("a Host", Host))
-        convert_fields(self, url=TEXT, roles=roles, outcome=member(HealthOutcome), detail=TEXT)
+        convert_fields(
+            self,
+            url=TEXT,
+            roles=roles,
+            outcome=member(HealthOutcome),
+            detail=TEXT,
+            seconds=NUMBER | None,
+            clock_skew=NUMBER | None,
+        )
 
     @property
     def is_reachable(self) -> bool:
@@ -66,16 +81,25 @@ def health() -> Steps[Never, tuple[HostHealth, ...]]:
     Raises (when run):
         TimedOut: `Timeouts.total` is over before all addresses were asked.
     """
-    session = (yield from get_context()).session
+    context = yield from get_context()
     found: list[HostHealth] = []
-    for url, roles in _group_roles(session).items():
+    for url, roles in _group_roles(context.session).items():
+        call = Call(_build_check(roles[0]), session=context.session)
+        outcome, detail = HealthOutcome.OK, "answers"
+        began = context.now()
         try:
-            yield from _build_check(roles[0])
+            yield from call
         except NaiError as error:
-            found.append(HostHealth(url, roles, _judge(error), str(error)))
-        else:
-            found.append(HostHealth(url, roles, HealthOutcome.OK, "answers"))
+            outcome, detail = _judge(error), str(error)
+        seconds = None if outcome is HealthOutcome.UNREACHABLE else max(0.0, context.now() - began)
+        found.append(HostHealth(url, roles, outcome, detail, seconds, _measure_skew(call, began, seconds)))
     return tuple(found)
+
+
+def _measure_skew(call: Call[Never, None], began: float, seconds: float | None) -> float | None:
+    """Return how far the clock of an answer is ahead; it was read between the request and the answer."""
+    date = parse_date(call.headers.get("date") or "")
+    return None if date is None or seconds is None else date.timestamp() - (began + seconds / 2)
 
 
 def _group_roles(session: Session) -> dict[str, tuple[Host, ...]]:
@@ -88,9 +112,12 @@ def _group_roles(session: Session) -> dict[str, tuple[Host, ...]]:
 
 
 def _build_check(role: Host) -> Operation[Never, None]:
-    """Return the check of one address. The service documents it for the api host; the others answer something, too."""
+    """Return the check of one address. The service documents it for the api host; the others answer something, too.
+
+    The check is one call, which nobody retries.
+    """
     request = replace(build(endpoint("health"), headers=Headers.of(accept="*/*")), host=role)
-    return Operation(request, NOTHING, Repeat.ALWAYS).with_options(retry=NO_RETRY)
+    return Operation(request, NOTHING, Repeat.ALWAYS)
 
 
 _FAILURES: Final[tuple[tuple[type[NaiError], HealthOutcome], ...]] = (

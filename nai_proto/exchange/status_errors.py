@@ -8,7 +8,7 @@ See:
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from ..codecs.json import read_error_message
@@ -58,17 +58,18 @@ def parse_retry_after(headers: Headers) -> float | None:
         return None
     if _SECONDS.fullmatch(value):
         return float(value)
-    then, now = _parse_date(value), _parse_date(headers.get("date") or "")
+    then, now = parse_date(value), parse_date(headers.get("date") or "")
     return None if then is None or now is None else max(0.0, (then - now).total_seconds())
 
 
-def _parse_date(text: str) -> datetime | None:
+def parse_date(text: str) -> datetime | None:
+    """Return the time of a field such as ``Date``, in UTC; None if it is none."""
     parts = _DATE.fullmatch(text)
     if parts is None or parts[2] not in _MONTHS:
         return None
     try:
         day, year, hour, minute, second = (int(number) for number in parts.group(1, 3, 4, 5, 6))
-        return datetime(year, _MONTHS.index(parts[2]) + 1, day, hour, minute, second)
+        return datetime(year, _MONTHS.index(parts[2]) + 1, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
 

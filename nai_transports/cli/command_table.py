@@ -52,6 +52,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "tokens": Command("text.tokens", "tokens"),
     "decode": Command("text.tokens", "decode_packed"),
     "health": Command("health", "health_command"),
+    "doctor": Command("account.doctor", "doctor"),
     "demo": Command("emulator.demo", "demo"),
     "emulate": Command("emulator.emulate", "emulate"),
     "record": Command("emulator.record", "record"),
@@ -135,7 +136,7 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
     "Tools": (
         PageLine(("models",), "List the models that the account can use."),
         PageLine(("tokens", "decode"), "Convert text to token ids and back."),
-        PageLine(("health",), "Check whether the service answers."),
+        PageLine(("health", "doctor"), "Check the service, or your side of it."),
     ),
     "Develop": (
         PageLine(("demo",), "See the library at work, without an account."),

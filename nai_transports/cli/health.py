@@ -28,6 +28,10 @@ class HostReport:
     outcome: str
     "``ok``, ``failing`` or ``unreachable``."
     detail: str
+    seconds: float | None
+    "From the request to the end of the answer."
+    clock_skew: float | None
+    "Seconds by which the host's clock is ahead of the one here."
 
 
 def health_command(*, service: ServiceOptions, as_json: Json = False) -> None:
@@ -44,10 +48,12 @@ def health_command(*, service: ServiceOptions, as_json: Json = False) -> None:
         for each in hosts:
             roles = ", ".join(role.value for role in each.roles)
             outcome = typer.style(f"{each.outcome.value:<{width}}", fg=_COLORS[each.outcome])
-            typer.echo(f"{outcome}  {each.url} ({roles}): {escape_line(each.detail)}")
+            time = "" if each.seconds is None else f" in {each.seconds:.2f} s"
+            typer.echo(f"{outcome}  {each.url} ({roles}): {escape_line(each.detail)}{time}")
     if not all(each.is_reachable for each in hosts):
         raise typer.Exit(FINDINGS)
 
 
 def _describe_host(host: HostHealth) -> HostReport:
-    return HostReport(host.url, [role.value for role in host.roles], host.outcome.value, host.detail)
+    roles = [role.value for role in host.roles]
+    return HostReport(host.url, roles, host.outcome.value, host.detail, host.seconds, host.clock_skew)

@@ -22,7 +22,7 @@ from nai_proto.http import Head, Host, Request
 
 from ..clients import raw_transport
 from ..events import EventLog
-from ..proxy import Proxy
+from ..proxy import Proxy, ProxyChooser
 from ..sync import SyncIO
 
 __all__ = ["ForwardingApp"]
@@ -56,7 +56,11 @@ class ForwardingApp:
     """
 
     def __init__(
-        self, session: Session, *, ssl_context: ssl.SSLContext | None = None, proxy: Proxy | str | None = None
+        self,
+        session: Session,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: Proxy | str | ProxyChooser | None = None,
     ) -> None:
         self._session = session.with_token(None)
         self._transport = raw_transport(lambda: SyncIO([]), _do_nothing, EventLog(None), ssl_context, proxy)

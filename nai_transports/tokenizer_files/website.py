@@ -86,7 +86,7 @@ def fetch(url: str, progress: Progress) -> bytes:
     task = f"downloading {file} from {parts.hostname}"
     progress(task, 0, 0)
     with (
-        Client(session, proxy=proxy_from_environment(origin)) as client,
+        Client(session, proxy=proxy_from_environment) as client,
         client.stream(_download_operation(url.removeprefix(origin))) as stream,
     ):
         for done, total in stream:

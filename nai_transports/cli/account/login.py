@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Never
 
@@ -26,6 +27,7 @@ from ..common.credentials import (
     describe_token,
 )
 from ..common.errors import MissingCredentials
+from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line, format_date, print_facts
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
 from ..common.secret_file import secret_file_path
@@ -270,19 +272,47 @@ def logout(*, account: AccountOptions) -> None:
 # ---- whoami
 
 
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """Who commands act for, as ``nai whoami`` prints it."""
+
+    profile: str
+    address: str
+    "Of the service, or of the server that commands send requests to."
+    source: str
+    "Where the token or the password comes from."
+    email: str | None
+    "None if only a token is known."
+    token: str
+    "The kind of the token, or of the one that the password logged in with."
+    token_expires_at: datetime | None
+    tier: str
+    active: bool
+
+
 def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show who commands act for, where that comes from, and whether the service accepts it. Asks for nothing."""
     profile = account.load_profile()
     sources = account.build_sources(profile)
     found = sources.find_token(asks=False)
-    facts: dict[str, object] = {
-        "profile": profile.name,
-        "address": normalize_address(sources.place.address),
-        "source": found.source,
-        "email": found.email,
-    }
     with account.use_token(found, profile) as client:
         paid = client.run(accounts.get_subscription())
         token = client.session.token
-    facts |= describe_token(token) | {"tier": paid.tier.name.lower(), "active": paid.active}
-    print_facts({name: value for name, value in facts.items() if value is not None}, as_json)
+    assert token is not None  # `use_token` has set it
+    report = AccountReport(
+        profile=profile.name,
+        address=normalize_address(sources.place.address),
+        source=found.source,
+        email=found.email,
+        token=describe_token(token),
+        token_expires_at=to_time(token.expires_at) if isinstance(token, AccessToken) else None,
+        tier=paid.tier.name.lower(),
+        active=paid.active,
+    )
+    if as_json:
+        print_json(report)
+        return
+    shown = {each.name: getattr(report, each.name) for each in fields(report)}
+    if report.token_expires_at is not None:
+        shown["token_expires_at"] = report.token_expires_at.timestamp()
+    print_facts({name: value for name, value in shown.items() if value is not None}, as_json=False)

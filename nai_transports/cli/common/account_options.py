@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Final, Self
 
 import typer
@@ -115,12 +116,12 @@ class ServiceOptions(OptionGroup):
             profile: as for `build_session`.
 
         Raises:
-            InvalidRequestError: as for `build_session`, or the proxy is not an HTTP proxy's URL.
+            InvalidRequestError: as for `build_session`. When something is run: the proxy is not an HTTP proxy's URL.
         """
         profile = profile or self.load_profile()
         session = self.build_session(profile)
         signed = session if token is None else session.with_token(token)
-        return Client(signed, proxy=choose_proxy(session.account, profile))
+        return Client(signed, proxy=partial(choose_proxy, profile=profile))
 
 
 def choose_proxy(url: str, profile: UserProfile) -> Proxy | None:

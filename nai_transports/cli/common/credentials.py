@@ -209,11 +209,9 @@ class CredentialSources:
         return _NO_PASSWORD
 
 
-def describe_token(token: Token | None) -> dict[str, object]:
-    """Return the kind of a token, and when it expires if it says so, by names for `print_facts`. The token is not shown."""
-    if isinstance(token, AccessToken):
-        return {"token": "access token of a login", "token_expires_at": token.expires_at}
-    return {"token": "persistent token"}
+def describe_token(token: Token) -> str:
+    """Return the kind of a token, in words. The token is not shown."""
+    return "access token of a login" if isinstance(token, AccessToken) else "persistent token"
 
 
 def _parse_variable(text: str) -> Token:

@@ -100,6 +100,23 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "nai sanity-check",
         "nai sanity-check --json",
     ),
+    "login": (
+        "nai login",
+        "nai login --profile work --email mira@example.com",
+        "nai login --with-token < token.txt",
+    ),
+    "logout": (
+        "nai logout",
+        "nai logout --profile work",
+    ),
+    "whoami": (
+        "nai whoami",
+        "nai whoami --json",
+    ),
+    "doctor": (
+        "nai doctor",
+        "nai doctor --json",
+    ),
     "health": (
         "nai health",
         "nai health --json",

@@ -75,8 +75,8 @@ def normalize_address(url: str | None) -> str:
 def find_login(place: LoginPlace) -> StoredLogin | None:
     """Return what is kept, or None.
 
-    The file is read first: it costs nothing, and a login is in only one of the two. A keyring that does not work is a note
-    on stderr.
+    The file is read first: it costs nothing, and a login is in only one of the two. A keyring that is locked or broken is
+    a note on stderr.
 
     Raises:
         FileError: the file cannot be read.
@@ -87,7 +87,7 @@ def find_login(place: LoginPlace) -> StoredLogin | None:
         return _parse(text, str(secret_file.secret_file_path()))
     try:
         text = system_keyring.read(name)
-    except MissingExtra:
+    except (MissingExtra, system_keyring.NoKeyring):
         return None
     except FileError as error:
         typer.echo(f"nai: {error}", err=True)
@@ -141,7 +141,7 @@ def forget_login(place: LoginPlace) -> list[str]:
     try:
         if system_keyring.delete(str(place)):
             places.append(_KEYRING)
-    except MissingExtra:
+    except (MissingExtra, system_keyring.NoKeyring):
         pass  # then nothing was kept there
     except FileError:
         if not places:

@@ -12,9 +12,13 @@ from typing import Final
 
 from nai_proto.errors import FileError, MissingExtra, NaiError
 
-__all__ = ["delete", "describe", "read", "write"]
+__all__ = ["NoKeyring", "delete", "describe", "read", "write"]
 
 _SERVICE: Final = "nai-proto"
+
+
+class NoKeyring(FileError):
+    """The system has no keyring, or one that keeps nothing."""
 
 
 def read(name: str) -> str | None:
@@ -42,7 +46,7 @@ def write(name: str, text: str) -> None:
         keyring.set_password(_SERVICE, name, text)
         is_kept = keyring.get_password(_SERVICE, name) == text
     if not is_kept:
-        raise FileError("the system's keyring keeps nothing")
+        raise NoKeyring("the system's keyring keeps nothing")
 
 
 def delete(name: str) -> bool:
@@ -74,7 +78,7 @@ def describe() -> str:
         keeps_nothing = isinstance(backend, null.Keyring)
         keyring.get_password(_SERVICE, "")
     if keeps_nothing:
-        raise FileError("the system's keyring keeps nothing")
+        raise NoKeyring("the system's keyring keeps nothing")
     return backend.name
 
 
@@ -88,18 +92,18 @@ def _convert_errors() -> Generator[None, None, None]:
             "the system's keyring needs the extra keyring: pip install 'nai-proto[keyring]'"
         )
     except Exception as error:
-        failure = FileError(_explain(type(error).__name__))
+        failure = _convert(type(error).__name__)
     else:
         return
     raise failure
 
 
-def _explain(kind: str) -> str:
-    """Return what an error of a backend means, from the name of its class: importing the classes may be what failed."""
+def _convert(kind: str) -> FileError:
+    """Return our error for a backend's, by the name of its class: importing the classes may be what failed."""
     match kind:
         case "NoKeyringError":
-            return "this system has no keyring"
+            return NoKeyring("this system has no keyring")
         case "KeyringLocked":
-            return "the system's keyring is locked: unlock it, and try again"
+            return FileError("the system's keyring is locked: unlock it, and try again")
         case _:
-            return f"the system's keyring does not work ({kind})"
+            return FileError(f"the system's keyring does not work ({kind})")

@@ -1,0 +1,250 @@
+"""``nai doctor``: look for what keeps commands from working, and say what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from textwrap import wrap
+from typing import Final
+from urllib.request import getproxies_environment
+
+import typer
+
+from nai_proto import account as accounts
+from nai_proto.errors import AuthenticationError, InvalidRequestError, NaiError
+from nai_proto.exchange.reachability import HealthOutcome, HostHealth, health
+from nai_proto.exchange.retry import NO_RETRY
+from nai_proto.exchange.session import Session
+from nai_proto.secret import AccessToken, Token
+
+from ...proxy import needs_no_proxy
+from ..common.account_options import AccountOptions, choose_proxy
+from ..common.credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken, describe_token
+from ..common.errors import FINDINGS, MissingCredentials
+from ..common.json_document import print_json, to_time
+from ..common.output import Json, escape_line, format_date, is_terminal
+from ..common.profile_file import UserProfile
+from .doctor_checks import (
+    Diagnosis,
+    Outcome,
+    check_extras,
+    check_keyring,
+    check_tokenizers,
+    check_version,
+    describe_profile,
+)
+
+__all__ = ["doctor"]
+
+_PATIENCE_S: Final = 10.0
+"""How long to wait for a host at each step, if nothing else says it."""
+_MAX_SKEW_S: Final = 60.0
+"""A wrong clock matters when certificates and tokens seem to have expired; answers say their time in whole seconds."""
+_SOON_S: Final = 3 * 86_400
+_COLORS: Final = {Outcome.OK: "green", Outcome.NOTE: "yellow", Outcome.PROBLEM: "red"}
+
+
+def doctor(*, account: AccountOptions, as_json: Json = False) -> None:
+    """Check installation, profile, credentials, hosts, clock and proxy, and say what to do about each.
+
+    Changes nothing, and shows no secret. The exit status is 5 if there is something to fix.
+    """
+    findings: list[Diagnosis] = []
+    for finding in _examine(account):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        print_json(findings)
+    if any(each.outcome is Outcome.PROBLEM for each in findings):
+        raise typer.Exit(FINDINGS)
+
+
+def _examine(options: AccountOptions) -> Iterator[Diagnosis]:
+    yield from chain(check_version(), check_extras())
+    try:
+        profile = options.load_profile()
+        session = options.build_session(profile)
+    except NaiError as error:
+        yield Diagnosis(
+            "profile", Outcome.PROBLEM, str(error), "correct it, and run nai doctor again for the other checks"
+        )
+    else:
+        yield describe_profile(profile)
+        yield from _examine_service(options, profile, session)
+    yield from chain(check_keyring(), check_tokenizers())
+
+
+def _examine_service(options: AccountOptions, profile: UserProfile, session: Session) -> Iterator[Diagnosis]:
+    sources = options.build_sources(profile)
+    credentials, found = _check_credentials(sources)
+    yield from credentials
+    urls = dict.fromkeys((session.account, session.text, session.image, session.api))
+    proxies = list(_check_proxy(urls, profile))
+    yield from proxies
+    if any(each.outcome is Outcome.PROBLEM for each in proxies):
+        return  # no client can be made
+    if options.timeout is None and profile.timeout is None:
+        options = replace(options, timeout=_PATIENCE_S)
+    try:
+        with options.open_client(profile=profile) as client:
+            hosts = client.run(health())
+    except NaiError as error:
+        yield Diagnosis("host", Outcome.PROBLEM, str(error))
+        return
+    yield from map(_judge_host, hosts)
+    yield from _check_clock(hosts)
+    can_ask = any(each.url == session.account and each.is_reachable for each in hosts)
+    if found is not None and can_ask:
+        yield _check_account(options, profile, found)
+
+
+# ---- credentials
+
+
+def _check_credentials(sources: CredentialSources) -> tuple[list[Diagnosis], FoundToken | Credentials | None]:
+    """Return findings, and the credentials if they can be tried."""
+    try:
+        found = sources.find_token(asks=False)
+        stored = sources.stored
+    except MissingCredentials:
+        return [Diagnosis("credentials", Outcome.PROBLEM, "nobody is logged in", "run `nai login`")], None
+    except NaiError as error:
+        advice = f"set {TOKEN_VARIABLE} to a token, or unset it" if isinstance(error, InvalidRequestError) else ""
+        return [Diagnosis("credentials", Outcome.PROBLEM, str(error), advice)], None
+    findings = [_describe_credentials(found)]
+    if stored is not None and stored.where != found.source:
+        findings.append(Diagnosis("credentials", Outcome.NOTE, f"{found.source} wins over the login in {stored.where}"))
+    usable = findings[0].outcome is not Outcome.PROBLEM
+    return findings, found if usable else None
+
+
+def _describe_credentials(found: FoundToken | Credentials) -> Diagnosis:
+    if isinstance(found, Credentials):
+        return Diagnosis("credentials", Outcome.OK, f"e-mail and password, from {found.source}")
+    detail = f"{describe_token(found.token)}, from {found.source}"
+    expires_at = found.token.expires_at if isinstance(found.token, AccessToken) else None
+    if expires_at is None:
+        return Diagnosis("credentials", Outcome.OK, detail)
+    advice: str | None = (
+        f"set {TOKEN_VARIABLE} to another one" if found.source == TOKEN_VARIABLE else "run `nai login` again"
+    )
+    left = expires_at - time.time()
+    date = f"{format_date(expires_at)} UTC"
+    if left <= 0:
+        outcome, detail = Outcome.PROBLEM, f"{detail}: it expired on {date}"
+    elif left < _SOON_S:
+        outcome, detail = Outcome.NOTE, f"{detail}: it expires on {date}"
+    else:
+        outcome, detail, advice = Outcome.OK, f"{detail}, valid until {date}", None
+    return Diagnosis("credentials", outcome, detail, advice, expires_at=to_time(expires_at))
+
+
+def _check_account(options: AccountOptions, profile: UserProfile, found: FoundToken | Credentials) -> Diagnosis:
+    """Return whether the service accepts the credentials, and what they pay for."""
+    try:
+        with options.open_client(profile=profile) as client:
+            token: Token
+            if isinstance(found, Credentials):
+                token = client.run(accounts.login(found.email, found.password))
+            else:
+                token = found.token
+            paid = client.run(accounts.get_subscription().with_options(token=token, retry=NO_RETRY))
+    except AuthenticationError:
+        advice = "run `nai login` again" if found.source != TOKEN_VARIABLE else f"set {TOKEN_VARIABLE} to another token"
+        return Diagnosis("account", Outcome.PROBLEM, f"the service does not accept what {found.source} has", advice)
+    except NaiError as error:
+        return Diagnosis("account", Outcome.PROBLEM, str(error))
+    if not paid.active:
+        return Diagnosis("account", Outcome.NOTE, "no active subscription", "subscribe on the website to generate")
+    return Diagnosis("account", Outcome.OK, f"accepted; tier {paid.tier.name.lower()}, active")
+
+
+# ---- the way to the service
+
+
+def _judge_host(host: HostHealth) -> Diagnosis:
+    match host.outcome:
+        case HealthOutcome.OK:
+            return Diagnosis(
+                "host", Outcome.OK, f"{host.url} answers in {host.seconds or 0:.2f} s", seconds=host.seconds
+            )
+        case HealthOutcome.FAILING:
+            advice = "wait: the server has a problem of its own, or the address is of something else"
+            return Diagnosis("host", Outcome.PROBLEM, f"{host.url}: {host.detail}", advice, host.seconds)
+        case _:
+            advice = "check the network, the address, and whether HTTPS_PROXY must be set"
+            return Diagnosis("host", Outcome.PROBLEM, f"{host.url}: {host.detail}", advice, host.seconds)
+
+
+def _check_clock(hosts: Iterable[HostHealth]) -> Iterator[Diagnosis]:
+    skews = [host.clock_skew for host in hosts if host.clock_skew is not None]
+    if not skews:
+        return
+    skew = min(skews, key=abs)
+    if abs(skew) <= _MAX_SKEW_S:
+        yield Diagnosis("clock", Outcome.OK, "agrees with the service's to a minute", seconds=skew)
+    else:
+        direction = "behind" if skew > 0 else "ahead of"
+        yield Diagnosis(
+            "clock",
+            Outcome.PROBLEM,
+            f"{_format_duration(abs(skew))} {direction} the service's: certificates and tokens may seem to have expired",
+            "set this computer's clock, or let the network set it",
+            skew,
+        )
+
+
+def _format_duration(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def _check_proxy(urls: Iterable[str], profile: UserProfile) -> Iterator[Diagnosis]:
+    environment = getproxies_environment()
+    secure = [url for url in urls if url.startswith("https:")]
+    if not secure:
+        yield Diagnosis("proxy", Outcome.OK, "none: only https goes through a proxy")
+        return
+    for url in secure:
+        source = "HTTPS_PROXY" if environment.get("https") else "ALL_PROXY" if environment.get("all") else "the profile"
+        try:
+            proxy = choose_proxy(url, profile)
+        except NaiError as error:
+            yield Diagnosis("proxy", Outcome.PROBLEM, f"{source}: {error}", f"correct or unset {source}")
+            return
+        if proxy is not None:
+            yield Diagnosis("proxy", Outcome.OK, f"{url} through {proxy.host}:{proxy.port}, of {source}")
+        elif needs_no_proxy(url):
+            yield Diagnosis("proxy", Outcome.OK, f"{url} directly, because of NO_PROXY")
+        else:
+            ignored = "; HTTP_PROXY is not used, since all is https" if os.environ.get("HTTP_PROXY") else ""
+            yield Diagnosis("proxy", Outcome.OK, f"{url} directly{ignored}")
+
+
+# ---- output
+
+_OUTCOME_WIDTH: Final = 9
+_CHECK_WIDTH: Final = 18
+
+
+def _print(finding: Diagnosis) -> None:
+    """Print a finding: aligned and wrapped on a terminal, with tabs between its parts elsewhere."""
+    detail, advice = escape_line(finding.detail), escape_line(finding.advice or "")
+    if not is_terminal(sys.stdout):
+        typer.echo("\t".join((finding.outcome, finding.check, detail, advice)))
+        return
+    indent = " " * (_OUTCOME_WIDTH + _CHECK_WIDTH)
+    width = max(shutil.get_terminal_size().columns, len(indent) + 30)
+    head = f"{finding.check:<{_CHECK_WIDTH}}"
+    lines = wrap(detail, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+    lines += wrap(f"→ {advice}" if advice else "", width, initial_indent=indent, subsequent_indent=indent + "  ")
+    outcome = typer.style(f"{finding.outcome:<{_OUTCOME_WIDTH}}", fg=_COLORS[finding.outcome])
+    typer.echo("\n".join([outcome + head + lines[0].removeprefix(indent), *lines[1:]]))
