@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         TimedOut,
         TransportError,
         Truncated,
+        UnknownNameError,
     )
     from .exchange.actions import (
         Compute,
@@ -95,7 +96,7 @@ else:
             "DecryptionFailed FileError InvalidFile InvalidRequestError InvalidTypeError KeyConflict "
             "LimitExceeded LocalProtocolError MissingExtra NaiError NotFoundError PaymentRequiredError "
             "PermissionDeniedError RateLimitError RejectedRequestError RemoteProtocolError RequestTimeoutError "
-            "ServerError StatusError StreamError TimedOut TransportError Truncated"
+            "ServerError StatusError StreamError TimedOut TransportError Truncated UnknownNameError"
         ),
         "exchange.actions": "Compute Emit FlowContext GetContext Receive Runnable Send Sleep Steps compute get_context",
         "exchange.call": "Call",
@@ -180,6 +181,7 @@ __all__ = [
     "Timeouts",
     "TransportError",
     "Truncated",
+    "UnknownNameError",
     "account",
     "codecs",
     "compute",

@@ -5,6 +5,7 @@
     ├─ ClosedError                        the client or the stream was closed or cancelled
     ├─ InvalidRequestError                refused before it is sent: a value out of range; also a ValueError
     │  ├─ InvalidTypeError                a value of the wrong type; also a TypeError
+    │  ├─ UnknownNameError                nothing that is stored has this title or id; also a LookupError
     │  └─ RejectedRequestError            400 413 422: refused by the service; also a StatusError
     ├─ FileError                          a local file cannot be read or written; also an OSError
     ├─ InvalidFile                        a local file has wrong contents; also a ValueError
@@ -72,6 +73,7 @@ __all__ = [
     "TimedOut",
     "TransportError",
     "Truncated",
+    "UnknownNameError",
     "excerpt",
 ]
 
@@ -141,6 +143,10 @@ class InvalidRequestError(NaiError, ValueError):
 
 class InvalidTypeError(InvalidRequestError, TypeError):
     """A parameter has a value of a wrong type. The message names the parameter and the types that it takes."""
+
+
+class UnknownNameError(InvalidRequestError, LookupError):
+    """Nothing that is stored has this title or id. The message lists what resembles it."""
 
 
 class FileError(NaiError, OSError):

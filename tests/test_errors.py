@@ -47,6 +47,7 @@ from nai_proto.errors import (
     TimedOut,
     TransportError,
     Truncated,
+    UnknownNameError,
     excerpt,
 )
 
@@ -60,6 +61,7 @@ TREE: dict[type[BaseException], type[BaseException]] = {
     ClosedError: NaiError,
     InvalidRequestError: NaiError,
     InvalidTypeError: InvalidRequestError,
+    UnknownNameError: InvalidRequestError,
     RejectedRequestError: InvalidRequestError,
     FileError: NaiError,
     InvalidFile: NaiError,

@@ -23,7 +23,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Generic, TypeVar
 
 from ..arguments import TEXT
-from ..errors import InvalidRequestError
+from ..errors import InvalidRequestError, UnknownNameError
 
 __all__ = ["Candidate", "find_candidate"]
 
@@ -55,7 +55,8 @@ def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str =
         kind, kinds: what the candidates are, for messages.
 
     Raises:
-        InvalidRequestError: no candidate fits, or several do in the same way; the message lists those that may be meant.
+        UnknownNameError: no candidate fits; the message lists those that resemble the name.
+        InvalidRequestError: several fit in the same way; the message lists them.
     """
     TEXT.check(name, "name")
     listed, wanted = [*candidates], name.strip()
@@ -67,9 +68,7 @@ def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str =
             raise InvalidRequestError(
                 f"{len(fitting)} {kinds} fit {name!r}: {_join(fitting)}; give one of the ids", parameter="name"
             )
-    raise InvalidRequestError(
-        f"no {kind} has the title or id {name!r}{_suggest(listed, name, kinds)}", parameter="name"
-    )
+    raise UnknownNameError(f"no {kind} has the title or id {name!r}{_suggest(listed, name, kinds)}", parameter="name")
 
 
 def _fold(text: str) -> str:

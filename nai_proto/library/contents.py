@@ -88,7 +88,8 @@ class Library:
             name: what a person types.
 
         Raises:
-            InvalidRequestError: no story fits, or several do; the message lists those that may be meant.
+            UnknownNameError: no story fits; the message lists those that resemble the name.
+            InvalidRequestError: several fit in the same way; the message lists them.
         """
         return find_story(self.stories, name)
 

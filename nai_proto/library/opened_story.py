@@ -146,7 +146,8 @@ def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
         name: what a person types.
 
     Raises:
-        InvalidRequestError: no story fits, or several do; the message lists those that may be meant.
+        UnknownNameError: no story fits; the message lists those that resemble the name.
+        InvalidRequestError: several fit in the same way; the message lists them.
     """
     return find_candidate((Candidate(story, story.title, tuple(_iter_ids(story))) for story in stories), name)
 
