@@ -241,6 +241,14 @@ def test_emulate_runs_a_command_and_ends_with_its_exit_status() -> None:
     assert body == "OK"
 
 
+def test_emulate_runs_nai_itself_with_its_account_whatever_profile_there_is(tmp_path: Path) -> None:
+    (tmp_path / "profiles.toml").write_text('[default]\nurl = "http://127.0.0.1:9"\nemail = "me@example.com"\n')
+    inner = [*NAI, "library", "list", "--json"]
+    done = nai("emulate", "--", *inner, NAI_CONFIG_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert [story["title"] for story in json.loads(done.stdout)][:1] == ["The Quiet Harbour"]
+
+
 def test_a_command_that_does_not_exist_has_the_status_of_a_shell() -> None:
     done = nai("emulate", "--", "no-such-program")
     assert done.returncode == 127

@@ -59,7 +59,7 @@ def test_a_scenario_begins_with_the_answers_of_the_command(command: tuple[str, .
 def test_an_answer_to_no_placeholder_is_refused_with_a_guess(command: tuple[str, ...], scenario: Path) -> None:
     group, name, *options = command
     line = run_failing(group, name, scenario, *options, "--answer", "heroo=Ann")
-    assert "there is no placeholder 'heroo'; did you mean 'hero'?; the placeholders are hero" in line
+    assert "there is no placeholder 'heroo'; the placeholders are hero; did you mean 'hero'?" in line
 
 
 def test_the_context_of_a_scenario_has_its_answers_in_texts_keys_and_titles(scenario: Path) -> None:

@@ -25,7 +25,7 @@ def test_a_terminal_gets_a_head_and_no_id_is_cut(
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "60")
-    print_table(COLUMNS, [("A title that is much longer than what is left " * 3, "1,024", ID)])
+    print_table(COLUMNS, [("A title that is much longer than what is left " * 3 + "word" * 20, "1,024", ID)])
     shown = capsys.readouterr().out
     assert ID in shown
     assert "title" in shown

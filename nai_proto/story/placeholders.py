@@ -99,7 +99,7 @@ def check_answers(answers: Mapping[str, str], placeholders: Iterable[Placeholder
         if key not in known:
             names = f"the placeholders are {', '.join(known)}" if known else "there are no placeholders"
             raise InvalidRequestError(
-                f"there is no placeholder {key!r}{suggest_name(key, known)}; {names}", parameter="answers"
+                f"there is no placeholder {key!r}; {names}{suggest_name(key, known)}", parameter="answers"
             )
 
 

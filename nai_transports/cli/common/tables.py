@@ -56,7 +56,11 @@ def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[str] | 
         shown = Column(column) if isinstance(column, str) else column
         widest = max([len(values[at]) for values in cells], default=0) if shown.is_whole else None
         table.add_column(
-            shown.title, justify="right" if shown.is_number else "left", no_wrap=shown.is_whole, min_width=widest
+            shown.title,
+            justify="right" if shown.is_number else "left",
+            no_wrap=shown.is_whole,
+            min_width=widest,
+            overflow="fold",  # a long word, such as a path, goes on in the next line
         )
     for row, values in zip(listed, cells, strict=True):
         table.add_row(*map(Text, values), style="dim" if row.is_dim else "")
