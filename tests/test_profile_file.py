@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import nai_proto
 from nai_proto.errors import FileError, InvalidRequestError
 from nai_transports.cli.common import profile_file
 from nai_transports.cli.common.profile_file import UserProfile, add_profile, load_profiles, profile_path
@@ -42,6 +45,15 @@ def test_each_table_is_a_profile(config: Path) -> None:
     assert profiles.get(None).email == "writer@example.com"
     assert profiles.get(None).timeout == 60
     assert dict(profiles.get("emulator").settings) == {"url": "http://127.0.0.1:8901", "timeout": 2.5}
+
+
+def test_the_documented_file_has_every_key(config: Path) -> None:
+    page = (Path(nai_proto.__file__).parent / "docs" / "command-line.md").read_text("utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    write(config, block)
+    profiles = load_profiles().by_name.values()
+    keys = {each.name for each in fields(UserProfile)} - {"name"}
+    assert {key for profile in profiles for key in profile.settings} == keys
 
 
 def test_a_profile_is_named_by_its_option_or_its_variable_or_is_the_default(

@@ -131,9 +131,7 @@ def _describe_credentials(found: FoundToken | Credentials) -> Diagnosis:
     expires_at = found.token.expires_at if isinstance(found.token, AccessToken) else None
     if expires_at is None:
         return Diagnosis("credentials", Outcome.OK, detail)
-    advice: str | None = (
-        f"set {TOKEN_VARIABLE} to another one" if found.source == TOKEN_VARIABLE else "run `nai login` again"
-    )
+    advice: str | None = _advise_renewal(found)
     left = expires_at - time.time()
     date = f"{format_date(expires_at)} UTC"
     if left <= 0:
@@ -143,6 +141,10 @@ def _describe_credentials(found: FoundToken | Credentials) -> Diagnosis:
     else:
         outcome, detail, advice = Outcome.OK, f"{detail}, valid until {date}", None
     return Diagnosis("credentials", outcome, detail, advice, expires_at=to_time(expires_at))
+
+
+def _advise_renewal(found: FoundToken | Credentials) -> str:
+    return f"set {TOKEN_VARIABLE} to another token" if found.source == TOKEN_VARIABLE else "run `nai login` again"
 
 
 def _check_account(options: AccountOptions, profile: UserProfile, found: FoundToken | Credentials) -> Diagnosis:
@@ -156,8 +158,8 @@ def _check_account(options: AccountOptions, profile: UserProfile, found: FoundTo
                 token = found.token
             paid = client.run(accounts.get_subscription().with_options(token=token, retry=NO_RETRY))
     except AuthenticationError:
-        advice = "run `nai login` again" if found.source != TOKEN_VARIABLE else f"set {TOKEN_VARIABLE} to another token"
-        return Diagnosis("account", Outcome.PROBLEM, f"the service does not accept what {found.source} has", advice)
+        problem = f"the service does not accept what {found.source} has"
+        return Diagnosis("account", Outcome.PROBLEM, problem, _advise_renewal(found))
     except NaiError as error:
         return Diagnosis("account", Outcome.PROBLEM, str(error))
     if not paid.active:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 import typer
 
@@ -25,6 +25,7 @@ from .credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundTo
 from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
+from .profile_defaults import fill_in
 from .profile_file import PROFILE_VARIABLE, UserProfile, load_profiles
 from .progress import ProgressDisplay, show_progress
 
@@ -64,6 +65,12 @@ class ServiceOptions(OptionGroup):
         ),
     ] = None
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=ACCOUNT_PANEL)] = False
+
+    def fill_in(
+        self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
+    ) -> AbstractContextManager[object]:
+        """Use the models and the preset of the profile where the command line names none."""
+        return fill_in(command, values, is_given, self.load_profile)
 
     def load_profile(self, *, is_new: bool = False) -> UserProfile:
         """Return the profile that the option, NAI_PROFILE or nobody names.

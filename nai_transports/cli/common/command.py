@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import fields
 from typing import Any, Final, TypeVar, get_type_hints
 
@@ -27,6 +28,21 @@ _Function = TypeVar("_Function", bound=Callable[..., None])
 
 class OptionGroup:
     """Options that belong together: a dataclass whose fields are typer's options, each with a default."""
+
+    def fill_in(
+        self,
+        command: str,  # noqa: ARG002 -- a group that has defaults for others needs them
+        values: dict[str, Any],  # noqa: ARG002
+        is_given: Callable[[str], bool],  # noqa: ARG002
+    ) -> AbstractContextManager[object]:
+        """Replace defaults of the command's own parameters while it runs. A group that has none does nothing.
+
+        Args:
+            command: the whole name of the command.
+            values: its arguments by the names of parameters, which may be changed.
+            is_given: says whether an option is on the command line or in the environment.
+        """
+        return nullcontext()
 
 
 class _Command(TyperCommand):
@@ -103,7 +119,14 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
             name: group(**{field.name: values.pop(field.name) for field in fields(group)})  # type: ignore[arg-type]
             for name, group in groups.items()
         }
-        with exit_on_error(context.command_path):
+
+        def is_given(name: str) -> bool:
+            source: Any = context.get_parameter_source(name)
+            return source is not None and source.name != "DEFAULT"
+
+        with exit_on_error(context.command_path), ExitStack() as defaults:
+            for group in arguments.values():
+                defaults.enter_context(group.fill_in(context.command_path, values, is_given))
             function(**values, **arguments)
 
     run.__name__ = function.__name__
