@@ -190,7 +190,9 @@ def test_a_picture_is_written_while_the_next_one_is_drawn(owner: Account, monkey
 
         def hide_first(self) -> None: ...
 
-    monkeypatch.setattr("nai_transports.cli.images.image_output.show_progress", lambda _: nullcontext(Watching()))
+    monkeypatch.setattr(
+        "nai_transports.cli.images.image_request.show_progress", lambda *_, **__: nullcontext(Watching())
+    )
     generate_image("--steps", 2, "-n", 2, "--yes")
     assert seen[0] == [0, 0]
     first, second = seen[-1]
@@ -283,7 +285,9 @@ def test_the_bar_follows_the_steps_of_each_picture(owner: Account, monkeypatch: 
 
         def hide_first(self) -> None: ...
 
-    monkeypatch.setattr("nai_transports.cli.images.image_output.show_progress", lambda _: nullcontext(Watching()))
+    monkeypatch.setattr(
+        "nai_transports.cli.images.image_request.show_progress", lambda *_, **__: nullcontext(Watching())
+    )
     generate_image("--steps", 3)
     assert seen == [("steps", done, 3) for done in (1, 2, 3)]
     seen.clear()
@@ -386,6 +390,44 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
     assert (list_files(), before > 0) == ([], True)
 
 
+def test_a_price_needs_no_account_no_prompt_and_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAI_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("NAI_TOKEN", raising=False)
+    for arguments, price in (
+        ((), "26 Anlas, free with Opus"),
+        (("--steps", "40"), "41 Anlas (more than Opus' 28 free steps)"),
+        (("--model", "V4.5 Full", "-n", "2"), "34 Anlas: 2 images at 17; 17 with Opus"),
+        (("-n", "3", "--size", "large_portrait"), "117 Anlas: 3 images at 39 (more than Opus' 1048576 free pixels)"),
+        (("a prompt", "--size", "64x64", "-o", "sea.png"), "2 Anlas, free with Opus"),
+    ):
+        done = nai("image", "--price", *arguments)
+        assert (done.exit_code, done.stdout, done.stderr) == (0, f"{price}\n", "")
+    assert list_files() == []
+
+
+def test_the_price_as_json_has_both_numbers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    facts = json.loads(nai("image", "--price", "--json", "--model", "V4.5 Full", "-n", "2").stdout)
+    assert facts == {
+        "model": "nai-diffusion-4-5-full",
+        "width": 832,
+        "height": 1216,
+        "steps": 23,
+        "anlas": 34,
+        "anlas_with_opus": 17,
+        "price": "34 Anlas: 2 images at 17; 17 with Opus",
+    }
+
+
+def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAI_VIBE_DIR", str(tmp_path / "kept"))
+    write_image("sea.png", 64, 64)
+    done = nai("image", "--price", *SMALL, "--model", "V4.5 Full", "--vibe", "sea.png")
+    assert done.stdout == "4 Anlas: 1 image at 2; 1 vibe to encode at 2; 2 with Opus\n"
+
+
 # ---- what goes wrong
 
 
@@ -393,7 +435,25 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
     ("arguments", "about"),
     [
         ((), "give a prompt"),
-        ((PROMPT, "--size", "big"), "--size is WIDTHxHEIGHT or one of small_portrait"),
+        ((PROMPT, "--size", "big"), "--size is WIDTHxHEIGHT in pixels, or one of small_portrait"),
+        ((PROMPT, "--size", "potrait"), "did you mean 'portrait'?"),
+        (
+            (PROMPT, "--size", "100000x1"),
+            "width is 100000, and here nai-diffusion-5-curated takes a number from 64 to 49152",
+        ),
+        (
+            (PROMPT, "--size", "6400x6400"),
+            "6400 × 6400 are 40960000 pixels, and nai-diffusion-5-curated takes at most",
+        ),
+        ((PROMPT, "--character", ";;;;@@@"), "--character is PROMPT[;;NEGATIVE][@PLACE], and in ';;;;@@@'"),
+        ((PROMPT, "--character", " ;;hat"), "the PROMPT is missing"),
+        ((PROMPT, "--character", "@A1"), "the PROMPT is missing"),
+        ((PROMPT, "--character", ""), "the PROMPT is missing"),
+        ((PROMPT, "--character", "girl;;hat;;bow@A1"), "only one NEGATIVE"),
+        ((PROMPT, "--character", "girl@Z9"), "PLACE behind the @ is A1 to E5, or X,Y from 0 to 1"),
+        ((PROMPT, "--character", "girl@A6"), "PLACE behind the @ is A1 to E5, or X,Y from 0 to 1"),
+        ((PROMPT, "--character", "girl@0.5"), "PLACE behind the @ is A1 to E5, or X,Y from 0 to 1"),
+        ((PROMPT, "--character", "girl@"), "PLACE behind the @ is A1 to E5, or X,Y from 0 to 1"),
         ((PROMPT, "--size", "65x64"), "multiples of 64"),
         ((PROMPT, "--steps", "51"), "steps is 51"),
         ((PROMPT, "--seed", "-1"), "seed is -1"),
@@ -409,6 +469,13 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
         ((PROMPT, "--mask", "a.png"), "need --image"),
         ((PROMPT, "--image", "a.png", "--mask", "a.png", "--box", "0,0,1,1"), "not both"),
         ((PROMPT, "--image", "a.png", "--box", "0,0,1"), "--box is LEFT,TOP,RIGHT,BOTTOM"),
+        (
+            (PROMPT, "--image", "a.png", "--box", "0,0,65,64"),
+            "--box 0,0,65,64 is beyond a.png, which has 64 × 64 pixels",
+        ),
+        ((PROMPT, "--image", "a.png", "--box", "-1,0,9,9"), "--box -1,0,9,9 is beyond a.png"),
+        ((PROMPT, "--image", "a.png", "--box", "9,0,9,9"), "9,0,9,9 has no area"),
+        ((PROMPT, "--image", "a.png", "--box", "0,9,9,3"), "0,9,9,3 has no area"),
         ((PROMPT, "--image", "a.png", "--enhance", "-1"), "--enhance is a factor"),
         ((PROMPT, "--image", "a.png", "--enhance", "2", "--size", "64x64"), "not both"),
         ((PROMPT, "--image", "a.png", "--enhance", "2", "--max-enhance"), "give --enhance or --max-enhance, not both"),

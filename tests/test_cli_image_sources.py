@@ -11,6 +11,9 @@ import pytest
 from nai_proto.codecs.picture_files import with_metadata
 from nai_proto.codecs.picture_metadata import Metadata, read_metadata
 from nai_proto.emulator import Account
+from nai_proto.image import box_mask
+from nai_proto.image.options import ImageOptions
+from nai_transports.cli.images.image_request import add_source_image
 from tests.cli_images import (
     PROMPT,
     SMALL,
@@ -21,6 +24,8 @@ from tests.cli_images import (
     read_parameters,
     write_image,
 )
+
+_Box = tuple[int, int, int, int]
 
 
 @pytest.fixture
@@ -60,14 +65,48 @@ def test_max_enhance_is_for_v5(owner: Account) -> None:
     assert "upscaled_enhance is not for nai-diffusion-4-5-full" in nai(*arguments, "--model", "V4.5 Full").stderr
 
 
-@pytest.mark.parametrize("part", [("--mask", "mask.png"), ("--box", "0,0,40,40", "--box", "64,64,70,70")])
+@pytest.mark.parametrize("part", [("--mask", "mask.png"), ("--box", "0,0,40,40", "--box", "40,64,64,70")])
 def test_a_part_is_inpainted_by_the_inpainting_model(owner: Account, part: tuple[str, ...]) -> None:
     write_image("mask.png", 60, 60, (255, 255, 255))
-    facts = json.loads(
-        nai("image", PROMPT, "--model", "V4.5 Full", "--image", write_image("a.png", 64, 128), *part, "--json").stdout
-    )
-    assert facts["model"] == "nai-diffusion-4-5-full-inpainting"
+    done = nai("image", PROMPT, "--model", "V4.5 Full", "--image", write_image("a.png", 64, 128), *part, "--json")
+    facts = json.loads(done.stdout)
+    used = "nai-diffusion-4-5-full-inpainting"
+    assert (facts["model"], facts["requested_model"]) == (used, "nai-diffusion-4-5-full")
+    assert done.stderr == f"nai image: inpainting with {used}, the model of nai-diffusion-4-5-full for it\n"
     assert read_parameters(facts["files"][0])["request_type"] == "NativeInfillingRequest"
+
+
+def test_inpainting_with_a_model_of_another_name_says_so(owner: Account) -> None:
+    done = nai("image", PROMPT, "--image", write_image("a.png", 64, 128), "--box", "0,0,8,8", "--json")
+    assert json.loads(done.stdout)["model"] == "nai-diffusion-4-5-curated-inpainting"
+    assert done.stderr == (
+        "nai image: inpainting with nai-diffusion-4-5-curated-inpainting, as nai-diffusion-5-curated has no model for it\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "request_size", "box", "fitted"),
+    [
+        ((64, 128), (64, 128), (8, 16, 24, 32), (8, 16, 24, 32)),
+        ((32, 64), (64, 128), (8, 16, 24, 32), (16, 32, 48, 64)),  # scaled
+        ((128, 64), (64, 64), (32, 0, 96, 64), (0, 0, 64, 64)),  # a quarter is cut off at the left and the right
+        ((128, 64), (64, 64), (0, 0, 40, 8), (0, 0, 8, 8)),
+        ((100, 100), (64, 64), (0, 0, 1, 1), (0, 0, 1, 1)),  # never less than a pixel
+    ],
+)
+def test_a_box_is_scaled_and_cropped_as_its_image_is(
+    tmp_path: Path, size: tuple[int, int], request_size: tuple[int, int], box: _Box, fitted: _Box
+) -> None:
+    options: ImageOptions = {"size": request_size}
+    add_source_image(options, Path(write_image(str(tmp_path / "a.png"), *size)), None, [box], None)
+    assert options["mask"] == box_mask(*request_size, [fitted])
+
+
+def test_a_box_in_a_part_that_is_cut_off_is_refused(owner: Account) -> None:
+    write_image("a.png", 256, 64)
+    done = nai("image", PROMPT, "--size", "64x64", "--image", "a.png", "--box", "0,0,9,9")
+    assert done.exit_code != 0
+    assert "--box 0,0,9,9 is in a part of a.png that is cut off to make it 64 × 64 pixels" in done.stderr
 
 
 def test_references_are_padded_to_their_canvas_and_paid_for(owner: Account) -> None:

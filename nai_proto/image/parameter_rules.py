@@ -236,7 +236,10 @@ def _check_together(parameters: Mapping[str, object], model: ImageModel) -> None
     width, height = _size(parameters)
     for name, side in (("width", width), ("height", height)):
         if side % 64:
-            raise InvalidRequestError(f"{name} is {side}, and {model.id} takes multiples of 64", parameter=name)
+            raise InvalidRequestError(
+                f"{name} is {side}, and {model.id} takes multiples of 64, with at most {MAX_PIXELS} pixels in all",
+                parameter=name,
+            )
     if width * height > MAX_PIXELS:
         raise InvalidRequestError(
             f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MAX_PIXELS}",

@@ -19,6 +19,7 @@ from ..common.output_files import Output, OutputPath, Overwrite
 from ..common.text_input import read_text_argument
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
+from .picture_display import open_picture_display
 from .vibe_inputs import parse_vibes
 
 __all__ = ["image"]
@@ -124,6 +125,12 @@ def image(
     previews: Annotated[
         bool, typer.Option("--previews", help="Also write a preview of each step to a file (V4 and later).")
     ] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show images and previews in the terminal, as they arrive.")
+    ] = False,
+    price: Annotated[
+        bool, typer.Option("--price", help="Only print what it costs. Needs no prompt and no account.")
+    ] = False,
     output: Output = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
@@ -171,15 +178,29 @@ def image(
     if rebuild is not None:
         later = {"image": image, "mask": mask or box, "vibes": vibe}
         text, options = rebuild_request(rebuild, text, options, [name for name, value in later.items() if value])
+    if text is None and price:
+        text = ""
     if text is None:
         raise InvalidRequestError("give a prompt, - to read the prompt from stdin, or --rebuild")
     add_source_image(options, image, mask, [parse_box(each) for each in box or ()], enhance)
     builder = ImageRequestBuilder(text, options, parse_vibes(vibe or ()), previews=previews)
+    if builder.note:
+        typer.echo(f"nai image: {builder.note}", err=True)
+    if price:
+        _print_price(builder.describe_price(), as_json)
+        return
+    display = open_picture_display() if show else None
     with account.sign_in() as client:
-        facts = builder.generate(
-            client, CostConfirmation(client, yes=yes, max_anlas=max_anlas), output, overwrite=overwrite
-        )
+        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
+        facts = builder.generate(client, costs, output, display, overwrite=overwrite, quiet=account.quiet)
     print_facts(facts, as_json)
+
+
+def _print_price(facts: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        print_facts(facts, as_json)
+    else:
+        typer.echo(facts["price"])
 
 
 def _choose_sampler(sampler: str | None, unlisted: str | None) -> str | None:

@@ -10,7 +10,8 @@ from nai_proto.image import Image, ImageEvent, ImageOperation, ImageRequest, Pre
 
 from ...sync import Client
 from ..common.output_files import OutputFiles
-from ..common.progress import ProgressDisplay, show_progress
+from ..common.progress import ProgressDisplay
+from .picture_display import PictureDisplay
 from .picture_files import write_picture
 
 __all__ = ["ImageWriter", "preview_path"]
@@ -28,13 +29,26 @@ class ImageWriter:
         request: the request.
         paths: a path for each image.
         outputs: the command's files.
+        progress: shows the steps.
+        display: shows images and previews; None shows none.
         previews: write a preview of each step as well?
     """
 
-    def __init__(self, request: ImageRequest, paths: Sequence[Path], outputs: OutputFiles, *, previews: bool) -> None:
+    def __init__(
+        self,
+        request: ImageRequest,
+        paths: Sequence[Path],
+        outputs: OutputFiles,
+        progress: ProgressDisplay,
+        display: PictureDisplay | None,
+        *,
+        previews: bool,
+    ) -> None:
         self._request = request
         self._paths = paths
         self._outputs = outputs
+        self._progress = progress
+        self._display = display
         self._previews = previews
         self._written: dict[int, tuple[Path, Image]] = {}
         self.previews: Final[list[Path]] = []
@@ -50,32 +64,38 @@ class ImageWriter:
         Raises:
             NaiError: the generation failed.
         """
-        with show_progress("generating") as progress, client.stream(generation) as stream:
+        with client.stream(generation) as stream:
             for event in stream:
-                self._handle(event, progress)
+                self._handle(event)
             for image in stream.result:  # a response that is not a stream has no events
                 self._write_image(image)
 
-    def _handle(self, event: ImageEvent, progress: ProgressDisplay) -> None:
+    def _handle(self, event: ImageEvent) -> None:
         steps = self._request.parameters.get("steps")
         total = steps if isinstance(steps, int) else 0
-        progress.hide_first()
+        self._progress.hide_first()
         task = "steps" if len(self._paths) == 1 else f"image {event.sample + 1} of {len(self._paths)}"
         if isinstance(event, Image):
-            progress.update(task, total, total)
+            self._progress.update(task, total, total)
             self._write_image(event)
             return
-        progress.update(task, min(event.step + 1, total), total)
+        done = min(event.step + 1, total)
+        self._progress.update(task, done, total)
         if self._previews:
             self._write_preview(event)
+        if self._display is not None:
+            self._display.show_preview(event.sample, event.image, f"{task}: {done} of {total}")
 
     def _write_preview(self, step: PreviewStep) -> None:
         self.previews.append(self._outputs.write(preview_path(self._path(step.sample), step.step), step.image))
 
     def _write_image(self, image: Image) -> None:
-        if image.sample not in self._written:
-            path = write_picture(self._outputs, self._path(image.sample), image.data)
-            self._written[image.sample] = path, image
+        if image.sample in self._written:
+            return
+        path = write_picture(self._outputs, self._path(image.sample), image.data)
+        self._written[image.sample] = path, image
+        if self._display is not None:
+            self._display.show(image.sample, image.data, str(path))
 
     def _path(self, sample: int) -> Path:
         """Return the path of an image; also for one more than was requested, so that none is lost."""

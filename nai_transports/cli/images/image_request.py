@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Final, cast
 
@@ -10,6 +11,7 @@ from nai_proto.codecs.picture_metadata import read_metadata
 from nai_proto.conflicts import override_options
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import (
+    Allowance,
     Image,
     ImageEvent,
     ImageModel,
@@ -27,13 +29,16 @@ from nai_proto.image import (
 from nai_proto.image.argument_types import SIZE
 from nai_proto.image.model_hashes import find_model
 from nai_proto.image.options import CONFLICTS, ImageOptions
+from nai_proto.image.price import NOTHING_FREE
 
 from ... import files
 from ...sync import Client
 from ..common.cost_confirmation import CostConfirmation
 from ..common.output_files import OutputFiles, OutputPath, build_file_name
+from ..common.progress import show_progress
 from .image_output import ImageWriter, preview_path
 from .input_images import fit_mask, fit_source, get_size, name_file_in_errors, read_image
+from .picture_display import PictureDisplay
 from .picture_files import choose_picture_paths
 from .vibe_inputs import VibeInput, encode_vibes, find_unencoded, to_request_vibes
 
@@ -48,6 +53,7 @@ _OPTION_OF_PARAMETER: Final = {
     "references": "--reference",
 }
 _SIZES: Final = ("width", "height")
+_WITH_OPUS: Final = Allowance(opus=True, v5=True)
 
 
 def rebuild_request(
@@ -126,7 +132,35 @@ def add_source_image(
         with name_file_in_errors(mask):
             options["mask"] = fit_mask(read_image(mask), size, source_size)
     elif boxes:
-        options["mask"] = box_mask(*size, boxes)
+        options["mask"] = box_mask(*size, [_fit_box(box, image, source_size, size) for box in boxes])
+
+
+def _fit_box(
+    box: tuple[int, int, int, int], image: Path, source_size: tuple[int, int], size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Return a rectangle of the source image as one of the image that is sent, which is scaled and cropped at two sides.
+
+    Raises:
+        InvalidRequestError: it is not inside of the source image, or all of it is cropped.
+    """
+    width, height = source_size
+    text = ",".join(map(str, box))
+    if not (0 <= box[0] < box[2] <= width and 0 <= box[1] < box[3] <= height):
+        raise InvalidRequestError(
+            f"--box {text} is beyond {image}, which has {width} × {height} pixels", parameter="box"
+        )
+    scale = max(size[0] / width, size[1] / height)
+    shifts = ((width * scale - size[0]) / 2, (height * scale - size[1]) / 2)
+    left, top = (max(0, int(side * scale - shift)) for side, shift in zip(box[:2], shifts, strict=True))
+    right, bottom = (
+        min(most, ceil(side * scale - shift)) for side, shift, most in zip(box[2:], shifts, size, strict=True)
+    )
+    if left >= right or top >= bottom:
+        raise InvalidRequestError(
+            f"--box {text} is in a part of {image} that is cut off to make it {size[0]} × {size[1]} pixels",
+            parameter="box",
+        )
+    return left, top, right, bottom
 
 
 def _choose_size(options: ImageOptions, image_size: tuple[int, int], factor: float | None) -> tuple[int, int]:
@@ -178,10 +212,52 @@ class ImageRequestBuilder:
         self._request = self._build_request()
         options["seed"] = self._request.seed
 
+    @property
+    def note(self) -> str:
+        """Return a sentence if another model than the one that was asked for makes the images; else an empty text."""
+        wanted, used = self._model, self._request.model
+        if used.id == wanted.id:
+            return ""
+        if used.base.id == wanted.id:
+            return f"inpainting with {used.id}, the model of {wanted.id} for it"
+        return f"inpainting with {used.id}, as {wanted.id} has no model for it"
+
+    def describe_price(self) -> dict[str, object]:
+        """Return what the request costs, without asking an account: in full, and for an account with Opus."""
+        full, opus = (self._price(allowance) for allowance in (NOTHING_FREE, _WITH_OPUS))
+        is_single = [item.count for item in opus.items] == [1]
+        return {
+            **self._describe_request(),
+            "anlas": full.anlas,
+            "anlas_with_opus": opus.anlas,
+            "price": str(opus) if is_single or full.anlas == opus.anlas else f"{full}; {opus.anlas} with Opus",
+        }
+
+    def _price(self, allowance: Allowance) -> Price:
+        """Return the price of the images, and of the vibes that have to be encoded for them."""
+        unencoded = find_unencoded(self._vibes, self._model)
+        encoding = encoding_price(len(unencoded)).items if unencoded else ()
+        return Price((*self._request.price(allowance).items, *encoding))
+
     def generate(
-        self, client: Client, costs: CostConfirmation, output: OutputPath | None, *, overwrite: bool
+        self,
+        client: Client,
+        costs: CostConfirmation,
+        output: OutputPath | None,
+        display: PictureDisplay | None,
+        *,
+        overwrite: bool,
+        quiet: bool,
     ) -> dict[str, object]:
         """Confirm the price, encode the vibes that need it, generate the images and write them.
+
+        Args:
+            client: the client of the account.
+            costs: agrees to the price.
+            output: what the person named.
+            display: shows images and previews; None shows none.
+            overwrite: replace existing files?
+            quiet: show no progress?
 
         Returns:
             The facts to print: files, seeds, size, price.
@@ -194,19 +270,18 @@ class ImageRequestBuilder:
         paths = self._choose_paths(output)
         optional = [preview_path(path, step) for path in paths for step in range(self._steps)] if self._previews else []
         with OutputFiles(paths, overwrite=overwrite, optional=optional) as outputs:
-            unencoded = find_unencoded(self._vibes, self._model)
-            encoding = encoding_price(len(unencoded)).items if unencoded else ()
-            price = Price((*self._request.price(costs.allowance).items, *encoding))
+            price = self._price(costs.allowance)
             costs.confirm(price)
             self._vibes = encode_vibes(client, self._vibes, self._model)
             self._build_request()
-            writer = ImageWriter(self._request, paths, outputs, previews=self._previews)
             generation: ImageOperation[ImageEvent, tuple[Image, ...]]
             if self._request.model.family.streaming:
                 generation = generate_stream(self._prompt, **self._options)
             else:
                 generation = generate(self._prompt, **self._options)
-            writer.write(client, generation)
+            with show_progress("generating", quiet=quiet or display is not None) as progress:
+                writer = ImageWriter(self._request, paths, outputs, progress, display, previews=self._previews)
+                writer.write(client, generation)
         return self._describe(writer, price)
 
     def _build_request(self) -> ImageRequest:
@@ -227,10 +302,13 @@ class ImageRequestBuilder:
         return choose_picture_paths(output, name, image_format, [first + at for at in range(number)])
 
     def _describe(self, writer: ImageWriter, price: Price) -> dict[str, object]:
-        sent = self._request.parameters
         facts: dict[str, object] = {"files": [str(path) for path, _ in writer.images]}
         if writer.previews:
             facts["previews"] = list(map(str, writer.previews))
-        facts |= {"seeds": [picture.seed for _, picture in writer.images], "model": self._request.model.id}
-        facts |= {"width": sent["width"], "height": sent["height"]}
+        facts |= {"seeds": [picture.seed for _, picture in writer.images], **self._describe_request()}
         return {**facts, "anlas": price.anlas, "price": str(price)}
+
+    def _describe_request(self) -> dict[str, object]:
+        sent = self._request.parameters
+        renamed = {} if self._request.model.id == self._model.id else {"requested_model": self._model.id}
+        return {"model": self._request.model.id, **renamed, **{name: sent[name] for name in ("width", "height", "steps")}}

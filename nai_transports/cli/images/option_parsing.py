@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, cast
 
+from nai_proto.arguments import suggest_name
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Character, ImageResolution, Position, PreciseReference
 
@@ -13,9 +14,13 @@ from .input_images import fit_reference, read_image
 
 __all__ = ["parse_box", "parse_character", "parse_reference", "parse_size", "parse_weighted_file"]
 
-_WIDTH_HEIGHT: Final = re.compile(r"([0-9]{1,5})\s*[x×]\s*([0-9]{1,5})", re.IGNORECASE)
-_BOX: Final = re.compile(r"\s*,\s*".join([r"(-?[0-9]{1,5})"] * 4))
+_WIDTH_HEIGHT: Final = re.compile(r"([0-9]{1,9})\s*[x×*]\s*([0-9]{1,9})", re.IGNORECASE)
+_BOX: Final = re.compile(r"\s*,\s*".join([r"(-?[0-9]{1,9})"] * 4))
 _POSITION: Final = re.compile(r"(.*)@\s*(?:([A-E][1-5])|([0-9.]+)\s*,\s*([0-9.]+))\s*", re.IGNORECASE | re.DOTALL)
+_NO_POSITION: Final = re.compile(r"@\s*(?:[A-Z]?[0-9]+|[-0-9.,\s]+|)\s*\Z", re.IGNORECASE)
+"""What looks like a place behind a prompt and is none."""
+_EMOTICON: Final = "@_@"
+"""A tag that ends like the mark of a place."""
 _NUMBERS: Final = re.compile(r"-?[0-9.]+(,-?[0-9.]+)?")
 _KINDS: Final = ("character", "style", "character&style", "costume", "delta")
 
@@ -32,30 +37,55 @@ def parse_size(value: str) -> ImageResolution | tuple[int, int]:
     for each in (name, f"NORMAL_{name}"):
         if each in ImageResolution.__members__:
             return ImageResolution[each]
-    names = ", ".join(each.lower() for each in ImageResolution.__members__)
-    raise InvalidRequestError(f"--size is WIDTHxHEIGHT or one of {names}, not {value[:60]!r}")
+    names = [each.lower().removeprefix("normal_") for each in ImageResolution.__members__ if not each.endswith("_V1")]
+    raise InvalidRequestError(
+        f"--size is WIDTHxHEIGHT in pixels, or one of {', '.join(names)}, not {value[:60]!r}{suggest_name(value, names)}",
+        parameter="size",
+    )
 
 
 def parse_character(value: str) -> Character:
-    """Parse ``PROMPT[;;NEGATIVE][@PLACE]``; the place is A1 to E5, or x and y from 0 to 1."""
-    position: Position | None = None
+    """Parse ``PROMPT[;;NEGATIVE][@PLACE]``; the place is A1 to E5, or x and y from 0 to 1.
+
+    Raises:
+        InvalidRequestError: there is no prompt, or more than one negative prompt, or the place is none.
+    """
+    text, position = value, None
     if positioned := _POSITION.fullmatch(value):
-        value = positioned[1]
+        text = positioned[1]
         position = positioned[2] or (_parse_number(positioned[3]), _parse_number(positioned[4]))
-    prompt, separator, uc = value.partition(";;")
-    return Character(prompt.strip(), uc.strip() if separator else None, position)
+    elif _NO_POSITION.search(value) and not value.rstrip().endswith(_EMOTICON):
+        raise _invalid_character(value, "PLACE behind the @ is A1 to E5, or X,Y from 0 to 1")
+    prompt, *negatives = (part.strip() for part in text.split(";;"))
+    if not prompt:
+        raise _invalid_character(value, "the PROMPT is missing")
+    if len(negatives) > 1:
+        raise _invalid_character(value, "only one NEGATIVE can follow the PROMPT")
+    return Character(prompt, negatives[0] if negatives else None, cast("Position | None", position))
+
+
+def _invalid_character(value: str, problem: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"--character is PROMPT[;;NEGATIVE][@PLACE], and in {value[:60]!r} {problem}", parameter="characters"
+    )
 
 
 def parse_box(value: str) -> tuple[int, int, int, int]:
     """Parse ``LEFT,TOP,RIGHT,BOTTOM`` in pixels.
 
     Raises:
-        InvalidRequestError: it has another form.
+        InvalidRequestError: it has another form, or no area.
     """
     matched = _BOX.fullmatch(value.strip())
     if matched is None:
-        raise InvalidRequestError(f"--box is LEFT,TOP,RIGHT,BOTTOM in pixels, not {value[:60]!r}")
-    return cast("tuple[int, int, int, int]", tuple(map(int, matched.groups())))
+        raise InvalidRequestError(f"--box is LEFT,TOP,RIGHT,BOTTOM in pixels, not {value[:60]!r}", parameter="box")
+    left, top, right, bottom = map(int, matched.groups())
+    if left >= right or top >= bottom:
+        raise InvalidRequestError(
+            f"--box is LEFT,TOP,RIGHT,BOTTOM, and {value} has no area: RIGHT is more than LEFT, and BOTTOM more than TOP",
+            parameter="box",
+        )
+    return left, top, right, bottom
 
 
 def parse_weighted_file(value: str) -> tuple[Path, list[float]]:

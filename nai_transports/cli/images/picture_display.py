@@ -1,0 +1,126 @@
+"""Show pictures in the terminal, by the protocol that it has: kitty's, sixel (also iTerm2's), or else in half blocks.
+
+The library textual-image (the extra ``show``) finds the protocol out by asking the terminal, and draws. Nothing of it is
+imported unless pictures are to be shown.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from nai_proto.errors import InvalidRequestError, MissingExtra
+
+from ..common.output import escape_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["PictureDisplay", "open_picture_display"]
+
+_MOST_ROWS: Final = 40
+_ROWS_BELOW: Final = 11
+"""Those of the caption, of the facts that follow it, and of the shell's prompt."""
+_FEWEST_ROWS: Final = 8
+_TERMINAL: Final = "/dev/tty"
+
+
+class PictureDisplay:
+    """Shows pictures on a terminal; one that follows a preview of itself takes its place.
+
+    Args:
+        console: the terminal.
+        renderer: textual-image's class for the protocol of the terminal.
+    """
+
+    def __init__(self, console: Console, renderer: Any) -> None:
+        self._console = console
+        self._renderer = renderer
+        self._preview_of: int | None = None
+        self._rows = 0
+        self._shown: Any = None
+
+    def show_preview(self, sample: int, data: bytes, caption: str) -> None:
+        """Show a preview. While one image is previewed, previews of others are left out.
+
+        Args:
+            sample: the number of the image.
+            data: a file.
+            caption: the line below the picture.
+        """
+        if self._preview_of in (None, sample):
+            self._draw(sample, data, caption)
+            self._preview_of = sample
+
+    def show(self, sample: int, data: bytes, caption: str) -> None:
+        """Show a picture that is done. Takes what `show_preview` takes."""
+        self._draw(sample, data, caption)
+        self._preview_of = None
+
+    def _draw(self, sample: int, data: bytes, caption: str) -> None:
+        from rich.console import Group
+        from rich.segment import Segments
+        from rich.text import Text
+
+        picture = self._renderer(io.BytesIO(data), "auto", "auto")
+        size = self._console.size
+        options = self._console.options.update(
+            width=size.width, height=max(_FEWEST_ROWS, min(_MOST_ROWS, size.height - _ROWS_BELOW))
+        )
+        segments = [*self._console.render(picture, options)]
+        replaced, rows = self._shown, self._rows
+        self._shown = picture
+        self._rows = sum(segment.text.count("\n") for segment in segments if not segment.control) + 1
+        if self._preview_of == sample:
+            self._erase(rows)
+            replaced.cleanup()
+        self._console.print(
+            Group(Segments(segments), Text(escape_line(caption), "dim", no_wrap=True, overflow="ellipsis")), end=""
+        )
+
+    def _erase(self, rows: int) -> None:
+        """Erase the lines of the last picture, and go back to their start."""
+        self._console.file.write(f"\x1b[{rows}A\r\x1b[J")
+
+
+def open_picture_display() -> PictureDisplay:
+    """Return a display of pictures on stdout.
+
+    Raises:
+        InvalidRequestError: stdout is not a terminal, or one that cannot show pictures or is to have no colours.
+        MissingExtra: textual-image is not installed.
+    """
+    if not sys.stdout.isatty():
+        raise InvalidRequestError("--show needs a terminal, and stdout is none; without --show, images are files only")
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        raise InvalidRequestError("--show needs colours, which NO_COLOR or TERM=dumb excludes")
+    logging.getLogger("textual_image").addHandler(logging.NullHandler())
+    _let_terminal_answer()
+    try:
+        renderers = import_module("textual_image.renderable")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in ("textual_image", "PIL"):
+            raise
+        raise MissingExtra(
+            "--show needs the library textual-image: pip install 'nai-proto[show]', or in a checkout pip install '.[show]'"
+        ) from None
+    from rich.console import Console
+
+    return PictureDisplay(Console(highlight=False), renderers.Image)
+
+
+def _let_terminal_answer() -> None:
+    """Make the terminal what textual-image reads from, which asks there what the terminal can.
+
+    Stdin is another file where the prompt comes from it; without a terminal, textual-image takes half blocks.
+    """
+    if sys.__stdin__ is not None and sys.__stdin__.isatty():
+        return
+    sys.__stdin__ = None  # type: ignore[misc]
+    with suppress(OSError):
+        sys.__stdin__ = open(_TERMINAL, encoding="utf-8")  # type: ignore[misc]  # noqa: SIM115 -- to the program's end
