@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from nai_proto.codecs.secret_box import write_json
@@ -172,6 +175,17 @@ def test_a_long_history_is_drawn_without_growing_to_the_right() -> None:
     assert max(map(len, lines)) < 80
     assert lines[-2].startswith("├─○")
     assert lines[-1].startswith("●")
+
+
+@given(st.lists(st.text("a 漢\n\x1b😀", max_size=80), max_size=8), st.integers(60, 120))
+def test_every_line_of_a_tree_fits_into_the_terminal(texts: list[str], columns: int) -> None:
+    story = Story.new("Wide", now=NOW)
+    for text in texts:
+        story.append(text or "x", now=NOW)
+        story.undo()
+    assert all(cell_len(line) <= columns for line in format_tree(story.history, columns, columns))
+    whole = list(format_tree(story.history, 10_000))
+    assert all(line.isprintable() for line in whole)
 
 
 # ---- export

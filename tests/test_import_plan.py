@@ -35,7 +35,8 @@ from nai_proto.story import Story
 from nai_proto.testing import run_in_memory
 from tests.backup_support import put
 from tests.faults import FAULTS, inject_fault
-from tests.support import PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.test_restore_elsewhere import MODULE, with_folder
 
 READER = "reader@example.com"
 NOW = 1_700_000_000
@@ -181,6 +182,29 @@ def test_what_an_account_has_exported_is_not_imported_into_it_and_once_into_anot
     assert [(each.title, each.text) for each in theirs.stories] == [(each.title, each.text) for each in mine.stories]
     assert len(other.storage.objects["presets"]) == 1
     assert actions(plan(emulator, files, email="third@example.com")) == [NOTHING] * len(files)
+
+
+def test_shelves_and_modules_of_an_export_are_imported_with_their_links() -> None:
+    emulator, owner = an_emulator()
+    with_folder(owner)
+    files = exported(emulator, EMAIL)
+    assert {each.action for each in plan(emulator, files, email=EMAIL)} == {NOTHING}
+    third = emulator.add_account("third@example.com", Password(PASSWORD), stories=False)
+    plans = plan(emulator, files, email="third@example.com")
+    assert {each.kind for each in plans if each.action is CREATE} == {"story", "shelf", "module", "preset"}
+    run_in_memory(opened(emulator, "third@example.com").restore(steps_of(plans)), emulator)
+    theirs = opened(emulator, "third@example.com")
+    assert check(theirs).is_clean
+    (shelf,) = theirs.others["shelf"]
+    first, second, *_ = shelf.json()["children"]
+    assert [first["id"], second] == [
+        theirs.find(title).card.stored.meta for title in ("The Quiet Harbour", "Letters to the Moon")
+    ]
+    (module,) = theirs.others["aimodules"]
+    assert (module.json()["id"], module.json()["remoteId"]) == (MODULE, module.stored.id)
+    there = documents(third)
+    assert actions(plan(emulator, files, email="third@example.com")) == [NOTHING] * len(files)
+    assert documents(third) == there
 
 
 def test_a_version_that_differs_from_the_account_s_is_left_alone_with_the_reason() -> None:

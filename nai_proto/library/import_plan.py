@@ -1,4 +1,4 @@
-"""Plan how files get into an account: stories, scenarios, lorebooks, texts and presets, each of them once.
+"""Plan how files get into an account: stories, presets, and what else an export has written, each of them once.
 
 The objects of a file are treated as those of a backup of another account, so `plan_restore_elsewhere` plans them. What
 identifies a file is the id in its story or preset, or else its content. So a file is imported once into an account, whatever
@@ -20,8 +20,10 @@ from ..arguments import TEXT, TIME, check_type, list_items
 from ..codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import InvalidFile, InvalidRequestError, LimitExceeded
+from ..limits import Limits
 from ..story.files import FileKind, import_story, read_file, read_story_file
 from ..story.files.story_file import extract_field
+from ..story.json_records import read_json_object
 from .contents import Library
 from .object_identity import (
     CARDS,
@@ -40,6 +42,9 @@ __all__ = ["FileImport", "FileToImport", "plan_import"]
 
 _PRESETS: Final = "presets"
 _TEXT: Final = "text"
+_EXPORTED_KINDS: Final = {_PRESETS: "preset", "aimodules": "module", "shelf": "shelf", "promptmacros": "macro"}
+"""The kinds of the JSON files that an export writes into directories called like these types."""
+_EXPORTED_SUFFIXES: Final = (".json", ".preset")
 _SEALED_SUFFIX: Final = ".sealed"
 _STORY_SUFFIX: Final = ".story"
 _DERIVED_SUFFIXES: Final = (".txt", ".lorebook")
@@ -66,7 +71,7 @@ class FileImport:
     why: str
     "The reason for people, if nothing is created."
     kind: str = ""
-    "One of `FileKind`, or ``text``; empty if the file is left out because it is none."
+    "One of `FileKind`, ``text``, ``shelf`` or ``macro``; empty if the file is left out because it is none."
     title: str = ""
     steps: tuple[RestoreStep, ...] = ()
     "What `Library.restore` has to carry out, the card of a story last."
@@ -83,7 +88,7 @@ def plan_import(
     """Return a plan after which an account has what is in files. This sends no request.
 
     Stories, scenarios, lorebooks and texts become stories, as by `nai_proto.story.files.import_story`; presets become
-    presets. `Library.restore` carries out the steps of one file, or of all.
+    presets, and the JSON files of an export what they were. `Library.restore` carries out the steps of one file, or of all.
 
     Args:
         library: the present library of the account, with all types.
@@ -101,7 +106,7 @@ def plan_import(
     TIME.convert(now, "now")
     plans: list[FileImport | _Document] = []
     story_files = {_stem(file.path): file.path for file in listed if file.path.lower().endswith(_STORY_SUFFIX)}
-    account = {(item.stored.type, identify(item)): item for item in library.items}
+    account = _index(library)
     first: dict[_Key, _Document] = {}
     for file in listed:
         if (story := story_files.get(_stem(file.path))) and file.path.lower().endswith(_DERIVED_SUFFIXES):
@@ -131,6 +136,15 @@ _Key = tuple[str, Identity]
 """The type of an object, and what identifies it."""
 
 
+def _index(library: Library) -> dict[_Key, OpenedObject]:
+    """Return the objects of an account by what identifies them, and by the id in their JSON."""
+    account = {(item.stored.type, identify(item)): item for item in library.items}
+    for item in library.items:
+        if item.ok and isinstance(id_ := item.json().get(ID_FIELD), str):
+            account.setdefault((item.stored.type, id_), item)
+    return account
+
+
 @dataclass(frozen=True, slots=True)
 class _Document:
     """The objects of a file, as another account would have them."""
@@ -152,7 +166,7 @@ class _Document:
     @property
     def is_copy(self) -> bool:
         """Return whether the objects are as they are in the file, and not made of it."""
-        return self.kind in (FileKind.STORY, FileKind.PRESET)
+        return self.kind not in (FileKind.SCENARIO, FileKind.LOREBOOK, _TEXT)
 
     def _leave(self, action: RestoreAction, why: str) -> FileImport:
         return FileImport(self.path, action, why, self.kind, self.title)
@@ -207,6 +221,10 @@ def _read(file: FileToImport, now: float, entropy: Entropy) -> _Document:
     name = _name(file.path)
     if name.lower().endswith(_SEALED_SUFFIX):
         raise InvalidFile("sealed data that did not open when it was exported")
+    folder = file.path.rpartition("/")[0].rpartition("/")[2]
+    if folder in _EXPORTED_KINDS and name.endswith(_EXPORTED_SUFFIXES):
+        document = read_json_object(file.data, where=name, limits=Limits())
+        return _make_other(file, folder, _EXPORTED_KINDS[folder], document)
     try:
         found = read_file(file.data, where=name)
     except InvalidFile:
@@ -217,7 +235,7 @@ def _read(file: FileToImport, now: float, entropy: Entropy) -> _Document:
         return _make_story(file, _TEXT, _digest(file.data), card, write_json(content))
     match found.kind:
         case FileKind.PRESET:
-            return _make_preset(file, found.document)
+            return _make_other(file, _PRESETS, found.kind, found.document)
         case FileKind.STORY:
             card, _ = read_story_file(found.data, where=name)
             id_ = card.get(ID_FIELD)
@@ -236,10 +254,13 @@ def _make_story(file: FileToImport, kind: str, key: str, card: dict[str, Any], c
     return _Document(file.path, kind, title if isinstance(title, str) else "", items)
 
 
-def _make_preset(file: FileToImport, document: dict[str, Any]) -> _Document:
-    key, name = _digest(file.data), document.get("name")
-    item = _make_object(_PRESETS, key, write_json({**document, OWN_ID_FIELD: key}))
-    return _Document(file.path, FileKind.PRESET, name if isinstance(name, str) else "", (item,))
+def _make_other(file: FileToImport, type_: str, kind: str, document: dict[str, Any]) -> _Document:
+    """Return an object that belongs to no story. Its JSON gets the id under which it is stored here, to be replaced."""
+    key, own_id = _digest(file.data), document.get(ID_FIELD)
+    meta = own_id if isinstance(own_id, str) and own_id else key
+    title = next((text for name in ("title", "name") if isinstance(text := document.get(name), str)), "")
+    item = _make_object(type_, key, write_json({**document, OWN_ID_FIELD: key}), "" if type_ == _PRESETS else meta)
+    return _Document(file.path, kind, title, (item,))
 
 
 def _make_object(type_: str, id_: str, plaintext: bytes, meta: str = "") -> OpenedObject:

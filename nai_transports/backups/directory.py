@@ -266,8 +266,9 @@ class BackupDirectory:
         Raises:
             InvalidRequestError: there is no run with this number.
         """
-        if run is not None and run not in [each.id for each in self.runs]:
-            raise InvalidRequestError(f"{self._files.root} has no run {run}", parameter="run")
+        if run is not None and run not in (known := [each.id for each in self.runs]):
+            numbers = f"it has 1 to {known[-1]}" if known else "it has none yet"
+            raise InvalidRequestError(f"{self._files.root} has no backup {run}; {numbers}", parameter="run")
         return (item for item in self._records.items(type, run) if ids is None or item.stored.id in ids)
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ def import_files(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Import files into the account: stories, scenarios, lorebooks, texts and presets.
+    """Import files into the account: stories, scenarios, lorebooks, texts, presets, or all of an export.
 
     Prints the plan, and asks before it writes. What the account has stays as it is, and nothing is imported twice: after an
     interruption, run the same command again. Texts in directories are left out; name them to begin stories with them. A

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from shutil import get_terminal_size
+from typing import Annotated, Final
 
 import typer
 
@@ -17,6 +19,11 @@ from ..common.output import Json, escape_line
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["format_tree", "tree"]
+
+_WIDTH: Final = 60
+"""How much of a text other programs get."""
+_LEAST_CELLS: Final = 12
+"""How much of a text is shown, however deep its node is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,13 @@ class StoryTree:
 
 def tree(
     story: StoryArgument,
-    width: Annotated[int, typer.Option(help="Maximum characters of each node's text.")] = 60,
+    width: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Maximum characters of each node's text. Default: what fits into the terminal, else 60.",
+        ),
+    ] = None,
     answer: AnswerOption = None,
     *,
     account: AccountOptions,
@@ -54,18 +67,20 @@ def tree(
     if as_json:
         print_json(StoryTree(current=history.current, nodes=[_describe_node(node) for node in history.values()]))
         return
-    for line in format_tree(history, width):
+    columns = get_terminal_size().columns if width is None and sys.stdout.isatty() else None
+    for line in format_tree(history, width or columns or _WIDTH, columns):
         typer.echo(line)
 
 
-def format_tree(history: History, width: int) -> Iterator[str]:
+def format_tree(history: History, width: int, columns: int | None = None) -> Iterator[str]:
     """Yield a line for each node that the root leads to.
 
     An only child, and the last of several children, stands below its parent; the other children are indented.
 
     Args:
         history: the history.
-        width: the maximum length of a node's text.
+        width: the maximum length of a node's text, in characters.
+        columns: the maximum width of a line, in cells of a terminal; None for any.
     """
     if history.root is None or history.root not in history:
         return
@@ -77,20 +92,31 @@ def format_tree(history: History, width: int) -> Iterator[str]:
             continue
         visited.add(id_)
         node = history[id_]
-        yield f"{prefix}{'●' if id_ == history.current else '○'} {_format_node(node, width)}"
+        yield _format_node(node, f"{prefix}{'●' if id_ == history.current else '○'} ", width, columns)
         children = [child for child in node.children if child in history]
         todo += [(child, child_prefix, child_prefix) for child in children[-1:]]
         todo += [(child, f"{child_prefix}├─", f"{child_prefix}│ ") for child in reversed(children[:-1])]
 
 
-def _format_node(node: Node, width: int) -> str:
+def _format_node(node: Node, mark: str, width: int, columns: int | None) -> str:
+    """Return the line of a node; its text is cut to the width, and to what is left of the columns."""
     created = to_time(node.date)
     date = "" if created is None else f"{created:%Y-%m-%d %H:%M}"
-    text = escape_line(node.inserted)
     deleted = sum(len(change.deleted) for change in node.changes)
-    deletion = f"  (-{deleted})" if deleted else ""
+    head = mark + "".join(f"{part}  " for part in (str(node.id), str(node.origin), date) if part)
+    tail = f"  (-{deleted})" if deleted else ""
+    text = escape_line(node.inserted)
     cut = text if len(text) <= width else text[: max(width - 1, 0)] + "…"
-    return "  ".join(part for part in (str(node.id), str(node.origin), date, cut) if part) + deletion
+    if columns is not None:
+        cut = _cut_to_cells(cut, max(columns - len(head) - len(tail), _LEAST_CELLS))
+    return f"{head}{cut}".rstrip() + tail
+
+
+def _cut_to_cells(text: str, most: int) -> str:
+    """Return the text, or its beginning that fits into so many cells of a terminal: some characters take two."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= most else set_cell_size(text, most - 1).rstrip() + "…"
 
 
 def _describe_node(node: Node) -> HistoryNode:
