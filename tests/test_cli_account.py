@@ -216,6 +216,14 @@ def test_an_account_is_deleted_after_its_e_mail_was_typed(owner: Any) -> None:
 
 
 @pytest.mark.usefixtures("owner")
+def test_the_login_of_a_deleted_account_is_forgotten(ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring.kept[keyring_entry(os.environ["NAI_URL"])] = json.dumps({"email": EMAIL, "password": PASSWORD})
+    monkeypatch.delenv("NAI_PASSWORD")
+    assert nai("account", "delete", "--yes").exit_code == 0
+    assert ring.kept == {}
+
+
+@pytest.mark.usefixtures("owner")
 def test_without_a_terminal_it_is_deleted_only_with_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     done = nai("account", "delete")
     assert done.exit_code == 1

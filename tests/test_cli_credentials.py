@@ -266,6 +266,34 @@ def test_a_password_is_typed_without_echo_and_stdout_has_only_the_result(owner: 
     assert (tmp_path / "out").read_bytes().startswith(b"[{")
 
 
+# ---- addresses and proxies
+
+
+def test_an_address_that_is_none_is_named_by_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = nai("health", "--url", "127.0.0.1:8901")
+    (line,) = done.stderr.splitlines()
+    assert line == "nai health: --url: http:// or https:// is missing: write http://127.0.0.1:8901"
+    monkeypatch.setenv("NAI_URL", "ftp://user:sesame@h")
+    (line,) = nai("health").stderr.splitlines()
+    assert line.startswith("nai health: NAI_URL: an address is http://HOST[:PORT]")
+    assert "sesame" not in line
+
+
+@pytest.mark.usefixtures("owner")
+def test_only_https_goes_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://user:sesame@127.0.0.1:9")
+    assert nai("health").exit_code == 0
+    done = nai("health", "--url", "https://text.example")
+    assert done.exit_code != 0
+    assert "the proxy 127.0.0.1" in done.stdout
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://user:sesame@127.0.0.1:9")
+    done = nai("health", "--url", "https://text.example")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("nai health: HTTPS_PROXY: a proxy is http://")
+    assert "sesame" not in done.output
+
+
 # ---- what is shown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -119,7 +120,7 @@ def test_a_person_chooses_what_is_kept(ring: MemoryKeyring, answer: str, key: st
     assert done.exit_code == 0, done.stderr
     assert key in get_kept(ring)
     assert "every command works" in done.stderr
-    assert "library and stories ask" in done.stderr
+    assert "library and stories ask for it" in done.stderr
     assert PASSWORD not in done.output
 
 
@@ -376,3 +377,20 @@ def test_a_login_at_a_terminal_shows_no_secret(config: Path) -> None:
     os.close(ours)
     assert PASSWORD.encode() not in output
     assert PASSWORD in (config / "credentials.json").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+@pytest.mark.usefixtures("owner")
+def test_ctrl_c_at_the_password_ends_with_130_and_keeps_nothing(config: Path) -> None:
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [*NAI, "login", "--email", EMAIL], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        output = b""
+        while b"Password: " not in output:
+            output += os.read(ours, 1000)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(50) == 130
+    os.close(ours)
+    assert not config.exists()

@@ -75,7 +75,8 @@ def test_a_wrong_name_in_the_profile_is_an_error_that_says_where_it_is(config: P
 
 
 def test_each_command_has_the_parameters_that_the_table_names() -> None:
-    from tests.test_help_pages import _COMMANDS, list_parameters
+    from nai_transports.cli.common.parameters import list_parameters
+    from tests.test_help_pages import _COMMANDS
 
     for path, defaults in DEFAULTS.items():
         names = {each.name for each in list_parameters(_COMMANDS[tuple(path.split()[1:])].callback)}

@@ -117,7 +117,11 @@ def test_the_repr_of_a_profile_does_not_show_its_proxy(config: Path) -> None:
         ('[default]\nemail = ""\n', r"email: a text that is not empty"),
         ('[default]\nemail = "a@b\\u001b[2J"\n', r"email: a text that is not empty, without line ends and control"),
         ('[default]\nemail = "writer"\n', r"email: an e-mail has an @"),
-        ('[default]\nurl = "127.0.0.1:8901"\n', r"\[default\] url: .*http"),
+        (
+            '[default]\nurl = "127.0.0.1:8901"\n',
+            r"\[default\] url: http:// or https:// is missing: write http://127\.0\.0\.1:8901$",
+        ),
+        ('[default]\nurl = "http://a b"\n', r"\[default\] url: an address is http://HOST"),
         ('[default]\nproxy = "socks5://user:secret@h"\n', r"\[default\] proxy: a proxy is http://"),
     ],
 )

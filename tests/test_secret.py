@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import io
 import json
@@ -272,3 +273,29 @@ def test_what_no_token_holds_is_refused_without_quoting_it(text: str) -> None:
         parse_token(text)
     assert caught.value.parameter == "token"
     assert MARK not in "".join(traceback.format_exception(caught.value))
+
+
+# ---- the end of a token
+
+
+def write_token(payload: bytes) -> AccessToken:
+    """A token with this payload, which nobody signed."""
+    return AccessToken(f"eyJ.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.signature")
+
+
+@given(st.integers(0, 253_402_300_799))
+def test_a_token_says_when_it_expires(seconds: int) -> None:
+    assert write_token(json.dumps({"exp": seconds, "iat": 0}).encode()).expires_at == seconds
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [b"", b"{}", b"[]", b"7", b'{"exp": "1"}', b'{"exp": true}', b'{"exp": -1}', b'{"exp": 1e400}'],
+)
+def test_a_token_need_not_say_it(payload: bytes) -> None:
+    assert write_token(payload).expires_at is None
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
+def test_any_token_may_be_asked_when_it_expires(text: str) -> None:
+    assert AccessToken(text).expires_at is None

@@ -17,7 +17,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
 from ..common.output import Json, describe_response, print_facts
 from ..common.prompts import ask, ask_secret
-from ..common.stored_logins import replace_login
+from ..common.stored_logins import forget_login, replace_login
 
 __all__ = ["account", "subscription"]
 
@@ -72,10 +72,7 @@ def priority(*, account: AccountOptions, as_json: Json = False) -> None:
 
 
 @account.command()
-def settings(
-    *,
-    account: AccountOptions,
-) -> None:
+def settings(*, account: AccountOptions) -> None:
     """Print the website's settings as stored, usually JSON. Does not work with a persistent token."""
     with account.sign_in(persistent=False) as client:
         stored = client.run(accounts.get_client_settings())
@@ -94,10 +91,7 @@ def gift_keys(*, account: AccountOptions, as_json: Json = False) -> None:
 
 
 @account.command("change-password")
-def change_password(
-    *,
-    account: AccountOptions,
-) -> None:
+def change_password(*, account: AccountOptions) -> None:
     """Change the password, and encrypt the keystore with the new one, so that all stories still open.
 
     Asks for the new password. If the command fails midway, run it again with the same two passwords; it continues where it
@@ -141,7 +135,8 @@ def delete(
 
     Always logs in, since NAI_TOKEN may belong to another account.
     """
-    login = account.get_credentials()
+    sources = account.build_sources()
+    login = sources.find_credentials()
     with account.open_client() as client:
         token = client.run(accounts.login(login.email, login.password))
         if (
@@ -152,6 +147,8 @@ def delete(
             raise InvalidRequestError("that is not the account's e-mail; nothing was deleted")
         client.run(accounts.delete_account().with_options(token=token))
     typer.echo("The account is deleted.")
+    if sources.stored is not None and sources.stored.is_for(login.email):
+        forget_login(sources.place)
 
 
 _NO_NEW_PASSWORD: Final = "no terminal to ask for the new password at"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -210,24 +209,21 @@ def _format_duration(seconds: float) -> str:
 
 
 def _check_proxy(urls: Iterable[str], profile: UserProfile) -> Iterator[Diagnosis]:
-    environment = getproxies_environment()
     secure = [url for url in urls if url.startswith("https:")]
     if not secure:
         yield Diagnosis("proxy", Outcome.OK, "none: only https goes through a proxy")
-        return
     for url in secure:
-        source = "HTTPS_PROXY" if environment.get("https") else "ALL_PROXY" if environment.get("all") else "the profile"
         try:
             proxy = choose_proxy(url, profile)
         except NaiError as error:
-            yield Diagnosis("proxy", Outcome.PROBLEM, f"{source}: {error}", f"correct or unset {source}")
+            yield Diagnosis("proxy", Outcome.PROBLEM, str(error), "correct or unset it")
             return
         if proxy is not None:
-            yield Diagnosis("proxy", Outcome.OK, f"{url} through {proxy.host}:{proxy.port}, of {source}")
+            yield Diagnosis("proxy", Outcome.OK, f"{url} through {proxy.host}:{proxy.port}")
         elif needs_no_proxy(url):
             yield Diagnosis("proxy", Outcome.OK, f"{url} directly, because of NO_PROXY")
         else:
-            ignored = "; HTTP_PROXY is not used, since all is https" if os.environ.get("HTTP_PROXY") else ""
+            ignored = "; HTTP_PROXY is not used for https" if getproxies_environment().get("http") else ""
             yield Diagnosis("proxy", Outcome.OK, f"{url} directly{ignored}")
 
 

@@ -205,7 +205,7 @@ def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | 
     if not insecure_storage:
         typer.echo(f"nai: {keyring_problem}", err=True)
         prompts.confirm(
-            f"Keep it in {path}, which only you can read, but which is not encrypted?",
+            f"Keep it in {path} (only you can read it; not encrypted)?",
             f"{keyring_problem}; give --insecure-storage to keep the login in {path}, not encrypted",
         )
     return keep_in_file(sources.place, kept)
@@ -242,8 +242,8 @@ _NO_TERMINAL: Final = (
 )
 _CHOICE: Final = (
     "Keep the password, or only a token?\n"
-    "  password  every command works, until you log out\n"
-    "  token     works {date}; commands for the library and stories ask for the password"
+    "  password  every command works until you log out\n"
+    "  token     works {date}; library and stories ask for it"
 )
 
 

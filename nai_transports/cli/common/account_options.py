@@ -13,12 +13,12 @@ from typing import Annotated, Any, Final, Self
 import typer
 
 from nai_proto import account
-from nai_proto.errors import AuthenticationError, InvalidRequestError
+from nai_proto.errors import AuthenticationError
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
 from nai_proto.secret import AccessToken, Token
 
-from ...proxy import Proxy, needs_no_proxy, parse_proxy, proxy_from_environment
+from ...proxy import Proxy, needs_no_proxy, parse_proxy
 from ...sync import Client
 from .command import OptionGroup
 from .credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
@@ -26,7 +26,7 @@ from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
 from .profile_defaults import fill_in
-from .profile_file import PROFILE_VARIABLE, UserProfile, load_profiles
+from .profile_file import PROFILE_VARIABLE, UserProfile, check_proxy, check_url, check_value, load_profiles
 from .progress import ProgressDisplay, show_progress
 
 __all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "format_account_page"]
@@ -101,15 +101,9 @@ class ServiceOptions(OptionGroup):
         profile = profile or self.load_profile()
         wait = profile.timeout if self.timeout is None else self.timeout
         timeouts = Timeouts() if wait is None else Timeouts(pool=wait, connect=wait, write=wait, read=wait, idle=wait)
-        try:
-            return Session(base_url=self.url or profile.url, timeouts=timeouts)
-        except InvalidRequestError:
-            pass
         source = _URL_VARIABLE if self.url == os.environ.get(_URL_VARIABLE) else "--url"
-        raise InvalidRequestError(
-            f"{source}: an address is http://HOST[:PORT] or https://HOST[:PORT], with or without a path",
-            parameter="url",
-        )
+        url = profile.url if self.url is None else check_value(source, check_url, self.url)
+        return Session(base_url=url, timeouts=timeouts)
 
     def show_progress(self, first: str) -> AbstractContextManager[ProgressDisplay]:
         """Show progress as `nai_transports.cli.common.progress.show_progress` does, unless the command is to be quiet."""
@@ -139,7 +133,10 @@ def choose_proxy(url: str, profile: UserProfile) -> Proxy | None:
     """
     if not url.startswith("https:") or needs_no_proxy(url):
         return None
-    return proxy_from_environment(url) or (parse_proxy(profile.proxy) if profile.proxy else None)
+    for name in ("HTTPS_PROXY", "ALL_PROXY"):
+        if proxy := os.environ.get(name.lower()) or os.environ.get(name):
+            return parse_proxy(check_value(name, check_proxy, proxy))
+    return parse_proxy(profile.proxy) if profile.proxy else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.session import Session
@@ -31,6 +31,9 @@ __all__ = [
     "Profiles",
     "UserProfile",
     "add_profile",
+    "check_proxy",
+    "check_url",
+    "check_value",
     "config_directory",
     "load_profiles",
     "profile_path",
@@ -44,6 +47,8 @@ DIRECTORY_VARIABLE: Final = "NAI_CONFIG_DIR"
 _FILE_NAME: Final = "profiles.toml"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 _POSITION: Final = re.compile(r"(?P<problem>.*) \(at line (?P<line>\d+), column \d+\)", re.DOTALL)
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,16 +180,21 @@ def _build_profile(path: Path, name: str, table: object) -> UserProfile:
                 f"{where}: there is no such key{_suggest(key, _CHECKS)}. The keys are {', '.join(_CHECKS)}",
                 parameter="profile",
             )
-        values[key] = _convert(where, check, value)
+        values[key] = check_value(where, check, value)
     return UserProfile(name=name, **values)
 
 
-def _convert(where: str, check: Callable[[Any], object], value: object) -> object:
+def check_value(where: str, check: Callable[[Any], _Value], value: object) -> _Value:
+    """Return what a check returns; its errors begin with the place of the value.
+
+    Raises:
+        InvalidRequestError: the value is not valid.
+    """
     try:
         return check(value)
     except NaiError as error:
         problem = str(error)
-    raise InvalidRequestError(f"{where}: {problem}", parameter="profile")
+    raise InvalidRequestError(f"{where}: {problem}")
 
 
 def _suggest(name: str, names: Mapping[str, object]) -> str:
@@ -200,14 +210,43 @@ def _check_text(value: object) -> str:
     return value
 
 
-def _check_url(value: object) -> str:
-    return Session(base_url=_check_text(value)).account
+def check_url(value: object) -> str:
+    """Return an address that requests can be sent to.
 
-
-def _check_proxy(value: object) -> str:
+    Raises:
+        InvalidRequestError: it is none.
+    """
     text = _check_text(value)
-    parse_proxy(text)
-    return text
+    if _is_url(text):
+        return text
+    if _is_url(f"http://{text}"):
+        raise InvalidRequestError(f"http:// or https:// is missing: write http://{text}")
+    raise InvalidRequestError("an address is http://HOST[:PORT] or https://HOST[:PORT], with or without a path")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        Session(base_url=text)
+    except InvalidRequestError:
+        return False
+    return True
+
+
+def check_proxy(value: object) -> str:
+    """Return the URL of a proxy. An error does not quote it, since it may have a password.
+
+    Raises:
+        InvalidRequestError: it is none that the command line can use.
+    """
+    text = _check_text(value)
+    try:
+        parse_proxy(text)
+        return text
+    except InvalidRequestError:
+        pass
+    raise InvalidRequestError(
+        "a proxy is http://[user[:password]@]HOST[:PORT]; SOCKS and TLS to a proxy are not supported"
+    )
 
 
 def _check_email(value: object) -> str:
@@ -239,8 +278,8 @@ def _describe(value: object) -> str:
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
-    "url": _check_url,
-    "proxy": _check_proxy,
+    "url": check_url,
+    "proxy": check_proxy,
     "email": _check_email,
     "text_model": _check_text,
     "chat_model": _check_text,

@@ -44,10 +44,18 @@ def ask_secret(question: str, alternative: str, *, twice: bool = False) -> str:
 
     Raises:
         InvalidRequestError: stdin is not a terminal.
+        typer.Abort: the input ended (Ctrl-D).
+        KeyboardInterrupt: Ctrl-C, which typer takes for an end of the input.
     """
     _check_interactive(alternative)
-    answer: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=twice and f"{question} again")
-    return answer
+    again = twice and f"{question} again"
+    try:
+        answer: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=again)
+        return answer
+    except typer.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def ask_choice(question: str, choices: type[_Choice], default: _Choice) -> _Choice:
