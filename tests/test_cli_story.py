@@ -285,6 +285,21 @@ def test_a_story_is_continued_without_being_saved(owner: Account) -> None:
     assert read_texts(owner) == before
 
 
+def test_an_error_after_half_of_the_text_starts_a_line_and_says_that_nothing_was_saved(
+    owner: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emulator, _ = an_emulator(tokenizers=load_byte_tokenizer)
+    emulator.faults.add("cut:at=2400,path=/ai/generate-stream")
+    with serve_in_thread(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        done = nai("story", "continue", "The Quiet Harbour", "--max-length", "40")
+    assert done.exit_code == 1
+    assert done.stdout.endswith("\n")
+    assert len(done.stdout) > 1
+    assert done.stderr.startswith("nai story continue: ")
+    assert done.stderr.endswith("This text was not saved.\n")
+
+
 def test_a_story_in_a_file_cannot_be_continued(file: Path) -> None:
     assert "nai generate" in run_failing("story", "continue", file)
 

@@ -311,4 +311,8 @@ class ImageRequestBuilder:
     def _describe_request(self) -> dict[str, object]:
         sent = self._request.parameters
         renamed = {} if self._request.model.id == self._model.id else {"requested_model": self._model.id}
-        return {"model": self._request.model.id, **renamed, **{name: sent[name] for name in ("width", "height", "steps")}}
+        return {
+            "model": self._request.model.id,
+            **renamed,
+            **{name: sent[name] for name in ("width", "height", "steps")},
+        }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -61,11 +63,10 @@ def continue_(
         raise InvalidRequestError("only a story of the account can be continued; for a text, use nai generate --file")
     options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
     flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
-    with account.open_client() as client, client.stream(flow) as stream:
+    with account.open_client() as client, _end_half_line(not as_json) as show, client.stream(flow) as stream:
         for event in stream:
-            if isinstance(event, Token) and not as_json:
-                typer.echo(event.text, nl=False)
-                sys.stdout.flush()
+            if isinstance(event, Token):
+                show(event.text)
         continued = stream.result
     if as_json:
         print_json(_describe_continuation(continued))
@@ -76,6 +77,27 @@ def continue_(
         reason = "it was changed elsewhere meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value
         typer.echo(f"nai story continue: {saved.item.stored.type} was not saved: {reason}", err=True)
     raise typer.Exit(1 if unsaved else 0)
+
+
+@contextmanager
+def _end_half_line(shows: bool) -> Generator[Callable[[str], None], None, None]:
+    """Yield what prints a text as it arrives; if the block fails after some of it, end the line and say what was saved."""
+    printed = ""
+
+    def show(text: str) -> None:
+        nonlocal printed
+        if shows and text:
+            printed = text
+            typer.echo(text, nl=False)
+            sys.stdout.flush()
+
+    try:
+        yield show
+    except BaseException as error:
+        if printed:
+            typer.echo("" if printed.endswith("\n") else "\n", nl=False)
+            error.add_note("This text was not saved.")
+        raise
 
 
 def _describe_continuation(continued: ContinuedStory) -> ContinuedText:
