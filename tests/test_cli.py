@@ -241,6 +241,12 @@ def test_emulate_runs_a_command_and_ends_with_its_exit_status() -> None:
     assert body == "OK"
 
 
+def test_the_options_of_a_command_are_not_those_of_emulate() -> None:
+    line = [sys.executable, "-c", "import sys; print(sys.argv[1:])", "--port", "x", "--", "--help"]
+    for dashes in ([], ["--"]):
+        assert nai("emulate", *dashes, *line).stdout == "['--port', 'x', '--', '--help']\n"
+
+
 def test_emulate_runs_nai_itself_with_its_account_whatever_profile_there_is(tmp_path: Path) -> None:
     (tmp_path / "profiles.toml").write_text('[default]\nurl = "http://127.0.0.1:9"\nemail = "me@example.com"\n')
     inner = [*NAI, "library", "list", "--json"]

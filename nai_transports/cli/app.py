@@ -46,7 +46,10 @@ def _load(entry: Command, name: str) -> Any:
     else:
         single = CommandGroup(add_completion=False, pretty_exceptions_enable=False)
         # These commands refuse further arguments themselves, without repeating them: one may be a password.
-        settings = {"allow_extra_args": True} if entry.takes_extra_arguments else None
+        settings = {
+            "allow_extra_args": entry.takes_extra_arguments,
+            "allow_interspersed_args": not entry.runs_program,
+        }
         single.command(name, context_settings=settings)(found)
         command = get_command(single)
     command.name = name

@@ -22,6 +22,8 @@ class Command(NamedTuple):
     "What it does, for the help page of its group; the first page has its own words."
     takes_extra_arguments: bool = False
     "Does it accept more arguments than it has, to refuse them in its own words?"
+    runs_program: bool = False
+    "Is its last argument the command line of a program, whose options are not ours?"
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
@@ -54,7 +56,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "health": Command("health", "health_command"),
     "doctor": Command("account.doctor", "doctor"),
     "demo": Command("emulator.demo", "demo"),
-    "emulate": Command("emulator.emulate", "emulate"),
+    "emulate": Command("emulator.emulate", "emulate", runs_program=True),
     "record": Command("emulator.record", "record"),
     "replay": Command("emulator.record", "replay"),
 }
@@ -127,7 +129,7 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
         PageLine(("image-info",), "Show the metadata of images."),
         PageLine(("tags",), "Suggest tags that contain a word."),
     ),
-    "Library": (PageLine(("library", "sanity-check"), "List, export, import, check, back up, restore."),),
+    "Library": (PageLine(("library", "sanity-check"), "List, check, export, import and back up."),),
     "Account": (
         PageLine(("login", "logout", "whoami"), "Log in for all commands."),
         PageLine(("account", "subscription"), "Show or change the account."),

@@ -125,7 +125,7 @@ def emulate(
     command: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[-- COMMAND...]",
+            metavar="COMMAND",
             help="Run this command with NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD set, and end with its exit status.",
         ),
     ] = None,
