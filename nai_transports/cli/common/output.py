@@ -75,6 +75,8 @@ def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tup
         match value:
             case dict():
                 yield from _format_facts(cast("dict[str, object]", value), f"{name}: ")
+            case [only]:
+                yield from _format_facts({key: only}, prefix)
             case list() | tuple() if value:
                 items = enumerate(cast("Sequence[object]", value), 1)
                 yield from _format_facts({f"{key} {number}": item for number, item in items}, prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, cast
 
@@ -22,22 +23,46 @@ from .input_images import name_file_in_errors
 
 __all__ = ["image_info"]
 
-_SHOWN_PARAMETERS: Final = {
-    "prompt": "prompt",
-    "uc": "negative_prompt",
-    **{
-        name: name
-        for name in (
-            *("seed", "steps", "sampler", "noise_schedule", "scale", "cfg_rescale", "uncond_scale"),
-            *("width", "height", "n_samples", "strength", "noise", "sm", "sm_dyn", "dynamic_thresholding"),
-            *("skip_cfg_above_sigma", "request_type", "req_type", "defry"),
-        )
-    },
+_PARAMETER_NAMES: Final = {
+    "seed": "seed",
+    "steps": "steps",
+    "sampler": "sampler",
+    "noise_schedule": "noise schedule",
+    "scale": "prompt guidance",
+    "cfg_rescale": "guidance rescale",
+    "uncond_scale": "undesired content strength",
+    "n_samples": "images of the request",
+    "strength": "strength",
+    "noise": "noise",
+    "sm": "SMEA",
+    "sm_dyn": "SMEA DYN",
+    "dynamic_thresholding": "decrisper",
+    "skip_cfg_above_sigma": "Variety+ above sigma",
+    "request_type": "kind of request",
+    "req_type": "director tool",
+    "defry": "defry",
 }
-"""The names under which parameters are shown, by their names in the image's comment.
+"""What a person calls the parameters that are shown, by their names in the image's comment, which are those of the JSON.
 
 See docs/protocol/image.md#81-png-text.
 """
+_LINE_NAMES: Final = {
+    **_PARAMETER_NAMES,
+    "metadata": "metadata in",
+    "not_read": "not looked at",
+    "other_programs": "of other programs",
+    "differing": "differences",
+    "seconds": "seconds to generate",
+    "negative_prompt": "undesired content",
+}
+_SIGNATURES: Final = {
+    "none": "none",
+    "valid": "valid",
+    "emulator": "made by an emulator, which proves nothing",
+    "invalid": "invalid: changed since, or signed with another key",
+    "not_checked": "not checked",
+}
+"""What a person is told of a signature, by the word for it in the JSON."""
 _EMULATOR: Final = "emulator"
 
 
@@ -57,28 +82,62 @@ def image_info(
 
     Looks at text chunks, EXIF, XMP, comments, and the lowest bits of alpha and of the colours, and says what is damaged and
     what was not looked at. Also verifies the signature, which is valid if NovelAI made the image and nobody changed it.
-    --json prints a list with all parameters. The exit code is 1 if a file could not be read at all.
+    --json prints a list with all parameters. The exit status is 1 if a file could not be read at all.
     """
     public = _parse_key(key)
     documents: list[bytes] = []
     for path in pictures:
         try:
-            facts, parameters = _describe_file(path, files.read(path), public)
-            documents.append(write_json(facts | {"parameters": parameters}))
+            facts = _describe_file(path, files.read(path), public)
+            documents.append(write_json(facts))
         except NaiError as error:
             typer.echo(f"nai image-info: {escape_line(str(error))}", err=True)
             continue
         if not as_json:
             if len(documents) > 1:
                 typer.echo()
-            print_facts(
-                {name: escape_line(fact) if isinstance(fact, str) else fact for name, fact in facts.items()},
-                as_json=False,
-            )
+            print_facts(_to_lines(facts), as_json=False)
     if as_json:
         typer.echo(b"[" + b",".join(documents) + b"]")
     if len(documents) < len(pictures):
         raise typer.Exit(1)
+
+
+def _to_lines(facts: Mapping[str, object]) -> dict[str, object]:
+    """Return the facts of an image as lines by their names, without what is not known, empty or switched off."""
+    width, height = facts["width"], facts["height"]
+    shown = {
+        **{name: facts[name] for name in ("file", "format")},
+        "size": None if width is None else f"{width} × {height}",
+        **facts,
+        "differing": ", ".join(cast("list[str]", facts["differing"])),
+        "metadata": ", ".join(cast("list[str]", facts["metadata"]))
+        or ("not known" if facts["damaged"] or facts["not_read"] else "none"),
+        **{name: facts[name] or None for name in ("vibes", "references")},
+        "copies_agree": "no" if facts["copies_agree"] is False else facts["copies_agree"],
+        "signature": _describe_signatures(facts),
+    }
+    hidden = ("width", "height", "parameters", "signatures", "signature_problem")
+    return {
+        _LINE_NAMES.get(name, name): escape_line(fact) if isinstance(fact, str) else fact
+        for name, fact in shown.items()
+        if name not in hidden and not _is_empty(fact)
+    }
+
+
+def _is_empty(fact: object) -> bool:
+    """Return whether a fact is not known, empty or switched off; a number never is."""
+    return fact is None or fact is False or (isinstance(fact, str | list | dict) and not fact)
+
+
+def _describe_signatures(facts: Mapping[str, object]) -> object:
+    signatures = cast("dict[str, str]", facts["signatures"])
+    problem = facts["signature_problem"]
+    texts = {
+        place: f"{_SIGNATURES[state]}: {problem}" if state == "not_checked" else _SIGNATURES[state]
+        for place, state in signatures.items()
+    }
+    return (texts if len(set(texts.values())) > 1 else next(iter(texts.values()), None)) or None
 
 
 def _parse_key(option: str | None) -> bytes:
@@ -96,8 +155,8 @@ def _parse_key(option: str | None) -> bytes:
     raise InvalidRequestError("--key is 32 bytes in base64 or hex, or `emulator`")
 
 
-def _describe_file(path: Path, data: bytes, key: bytes) -> tuple[dict[str, object], dict[str, Any]]:
-    """Return the facts of an image by name, and all parameters of its metadata.
+def _describe_file(path: Path, data: bytes, key: bytes) -> dict[str, object]:
+    """Return the facts of an image by name: always the same names, with None, or nothing in them, where nothing is known.
 
     Raises:
         InvalidFile: the file is not an image, or its header is damaged. The message names the file.
@@ -107,19 +166,16 @@ def _describe_file(path: Path, data: bytes, key: bytes) -> tuple[dict[str, objec
         metadata = report.metadata
         parameters = {} if metadata is None else _parameters(metadata)
         _check_numbers(parameters)
-    size = _read_size(data)
     pixels = _read_pixels(data)
-    if isinstance(pixels, Pixels):
-        size = pixels.width, pixels.height
-    facts: dict[str, object] = {
+    size = (pixels.width, pixels.height) if isinstance(pixels, Pixels) else _read_size(data)
+    return {
         "file": str(path),
         "format": (detect_format(data) or "").lower(),
-        "size": None if size is None else f"{size[0]} × {size[1]}",
+        **dict(zip(("width", "height"), size or (None, None), strict=True)),
         **_describe_origin(report, pixels, key),
+        **_describe_parameters(metadata, parameters),
+        "parameters": parameters,
     }
-    if metadata is not None:
-        facts |= _describe_parameters(metadata, parameters)
-    return {name: value for name, value in facts.items() if value is not None}, parameters
 
 
 def _check_numbers(parameters: dict[str, Any]) -> None:
@@ -156,35 +212,37 @@ def _read_pixels(data: bytes) -> Pixels | str:
 def _describe_origin(report: PictureReport, pixels: Pixels | str, key: bytes) -> dict[str, object]:
     others = [copy for copy in report.copies if not copy.is_of_service]
     copies = [copy for copy in report.copies if copy.is_of_service] or others
-    nothing = "not known" if report.damaged or report.not_read else "none"
-    facts: dict[str, object] = {"metadata": [copy.place.value for copy in copies] or nothing}
-    if report.not_read:
-        facts["not_read"] = {place.value: reason for place, reason in report.not_read.items()}
-    if report.damaged:
-        facts["damaged"] = list(report.damaged)
-    if others:
-        facts["other_programs"] = {copy.place.value: list(copy.texts) for copy in others}
-    if len(copies) > 1:
-        differing = _find_differences(*copies)
-        facts["copies_agree"] = not differing
-        if differing:
-            facts["differing"] = differing
+    differing = _find_differences(*copies) if len(copies) > 1 else []
     signatures = {copy.place.value: _check_signature(copy, pixels, key) for copy in copies}
-    same = len(set(signatures.values())) == 1
-    return {**facts, "signature": next(iter(signatures.values())) if same else signatures or None}
+    return {
+        "metadata": [copy.place.value for copy in copies],
+        "not_read": {place.value: reason for place, reason in report.not_read.items()},
+        "damaged": list(report.damaged),
+        "other_programs": {copy.place.value: list(copy.texts) for copy in others},
+        "copies_agree": not differing if len(copies) > 1 else None,
+        "differing": differing,
+        "signature": _summarize(signatures.values()),
+        "signatures": signatures,
+        "signature_problem": pixels if isinstance(pixels, str) and "not_checked" in signatures.values() else None,
+    }
+
+
+def _summarize(states: Collection[str]) -> str:
+    """Return the word for the signatures of all copies."""
+    return "differing" if len({*states}) > 1 else next(iter(states), "none")
 
 
 def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
-    """Return whether the signature of one copy is valid, in words."""
+    """Return whether the signature of one copy is valid, in one of the words of `_SIGNATURES`."""
     if _parameters(copy).get("signed_hash") is None:
         return "none"
     if isinstance(pixels, str):
-        return f"not checked: {pixels}"
+        return "not_checked"
     if verify(pixels, copy.comment or "", key):
         return "valid"
     if key != TEST_VERIFY_KEY and verify(pixels, copy.comment or "", TEST_VERIFY_KEY):
-        return "made by an emulator, which proves nothing"
-    return "invalid: changed since, or signed with another key"
+        return "emulator"
+    return "invalid"
 
 
 def _find_differences(*copies: Metadata) -> list[str]:
@@ -213,26 +271,24 @@ def _parameters(copy: Metadata) -> dict[str, Any]:
 # ---- the metadata's content
 
 
-def _describe_parameters(metadata: Metadata, parameters: dict[str, Any]) -> dict[str, object]:
-    model = find_model(metadata.source, parameters)
-    facts: dict[str, object] = {
-        "title": metadata.title,
-        "software": metadata.software,
-        "source": metadata.source,
+def _describe_parameters(metadata: Metadata | None, parameters: dict[str, Any]) -> dict[str, object]:
+    model = None if metadata is None else find_model(metadata.source, parameters)
+    lengths = {
+        shown: len(_as_list(parameters.get(name)))
+        for name, shown in (("reference_strength_multiple", "vibes"), ("director_reference_strengths", "references"))
+    }
+    return {
+        "title": None if metadata is None else metadata.title,
+        "software": None if metadata is None else metadata.software,
+        "source": None if metadata is None else metadata.source,
         "model": None if model is None else model.id,
-        "seconds": metadata.seconds,
+        "seconds": None if metadata is None else metadata.seconds,
+        "prompt": parameters.get("prompt") or (None if metadata is None else metadata.description),
+        "negative_prompt": parameters.get("uc"),
+        "characters": _character_prompts(parameters),
+        **lengths,
+        **{name: parameters.get(name) for name in _PARAMETER_NAMES},
     }
-    facts |= {
-        shown: parameters[name] for name, shown in _SHOWN_PARAMETERS.items() if parameters.get(name) not in (None, "")
-    }
-    if "prompt" not in facts and metadata.description:
-        facts["prompt"] = metadata.description
-    if characters := _character_prompts(parameters):
-        facts["characters"] = characters
-    for name, shown in (("reference_strength_multiple", "vibes"), ("director_reference_strengths", "references")):
-        if strengths := _as_list(parameters.get(name)):
-            facts[shown] = len(strengths)
-    return facts
 
 
 def _character_prompts(parameters: dict[str, Any]) -> list[str]:
