@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.codecs.vibe_files import StoredVibe, write_vibe_file
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, Price, encoding_price
@@ -17,6 +17,7 @@ from nai_proto.image.image_files import image_type
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
+from ..common.json_document import print_json, to_time
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite, choose_paths
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
@@ -54,7 +55,9 @@ def vibe(
     if model is None and image_type(files.read(file)) is None:
         if information is not None or strength is not None:
             raise InvalidRequestError("--information and --strength need --model")
-        facts: dict[str, object] = {"file": str(file), "vibes": list(map(_describe_vibe, vibes_in_file))}
+        vibes = [_describe_vibe(each) for each in vibes_in_file]
+        facts: dict[str, object] = {"file": str(file), "vibes": vibes}
+        lines: dict[str, object] = {"file": str(file), "vibes": [_to_lines(each) for each in vibes]}
     else:
         if len(vibes_in_file) != 1:
             raise InvalidRequestError(f"{file} has {len(vibes_in_file)} vibes; give a file with one vibe to encode it")
@@ -71,18 +74,18 @@ def vibe(
                     with account.show_progress("encoding"):
                         (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
             path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)))
-        facts = {
+        facts = lines = {
             "file": str(path),
             "model": chosen_model.id,
             "information_extracted": vibe_input.extracted,
             "strength": vibe_input.strength,
             "anlas": price.anlas,
+            "price": str(price),
         }
-    document = write_json(facts)
     if as_json:
-        typer.echo(document)
+        print_json(facts)
     else:
-        print_facts(facts, as_json=False)
+        print_facts(lines, as_json=False)
 
 
 def _build_vibe(vibe_input: VibeInput, model: ImageModel) -> StoredVibe:
@@ -95,18 +98,26 @@ def _build_vibe(vibe_input: VibeInput, model: ImageModel) -> StoredVibe:
 
 
 def _describe_vibe(vibe: StoredVibe) -> dict[str, object]:
-    created, picture = vibe.created_at, vibe.image
-    facts: dict[str, object] = {
+    """Return the facts of a vibe by name: always the same names, with None where nothing is known."""
+    picture = vibe.image
+    return {
         "name": vibe.name,
         "id": vibe.id,
         "intact": vibe.intact,
-        "created_at": created,
-        "picture": None if picture is None else f"{image_type(picture) or 'unknown'}, {len(picture):,} bytes",
+        "created_at": to_time(vibe.created_at),
+        "picture_format": None if picture is None else image_type(picture),
+        "picture_bytes": None if picture is None else len(picture),
         "strength": vibe.strength,
         "information_extracted": vibe.information_extracted,
         "encodings": _list_encodings(vibe),
     }
-    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _to_lines(facts: Mapping[str, object]) -> dict[str, object]:
+    """Return the facts of a vibe as lines by their names, without what is not known."""
+    created = facts["created_at"]
+    shown = {**facts, "created_at": created.timestamp() if isinstance(created, datetime) else None}
+    return {name: fact for name, fact in shown.items() if fact is not None}
 
 
 def _list_encodings(vibe: StoredVibe) -> dict[str, list[object]]:
