@@ -411,6 +411,7 @@ def test_the_price_as_json_has_both_numbers(monkeypatch: pytest.MonkeyPatch, tmp
     facts = json.loads(nai("image", "--price", "--json", "--model", "V4.5 Full", "-n", "2").stdout)
     assert facts == {
         "model": "nai-diffusion-4-5-full",
+        "requested_model": "nai-diffusion-4-5-full",
         "width": 832,
         "height": 1216,
         "steps": 23,

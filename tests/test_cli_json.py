@@ -13,6 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import nai_proto
+from nai_proto.codecs.picture_files import write_picture
+from nai_proto.codecs.picture_metadata import Metadata
+from nai_proto.codecs.pixels import Pixels
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.emulator import Account
 from nai_proto.story import Lorebook, Story
@@ -54,6 +57,14 @@ COMMANDS: Final = {
     "health": "",
     "doctor": "",
     "whoami": "",
+    "image": "sea --size 64x64 --previews",
+    "director": "lineart sea.png",
+    "upscale": "sea.png --yes",
+    "vibe": "sea.png --yes",
+    "image-info": "sea.png",
+    "tags": "cat",
+    "speak": '"The lamp went out."',
+    "demo": "",
 }
 """Arguments with which each command prints a document; some of its lists may be empty."""
 EDITS: Final = {
@@ -63,8 +74,17 @@ EDITS: Final = {
     "rename": '"The Quiet Harbour" Loud',
 }
 """Commands that print what ``nai story create`` prints."""
-_GROUPS: Final = {"library", "story", "lorebook", "sanity-check", "health", "logout", "whoami", "doctor"}
+_GROUPS: Final = {"library", "story", "lorebook", "sanity-check", "health", "logout", "whoami", "doctor"} | {
+    *("image", "director", "upscale", "vibe", "image-info", "tags", "speak", "demo")
+}
 OURS: Final = [name for name in EXAMPLES if name.split()[0] in _GROUPS]
+
+
+PIXELS: Final = Pixels(64, 64, bytes(64 * 64 * 3))
+DRAWN: Final = write_picture(
+    PIXELS, Metadata.from_comment({"prompt": "sea", "seed": 7}, description="sea", source=None)
+)
+"""A picture with metadata."""
 
 
 def make_story(title: str) -> Story:
@@ -92,6 +112,8 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     Path("calm.preset").write_bytes(write_json({"presetVersion": 3, "name": "Calm", "parameters": {}}))
     scenario = {"scenarioVersion": 3, "title": "Quest", "prompt": "${hero[Ana]} woke."}
     Path("quest.scenario").write_bytes(write_json(scenario))
+    Path("sea.png").write_bytes(DRAWN)
+    monkeypatch.setenv("NAI_VIBE_DIR", str(tmp_path / "vibes"))
     with serve_in_thread(emulator) as url:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
             monkeypatch.setenv(name, value)

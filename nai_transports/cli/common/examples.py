@@ -100,6 +100,39 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "nai sanity-check",
         "nai sanity-check --json",
     ),
+    "image": (
+        'nai image "a lighthouse at dusk, sea" --size landscape',
+        'nai image "a lighthouse at dusk" --number 3 --model "V4.5 Full" --price',
+        'nai image "a lighthouse in fog" --image sea.png --strength 0.6 -o fog/',
+    ),
+    "director": (
+        "nai director lineart sea.png",
+        "nai director emotion sea.png --emotion happy --prompt smile -o happy.png",
+    ),
+    "upscale": (
+        "nai upscale sea.png --yes",
+        "nai upscale sea.png --max-anlas 1 --yes -o large.jpg",
+    ),
+    "vibe": (
+        'nai vibe sea.png --model "V4.5 Full" --yes',
+        "nai vibe sea.png --information 0.5 --yes -o soft.naiv4vibe",
+    ),
+    "image-info": (
+        "nai image-info sea.png",
+        "nai image-info sea.png --json",
+    ),
+    "tags": (
+        "nai tags cat",
+        "nai tags 猫 --lang jp",
+    ),
+    "speak": (
+        'nai speak "The lamp went out at nine."',
+        'nai speak "The lamp went out." --voice Aini --opus -o lamp.webm',
+    ),
+    "demo": (
+        "nai demo",
+        "nai demo --json",
+    ),
     "login": (
         "nai login",
         "nai login --profile work --email mira@example.com",

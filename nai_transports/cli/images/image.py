@@ -193,6 +193,8 @@ def image(
     with account.sign_in() as client:
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
         facts = builder.generate(client, costs, output, display, overwrite=overwrite, quiet=account.quiet)
+    if not as_json:
+        facts = {name: fact for name, fact in facts.items() if fact and name != "requested_model"}
     print_facts(facts, as_json)
 
 

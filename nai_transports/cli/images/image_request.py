@@ -302,17 +302,16 @@ class ImageRequestBuilder:
         return choose_picture_paths(output, name, image_format, [first + at for at in range(number)])
 
     def _describe(self, writer: ImageWriter, price: Price) -> dict[str, object]:
-        facts: dict[str, object] = {"files": [str(path) for path, _ in writer.images]}
-        if writer.previews:
-            facts["previews"] = list(map(str, writer.previews))
-        facts |= {"seeds": [picture.seed for _, picture in writer.images], **self._describe_request()}
-        return {**facts, "anlas": price.anlas, "price": str(price)}
+        return {
+            "files": [str(path) for path, _ in writer.images],
+            "previews": list(map(str, writer.previews)),
+            "seeds": [picture.seed for _, picture in writer.images],
+            **self._describe_request(),
+            "anlas": price.anlas,
+            "price": str(price),
+        }
 
     def _describe_request(self) -> dict[str, object]:
         sent = self._request.parameters
-        renamed = {} if self._request.model.id == self._model.id else {"requested_model": self._model.id}
-        return {
-            "model": self._request.model.id,
-            **renamed,
-            **{name: sent[name] for name in ("width", "height", "steps")},
-        }
+        models = {"model": self._request.model.id, "requested_model": self._model.id}
+        return models | {name: sent[name] for name in ("width", "height", "steps")}
