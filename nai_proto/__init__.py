@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         voice,
     )
     from .errors import (
+        AmbiguousNameError,
         AuthenticationError,
         ClosedError,
         ConcurrentGenerationError,
@@ -92,7 +93,7 @@ else:
             "voice"
         ),
         "errors": (
-            "AuthenticationError ClosedError ConcurrentGenerationError ConflictError CryptoError Damaged "
+            "AmbiguousNameError AuthenticationError ClosedError ConcurrentGenerationError ConflictError CryptoError Damaged "
             "DecryptionFailed FileError InvalidFile InvalidRequestError InvalidTypeError KeyConflict "
             "LimitExceeded LocalProtocolError MissingExtra NaiError NotFoundError PaymentRequiredError "
             "PermissionDeniedError RateLimitError RejectedRequestError RemoteProtocolError RequestTimeoutError "
@@ -123,6 +124,7 @@ __all__ = [
     "NO_RETRY",
     "AccessKey",
     "AccessToken",
+    "AmbiguousNameError",
     "AuthenticationError",
     "Call",
     "ClosedError",

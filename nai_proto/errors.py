@@ -6,6 +6,7 @@
     ├─ InvalidRequestError                refused before it is sent: a value out of range; also a ValueError
     │  ├─ InvalidTypeError                a value of the wrong type; also a TypeError
     │  ├─ UnknownNameError                nothing that is stored has this title or id; also a LookupError
+    │  ├─ AmbiguousNameError              several that are stored have it, or begin with it; also a LookupError
     │  └─ RejectedRequestError            400 413 422: refused by the service; also a StatusError
     ├─ FileError                          a local file cannot be read or written; also an OSError
     ├─ InvalidFile                        a local file has wrong contents; also a ValueError
@@ -43,6 +44,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 __all__ = [
+    "AmbiguousNameError",
     "AuthenticationError",
     "ClosedError",
     "ConcurrentGenerationError",
@@ -147,6 +149,10 @@ class InvalidTypeError(InvalidRequestError, TypeError):
 
 class UnknownNameError(InvalidRequestError, LookupError):
     """Nothing that is stored has this title or id. The message lists what resembles it."""
+
+
+class AmbiguousNameError(InvalidRequestError, LookupError):
+    """Several stored things have this title, or a title or id that begins with it. The message lists them with their ids."""
 
 
 class FileError(NaiError, OSError):

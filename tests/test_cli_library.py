@@ -111,7 +111,7 @@ def test_an_ambiguous_or_unknown_story_is_an_error(owner: Account) -> None:
     rewrite(owner, "stories", 1, title=TITLES[0].upper())
     assert nai("show", TITLES[0]).exit_code == 0  # letter by letter
     done = nai("show", TITLES[0].lower())
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     for stored in owner.storage.objects["stories"][:2]:
         assert stored.id in done.stderr
     for name in ("nothing", ""):

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from nai_proto import errors
 from nai_proto.errors import (
+    AmbiguousNameError,
     AuthenticationError,
     ClosedError,
     ConcurrentGenerationError,
@@ -62,6 +63,7 @@ TREE: dict[type[BaseException], type[BaseException]] = {
     InvalidRequestError: NaiError,
     InvalidTypeError: InvalidRequestError,
     UnknownNameError: InvalidRequestError,
+    AmbiguousNameError: InvalidRequestError,
     RejectedRequestError: InvalidRequestError,
     FileError: NaiError,
     InvalidFile: NaiError,

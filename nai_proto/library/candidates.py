@@ -23,7 +23,7 @@ from difflib import get_close_matches
 from typing import Any, Final, Generic, TypeVar
 
 from ..arguments import TEXT
-from ..errors import InvalidRequestError, UnknownNameError
+from ..errors import AmbiguousNameError, UnknownNameError
 
 __all__ = ["Candidate", "find_candidate"]
 
@@ -56,7 +56,7 @@ def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str =
 
     Raises:
         UnknownNameError: no candidate fits; the message lists those that resemble the name.
-        InvalidRequestError: several fit in the same way; the message lists them.
+        AmbiguousNameError: several fit in the same way; the message lists them.
     """
     TEXT.check(name, "name")
     listed, wanted = [*candidates], name.strip()
@@ -65,7 +65,7 @@ def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str =
         if len(fitting) == 1:
             return fitting[0].value
         if fitting:
-            raise InvalidRequestError(
+            raise AmbiguousNameError(
                 f"{len(fitting)} {kinds} fit {name!r}: {_join(fitting)}; give one of the ids", parameter="name"
             )
     raise UnknownNameError(f"no {kind} has the title or id {name!r}{_suggest(listed, name, kinds)}", parameter="name")

@@ -89,7 +89,7 @@ class Library:
 
         Raises:
             UnknownNameError: no story fits; the message lists those that resemble the name.
-            InvalidRequestError: several fit in the same way; the message lists them.
+            AmbiguousNameError: several fit in the same way; the message lists them.
         """
         return find_story(self.stories, name)
 

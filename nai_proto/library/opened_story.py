@@ -147,7 +147,7 @@ def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
 
     Raises:
         UnknownNameError: no story fits; the message lists those that resemble the name.
-        InvalidRequestError: several fit in the same way; the message lists them.
+        AmbiguousNameError: several fit in the same way; the message lists them.
     """
     return find_candidate((Candidate(story, story.title, tuple(_iter_ids(story))) for story in stories), name)
 

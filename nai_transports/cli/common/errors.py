@@ -9,7 +9,7 @@ from typing import Final
 
 import typer
 
-from nai_proto.errors import AuthenticationError, NaiError
+from nai_proto.errors import AmbiguousNameError, AuthenticationError, NaiError
 
 __all__ = ["FINDINGS", "INTERRUPTED", "MissingCredentials", "exit_on_error"]
 
@@ -17,6 +17,8 @@ FINDINGS: Final = 5
 "The exit status of a check that has found something."
 INTERRUPTED: Final = 130
 "The exit status after Ctrl-C, as a shell has it."
+_USAGE: Final = 2
+"The exit status after a wrong option or argument."
 _NOT_SIGNED_IN: Final = 3
 "The exit status without credentials, or with some that the service does not accept."
 _LOGIN_PATH: Final = "/user/login"
@@ -52,7 +54,13 @@ def exit_on_error(command: str) -> Generator[None, None, None]:
 
 
 def _choose_status(error: NaiError) -> int:
-    return _NOT_SIGNED_IN if isinstance(error, MissingCredentials | AuthenticationError) else 1
+    match error:
+        case MissingCredentials() | AuthenticationError():
+            return _NOT_SIGNED_IN
+        case AmbiguousNameError():
+            return _USAGE
+        case _:  # such as UnknownNameError: what is stored is no question of usage
+            return 1
 
 
 def _format_error(error: NaiError) -> str:
