@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import nai_proto
 from nai_proto.errors import FileError, InvalidRequestError
+from nai_transports.cli.app import app
 from nai_transports.cli.common import profile_file
+from nai_transports.cli.common.account_options import ServiceOptions, choose_proxy
 from nai_transports.cli.common.profile_file import UserProfile, add_profile, load_profiles, profile_path
 
 WHOLE = """
@@ -78,7 +81,7 @@ def test_an_unknown_profile_is_an_error_with_the_names_that_exist(
 ) -> None:
     write(config, WHOLE)
     with pytest.raises(
-        InvalidRequestError, match=r"--profile: .* 'emulater' \(did you mean 'emulator'\?\).*default, emul"
+        InvalidRequestError, match=r"--profile: .* 'emulater'; did you mean 'emulator'\? .*default, emul"
     ):
         load_profiles().get("emulater")
     monkeypatch.setenv("NAI_PROFILE", "work")
@@ -101,7 +104,7 @@ def test_the_repr_of_a_profile_does_not_show_its_proxy(config: Path) -> None:
         ("[default]\ntimeout = ", r"profiles\.toml, line \d: not TOML"),
         (b'[default]\nemail = "k\xe4se@example.com"\n', r"profiles\.toml, line 2: not UTF-8"),
         ("[default]\n".encode("utf-16"), r"profiles\.toml, line 1: UTF-16; save the file as UTF-8"),
-        ('[default]\nemial = "a@b"\n', r"\[default\] emial: there is no such key \(did you mean 'email'\?\)"),
+        ('[default]\nemial = "a@b"\n', r"\[default\] emial: there is no such key; did you mean 'email'\? The keys"),
         ('[work]\ntoken = "pst-secret"\n', r"\[work\] token: there is no such key\. The keys are url, proxy, email"),
         ('email = "a@b"\n', r"email is a text, not a profile; write \[default\]"),
         ("[[default]]\n", r"default is an array, not a profile"),
@@ -145,6 +148,47 @@ def test_a_file_that_cannot_be_read_is_an_error_with_its_path(config: Path) -> N
     (config / "profiles.toml").mkdir(parents=True)
     with pytest.raises(FileError, match=r"profiles\.toml"):
         load_profiles()
+
+
+# ---- the order
+
+
+@pytest.mark.usefixtures("config")
+def test_options_win_over_the_environment_and_this_over_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(config, WHOLE)
+    session = ServiceOptions(profile="emulator").build_session()
+    assert (session.text, session.timeouts.connect, session.timeouts.read) == ("http://127.0.0.1:8901", 2.5, 2.5)
+    options = ServiceOptions(profile="emulator", url="http://localhost:1", timeout=7)
+    assert (options.build_session().text, options.build_session().timeouts.idle) == ("http://localhost:1", 7)
+    monkeypatch.setenv("NAI_URL", "http://localhost:2")
+    monkeypatch.setenv("NAI_PROFILE", "emulator")
+    done = CliRunner().invoke(app, ["health"])
+    assert "localhost:2" in done.stdout
+    done = CliRunner().invoke(app, ["health", "--url", "http://localhost:3"])
+    assert "localhost:3" in done.stdout
+    monkeypatch.delenv("NAI_URL")
+    assert "127.0.0.1:8901" in CliRunner().invoke(app, ["health"]).stdout
+
+
+def test_the_proxy_of_the_profile_is_for_https_where_the_environment_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = UserProfile(name="default", proxy="own.example:3128")
+
+    def find_host(url: str) -> str | None:
+        proxy = choose_proxy(url, profile)
+        return None if proxy is None else proxy.host
+
+    for name in ("HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    assert find_host("https://text.novelai.net") == "own.example"
+    assert find_host("http://text.novelai.net") is None
+    monkeypatch.setenv("all_proxy", "http://all.example")
+    assert find_host("https://text.novelai.net") == "all.example"
+    monkeypatch.setenv("HTTPS_PROXY", "http://secure.example")
+    assert find_host("https://text.novelai.net") == "secure.example"
+    monkeypatch.setenv("NO_PROXY", "text.novelai.net")
+    assert find_host("https://text.novelai.net") is None
+    assert find_host("https://image.novelai.net") == "secure.example"
 
 
 # ---- adding

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+from nai_proto.arguments import suggest_name
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.session import Session
 
@@ -109,7 +108,7 @@ class Profiles:
             return UserProfile(name=name)
         names = ", ".join(map(escape_line, self.by_name)) or "no profile at all"
         raise InvalidRequestError(
-            f"{source}: there is no profile {escape_line(name)!r}{_suggest(name, self.by_name)}. {self.path} has {names}. "
+            f"{source}: there is no profile {name!r}{suggest_name(name, self.by_name) or '.'} {self.path} has {names}. "
             f"Add a table [{escape_line(name)}] to it, or create the profile with `nai login --profile`",
             parameter="profile",
         )
@@ -152,6 +151,8 @@ def load_profiles() -> Profiles:
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    import tomllib  # only for those who have a file
+
     try:
         return tomllib.loads(data.decode("utf-8-sig"))  # editors of Windows write the mark
     except UnicodeDecodeError as error:
@@ -177,7 +178,7 @@ def _build_profile(path: Path, name: str, table: object) -> UserProfile:
         check = _CHECKS.get(key)
         if check is None:
             raise InvalidRequestError(
-                f"{where}: there is no such key{_suggest(key, _CHECKS)}. The keys are {', '.join(_CHECKS)}",
+                f"{where}: there is no such key{suggest_name(key, _CHECKS) or '.'} The keys are {', '.join(_CHECKS)}",
                 parameter="profile",
             )
         values[key] = check_value(where, check, value)
@@ -195,11 +196,6 @@ def check_value(where: str, check: Callable[[Any], _Value], value: object) -> _V
     except NaiError as error:
         problem = str(error)
     raise InvalidRequestError(f"{where}: {problem}")
-
-
-def _suggest(name: str, names: Mapping[str, object]) -> str:
-    close = get_close_matches(name, names, 1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def _check_text(value: object) -> str:
