@@ -272,6 +272,7 @@ def test_a_password_is_typed_without_echo_and_stdout_has_only_the_result(owner: 
 def test_an_address_that_is_none_is_named_by_its_source(monkeypatch: pytest.MonkeyPatch) -> None:
     done = nai("health", "--url", "127.0.0.1:8901")
     (line,) = done.stderr.splitlines()
+    assert done.exit_code == 2
     assert line == "nai health: --url: http:// or https:// is missing: write http://127.0.0.1:8901"
     monkeypatch.setenv("NAI_URL", "ftp://user:sesame@h")
     (line,) = nai("health").stderr.splitlines()

@@ -26,7 +26,7 @@ from ..common.credentials import (
     CredentialSources,
     describe_token,
 )
-from ..common.errors import MissingCredentials
+from ..common.errors import MissingCredentials, WrongUsage
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line, format_date, print_facts
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
@@ -88,7 +88,7 @@ def login(
     if with_token:
         checked = _check_token(account, profile, _read_token())
     elif (email := _choose_email(sources, profile, with_password)) is None:
-        checked = _check_token(account, profile, parse_token(prompts.ask_secret("Token", _NO_TERMINAL).strip()))
+        checked = _check_token(account, profile, _parse_token(prompts.ask_secret("Token", _NO_TERMINAL)))
     else:
         checked = _check_password(account, profile, Credentials(email, _find_password(sources, with_password)))
     keyring_problem = _find_keyring_problem()
@@ -104,23 +104,31 @@ def login(
 
 def _check_options(account: AccountOptions, with_token: bool, with_password: bool, keep: KeptSecret | None) -> None:
     if account.unsafe_password is not None:
-        raise InvalidRequestError("nai login takes no password as an option: type it, or use --with-password")
+        raise WrongUsage("nai login takes no password as an option: type it, or use --with-password")
     if with_token and with_password:
-        raise InvalidRequestError("give --with-token or --with-password, not both: stdin has one of them")
+        raise WrongUsage("give --with-token or --with-password, not both: stdin has one of them")
     if with_token and keep is KeptSecret.PASSWORD:
-        raise InvalidRequestError("--with-token has no password to keep: leave out --keep password")
+        raise WrongUsage("--with-token has no password to keep: leave out --keep password")
 
 
 def _read_token() -> Token:
     text = prompts.ask_secret("Token", _NO_TERMINAL) if prompts.is_interactive() else _read_stdin("a token")
-    return parse_token(text.strip())
+    return _parse_token(text)
+
+
+def _parse_token(text: str) -> Token:
+    try:
+        return parse_token(text.strip())
+    except InvalidRequestError:
+        pass
+    raise WrongUsage("that is not a token: a token is printable ASCII without blanks, such as pst-…; nothing was kept")
 
 
 def _choose_email(sources: CredentialSources, profile: UserProfile, with_password: bool) -> str | None:
     """Return the e-mail to log in with; None if the person wants to type a token instead."""
     email = sources.email or profile.email
     if sources.email and profile.email and sources.email.lower() != profile.email.lower():
-        raise InvalidRequestError(
+        raise WrongUsage(
             f"the profile {profile.name} is for {profile.email}: change its e-mail in {load_profiles().path}, or log in "
             "with another --profile"
         )
@@ -149,7 +157,7 @@ def _read_stdin(what: str) -> str:
         text = ""
     line = text.removesuffix("\n").removesuffix("\r")
     if not line or "\n" in line:
-        raise InvalidRequestError(f"stdin must have {what} in one line of UTF-8, and nothing else")
+        raise WrongUsage(f"stdin must have {what} in one line of UTF-8, and nothing else")
     return line
 
 

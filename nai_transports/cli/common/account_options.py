@@ -79,7 +79,7 @@ class ServiceOptions(OptionGroup):
             is_new: may it be one that is not in the file? It is empty then.
 
         Raises:
-            InvalidRequestError: there is no such profile, or the file is damaged.
+            WrongUsage: there is no such profile, or the file is damaged.
             FileError: the file cannot be read.
         """
         return load_profiles().get(self.profile, is_new=is_new)
@@ -96,7 +96,7 @@ class ServiceOptions(OptionGroup):
             profile: as `load_profile` returned it; None loads it.
 
         Raises:
-            InvalidRequestError: the address is not valid, or as for `load_profile`.
+            WrongUsage: the address is not valid, or as for `load_profile`.
         """
         profile = profile or self.load_profile()
         wait = profile.timeout if self.timeout is None else self.timeout
@@ -117,7 +117,7 @@ class ServiceOptions(OptionGroup):
             profile: as for `build_session`.
 
         Raises:
-            InvalidRequestError: as for `build_session`. When something is run: the proxy is not an HTTP proxy's URL.
+            WrongUsage: as for `build_session`. When something is run: the proxy is not an HTTP proxy's URL.
         """
         profile = profile or self.load_profile()
         session = self.build_session(profile)
@@ -129,7 +129,7 @@ def choose_proxy(url: str, profile: UserProfile) -> Proxy | None:
     """Return the proxy for an address: of HTTPS_PROXY or ALL_PROXY, else the profile's; None for http, and as NO_PROXY says.
 
     Raises:
-        InvalidRequestError: it is not an HTTP proxy's URL.
+        WrongUsage: it is not an HTTP proxy's URL.
     """
     if not url.startswith("https:") or needs_no_proxy(url):
         return None

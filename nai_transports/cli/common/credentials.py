@@ -25,11 +25,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from nai_proto.errors import InvalidRequestError, NaiError
+from nai_proto.errors import NaiError
 from nai_proto.secret import AccessToken, Password, PersistentToken, Token, parse_token
 
 from . import prompts
-from .errors import MissingCredentials
+from .errors import MissingCredentials, WrongUsage
 from .profile_file import UserProfile
 from .stored_logins import LoginPlace, StoredLogin, find_login
 
@@ -119,7 +119,7 @@ class CredentialSources:
 
         Raises:
             MissingCredentials: there is nothing, and nobody to ask.
-            InvalidRequestError: NAI_TOKEN is no token.
+            WrongUsage: NAI_TOKEN is no token.
             FileError, InvalidFile: what `nai login` kept cannot be read.
         """
         if self._email_option is None and self.unsafe_password is None:
@@ -219,4 +219,4 @@ def _parse_variable(text: str) -> Token:
         return parse_token(text)
     except NaiError as error:
         problem = str(error)
-    raise InvalidRequestError(f"{TOKEN_VARIABLE}: {problem}", parameter="token")
+    raise WrongUsage(f"{TOKEN_VARIABLE}: {problem}", parameter="token")

@@ -9,16 +9,16 @@ from typing import Final
 
 import typer
 
-from nai_proto.errors import AmbiguousNameError, AuthenticationError, NaiError
+from nai_proto.errors import AmbiguousNameError, AuthenticationError, InvalidRequestError, NaiError
 
-__all__ = ["FINDINGS", "INTERRUPTED", "MissingCredentials", "exit_on_error"]
+__all__ = ["FINDINGS", "INTERRUPTED", "MissingCredentials", "WrongUsage", "exit_on_error"]
 
 FINDINGS: Final = 5
 "The exit status of a check that has found something."
 INTERRUPTED: Final = 130
 "The exit status after Ctrl-C, as a shell has it."
 _USAGE: Final = 2
-"The exit status after a wrong option or argument."
+"The exit status after a wrong option, argument or setting."
 _NOT_SIGNED_IN: Final = 3
 "The exit status without credentials, or with some that the service does not accept."
 _LOGIN_PATH: Final = "/user/login"
@@ -27,6 +27,10 @@ _WRONG_LOGIN: Final = "no account has this e-mail and password"
 
 class MissingCredentials(NaiError):
     """There is no token or no password for a command that needs one."""
+
+
+class WrongUsage(InvalidRequestError):
+    """An option, an environment variable or the profile file is wrong."""
 
 
 @contextmanager
@@ -57,7 +61,7 @@ def _choose_status(error: NaiError) -> int:
     match error:
         case MissingCredentials() | AuthenticationError():
             return _NOT_SIGNED_IN
-        case AmbiguousNameError():
+        case AmbiguousNameError() | WrongUsage():
             return _USAGE
         case _:  # such as UnknownNameError: what is stored is no question of usage
             return 1

@@ -21,6 +21,7 @@ from nai_proto.exchange.session import Session
 
 from ... import files
 from ...proxy import parse_proxy
+from .errors import WrongUsage
 from .output import escape_line
 
 __all__ = [
@@ -96,18 +97,18 @@ class Profiles:
             is_new: return an empty profile if there is none of this name?
 
         Raises:
-            InvalidRequestError: there is no such profile, or it cannot have this name.
+            WrongUsage: there is no such profile, or it cannot have this name.
         """
         source = PROFILE_VARIABLE if name is None or name == os.environ.get(PROFILE_VARIABLE) else "--profile"
         name = name or os.environ.get(PROFILE_VARIABLE) or DEFAULT
         if name in self.by_name:
             return self.by_name[name]
         if is_new and not _NAME.fullmatch(name):
-            raise InvalidRequestError(f"{source}: a profile's name has letters, digits, - and _", parameter="profile")
+            raise WrongUsage(f"{source}: a profile's name has letters, digits, - and _", parameter="profile")
         if is_new or name == DEFAULT:
             return UserProfile(name=name)
         names = ", ".join(map(escape_line, self.by_name)) or "no profile at all"
-        raise InvalidRequestError(
+        raise WrongUsage(
             f"{source}: there is no profile {name!r}{suggest_name(name, self.by_name) or '.'} {self.path} has {names}. "
             f"Add a table [{escape_line(name)}] to it, or create the profile with `nai login --profile`",
             parameter="profile",
@@ -139,7 +140,7 @@ def load_profiles() -> Profiles:
     """Return the profiles of the file; none if there is no file.
 
     Raises:
-        InvalidRequestError: the file is not TOML, or it has an unknown key or a value of a wrong type. The message names the
+        WrongUsage: the file is not TOML, or it has an unknown key or a value of a wrong type. The message names the
             file, and the line or the key.
         FileError: the file cannot be read.
     """
@@ -162,12 +163,12 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
         parts = _POSITION.fullmatch(str(error))
         line = int(parts["line"]) if parts else data.count(b"\n") + 1
         problem = f"not TOML: {parts['problem'] if parts else error}"
-    raise InvalidRequestError(f"{path}, line {line}: {escape_line(problem)}", parameter="profile")
+    raise WrongUsage(f"{path}, line {line}: {escape_line(problem)}", parameter="profile")
 
 
 def _build_profile(path: Path, name: str, table: object) -> UserProfile:
     if not isinstance(table, dict):
-        raise InvalidRequestError(
+        raise WrongUsage(
             f"{path}: {escape_line(name)} is {_describe(table)}, not a profile; write [{DEFAULT}], or the name of another "
             "profile in single brackets, on a line of its own above the settings",
             parameter="profile",
@@ -177,7 +178,7 @@ def _build_profile(path: Path, name: str, table: object) -> UserProfile:
         where = f"{path}: [{escape_line(name)}] {escape_line(key)}"
         check = _CHECKS.get(key)
         if check is None:
-            raise InvalidRequestError(
+            raise WrongUsage(
                 f"{where}: there is no such key{suggest_name(key, _CHECKS) or '.'} The keys are {', '.join(_CHECKS)}",
                 parameter="profile",
             )
@@ -189,13 +190,13 @@ def check_value(where: str, check: Callable[[Any], _Value], value: object) -> _V
     """Return what a check returns; its errors begin with the place of the value.
 
     Raises:
-        InvalidRequestError: the value is not valid.
+        WrongUsage: the value is not valid.
     """
     try:
         return check(value)
     except NaiError as error:
         problem = str(error)
-    raise InvalidRequestError(f"{where}: {problem}")
+    raise WrongUsage(f"{where}: {problem}")
 
 
 def _check_text(value: object) -> str:
