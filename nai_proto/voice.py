@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Never
 
-from .arguments import FLAG, INTEGER, TEXT, takes
+from .arguments import FLAG, INTEGER, TEXT, suggest_name, takes
 from .codecs.json import encode_json
 from .errors import InvalidRequestError, RemoteProtocolError, excerpt
 from .exchange.endpoints import EndpointParameters, build, endpoint
@@ -144,6 +144,7 @@ def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, objec
     number = VOICES.get(voice) if isinstance(voice, str) else voice
     if number is None:
         raise InvalidRequestError(
-            f"no voice of v1 is called {voice!r}; there are {', '.join(VOICES)}", parameter="voice"
+            f"no voice of v1 is called {voice!r}; there are {', '.join(VOICES)}{suggest_name(str(voice), VOICES)}",
+            parameter="voice",
         )
     return {"voice": number}

@@ -121,6 +121,9 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
     ("arguments", "about"),
     [
         (("director", "paint", "face.png"), "no director tool is called 'paint'"),
+        (("director", "line-art", "face.png"), "did you mean 'lineart'?"),
+        (("director", "emotion", "face.png", "--emotion", "happi"), "did you mean 'happy'?"),
+        (("upscale", "face.png", "--model", "V5 Ful"), "did you mean 'V5 Full'?"),
         (("director", "lineart", "nowhere.png"), "nowhere.png cannot be read"),
         (("director", "lineart", "text.png"), "text.png: not a PNG, WebP or JPEG"),
         (("director", "lineart", "torn.png"), "torn.png: "),

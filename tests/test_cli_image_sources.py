@@ -62,7 +62,7 @@ def test_max_enhance_is_for_v5(owner: Account) -> None:
     done = nai(*arguments, "--yes", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     assert read_parameters(json.loads(done.stdout)["files"][0])["upscaled_enhance"] is True
-    assert "upscaled_enhance is not for nai-diffusion-4-5-full" in nai(*arguments, "--model", "V4.5 Full").stderr
+    assert "--max-enhance is not for nai-diffusion-4-5-full" in nai(*arguments, "--model", "V4.5 Full").stderr
 
 
 @pytest.mark.parametrize("part", [("--mask", "mask.png"), ("--box", "0,0,40,40", "--box", "40,64,64,70")])

@@ -189,7 +189,11 @@ def test_a_word_without_tags_is_reported() -> None:
 @pytest.mark.usefixtures("owner")
 @pytest.mark.parametrize(
     ("arguments", "about"),
-    [(("",), "not for nothing"), (("cat", "--lang", "de"), "en or jp"), (("cat", "--model", "x"), "model x doesn't")],
+    [
+        (("",), "not for nothing"),
+        (("cat", "--lang", "de"), "en or jp"),
+        (("cat", "--model", "x"), "no image model is called 'x'"),
+    ],
 )
 def test_a_usage_error_about_tags_is_one_line(arguments: tuple[str, ...], about: str) -> None:
     done = nai("tags", *arguments)

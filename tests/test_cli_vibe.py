@@ -117,7 +117,7 @@ def test_text_of_a_vibe_file_cannot_control_the_terminal(owner: Account) -> None
         (("nowhere.png",), "nowhere.png cannot be read"),
         (("text",), "text: vibe: not JSON (byte 0)"),
         (("sea.png", "--model", "V5 Full"), "takes no encoded vibes"),
-        (("sea.png", "--model", "xyz"), "is not known"),
+        (("sea.png", "--model", "xyz"), "no image model is called 'xyz'"),
         (("alone", "--strength", "0.3"), "need --model"),
         (("alone", "--model", "V4.5 Full"), "has no encoding for this model"),
         (("torn",), "torn: vibe: its image is no base64"),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Never
 
-from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, takes
+from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, suggest_name, takes
 from ..codecs.json import encode_json
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
@@ -169,8 +169,9 @@ def augment(
     takes_prompt = tool in _WITH_PROMPT
     if validate:
         if tool not in [*DirectorTool]:
+            guess = suggest_name(tool, DirectorTool)
             raise InvalidRequestError(
-                f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}", parameter="tool"
+                f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}{guess}", parameter="tool"
             )
         if not takes_prompt and not (prompt is None and defry is None):
             raise InvalidRequestError(
@@ -182,7 +183,8 @@ def augment(
             )
         if emotion is not None and emotion not in [*Emotion]:
             raise InvalidRequestError(
-                f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}", parameter="emotion"
+                f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}{suggest_name(emotion, Emotion)}",
+                parameter="emotion",
             )
         if defry is not None and defry not in range(6):
             raise InvalidRequestError(f"defry is {defry!r}, and may be from 0 to 5", parameter="defry")

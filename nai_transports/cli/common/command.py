@@ -18,6 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 from .errors import exit_on_error
 from .examples import EXAMPLES
 from .help_page import format_command_page, format_group_page
+from .numbers import parse_numbers_plainly
 from .parameters import list_parameters
 
 __all__ = ["CommandGroup", "Group", "OptionGroup", "build_command"]
@@ -108,6 +109,7 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
             groups[parameter.name] = hint
             parameters.extend(_list_options(hint))
         else:
+            hint = parse_numbers_plainly(hint)
             parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
     own_context = next((name for name, hint in hints.items() if hint is typer.Context), None)
     if own_context is None:  # typer fills in only one
@@ -140,5 +142,8 @@ def _list_options(group: type[OptionGroup]) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):  # type: ignore[arg-type]
         yield inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=parse_numbers_plainly(hints[field.name]),
         )

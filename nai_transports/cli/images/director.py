@@ -25,6 +25,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite
 from .input_images import fit_source, get_size, read_image
+from .option_errors import find_image_model
 from .picture_files import choose_picture_paths, write_picture
 
 __all__ = ["director", "upscale"]
@@ -95,7 +96,7 @@ def upscale(
     data = read_image(file)
     size = get_size(data)
     price = upscale_price(*size)
-    flow = upscaled(fit_source(data, size), model=model, declared_blur_sigma=blur)
+    flow = upscaled(fit_source(data, size), model=find_image_model(model), declared_blur_sigma=blur)
     paths = choose_picture_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}")
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)

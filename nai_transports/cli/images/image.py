@@ -18,6 +18,7 @@ from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputPath, Overwrite
 from ..common.text_input import read_text_argument
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
+from .option_errors import find_image_model, name_options_in_errors
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
 from .picture_display import open_picture_display
 from .vibe_inputs import parse_vibes
@@ -146,7 +147,7 @@ def image(
     """
     options = _drop_missing(
         {
-            "model": model,
+            "model": None if model is None else find_image_model(model),
             "preset": None if preset is None else load_image_preset(preset),
             "negative_prompt": negative,
             "size": None if size is None else parse_size(size),
@@ -183,7 +184,9 @@ def image(
     if text is None:
         raise InvalidRequestError("give a prompt, - to read the prompt from stdin, or --rebuild")
     add_source_image(options, image, mask, [parse_box(each) for each in box or ()], enhance)
-    builder = ImageRequestBuilder(text, options, parse_vibes(vibe or ()), previews=previews)
+    vibes = parse_vibes(vibe or ())
+    with name_options_in_errors():
+        builder = ImageRequestBuilder(text, options, vibes, previews=previews)
     if builder.note:
         typer.echo(f"nai image: {builder.note}", err=True)
     if price:

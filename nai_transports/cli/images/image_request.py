@@ -38,20 +38,13 @@ from ..common.output_files import OutputFiles, OutputPath, build_file_name
 from ..common.progress import show_progress
 from .image_output import ImageWriter, preview_path
 from .input_images import fit_mask, fit_source, get_size, name_file_in_errors, read_image
+from .option_errors import to_option
 from .picture_display import PictureDisplay
 from .picture_files import choose_picture_paths
 from .vibe_inputs import VibeInput, encode_vibes, find_unencoded, to_request_vibes
 
 __all__ = ["ImageRequestBuilder", "add_source_image", "rebuild_request"]
 
-_OPTION_OF_PARAMETER: Final = {
-    "inpaint_img2img_strength": "--inpaint-strength",
-    "prompt": "PROMPT",
-    "image": "--image",
-    "mask": "--mask",
-    "vibes": "--vibe",
-    "references": "--reference",
-}
 _SIZES: Final = ("width", "height")
 _WITH_OPUS: Final = Allowance(opus=True, v5=True)
 
@@ -82,9 +75,7 @@ def rebuild_request(
         recipe = Recipe.of(metadata, model=options.get("model"))
     provided = {*options, *later, *(_SIZES if "size" in options else ()), *(["prompt"] if prompt is not None else [])}
     missing_options = [
-        _OPTION_OF_PARAMETER.get(name, "--size" if name in _SIZES else f"--{name}")
-        for name in recipe.missing
-        if name not in provided
+        "--size" if name in _SIZES else to_option(name) for name in recipe.missing if name not in provided
     ]
     if missing_options:
         raise InvalidFile(

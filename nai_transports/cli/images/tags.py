@@ -15,6 +15,7 @@ from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 from ..common.account_options import ServiceOptions
 from ..common.output import Json, escape_line
 from ..common.tables import Column, print_table
+from .option_errors import find_image_model
 
 __all__ = ["tags"]
 
@@ -32,12 +33,13 @@ def tags(
     """Suggest tags that contain a word. Needs no account."""
     if lang not in ("en", "jp"):
         raise InvalidRequestError(f"--lang is en or jp, not {lang!r}")
+    known_model = find_image_model(model)
     with service.open_client() as client:
         suggestions: Sequence[Tag | JapaneseTag]
         if lang == "en":
-            suggestions = client.run(suggest_tags(word, model))
+            suggestions = client.run(suggest_tags(word, known_model))
         else:
-            suggestions = client.run(suggest_tags(word, model, lang="jp"))
+            suggestions = client.run(suggest_tags(word, known_model, lang="jp"))
     if as_json:
         typer.echo(write_json(msgspec.to_builtins(suggestions)))
     elif not suggestions:

@@ -20,6 +20,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite, choose_paths
+from .option_errors import find_image_model
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
 
 __all__ = ["vibe"]
@@ -61,7 +62,7 @@ def vibe(
     else:
         if len(vibes_in_file) != 1:
             raise InvalidRequestError(f"{file} has {len(vibes_in_file)} vibes; give a file with one vibe to encode it")
-        chosen_model = ImageModel.named(model or ImageModel.V4_5_FULL)
+        chosen_model = ImageModel.V4_5_FULL if model is None else find_image_model(model)
         if chosen_model.family.vibes != "encoded":
             raise InvalidRequestError(f"{chosen_model.id} takes no encoded vibes; V4 and V4.5 do")
         vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)

@@ -1,0 +1,62 @@
+"""Numbers on the command line: what is none, or is out of range, is said in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from copy import copy
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+import typer
+from typer.models import ParameterInfo
+
+__all__ = ["parse_numbers_plainly"]
+
+_Number = TypeVar("_Number", int, float)
+
+
+def parse_numbers_plainly(hint: Any) -> Any:
+    """Return the type of a parameter with typer's settings, by which a wrong number gets a message in plain words.
+
+    Args:
+        hint: as in a command's signature. Every other type than a single number is returned as it is.
+    """
+    if get_origin(hint) is not Annotated:
+        return hint
+    annotated, *settings = get_args(hint)
+    is_union = get_origin(annotated) in (Union, UnionType)
+    types = [each for each in get_args(annotated) if each is not NoneType] if is_union else [annotated]
+    if types not in ([int], [float]):
+        return hint
+    return Annotated[(annotated, *(_set_parser(each, types[0]) for each in settings))]
+
+
+def _set_parser(setting: Any, type_: type[int] | type[float]) -> Any:
+    own = ("parser", "click_type", "count")  # some of them by the version of typer
+    if not isinstance(setting, ParameterInfo) or any(getattr(setting, name, None) for name in own):
+        return setting
+    changed = copy(setting)
+    changed.parser = _build_parser(type_, setting.min, setting.max)
+    return changed
+
+
+def _build_parser(type_: type[_Number], least: float | None, most: float | None) -> Callable[[str | _Number], _Number]:
+    def parse(text: str | _Number) -> _Number:
+        try:
+            number = type_(text)
+        except ValueError:
+            number = None
+        if number is None or not math.isfinite(number):
+            raise typer.BadParameter(f"{text!r} is no {'whole ' if type_ is int else ''}number")
+        if (least is not None and number < least) or (most is not None and number > most):
+            raise typer.BadParameter(f"{text} is out of range: {_describe_range(least, most)}")
+        return number
+
+    return parse
+
+
+def _describe_range(least: float | None, most: float | None) -> str:
+    if least is not None and most is not None:
+        return f"from {least:g} to {most:g}"
+    return f"at most {most:g}" if least is None else f"at least {least:g}"

@@ -1,0 +1,68 @@
+"""Errors of image requests in the words of the command line: options, and models that there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+from nai_proto.errors import InvalidRequestError
+from nai_proto.image import ImageModel
+from nai_proto.image.models import MODELS, suggest_model
+
+__all__ = ["find_image_model", "name_options_in_errors", "to_option"]
+
+_OPTIONS: Final = {
+    "characters": "--character",
+    "dynamic_thresholding": "--decrisper",
+    "height": "--size: height",
+    "image_format": "--format",
+    "inpaint_img2img_strength": "--inpaint-strength",
+    "n_samples": "--number",
+    "negative_prompt": "--negative",
+    "prompt": "PROMPT",
+    "references": "--reference",
+    "sm": "--smea",
+    "sm_dyn": "--smea-dyn",
+    "uc_preset": "--uc",
+    "upscaled_enhance": "--max-enhance",
+    "variety_plus": "--variety",
+    "vibes": "--vibe",
+    "width": "--size: width",
+}
+"""The options whose names are not those of their parameters."""
+_ADVICE_FOR_PROGRAMS: Final = re.compile(r"nai\.image\.Sampler\(.*?\) or in the shell ")
+
+
+def to_option(parameter: str) -> str:
+    """Return the option, or the argument, for a parameter of a request."""
+    return _OPTIONS.get(parameter, f"--{parameter.replace('_', '-')}")
+
+
+@contextmanager
+def name_options_in_errors() -> Generator[None, None, None]:
+    """Raise errors about parameters with the names of their options, and without what only programs can do."""
+    try:
+        yield
+        return
+    except InvalidRequestError as error:
+        message, parameter = _ADVICE_FOR_PROGRAMS.sub("", str(error)), error.parameter
+    if parameter and message.startswith(f"{parameter} "):
+        message = to_option(parameter) + message.removeprefix(parameter)
+    raise InvalidRequestError(message, parameter=parameter)
+
+
+def find_image_model(name: str) -> ImageModel:
+    """Return the model with this id or name.
+
+    Raises:
+        InvalidRequestError: there is none. The message has the models, and those that may have been meant.
+    """
+    model = ImageModel.named(name)
+    if model.is_listed:
+        return model
+    names = ", ".join(each.name for each in MODELS)
+    raise InvalidRequestError(
+        f"no image model is called {name[:60]!r}; the models are {names}{suggest_model(name)}", parameter="model"
+    )
