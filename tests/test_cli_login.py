@@ -205,6 +205,25 @@ def test_a_token_that_was_kept_and_is_refused_says_to_log_in_again(owner: Any, r
     assert "pst-replaced" not in done.stderr
 
 
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize("command", [("models",), ("library", "list"), ("access-token",)])
+def test_a_password_that_is_refused_is_named_by_its_source(
+    ring: MemoryKeyring, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring.kept[keyring_entry(os.environ["NAI_URL"])] = json.dumps({"email": EMAIL, "password": "of last year"})
+    done = nai(*command)
+    assert done.exit_code == 3
+    (line,) = done.stderr.splitlines()
+    assert "no account has this e-mail and password. The password is what `nai login` kept in the system's" in line
+    assert "of last year" not in line
+    monkeypatch.setenv("NAI_EMAIL", EMAIL)
+    monkeypatch.setenv("NAI_PASSWORD", "of the environment")
+    assert nai(*command).stderr.endswith(
+        "no account has this e-mail and password. The password is that of NAI_PASSWORD\n"
+    )
+    assert nai(*command, "--unsafe-password", "wrong").stderr.endswith("no account has this e-mail and password\n")
+
+
 @pytest.mark.usefixtures("owner", "ring")
 def test_a_refused_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", EXPIRED)

@@ -180,7 +180,11 @@ def _check_password(account: AccountOptions, profile: UserProfile, credentials: 
         return _CheckedLogin(token, subscription, Credentials(email, credentials.password))
 
     with account.open_client(profile=profile) as client:
-        return client.run(log_in())
+        try:
+            return client.run(log_in())
+        except AuthenticationError:
+            pass
+    raise MissingCredentials("no account has this e-mail and password; nothing was kept")
 
 
 def _find_keyring_problem() -> str | None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Self
 import typer
 
 from nai_proto import account
-from nai_proto.errors import AuthenticationError
+from nai_proto.errors import AuthenticationError, NaiError
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
 from nai_proto.secret import AccessToken, Token
@@ -21,7 +21,8 @@ from nai_proto.secret import AccessToken, Token
 from ...proxy import Proxy, needs_no_proxy, parse_proxy
 from ...sync import Client
 from .command import OptionGroup
-from .credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
+from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
+from .errors import is_refused_login
 from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
@@ -66,7 +67,7 @@ class ServiceOptions(OptionGroup):
     ] = None
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=ACCOUNT_PANEL)] = False
 
-    def fill_in(
+    def enclose(
         self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
     ) -> AbstractContextManager[object]:
         """Use the models and the preset of the profile where the command line names none."""
@@ -162,6 +163,31 @@ class AccountOptions(ServiceOptions):
 
     def __repr__(self) -> str:
         return f"AccountOptions(url={self.url!r}, …)"
+
+    @contextmanager
+    def enclose(
+        self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
+    ) -> Generator[None, None, None]:
+        """Do as `ServiceOptions.enclose` does; an error about a login that was refused says where its password came from."""
+        try:
+            with ServiceOptions.enclose(self, command, values, is_given):
+                yield
+        except AuthenticationError as error:
+            if is_refused_login(error) and (note := self._explain_refused_login()):
+                error.add_note(note)
+            raise
+
+    def _explain_refused_login(self) -> str | None:
+        """Return where the password came from, and what to do; None if the person typed it."""
+        try:
+            login = self.build_sources().find_credentials(asks=False)
+        except NaiError:
+            return None
+        if self.unsafe_password is not None:
+            return None
+        if PASSWORD_VARIABLE in login.source:
+            return f"The password is that of {PASSWORD_VARIABLE}"
+        return f"The password is what `nai login` kept in {login.source}: run `nai login` again if it has changed"
 
     def with_email(self, email: str | None) -> Self:
         """Return the options with the e-mail that is the command's argument, if there is one."""

@@ -30,13 +30,15 @@ _Function = TypeVar("_Function", bound=Callable[..., None])
 class OptionGroup:
     """Options that belong together: a dataclass whose fields are typer's options, each with a default."""
 
-    def fill_in(
+    def enclose(
         self,
         command: str,  # noqa: ARG002 -- a group that has defaults for others needs them
         values: dict[str, Any],  # noqa: ARG002
         is_given: Callable[[str], bool],  # noqa: ARG002
     ) -> AbstractContextManager[object]:
-        """Replace defaults of the command's own parameters while it runs. A group that has none does nothing.
+        """Enclose a run of the command: replace defaults of its other parameters, or say more in its errors.
+
+        A group does nothing unless it says otherwise.
 
         Args:
             command: the whole name of the command.
@@ -126,9 +128,9 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
             source: Any = context.get_parameter_source(name)
             return source is not None and source.name != "DEFAULT"
 
-        with exit_on_error(context.command_path), ExitStack() as defaults:
+        with exit_on_error(context.command_path), ExitStack() as enclosing:
             for group in arguments.values():
-                defaults.enter_context(group.fill_in(context.command_path, values, is_given))
+                enclosing.enter_context(group.enclose(context.command_path, values, is_given))
             function(**values, **arguments)
 
     run.__name__ = function.__name__

@@ -11,7 +11,7 @@ import typer
 
 from nai_proto.errors import AmbiguousNameError, AuthenticationError, InvalidRequestError, NaiError
 
-__all__ = ["FINDINGS", "INTERRUPTED", "MissingCredentials", "WrongUsage", "exit_on_error"]
+__all__ = ["FINDINGS", "INTERRUPTED", "MissingCredentials", "WrongUsage", "exit_on_error", "is_refused_login"]
 
 FINDINGS: Final = 5
 "The exit status of a check that has found something."
@@ -69,6 +69,9 @@ def _choose_status(error: NaiError) -> int:
 
 def _format_error(error: NaiError) -> str:
     """Return the message; for a login that was refused, one in the words of the person who typed the password."""
-    if isinstance(error, AuthenticationError) and error.url.endswith(_LOGIN_PATH):
-        return _WRONG_LOGIN
-    return str(error)
+    return _WRONG_LOGIN if isinstance(error, AuthenticationError) and is_refused_login(error) else str(error)
+
+
+def is_refused_login(error: AuthenticationError) -> bool:
+    """Return whether e-mail and password were refused, and not a token."""
+    return error.url.endswith(_LOGIN_PATH)
