@@ -9,13 +9,14 @@ from typing import Final
 __all__ = ["main"]
 
 _INTERRUPTED: Final = 130
+_SCRIPTS: Final = (["completion", "bash"], ["completion", "zsh"], ["completion", "fish"])
 
 
 def main() -> None:
     """Run the command line.
 
-    The version and the first help page are printed without importing anything for commands. Ctrl-C ends the program with
-    status 130 at any moment, also while it is still being loaded.
+    The version, the first help page and completions are printed without importing anything for commands. Ctrl-C ends the
+    program with status 130 at any moment, also while it is still being loaded.
     """
     arguments = sys.argv[1:]
     try:
@@ -27,6 +28,14 @@ def main() -> None:
             from .command_table import format_first_page
 
             sys.stdout.write(format_first_page())
+        elif arguments[0] == "__complete":  # how the scripts of shells ask
+            from .completion.answer import print_answer
+
+            print_answer(arguments[1:])
+        elif arguments in _SCRIPTS:  # a shell may run this at each start
+            from .completion.scripts import SCRIPTS
+
+            sys.stdout.write(SCRIPTS[arguments[1]])
         else:
             _run(arguments)
     except KeyboardInterrupt:

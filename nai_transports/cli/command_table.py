@@ -8,7 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["ALIASES", "COMMANDS", "FIRST_PAGE", "LIBRARY", "STORY", "Command", "PageLine", "format_first_page"]
+__all__ = [
+    "ALIASES",
+    "COMMANDS",
+    "FIRST_PAGE",
+    "GROUPS",
+    "LIBRARY",
+    "STORY",
+    "Command",
+    "PageLine",
+    "format_first_page",
+]
 
 
 class Command(NamedTuple):
@@ -55,6 +65,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "decode": Command("text.tokens", "decode_packed"),
     "health": Command("health", "health_command"),
     "doctor": Command("account.doctor", "doctor"),
+    "completion": Command("completion.commands", "completion"),
     "demo": Command("emulator.demo", "demo"),
     "emulate": Command("emulator.emulate", "emulate", runs_program=True),
     "record": Command("emulator.record", "record"),
@@ -104,6 +115,9 @@ LIBRARY: Final[Mapping[str, Command]] = {
 }
 """The commands of ``nai library``."""
 
+GROUPS: Final[Mapping[str, Mapping[str, Command]]] = {"story": STORY, "library": LIBRARY}
+"""The commands of groups whose commands are in modules of their own."""
+
 
 class PageLine(NamedTuple):
     """A line of the first help page."""
@@ -126,8 +140,7 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
         PageLine(("image",), "Generate images from a prompt."),
         PageLine(("director", "upscale"), "Change an image, or double its size."),
         PageLine(("vibe",), "Encode an image as a vibe file."),
-        PageLine(("image-info",), "Show the metadata of images."),
-        PageLine(("tags",), "Suggest tags that contain a word."),
+        PageLine(("image-info", "tags"), "Show an image's metadata; suggest tags."),
     ),
     "Library": (PageLine(("library", "sanity-check"), "List, check, export, import and back up."),),
     "Account": (
@@ -139,6 +152,7 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
         PageLine(("models",), "List the models that the account can use."),
         PageLine(("tokens", "decode"), "Convert text to token ids and back."),
         PageLine(("health", "doctor"), "Check the service, or your side of it."),
+        PageLine(("completion",), "Print the completion script of a shell."),
     ),
     "Develop": (
         PageLine(("demo",), "See the library at work, without an account."),

@@ -150,6 +150,10 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "nai doctor",
         "nai doctor --json",
     ),
+    "completion": (
+        "nai completion bash",
+        "nai completion fish",
+    ),
     "health": (
         "nai health",
         "nai health --json",

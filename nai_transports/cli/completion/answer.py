@@ -1,0 +1,77 @@
+"""Answer a shell's script: print a line for each candidate, or nothing. No error is ever shown, and nobody is asked.
+
+A line is ``VALUE``, or ``VALUE TAB SUMMARY``. A line that begins with a tab asks the shell for paths: ``TAB file`` or
+``TAB directory``, and behind further tabs the suffixes that files may have. For bash a line is what is inserted; paths are
+listed here, so that values and paths are quoted alike.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from .bash_line import complete_word, split_line
+from .candidates import Candidates, PathCandidates, complete
+
+__all__ = ["print_answer"]
+
+
+def print_answer(arguments: Sequence[str]) -> None:
+    """Print the candidates for a shell.
+
+    Args:
+        arguments: for zsh and fish, the shell's name and the words of the line up to the cursor, without the program's;
+            for bash, its name, the value of COMP_WORDBREAKS, and the line up to the cursor.
+    """
+    sys.stdin, sys.stderr = open(os.devnull, encoding="utf-8"), open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    try:
+        lines = [*(_answer_bash(*arguments[1:]) if arguments[0] == "bash" else _answer(*arguments[1:]))]
+        answer = "".join(f"{line}\n" for line in lines if line.replace("\t", "").isprintable())
+        sys.stdout.buffer.write(answer.encode(errors="surrogateescape"))
+        sys.stdout.flush()
+    except Exception:  # the person is typing: a message would be written into the line
+        os._exit(1)
+
+
+def _find(words: Sequence[str], typed: str) -> Candidates:
+    from .shape_cache import load_shape
+    from .values import find_values
+
+    return complete(words, typed, load_shape, find_values)
+
+
+def _answer(*words: str) -> Iterator[str]:
+    found = _find(words[:-1], words[-1])
+    for value, summary in found.words:
+        yield f"{value}\t{summary}" if summary else value
+    if found.paths is not None:
+        kind = "directory" if found.paths.is_directory else "file"
+        yield "\t".join(("", kind, *found.paths.suffixes))
+
+
+# ---- bash
+
+
+def _answer_bash(breaks: str, line: str) -> Iterator[str]:
+    words, typed = split_line(line, breaks)
+    found = _find(words, typed.value)
+    values = dict.fromkeys(candidate.value for candidate in found.words)
+    if found.paths is not None:
+        values |= dict.fromkeys(_list_paths(typed.value, found.prefix, found.paths))
+    for value in values:
+        if value.startswith(typed.value):
+            yield complete_word(typed, value)
+
+
+def _list_paths(typed: str, prefix: str, paths: PathCandidates) -> Iterator[str]:
+    """Yield the paths that begin with what is typed; those of directories end with a slash."""
+    directory, slash, name = typed.removeprefix(prefix).rpartition("/")
+    expanded = os.path.expandvars(os.path.expanduser(directory + slash))
+    for entry in sorted(os.scandir(expanded or "."), key=lambda each: each.name):
+        if entry.name.startswith(".") and not name:
+            continue
+        if entry.is_dir():
+            yield f"{prefix}{directory}{slash}{entry.name}/"
+        elif not paths.is_directory and entry.name.endswith(paths.suffixes or ("",)):
+            yield f"{prefix}{directory}{slash}{entry.name}"

@@ -1,0 +1,155 @@
+"""What the program answers to a shell's script, and how: quickly, and without a word of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nai_transports.cli.completion import shape_cache, shape_reader, shapes
+from nai_transports.cli.completion.commands import Shell
+from nai_transports.cli.completion.scripts import SCRIPTS
+
+from .test_cli import nai
+
+_PROGRAM = """\
+import sys
+from nai_transports.cli import main
+main()
+print([name for name in ("typer", "click", "rich", "nai_proto.text") if name in sys.modules])
+"""
+_NOTHING = "[]"
+"""What is printed of the modules when none of them was imported."""
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Callable[..., list[str]]:
+    """Ask a new process, which prints afterwards which heavy modules it has imported."""
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
+
+    def run(*arguments: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, *arguments],
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1"},
+            timeout=50,
+        )
+        assert done.stderr == ""
+        return done.stdout.splitlines()
+
+    return run
+
+
+def test_a_command_is_completed_without_importing_any(ask: Callable[..., list[str]]) -> None:
+    *lines, imported = ask("__complete", "zsh", "gen")
+    assert "generate\tContinue a prompt" in lines
+    assert imported == _NOTHING
+
+
+def test_an_option_is_completed_without_importing_its_command_but_for_the_first_time(
+    ask: Callable[..., list[str]],
+) -> None:
+    first = ask("__complete", "zsh", "image", "--sam")
+    *again, imported = ask("__complete", "zsh", "image", "--sam")
+    assert again == first[:-1]
+    assert "typer" in first[-1]
+    assert imported == _NOTHING
+
+
+def test_bash_gets_what_is_inserted(ask: Callable[..., list[str]]) -> None:
+    assert ask("__complete", "bash", " =:", "nai generate --preset=Wri")[:-1] == ["Writer\\'s\\ Daemon"]
+    assert ask("__complete", "bash", " =:", 'nai generate --preset "Wri')[:-1] == ["Writer's Daemon"]
+
+
+def test_bash_gets_paths_too(ask: Callable[..., list[str]], tmp_path: Path) -> None:
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a.story").touch()
+    (tmp_path / "a.txt").touch()
+    (tmp_path / ".a").touch()
+    assert ask("__complete", "bash", " =:", "nai story show a")[:-1] == ["a\\ b/", "a.story"]
+    assert ask("__complete", "bash", " =:", "nai generate --file=~/a.t")[:-1] == ["~/a.txt"]
+    assert ask("__complete", "bash", " =:", "nai library export a")[:-1] == ["a\\ b/"]
+
+
+def test_other_shells_are_asked_for_paths(ask: Callable[..., list[str]]) -> None:
+    assert ask("__complete", "fish", "generate", "--file", "")[:-1] == ["\tfile"]
+    assert ask("__complete", "zsh", "library", "export", "")[:-1] == ["\tdirectory"]
+    assert ask("__complete", "zsh", "generate", "--preset", "x")[-2] == "\tfile\t.preset"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("zsh", "nonsense", ""),
+        ("zsh",),
+        ("bash", ""),
+        (),
+        ("bash", " ", "nai generate --file /no/such/directory/"),
+        ("bash", " ", "nai generate --model \udcff"),
+    ],
+)
+def test_nothing_is_answered_to_what_means_nothing(ask: Callable[..., list[str]], arguments: tuple[str, ...]) -> None:
+    lines = ask("__complete", *arguments)  # the last one, if it comes to that, lists modules
+    assert [line for line in lines if not line.startswith("[")] == []
+
+
+def test_the_service_is_not_waited_for_longer_than_a_person_waits() -> None:
+    from nai_transports.cli.completion import account_values
+
+    assert (
+        account_values.list_stories({"url": ["http://127.0.0.1:1"], "email": ["a@b"], "unsafe_password": ["c"]}) == ()
+    )
+
+
+# ---- what commands take is kept
+
+
+def test_a_change_of_the_sources_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "linux")
+    taken = shape_cache.load_shape(("health",))
+    monkeypatch.setattr(shape_reader, "read_shape", lambda _: shapes.CommandShape("new", (), {}))
+    assert shape_cache.load_shape(("health",)) == taken
+    monkeypatch.setattr(shape_cache, "__version__", "0.0")
+    assert shape_cache.load_shape(("health",)).summary == "new"
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[1]", '{"stamp": 1}', "\x00"])
+def test_a_damaged_file_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "linux")
+    taken = shape_cache.load_shape(("health",))
+    (file,) = tmp_path.rglob("health.json")
+    file.write_text(damage, "utf-8")
+    assert shape_cache.load_shape(("health",)) == taken
+    assert json.loads(file.read_text("utf-8"))["shape"]
+
+
+def test_a_directory_that_cannot_be_written_changes_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "below"))
+    monkeypatch.setattr("sys.platform", "linux")
+    (tmp_path / "file").touch()
+    assert shape_cache.load_shape(("health",)).summary
+
+
+# ---- the command
+
+
+def test_each_shell_has_a_script() -> None:
+    assert [*SCRIPTS] == [*Shell]
+    for shell in Shell:
+        assert nai("completion", shell).stdout == SCRIPTS[shell]
+
+
+def test_a_script_is_printed_without_importing_commands(ask: Callable[..., list[str]]) -> None:
+    *lines, imported = ask("completion", "bash")
+    assert "\n".join(lines) + "\n" == SCRIPTS["bash"]
+    assert imported == _NOTHING
