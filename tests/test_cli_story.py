@@ -224,7 +224,15 @@ def test_an_export_replaces_a_file_only_with_overwrite(file: Path) -> None:
     assert path.read_text() == "mine"
     assert nai("story", "export", file, "-o", path, "--force").exit_code == 0
     assert nai("story", "export", file, "-o", path).exit_code == 0  # it holds that already
-    assert "give --format: md, txt" in run_failing("story", "export", file, "-o", "out.docx")
+
+
+def test_an_export_is_written_under_the_name_and_in_the_format_that_were_given(file: Path) -> None:
+    assert ".docx is none of the formats: md, txt" in run_failing("story", "export", file, "-o", "out.docx")
+    assert "give the --format: md, txt" in run_failing("story", "export", file, "-o", "out")
+    assert "not as .md" in run_failing("story", "export", file, "-o", "out.md", "--format", "epub")
+    assert nai("story", "export", file, "-o", "books/", "--format", "txt").stdout.startswith("books/Swans.txt: ")
+    assert nai("story", "export", file, "-o", "books").stdout.startswith("books/Swans.md: ")
+    assert not {"out.docx", "out", "out.md"} & {each.name for each in file.parent.iterdir()}
 
 
 # ---- context

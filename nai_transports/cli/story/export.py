@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +25,7 @@ from ... import files
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.output import Json
+from ..common.output_files import Output, OutputPath, Overwrite, choose_paths
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["ExportFormat", "export"]
@@ -54,12 +54,7 @@ class StoryExport:
 
 def export(
     story: StoryArgument,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="File to write; - writes to stdout. Default: a file named after the story."
-        ),
-    ] = None,
+    output: Output = None,
     form: Annotated[
         ExportFormat | None,
         typer.Option("--format", help="Format. Default: the suffix of --output, or md."),
@@ -70,23 +65,27 @@ def export(
     ] = "",
     origins: Annotated[bool, typer.Option("--origins", help="Mark in HTML who wrote which part.")] = False,
     chapters: Annotated[bool, typer.Option(help="Treat lines that look like headings as headings.")] = True,
-    overwrite: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    overwrite: Overwrite = False,
     answer: AnswerOption = None,
     *,
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Export a story as Markdown, text, HTML, EPUB, .story or .scenario."""
-    if as_json and output == Path("-"):
-        raise InvalidRequestError("--json and --output - both write to stdout; give one of them")
-    format_ = form or _format_from_name(output)
+    """Export a story as Markdown, text, HTML, EPUB, .story or .scenario, to a file named after it.
+
+    With -o - it goes to stdout.
+    """
+    if as_json and output is not None and output.is_stdout:
+        raise InvalidRequestError("--json and -o - both write to stdout; give one of them")
+    format_ = form or _choose_format(output)
     selected = select_story(story, answer, account).story
     book = partial(build_book, selected, author=author, language=language, chapters=chapters)
     data = _export(format_, selected, book, author, origins)
-    if output == Path("-"):
+    if output is not None and output.is_stdout:
         sys.stdout.buffer.write(data)
         return
-    path = output or Path(f"{make_safe_name(selected.title or 'story')}.{format_}")
+    (path,) = choose_paths(output, make_safe_name(selected.title or "story"), (f".{format_}",))
+    files.make_directories(path.parent)
     if path.exists() and not overwrite and files.read(path) != data:
         raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
     files.write(path, data)
@@ -96,13 +95,21 @@ def export(
         typer.echo(f"{path}: {len(data):,} bytes")
 
 
-def _format_from_name(output: Path | None) -> ExportFormat:
-    if output is None or output == Path("-"):
+def _choose_format(output: OutputPath | None) -> ExportFormat:
+    """Return the format that the suffix of a file names; Markdown where there is no file.
+
+    Raises:
+        InvalidRequestError: the file has no suffix, or another one.
+    """
+    if output is None or output.is_stdout or output.is_directory:
         return ExportFormat.MARKDOWN
-    suffix = output.suffix.lower().removeprefix(".")
+    suffix = output.suffix.removeprefix(".")
     if suffix in [*ExportFormat]:
         return ExportFormat(suffix)
-    raise InvalidRequestError(f"the name {output} does not tell the format; give --format: {', '.join(ExportFormat)}")
+    formats = ", ".join(ExportFormat)
+    if suffix:
+        raise InvalidRequestError(f"-o {output.path}: .{suffix} is none of the formats: {formats}")
+    raise InvalidRequestError(f"-o {output.path}: without a suffix, give the --format: {formats}")
 
 
 def _export(format_: ExportFormat, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:
