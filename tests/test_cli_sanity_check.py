@@ -132,7 +132,7 @@ def test_a_type_that_cannot_be_listed_is_a_finding(monkeypatch: pytest.MonkeyPat
 
 def test_a_password_on_the_command_line_is_refused_and_not_repeated(owner: Account) -> None:
     done = nai(EMAIL, "swordfish")
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("nai sanity-check: give only the e-mail as an argument")
     assert "swordfish" not in done.output
 

@@ -58,7 +58,7 @@ def test_a_scenario_begins_with_the_answers_of_the_command(command: tuple[str, .
 @COMMAND
 def test_an_answer_to_no_placeholder_is_refused_with_a_guess(command: tuple[str, ...], scenario: Path) -> None:
     group, name, *options = command
-    line = run_failing(group, name, scenario, *options, "--answer", "heroo=Ann")
+    line = run_failing(group, name, scenario, *options, "--answer", "heroo=Ann", status=2)
     assert "there is no placeholder 'heroo'; the placeholders are hero; did you mean 'hero'?" in line
 
 
@@ -75,8 +75,8 @@ def test_a_story_that_has_begun_takes_answers_where_a_context_is_built(scenario:
     file.write_bytes(build_story_file(*map(write_json, story.to_data(now=NOW))))
     assert nai("story", "context", file, "--answer", "friend=Ann", "--text").stdout == "About Ann.\nHi Ann.\n"
     assert "lore: Ann" in nai("story", "context", file, "--answer", "friend=Ann").stdout
-    assert "did you mean 'friend'" in run_failing("story", "context", file, "--answer", "freind=Ann")
-    assert "this story has begun" in run_failing("story", "show", file, "--answer", "friend=Ann")
+    assert "did you mean 'friend'" in run_failing("story", "context", file, "--answer", "freind=Ann", status=2)
+    assert "this story has begun" in run_failing("story", "show", file, "--answer", "friend=Ann", status=2)
 
 
 def test_a_lorebook_is_tested_with_answers_and_without_comments(scenario: Path) -> None:
@@ -86,4 +86,4 @@ def test_a_lorebook_is_tested_with_answers_and_without_comments(scenario: Path) 
     assert (trial["name"], trial["active"]) == ("Ann", True)
     (trial,) = json.loads(nai("lorebook", "test", file, "--text", "## Ann\n", "--answer", "hero=Ann", "--json").stdout)
     assert not trial["active"]
-    assert "no placeholder 'x'" in run_failing("lorebook", "test", file, "--text", "Ann", "--answer", "x=Ann")
+    assert "no placeholder 'x'" in run_failing("lorebook", "test", file, "--text", "Ann", "--answer", "x=Ann", status=2)

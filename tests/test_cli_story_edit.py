@@ -79,10 +79,10 @@ def story(*arguments: object, stdin: str | None = None) -> str:
     return done.stdout
 
 
-def failing(*arguments: object) -> str:
+def failing(*arguments: object, status: int = 1) -> str:
     """The one line that a command fails with."""
     done = nai("story", *arguments)
-    assert (done.exit_code, done.stdout) == (1, ""), done.output
+    assert (done.exit_code, done.stdout) == (status, ""), done.output
     (line,) = done.stderr.splitlines()
     return line
 
@@ -119,7 +119,7 @@ def test_a_story_is_renamed_and_its_text_stays(served: Served) -> None:
     text = served.texts()[HARBOUR]
     assert story("rename", "the quiet", "Loud").startswith("Renamed The Quiet Harbour to Loud (")
     assert served.texts()["Loud"] == text
-    assert "empty" in failing("rename", "Loud", " ")
+    assert "empty" in failing("rename", "Loud", " ", status=2)
 
 
 def test_a_story_whose_text_is_damaged_can_be_renamed(served: Served) -> None:
@@ -153,7 +153,7 @@ def test_an_edit_never_overwrites_what_another_program_stored(served: Served) ->
 
 @pytest.mark.parametrize("command", [("append", "x"), ("undo",), ("redo",), ("rename", "x")])
 def test_a_file_is_not_edited(served: Served, command: tuple[str, ...]) -> None:
-    assert "nai story import stores a file" in failing(command[0], "draft.story", *command[1:])
+    assert "nai story import stores a file" in failing(command[0], "draft.story", *command[1:], status=2)
 
 
 # ---- importing
@@ -192,9 +192,9 @@ def test_a_scenario_begins_with_the_answers_and_nothing_else_takes_any(served: S
     (tmp_path / "b.txt").write_bytes(b"Once.")
     story("import", "a.scenario", "--answer", "hero=Bo")
     assert served.texts()["Lake"] == "Bo woke."
-    assert "import it by itself" in failing("import", "a.scenario", "b.txt", "--answer", "hero=Bo")
-    assert "heroine" in failing("import", "a.scenario", "--answer", "heroine=Bo")
-    assert "hero" in failing("import", "b.txt", "--answer", "hero=Bo")
+    assert "import it by itself" in failing("import", "a.scenario", "b.txt", "--answer", "hero=Bo", status=2)
+    assert "heroine" in failing("import", "a.scenario", "--answer", "heroine=Bo", status=2)
+    assert "hero" in failing("import", "b.txt", "--answer", "hero=Bo", status=2)
 
 
 def test_nothing_is_stored_if_a_file_cannot_be_read(served: Served, tmp_path: Path) -> None:
@@ -222,7 +222,9 @@ def test_lorebooks_are_added_to_a_story_once(served: Served, tmp_path: Path) -> 
         assert len(entries) == before + 1
         assert entries[-1].text == "Swans are white."
     (tmp_path / "a.scenario").write_bytes(write_json({"scenarioVersion": 3, "prompt": "x"}))
-    assert "--into takes lorebooks, and this is a scenario" in failing("import", "a.scenario", "--into", HARBOUR)
+    assert "--into takes lorebooks, and this is a scenario" in failing(
+        "import", "a.scenario", "--into", HARBOUR, status=2
+    )
 
 
 @pytest.mark.parametrize("lorebook", [[], {"entries": {"0": {"text": "Ducks."}}}])

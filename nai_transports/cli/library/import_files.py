@@ -10,7 +10,6 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.errors import InvalidRequestError
 from nai_proto.library import FileImport, FileToImport, Library, RestoreAction, RestoredObject, SavedObject, plan_import
 from nai_proto.story.files import FileKind
 
@@ -18,6 +17,7 @@ from ... import files
 from ...backups import is_backup
 from ...sync import Client
 from ..common.account_options import AccountOptions
+from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from ..common.progress import show_progress
@@ -110,7 +110,7 @@ def _find_files(paths: Sequence[Path]) -> dict[Path, bool]:
     """Return the files of the command's arguments, and whether each is named itself, not only a directory that it is in.
 
     Raises:
-        InvalidRequestError: a directory is a backup.
+        WrongUsage: a directory is a backup.
     """
     found: dict[Path, bool] = {}
     for path in paths:
@@ -118,7 +118,7 @@ def _find_files(paths: Sequence[Path]) -> dict[Path, bool]:
             found[path] = True
             continue
         if is_backup(path):
-            raise InvalidRequestError(
+            raise WrongUsage(
                 f"{path} is a backup directory: restore it with nai library restore {path}, and with --into-this-account "
                 "if it is of another account"
             )

@@ -8,11 +8,10 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Finding, SanityReport, Severity, TypeCount, check
 
 from ..common.account_options import AccountOptions
-from ..common.errors import FINDINGS
+from ..common.errors import FINDINGS, WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from .library_loader import load_library
@@ -69,7 +68,7 @@ def sanity_check(
     Changes nothing. The exit code is 5 if something was found.
     """
     if context.args:
-        raise InvalidRequestError(_NO_ARGUMENT)
+        raise WrongUsage(_NO_ARGUMENT)
     report = check(load_library(account.with_email(email_argument)))
     if as_json:
         print_json(_describe_report(report))

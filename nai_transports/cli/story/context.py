@@ -16,7 +16,7 @@ from ..common.json_document import print_json
 from ..common.output import Json, escape_line, escape_lines
 from ..common.tables import Column, TableRow, print_table
 from ..common.tokenizers import load_or_none
-from .story_source import AnswerOption, StoryArgument, parse_tier, select_story
+from .story_source import AnswerOption, StoryArgument, check_model, parse_tier, select_story
 
 __all__ = ["context", "print_context"]
 
@@ -61,9 +61,9 @@ class ContextReport:
 def context(
     story: StoryArgument,
     tier: Annotated[str, typer.Option(help="Tier that limits the context: paper, tablet, scroll or opus.")] = "opus",
-    size: Annotated[int | None, typer.Option(help="Maximum tokens of the context. Default: the tier's.")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="Maximum tokens of the context. Default: the tier's.")] = None,
     max_length: Annotated[
-        int | None, typer.Option(help="Tokens to reserve for the generated text. Default: the preset's.")
+        int | None, typer.Option(min=1, help="Tokens to reserve for the generated text. Default: the preset's.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
     answer: AnswerOption = None,
@@ -73,10 +73,12 @@ def context(
     as_json: Json = False,
 ) -> None:
     """Show the parts of a story's context: whether each is included, why, where, and its tokens."""
+    chosen_tier = parse_tier(tier)
+    check_model(model)
     selected = select_story(story, answer, account, builds_context=True)
     tokenizer = load_or_none(resolve_model(selected.story, model))
     options: dict[str, Any] = {
-        "tier": parse_tier(tier),
+        "tier": chosen_tier,
         "model": model,
         "max_length": max_length,
         "size": size,

@@ -10,15 +10,15 @@ from typing import Annotated, Any
 
 import typer
 
-from nai_proto.errors import InvalidRequestError
 from nai_proto.library import ContinuedStory, SaveOutcome
 from nai_proto.text import Token
 
 from ..common.account_options import AccountOptions
+from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.tokenizers import load_or_none
-from .story_source import AnswerOption, StoryArgument, select_story
+from .story_source import AnswerOption, StoryArgument, check_model, select_story
 
 __all__ = ["continue_"]
 
@@ -46,7 +46,9 @@ class ContinuedText:
 
 def continue_(
     story: StoryArgument,
-    max_length: Annotated[int | None, typer.Option(help="Maximum number of tokens. Default: the preset's.")] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of tokens. Default: the preset's.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
     answer: AnswerOption = None,
     store: Annotated[bool, typer.Option(help="Save the continued story.")] = True,
@@ -58,9 +60,10 @@ def continue_(
 
     If the story was changed elsewhere meanwhile, it is not saved, and the exit code is 1; the new text is still printed.
     """
+    check_model(model)
     selected = select_story(story, answer, account, builds_context=True)
     if selected.stored is None or selected.library is None:
-        raise InvalidRequestError("only a story of the account can be continued; for a text, use nai generate --file")
+        raise WrongUsage("only a story of the account can be continued; for a text, use nai generate --file")
     options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
     flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
     with account.open_client() as client, _end_half_line(not as_json) as show, client.stream(flow) as stream:

@@ -18,12 +18,13 @@ from nai_proto.story.files import FileKind, Scenario, import_story, read_file
 from ... import files
 from ...sync import Client
 from ..common.account_options import AccountOptions
+from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, print_problems
 from ..library.library_loader import load_library
 from ..library.story_summary import ChangedStory, describe_change
 from .edit import print_story, read_text
-from .story_source import AnswerOption, parse_answers, select_stored_story
+from .story_source import AnswerOption, check_model, parse_answers, select_stored_story, usage_errors
 
 __all__ = ["create", "import_"]
 
@@ -43,6 +44,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Store a new story in the account."""
+    check_model(model)
     begin, now = read_text(text, file), time.time()
     story = Story.new(title, now=now, model=model)
     story.memory = memory
@@ -89,7 +91,7 @@ def import_(
         return
     answers, now = parse_answers(answer), time.time()
     if answers and len(paths) > 1:
-        raise InvalidRequestError("--answer is for the placeholders of one scenario: import it by itself")
+        raise WrongUsage("--answer is for the placeholders of one scenario: import it by itself")
     stories = [_read_story(path, now, answers) for path in paths]
     library = load_library(account, types=())
     with account.open_client() as client:
@@ -109,7 +111,8 @@ def _count(paths: Sequence[Path], noun: str) -> str:
 def _read_story(path: Path, now: float, answers: Mapping[str, str]) -> Story:
     """Return the story that begins with a file; print what of the file's fields cannot be read."""
     data = files.read(path)
-    story = import_story(data, name=path.name, now=now, answers=answers)
+    with usage_errors():
+        story = import_story(data, name=path.name, now=now, answers=answers)
     try:
         problems = Scenario.loads(data).problems
     except InvalidFile:  # it is a file of another kind
@@ -152,7 +155,7 @@ def _import_lorebooks(paths: Iterable[Path], into: str, account: AccountOptions)
 def _read_lorebook(path: Path) -> Lorebook:
     file = read_file(files.read(path), where=str(path))
     if file.kind is not FileKind.LOREBOOK:
-        raise InvalidRequestError(f"{path}: --into takes lorebooks, and this is a {file.kind}")
+        raise WrongUsage(f"{path}: --into takes lorebooks, and this is a {file.kind}")
     book = Lorebook(file.document)
     print_problems(str(path), book.problems)
     return book

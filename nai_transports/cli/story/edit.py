@@ -13,6 +13,7 @@ from nai_proto.errors import InvalidRequestError, LocalProtocolError
 from nai_proto.library import EditedStory, OpenedStory
 
 from ..common.account_options import AccountOptions
+from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
@@ -68,7 +69,7 @@ def append(
     """Append a text to a story, directly behind its last character."""
     added = read_text(text, file)
     if not added:
-        raise InvalidRequestError("there is no text to append: give it as an argument, or with --file")
+        raise WrongUsage("there is no text to append: give it as an argument, or with --file")
     saved = _edit_text(story, account, lambda each, now: each.append(added, now=now))
     print_story(saved, f"Appended {len(added):,} characters to", as_json)
 
@@ -90,7 +91,7 @@ def rename(
         each.title = title
 
     if not title.strip():
-        raise InvalidRequestError("the new title is empty")
+        raise WrongUsage("the new title is empty")
     saved = _edit(story, account, set_title)
     print_story(saved, f"Renamed {old_title} to", as_json)
 
@@ -99,11 +100,11 @@ def read_text(text: str | None, file: Path | None) -> str | None:
     """Return the text of an argument or of a file; None if neither is given.
 
     Raises:
-        InvalidRequestError: both are given.
+        WrongUsage: both are given.
         FileError, InvalidFile: the file cannot be read, or is not UTF-8.
     """
     if text is not None and file is not None:
-        raise InvalidRequestError("give a text or --file, not both")
+        raise WrongUsage("give a text or --file, not both")
     if file is not None:
         return read_standard_input() if file == Path("-") else read_text_file(file)
     return None if text is None else read_text_argument(text)

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from nai_proto.codecs.secret_box import write_json
-from nai_proto.errors import FileError, InvalidRequestError
+from nai_proto.errors import FileError
 from nai_proto.library.file_names import make_safe_name
 from nai_proto.story import Story
 from nai_proto.story.book import Book, build_book, to_epub, to_html, to_markdown
@@ -23,10 +23,11 @@ from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
 from ..common.account_options import AccountOptions
+from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.output_files import Output, OutputPath, Overwrite, choose_paths
-from .story_source import AnswerOption, StoryArgument, select_story
+from .story_source import AnswerOption, StoryArgument, select_story, usage_errors
 
 __all__ = ["ExportFormat", "export"]
 
@@ -76,7 +77,7 @@ def export(
     With -o - it goes to stdout.
     """
     if as_json and output is not None and output.is_stdout:
-        raise InvalidRequestError("--json and -o - both write to stdout; give one of them")
+        raise WrongUsage("--json and -o - both write to stdout; give one of them")
     format_ = form or _choose_format(output)
     selected = select_story(story, answer, account).story
     book = partial(build_book, selected, author=author, language=language, chapters=chapters)
@@ -84,7 +85,8 @@ def export(
     if output is not None and output.is_stdout:
         sys.stdout.buffer.write(data)
         return
-    (path,) = choose_paths(output, make_safe_name(selected.title or "story"), (f".{format_}",))
+    with usage_errors():
+        (path,) = choose_paths(output, make_safe_name(selected.title or "story"), (f".{format_}",))
     files.make_directories(path.parent)
     if path.exists() and not overwrite and files.read(path) != data:
         raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
@@ -99,7 +101,7 @@ def _choose_format(output: OutputPath | None) -> ExportFormat:
     """Return the format that the suffix of a file names; Markdown where there is no file.
 
     Raises:
-        InvalidRequestError: the file has no suffix, or another one.
+        WrongUsage: the file has no suffix, or another one.
     """
     if output is None or output.is_stdout or output.is_directory:
         return ExportFormat.MARKDOWN
@@ -108,8 +110,8 @@ def _choose_format(output: OutputPath | None) -> ExportFormat:
         return ExportFormat(suffix)
     formats = ", ".join(ExportFormat)
     if suffix:
-        raise InvalidRequestError(f"-o {output.path}: .{suffix} is none of the formats: {formats}")
-    raise InvalidRequestError(f"-o {output.path}: without a suffix, give the --format: {formats}")
+        raise WrongUsage(f"-o {output.path}: .{suffix} is none of the formats: {formats}")
+    raise WrongUsage(f"-o {output.path}: without a suffix, give the --format: {formats}")
 
 
 def _export(format_: ExportFormat, story: Story, book: Callable[[], Book], author: str, origins: bool) -> bytes:

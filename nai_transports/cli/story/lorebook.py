@@ -9,7 +9,6 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.errors import InvalidRequestError
 from nai_proto.story import EntryTrial, Lorebook, try_lorebook
 from nai_proto.story.files import FileKind, read_file
 from nai_proto.story.json_records import object_or_empty
@@ -20,11 +19,12 @@ from nai_proto.story.placeholders import check_answers, fill_placeholders, find_
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
+from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import TableRow, print_table
 from ..common.text_input import read_standard_input, read_text_file
-from .story_source import AnswerOption, parse_answers, select_story
+from .story_source import AnswerOption, parse_answers, select_story, usage_errors
 
 __all__ = ["lorebook"]
 
@@ -84,7 +84,7 @@ def try_keys(
     if searched is None:
         searched = story_text
     if searched is None:
-        raise InvalidRequestError("there is no text to search: give --text or --file")
+        raise WrongUsage("there is no text to search: give --text or --file")
     searched = clean_text(searched, fill)  # as a context is made of it
     trials = try_lorebook(book, searched, fill=fill)
     if as_json:
@@ -101,7 +101,8 @@ def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions)
     if path.is_file() or path.suffix.lower() == ".lorebook":
         story_file = read_file(files.read(path), where=str(path))
         if story_file.kind is FileKind.LOREBOOK:
-            check_answers(parse_answers(answer), find_placeholders(*list_texts({"lorebook": story_file.document})))
+            with usage_errors():
+                check_answers(parse_answers(answer), find_placeholders(*list_texts({"lorebook": story_file.document})))
             book = Lorebook(story_file.document)
             print_problems(name, book.problems)
             return book, None
@@ -111,7 +112,7 @@ def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions)
 
 def _read_text(text: str | None, file: Path | None) -> str | None:
     if text is not None and file is not None:
-        raise InvalidRequestError("give --text or --file, not both")
+        raise WrongUsage("give --text or --file, not both")
     if file is None:
         return text
     return read_standard_input() if file == Path("-") else read_text_file(file)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -16,10 +17,12 @@ from nai_proto.story import Story
 from nai_proto.story.files import FileKind, Scenario, read_file, read_story_file
 from nai_proto.story.placeholder_fields import list_texts
 from nai_proto.story.placeholders import check_answers, find_placeholders
+from nai_proto.text.models import find_listed_model
 from nai_proto.tier import Tier
 
 from ... import files
 from ..common.account_options import AccountOptions
+from ..common.errors import WrongUsage
 from ..common.output import print_problems
 from ..library.library_loader import STORY_TYPES, load_library
 
@@ -27,10 +30,12 @@ __all__ = [
     "AnswerOption",
     "SelectedStory",
     "StoryArgument",
+    "check_model",
     "parse_answers",
     "parse_tier",
     "select_stored_story",
     "select_story",
+    "usage_errors",
 ]
 
 _FILE_SUFFIXES: Final = (".story", ".scenario", ".png")
@@ -81,11 +86,12 @@ def select_story(
     selected = _select_story(name, parse_answers(answer), account)
     if selected.answers:
         if not builds_context:
-            raise InvalidRequestError(
+            raise WrongUsage(
                 "--answer begins a scenario, and this story has begun; nai story context fills in its placeholders"
             )
         story = selected.story
-        check_answers(selected.answers, find_placeholders(story.text, *list_texts(story.fields)))
+        with usage_errors():
+            check_answers(selected.answers, find_placeholders(story.text, *list_texts(story.fields)))
     print_problems(name, selected.problems)
     return selected
 
@@ -112,9 +118,7 @@ def select_stored_story(name: str, account: AccountOptions) -> tuple[Library, Op
         NaiError: there is no such story; or the name is a path of a file, which the command cannot change.
     """
     if _is_file(name):
-        raise InvalidRequestError(
-            f"{name} is a file, and this changes a story of the account; nai story import stores a file"
-        )
+        raise WrongUsage(f"{name} is a file, and this changes a story of the account; nai story import stores a file")
     library = load_library(account, types=STORY_TYPES)
     return library, library.find(name)
 
@@ -129,6 +133,8 @@ def _read_story_file(path: Path, answers: Mapping[str, str]) -> SelectedStory:
     file = read_file(data, where=str(path))
     if file.kind is FileKind.SCENARIO:
         scenario = Scenario(file.document)
+        with usage_errors():
+            check_answers(answers, scenario.placeholders)
         return SelectedStory(scenario.start_story(answers, now=time.time()), problems=scenario.problems)
     story = Story.from_data(*read_story_file(file.data, where=str(path)))
     try:
@@ -146,15 +152,37 @@ AnswerOption: TypeAlias = Annotated[
 ]
 
 
+@contextmanager
+def usage_errors() -> Generator[None, None, None]:
+    """Raise what is not valid in the block as `WrongUsage`: an option says it."""
+    try:
+        yield
+        return
+    except InvalidRequestError as error:
+        usage = WrongUsage(str(error), parameter=error.parameter)
+    raise usage
+
+
+def check_model(model: str | None) -> None:
+    """Check that there is a model of this name, if one is given.
+
+    Raises:
+        WrongUsage: there is none; the message suggests others.
+    """
+    if model is not None:
+        with usage_errors():
+            find_listed_model(model)
+
+
 def parse_answers(options: list[str] | None) -> dict[str, str]:
     """Return the values of ``KEY=TEXT`` options by key.
 
     Raises:
-        InvalidRequestError: an option has no ``=``.
+        WrongUsage: an option has no ``=``.
     """
     pairs = [each.partition("=") for each in options or ()]
     if not all(sign for _, sign, _ in pairs):
-        raise InvalidRequestError("--answer is KEY=TEXT, such as hero=Mira")
+        raise WrongUsage("--answer is KEY=TEXT, such as hero=Mira")
     return {key.strip(): text for key, _, text in pairs}
 
 
@@ -162,10 +190,10 @@ def parse_tier(name: str) -> Tier:
     """Return the tier of a name in upper or lower case.
 
     Raises:
-        InvalidRequestError: no tier has this name.
+        WrongUsage: no tier has this name.
     """
     try:
         return Tier[name.strip().upper()]
     except KeyError:
         pass
-    raise InvalidRequestError(f"no tier is called {name!r}; tiers: {', '.join(each.name.lower() for each in Tier)}")
+    raise WrongUsage(f"no tier is called {name!r}; tiers: {', '.join(each.name.lower() for each in Tier)}")
