@@ -24,7 +24,7 @@ BYTES = ByteTokenizer()
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An emulator that the command asks, as nobody; both have a small tokenizer."""
-    monkeypatch.setattr("nai_transports.cli.text.generate.load", lambda _: BYTES)
+    monkeypatch.setattr("nai_transports.cli.text.generation_options.load", lambda _: BYTES)
     emulator, owner = an_emulator(tokenizers=lambda _: BYTES)
     with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
@@ -70,8 +70,9 @@ def test_a_wrong_password_is_one_line_that_does_not_show_it() -> None:
 def test_json_is_one_document(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", service.persistent_token.reveal())
     facts = json.loads(nai(PROMPT, "--json", "--model", "llama-3-erato-v1").stdout)
-    assert set(facts) == {"model", "text", "finish_reason"}
+    assert [*facts] == ["model", "prompt", "text", "finish_reason", "ids", "logprobs"]
     assert (facts["model"], facts["finish_reason"]) == ("llama-3-erato-v1", "length")
+    assert (facts["prompt"], facts["ids"], facts["logprobs"]) == (None, None, None)
 
 
 def test_the_prompt_may_come_from_stdin(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,8 +167,19 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
         ((PROMPT, "--preset", "gone.preset"), "gone.preset cannot be read"),
         ((PROMPT, "--module", "theme_nothing"), "no module 'theme_nothing'"),
         ((PROMPT, "--module", "theme_naval", "--model", "snek"), "genji-python-6b"),
-        ((PROMPT, "--model", "kayra-v9"), "host of the text model 'kayra-v9' is not known"),
-        ((PROMPT, "--model", "glm-4-6"), "OpenAI-compatible"),
+        ((PROMPT, "--model", "kayra-v9"), "no model is called 'kayra-v9'; there are 2.7B, 6B-v4"),
+        ((PROMPT, "--model", "kayra-v9"), "did you mean 'kayra-v1'?"),
+        ((PROMPT, "--model", "GLM"), "glm-4-6 is a chat model: nai chat --model glm-4-6"),
+        ((PROMPT, "--model", "V4.5 Full"), "nai image --model nai-diffusion-4-5-full"),
+        ((PROMPT, "--set", "top_p=7"), "top_p is 7, and kayra-v1 takes a number from 0 to 1"),
+        (
+            (PROMPT, "--set", "top_g=7", "--model", "Erato"),
+            "top_g belongs to a sampler that llama-3-erato-v1 does not take",
+        ),
+        ((PROMPT, "--set", "topp=1"), "did you mean 'top_p'?"),
+        ((PROMPT, "--set", "temperature=1", "--temperature", "1"), "--temperature and --set temperature are the same"),
+        ((PROMPT, "--seed", "5"), "take no seed"),
+        ((PROMPT, "--preset", "Golden Arrow"), "'Golden Arrow' is a preset of llama-3-erato-v1: give --model"),
         ((PROMPT, "--temperature", "0.01"), "temperature is 0.01, and kayra-v1 takes a number from 0.1 to 100"),
         ((PROMPT, "--max-length", "0"), "max_length is 0"),
         ((PROMPT, "--logprobs", "31"), "num_logprobs is 31"),
@@ -181,3 +193,49 @@ def test_a_usage_error_is_one_line_and_nothing_is_sent(arguments: tuple[str, ...
     (line,) = done.stderr.splitlines()
     assert line.startswith("nai generate: ")
     assert about in line
+
+
+@pytest.mark.usefixtures("known")
+def test_the_prompt_is_printed_first_on_demand() -> None:
+    assert nai(PROMPT, "--echo", "--max-length", "9").stdout.startswith(PROMPT)
+    facts = json.loads(nai(PROMPT, "--echo", "--json").stdout)
+    assert facts["prompt"] == PROMPT
+    assert not facts["text"].startswith(PROMPT)
+
+
+@pytest.mark.usefixtures("known")
+def test_several_continuations_are_separated_by_a_line() -> None:
+    parts = nai(PROMPT, "--number", "3", "--max-length", "20").stdout.split("\n---\n")
+    assert len(parts) == 3
+    assert len(set(parts)) > 1
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("number", [1, 3])
+def test_json_is_a_list_if_a_number_is_given(number: int) -> None:
+    listed = json.loads(nai(PROMPT, "--number", str(number), "--json").stdout)
+    assert len(listed) == number
+    assert all(each["text"] for each in listed)
+
+
+@pytest.mark.usefixtures("known")
+def test_settings_decide_how_the_text_is_written() -> None:
+    greedy = [nai(PROMPT, "--set", "order=top_k", "--set", "top_k=1", "--max-length", "30").stdout for _ in range(2)]
+    assert greedy[0] == greedy[1]
+    facts = json.loads(nai(PROMPT, "--set", "max_length=7", "--ids", "--json").stdout)
+    assert len(facts["ids"]) == 7
+
+
+def test_control_characters_are_escaped_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")
+    app = streams(token("a\x1b[31m\tb\u3000\u200d", 0, True))
+    assert generate_on(app).stdout == "a\x1b[31m\tb\u3000\u200d\n"
+    monkeypatch.setattr("nai_transports.cli.common.text_stream.is_terminal", lambda _: True)
+    assert generate_on(app).stdout == "a\\x1b[31m\tb\u3000\u200d\n"
+
+
+def test_an_error_after_text_begins_a_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")
+    monkeypatch.setattr("nai_transports.cli.common.text_stream.is_terminal", lambda _: True)
+    done = generate_on(streams(token(" It was", 0), b'event: newToken\ndata: {"error": "node lost"}\n\n'))
+    assert done.output.startswith(" It was\nnai generate: ")

@@ -39,6 +39,7 @@ from ..tokenizers.registry import TOKENIZERS
 from .samplers import INTERNAL_MODELS, ORDER, SAMPLERS, SamplerOrder
 
 __all__ = [
+    "CHAT_MODELS",
     "MODEL",
     "MODELS",
     "PREAMBLE",
@@ -349,7 +350,9 @@ MODELS: Final = (
 )
 """All models that the native endpoints serve, or served once, each in its newest version."""
 
-_CHAT: Final = (Model.GLM_4_5, Model.GLM, Model.XIALONG)
+CHAT_MODELS: Final = (Model.GLM_4_5, Model.GLM, Model.XIALONG)
+"""All models that only the OpenAI-compatible endpoints serve."""
+
 _OLDER: Final = (
     Model("6B", Model.SIGURD.facts),
     Model("6B-v3", Model.SIGURD.facts),
@@ -359,10 +362,11 @@ _OLDER: Final = (
 )
 _STAGING: Final = tuple(map(Model, INTERNAL_MODELS))
 
-_NEWEST: Final = (*MODELS, *_CHAT)
+_NEWEST: Final = (*MODELS, *CHAT_MODELS)
 _LISTED_IDS: Final = frozenset(model.id for model in (*_NEWEST, *_OLDER, *_STAGING))
 _LISTED.update((fold_name(model.id), model) for model in (*_NEWEST, *_OLDER, *_STAGING))
 _LISTED.update((fold_name(model.name), model) for model in _NEWEST)
+_LISTED[fold_name("GLM")] = Model.GLM  # of a family, the newest
 
 _VERSION: Final = re.compile(r"-v\d+\Z")
 

@@ -62,6 +62,19 @@ class ParameterRule:
     items: int | None = None
     "The most items on the text host; the api host has no documented limit."
 
+    def range_on(self, host: Host | None) -> tuple[float | None, float | None]:
+        """Return the least and the most on a host; None where there is no bound."""
+        if self.text_host_range is not None and host is Host.TEXT:
+            return self.text_host_range
+        return self.least, self.most
+
+    def describe(self, host: Host | None = None) -> str:
+        """Return what is allowed on a host, in words that end "… takes": ``"a number from 0 to 1"``."""
+        least, most = self.range_on(host)
+        if most is not None:
+            return f"{self.kind} from {least:g} to {most:g}"
+        return f"{self.kind}" if least is None else f"{self.kind} not below {least:g}"
+
 
 _NUMBER: Final = ParameterRule(ParameterKind.NUMBER)
 _INTEGER: Final = ParameterRule(ParameterKind.INTEGER)
@@ -171,10 +184,10 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
 
 
 def _check_range(name: str, value: float, rule: ParameterRule, model: Model) -> None:
-    least, most = rule.text_host_range if rule.text_host_range and model.host is Host.TEXT else (rule.least, rule.most)
+    host = model.host if rule.text_host_range is not None else None
+    least, most = rule.range_on(host)
     if (least is not None and value < least) or (most is not None and value > most):
-        allowed = f"{rule.kind} from {least:g} to {most:g}" if most is not None else f"{rule.kind} not below {least:g}"
-        raise InvalidRequestError(f"{name} is {value!r}, and {model.id} takes {allowed}", parameter=name)
+        raise InvalidRequestError(f"{name} is {value!r}, and {model.id} takes {rule.describe(host)}", parameter=name)
 
 
 def _check_items(name: str, items: Sequence[object], rule: ParameterRule, model: Model) -> None:

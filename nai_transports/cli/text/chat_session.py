@@ -1,0 +1,198 @@
+"""A conversation at work: it sends messages, prints and saves answers, and performs commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import typer
+
+from nai_proto import openai
+from nai_proto.errors import InvalidRequestError, NaiError
+
+from ...sync import Client
+from ..common.output import escape_line
+from ..common.text_stream import TextStream, escape_prose
+from .chat_commands import ChatCommand, format_help, parse_line
+from .chat_input import ChatInput
+from .conversation import Conversation
+from .conversation_file import ConversationFile
+from .model_choice import choose_chat_model
+
+__all__ = ["ChatSession"]
+
+_EXCERPT: Final = 60
+"""Characters of a message that a note shows."""
+
+
+class ChatSession:
+    """A conversation, the service that answers, and the file that keeps it.
+
+    Args:
+        client: of the account.
+        conversation: to go on with.
+        options: of each request.
+        file: where each turn is saved; None for nowhere.
+        is_quiet: print no answers?
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        conversation: Conversation,
+        options: openai.OpenAIOptions,
+        file: ConversationFile | None,
+        *,
+        is_quiet: bool = False,
+    ) -> None:
+        self.conversation = conversation
+        self._client: Final = client
+        self._options: Final = options
+        self._file = file
+        self._is_quiet: Final = is_quiet
+
+    def send(self, message: str) -> openai.ChatCompletion:
+        """Send a message; print, save and return the answer.
+
+        Raises:
+            NaiError: there is no answer, or it broke off; what came of it is kept. Or it cannot be saved.
+            KeyboardInterrupt: the person stopped it; what came is kept.
+        """
+        self._change(self.conversation.with_question(message))
+        return self._answer()
+
+    def _answer(self) -> openai.ChatCompletion:
+        """Have the last message answered, also if it has an answer."""
+        options: openai.OpenAIOptions = {**self._options, "model": self.conversation.model}
+        flow = openai.separate_reasoning(openai.chat_completion_stream(self.conversation.messages, **options))
+        with TextStream() as out, self._client.stream(flow) as stream:
+            try:
+                for chunk in stream:
+                    if not self._is_quiet:
+                        _write_chunk(out, chunk)
+                completion = stream.result
+            except (KeyboardInterrupt, NaiError):
+                if isinstance(partial := stream.partial, openai.ChatCompletion) and partial.text:
+                    self._keep(partial, is_stopped=True)
+                raise
+            if not self._is_quiet:
+                out.end_line()
+        self._keep(completion)
+        return completion
+
+    def _keep(self, completion: openai.ChatCompletion, *, is_stopped: bool = False) -> None:
+        reasoning = completion.choices[0].message.reasoning_content if completion.choices else None
+        self._change(self.conversation.with_answer(completion.text, reasoning=reasoning or None, is_stopped=is_stopped))
+
+    def _change(self, conversation: Conversation) -> None:
+        self.conversation = conversation
+        if self._file is not None:
+            self._file.save(conversation)
+
+    def list_served(self) -> Iterable[str]:
+        """Return the ids of the chat models that the service lists."""
+        return [card.id for card in self._client.run(openai.list_models())]
+
+    # ---- what is typed
+
+    def perform(self, turn: str, typed: ChatInput) -> bool:
+        """Send a message, or perform a command; return whether the conversation goes on.
+
+        Args:
+            turn: what was typed.
+            typed: reads what else a command needs.
+
+        Raises:
+            NaiError, KeyboardInterrupt: as for `send`; or the command is wrong.
+        """
+        match parse_line(turn):
+            case str(message):
+                self.send(message)
+            case ChatCommand("undo"):
+                self._undo()
+            case ChatCommand("retry"):
+                self.conversation.require_last()
+                self._answer()
+            case ChatCommand("edit", text):
+                self._edit(text or self._ask_for_edit(typed))
+            case ChatCommand("system", text):
+                self._system(text)
+            case ChatCommand("model", name):
+                self._model(name)
+            case ChatCommand("save", path):
+                self._save(path)
+            case ChatCommand("load", path):
+                self._load(path)
+            case ChatCommand("help"):
+                _note(format_help())
+            case _:
+                return False
+        return True
+
+    def _ask_for_edit(self, typed: ChatInput) -> str:
+        last = self.conversation.require_last()
+        if not typed.has_editing:
+            raise InvalidRequestError("/edit needs the text here, where there is no line to change")
+        return typed.read_turn(prefilled=last.question) or ""
+
+    def _edit(self, text: str) -> None:
+        if text.strip():
+            self._change(self.conversation.with_edit(text))
+            self._answer()
+
+    def _undo(self) -> None:
+        taken = self.conversation.require_last()
+        self._change(self.conversation.with_undo())
+        _note(f"taken back: {_excerpt(taken.question)}")
+
+    def _system(self, text: str) -> None:
+        if text:
+            self._change(self.conversation.with_system(None if text == "-" else text))
+        _note(escape_prose(self.conversation.system) if self.conversation.system else "there is no system prompt")
+
+    def _model(self, name: str) -> None:
+        if name:
+            self._change(self.conversation.with_model(choose_chat_model(name, self.list_served).id))
+        _note(escape_line(self.conversation.model))
+
+    def _save(self, path: str) -> None:
+        if path and (self._file is None or Path(path).expanduser() != self._file.path):
+            file = ConversationFile.create(Path(path).expanduser())
+            file.save(self.conversation)
+            self._file = file
+        elif self._file is None:
+            raise InvalidRequestError("/save takes FILE: this conversation has no file yet")
+        else:
+            self._file.save(self.conversation)
+        _note(f"saved as {escape_line(str(self._file.path))}, now and after each turn")
+
+    def _load(self, path: str) -> None:
+        if self._file is None and self.conversation.turns:
+            raise InvalidRequestError("this conversation is not saved, and /load would drop it: /save FILE first")
+        self._file, self.conversation = ConversationFile.open(Path(path).expanduser())
+        self.show_last()
+
+    def show_last(self) -> None:
+        """Show how long the conversation is, and the last turn."""
+        turns = len(self.conversation.turns)
+        _note(f"{escape_line(self.conversation.model)}, {turns} message{'' if turns == 1 else 's'}")
+        if (last := self.conversation.last) is not None:
+            _note(f"> {escape_prose(last.question)}")
+            _note(escape_prose(last.answer) if last.answer is not None else "(without an answer: /retry asks again)")
+
+
+def _write_chunk(out: TextStream, chunk: openai.ChatChunk) -> None:
+    for choice in chunk.choices:
+        out.write_aside(choice.delta.reasoning_content or "")
+        out.write(choice.text)
+
+
+def _note(text: str) -> None:
+    """Print what is no answer: on stderr."""
+    typer.echo(text, err=True)
+
+
+def _excerpt(text: str) -> str:
+    line = escape_line(" ".join(text.split()))
+    return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1] + "…"

@@ -1,0 +1,136 @@
+"""The options of ``nai generate`` that decide how a text is written, and the request's options that they become."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeAlias, cast
+
+import typer
+
+from nai_proto import text
+from nai_proto.errors import InvalidRequestError
+from nai_proto.text.official_presets import find_presets
+from nai_proto.tokenizers import Tokenizer
+
+from ...preset_files import load_preset
+from ...tokenizer_files import load
+from ..common.command import OptionGroup
+from .model_choice import choose_story_model
+from .parameter_settings import TEXT_PARAMETERS, complete_setting, parse_settings
+
+__all__ = ["GenerationOptions", "Request"]
+
+_Phrases: TypeAlias = list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a prompt is continued with."""
+
+    model: text.Model
+    options: text.TextOptions
+    tokenizer: Tokenizer | None
+    "The model's, if phrases or the prompt are tokenized here."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationOptions(OptionGroup):
+    """How a text is written."""
+
+    model: Annotated[
+        str | None, typer.Option(help="Model id or name (see `nai models`). Default: the preset's model, or Kayra.")
+    ] = None
+    preset: Annotated[
+        str | None, typer.Option(help="Official preset (see `nai presets list`) or path of a .preset file.")
+    ] = None
+    module: Annotated[str | None, typer.Option(help="Built-in module, or id of one of your own.")] = None
+    max_length: Annotated[
+        int | None, typer.Option(help="Maximum number of tokens. Default: the preset's, or 40.", show_default=False)
+    ] = None
+    temperature: Annotated[
+        float | None, typer.Option(help="Sampling temperature. Default: the preset's, or 1.", show_default=False)
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Set any other parameter, such as top_p=0.9 or order=temperature,top_p (repeatable).",
+            autocompletion=lambda incomplete: complete_setting(incomplete),
+        ),
+    ] = None
+    ban: Annotated[_Phrases, typer.Option(help="Text that must not appear (repeatable).")] = None
+    bias: Annotated[
+        _Phrases,
+        typer.Option(metavar="TEXT=NUMBER", help="Make a text likelier (up to 1) or rarer (down to -1) (repeatable)."),
+    ] = None
+    stop: Annotated[_Phrases, typer.Option(help="Stop sequence (repeatable).")] = None
+    logprobs: Annotated[
+        int | None, typer.Option(help="Show each token with this many alternatives in a table.", show_default=False)
+    ] = None
+    ids: Annotated[bool, typer.Option("--ids", help="Tokenize locally; send and receive token ids.")] = False
+
+    def build_request(self) -> Request:
+        """Return the request's options; what they contain is checked when the request is built.
+
+        Raises:
+            InvalidRequestError: an option is wrong, or given twice.
+            NaiError: the preset or the tokenizer cannot be loaded.
+        """
+        chosen = None if self.model is None else choose_story_model(self.model)
+        preset = None if self.preset is None else _load_preset(self.preset, chosen)
+        model = chosen or (text.Model.KAYRA if preset is None else preset.model)
+        options: text.TextOptions = {"model": model}
+        if preset is not None:
+            options["preset"] = preset
+            options["settings"] = text.GlobalSettings(num_logprobs=text.NO_LOGPROBS)
+        if self.module is not None:
+            options["module"] = self.module
+        self._add_parameters(options)
+        tokenizer = load(model) if self.ids or self.ban or self.bias or self.stop else None
+        if tokenizer is not None:
+            options["tokenizer"] = tokenizer
+        return Request(model, options, tokenizer if self.ids else None)
+
+    def _add_parameters(self, options: text.TextOptions) -> None:
+        """Add the parameters that have options of their own, and those of ``--set``."""
+        named = {
+            "max_length": ("--max-length", self.max_length),
+            "temperature": ("--temperature", self.temperature),
+            "num_logprobs": ("--logprobs", self.logprobs),
+            "stop_sequences": ("--stop", self.stop),
+        }
+        parameters = parse_settings(self.settings or (), TEXT_PARAMETERS)
+        for name, (option, value) in named.items():
+            if value is not None and name in parameters:
+                raise InvalidRequestError(f"{option} and --set {name} are the same: give one of them", parameter=name)
+            if value is not None:
+                parameters[name] = value
+        options.update(cast("text.TextOptions", parameters))
+        if self.ban:
+            options["bans"] = text.BanList(*self.ban)
+        if self.bias:
+            options["biases"] = [_parse_bias(each) for each in self.bias]
+
+
+def _load_preset(name: str, model: text.Model | None) -> text.Preset:
+    """Load the preset file at this path if there is one or it looks like one, else the official preset of this name."""
+    if Path(name).is_file() or Path(name).suffix == ".preset":
+        return load_preset(name, model=model)
+    try:
+        return text.Preset.from_official(model or text.Model.KAYRA, name)
+    except InvalidRequestError as error:
+        problem = str(error)
+    owners = [each.id for each in text.MODELS if name in (one.name for one in find_presets(each))]
+    hint = f"; {name!r} is a preset of {' and '.join(owners)}: give --model" if owners else ""
+    raise InvalidRequestError(problem + hint, parameter="preset")
+
+
+def _parse_bias(option: str) -> text.BiasGroup:
+    phrase, _, number = option.rpartition("=")
+    try:
+        bias = float(number)
+    except ValueError:
+        raise InvalidRequestError(f"--bias is TEXT=NUMBER, such as ' swan=0.5', not {option[:60]!r}") from None
+    return text.BiasGroup(bias, phrases=[phrase])
