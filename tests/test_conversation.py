@@ -65,7 +65,9 @@ def test_an_edit_replaces_the_last_message_and_its_answer(before: Conversation, 
     assert edited.turns == (*before.turns[:-1], Turn(text))
 
 
-@pytest.mark.parametrize("change", [Conversation.with_undo, lambda each: each.with_edit("x"), Conversation.require_last])
+@pytest.mark.parametrize(
+    "change", [Conversation.with_undo, lambda each: each.with_edit("x"), Conversation.require_last]
+)
 def test_without_a_message_there_is_nothing_to_change(change: object) -> None:
     assert callable(change)
     with pytest.raises(InvalidRequestError, match="no message yet"):
