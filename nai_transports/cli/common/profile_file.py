@@ -263,15 +263,19 @@ def _check_seconds(value: object) -> float:
 
 def _describe(value: object) -> str:
     """Return what kind of TOML value this is. The value itself may be a secret that is at the wrong place."""
-    names = {
-        str: "a text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        list: "an array",
-        dict: "a table",
-    }
-    return names.get(type(value), "a date or a time")
+    match value:
+        case bool():
+            return "true or false"
+        case str():
+            return "a text"
+        case int() | float():
+            return "a number"
+        case list():
+            return "an array"
+        case dict():
+            return "a table"
+        case _:
+            return "a date or a time"
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
