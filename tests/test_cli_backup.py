@@ -153,6 +153,9 @@ def test_only_named_objects_are_restored(person: Person) -> None:
     assert "2 objects were restored" in done.stdout
     assert f"Backup 2 in {person.directory} has the state before the restore" in done.stdout
     assert read_texts(owner) == {"The Quiet Harbour": before["The Quiet Harbour"]}
+    done = person.run("restore", "--run", "9", "--yes")
+    assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
+    assert "has no backup 9; it has 1 to" in done.stderr
     done = person.run("restore", "No Such Story", "--yes")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert "No Such Story" in done.stderr

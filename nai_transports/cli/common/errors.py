@@ -11,7 +11,15 @@ import typer
 
 from nai_proto.errors import AmbiguousNameError, AuthenticationError, InvalidRequestError, NaiError
 
-__all__ = ["FINDINGS", "INTERRUPTED", "MissingCredentials", "WrongUsage", "exit_on_error", "is_refused_login"]
+__all__ = [
+    "FINDINGS",
+    "INTERRUPTED",
+    "MissingCredentials",
+    "WrongUsage",
+    "exit_on_error",
+    "is_refused_login",
+    "usage_errors",
+]
 
 FINDINGS: Final = 5
 "The exit status of a check that has found something."
@@ -31,6 +39,17 @@ class MissingCredentials(NaiError):
 
 class WrongUsage(InvalidRequestError):
     """An option, an environment variable or the profile file is wrong."""
+
+
+@contextmanager
+def usage_errors() -> Generator[None, None, None]:
+    """Raise what is not valid in the block as `WrongUsage`: an option or argument says it."""
+    try:
+        yield
+        return
+    except InvalidRequestError as error:
+        usage = WrongUsage(str(error), parameter=error.parameter)
+    raise usage
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from nai_proto.library import (
 from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
+from ..common.errors import usage_errors
 from ..common.output import Json
 from ..common.progress import show_progress
 from ..common.prompts import confirm
@@ -96,7 +97,9 @@ def restore(
         _open_source(directory, login.email, into_this_account) as source,
         account.open_client() as client,
     ):
-        selected = select_items([*source.items(run=run)], items or ())
+        with usage_errors():
+            kept = source.items(run=run)
+        selected = select_items([*kept], items or ())
         events: list[LoadEvent] = []
         with (
             show_progress("logging in") as progress,

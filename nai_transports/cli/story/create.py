@@ -18,13 +18,13 @@ from nai_proto.story.files import FileKind, Scenario, import_story, read_file
 from ... import files
 from ...sync import Client
 from ..common.account_options import AccountOptions
-from ..common.errors import WrongUsage
+from ..common.errors import WrongUsage, usage_errors
 from ..common.json_document import print_json
 from ..common.output import Json, print_problems
 from ..library.library_loader import load_library
 from ..library.story_summary import ChangedStory, describe_change
 from .edit import print_story, read_text
-from .story_source import AnswerOption, check_model, parse_answers, select_stored_story, usage_errors
+from .story_source import AnswerOption, check_model, parse_answers, select_stored_story
 
 __all__ = ["create", "import_"]
 

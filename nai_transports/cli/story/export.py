@@ -23,11 +23,11 @@ from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
 from ..common.account_options import AccountOptions
-from ..common.errors import WrongUsage
+from ..common.errors import WrongUsage, usage_errors
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.output_files import Output, OutputPath, Overwrite, choose_paths
-from .story_source import AnswerOption, StoryArgument, select_story, usage_errors
+from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["ExportFormat", "export"]
 

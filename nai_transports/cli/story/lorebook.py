@@ -19,12 +19,12 @@ from nai_proto.story.placeholders import check_answers, fill_placeholders, find_
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
-from ..common.errors import WrongUsage
+from ..common.errors import WrongUsage, usage_errors
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import TableRow, print_table
 from ..common.text_input import read_standard_input, read_text_file
-from .story_source import AnswerOption, parse_answers, select_story, usage_errors
+from .story_source import AnswerOption, parse_answers, select_story
 
 __all__ = ["lorebook"]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
@@ -22,7 +21,7 @@ from nai_proto.tier import Tier
 
 from ... import files
 from ..common.account_options import AccountOptions
-from ..common.errors import WrongUsage
+from ..common.errors import WrongUsage, usage_errors
 from ..common.output import print_problems
 from ..library.library_loader import STORY_TYPES, load_library
 
@@ -35,7 +34,6 @@ __all__ = [
     "parse_tier",
     "select_stored_story",
     "select_story",
-    "usage_errors",
 ]
 
 _FILE_SUFFIXES: Final = (".story", ".scenario", ".png")
@@ -150,17 +148,6 @@ AnswerOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--answer", metavar="KEY=TEXT", help="Value of a placeholder; a scenario asks for it (repeatable)."),
 ]
-
-
-@contextmanager
-def usage_errors() -> Generator[None, None, None]:
-    """Raise what is not valid in the block as `WrongUsage`: an option says it."""
-    try:
-        yield
-        return
-    except InvalidRequestError as error:
-        usage = WrongUsage(str(error), parameter=error.parameter)
-    raise usage
 
 
 def check_model(model: str | None) -> None:
