@@ -72,7 +72,7 @@ def test_nothing_is_trained_without_consent(owner: Account) -> None:
     done = nai("module", "train", "tale.txt", *OPTIONS)
     assert done.exit_code == 1
     assert done.stderr.startswith(
-        "nai module train: this costs 100 Anlas: 100 × training step at 1, and there is no terminal"
+        "nai module train: this costs 100 Anlas: 100 training steps at 1, and there is no terminal"
     )
     assert nai("module", "train", "tale.txt", *OPTIONS, "--yes", "--max-anlas", "99").exit_code == 1
     assert (count_anlas(owner), [*owner.modules]) == (before, [])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nai_transports.cli.common import progress
 from nai_transports.cli.common.progress import format_pace, show_progress
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -89,3 +90,13 @@ def test_nothing_is_shown_where_stderr_is_no_terminal(capfd: pytest.CaptureFixtu
 )
 def test_rates_and_times_have_the_unit_that_fits(rate: float | None, left: float | None, text: str) -> None:
     assert format_pace(rate, left) == text
+
+
+def test_each_command_that_shows_progress_obeys_quiet() -> None:
+    cli = Path(progress.__file__).parent.parent
+    direct = [
+        str(path.relative_to(cli))
+        for path in sorted(cli.rglob("*.py"))
+        if re.search(r"(?<!\.)\bshow_progress\(", path.read_text("utf-8")) and path.parent.name != "common"
+    ]
+    assert direct == ["images/image_request.py"]  # which passes it on

@@ -66,7 +66,7 @@ _TOOLS: Final = ("bg-removal", "lineart", "sketch", "colorize", "emotion", "decl
 _UPSCALES: Final = ((1_048_576, 1), (1_747_627, 2), (2_446_678, 3), (_LARGEST, 4))
 "Up to how many pixels, and how many Anlas. Only the first row has been seen charged."
 
-_NOUN: Final = re.compile(r"\b(image|vibe|reference)\b")
+_NOUN: Final = re.compile(r"\b(image|vibe|reference|step)\b")
 "What becomes a plural in the name of an item."
 
 _BY_FORMULA: Final = frozenset(("plms", "ddim", "k_euler", "k_euler_ancestral", "k_lms"))

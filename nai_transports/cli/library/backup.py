@@ -15,7 +15,6 @@ from ..common.account_options import AccountOptions
 from ..common.errors import FINDINGS
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line, format_date
-from ..common.progress import show_progress
 from ..common.tables import Column, print_table
 from .library_loader import UnreadType, list_unread
 
@@ -121,7 +120,7 @@ def backup(
     again.
     """
     login = account.get_credentials()
-    with account.open_client() as client, show_progress("logging in") as progress:
+    with account.open_client() as client, account.show_progress("logging in") as progress:
         summary = backups.backup(client, login.email, login.password, directory, progress.show_event)
     if as_json:
         print_json(_describe_backup(directory, summary))

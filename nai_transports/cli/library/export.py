@@ -16,7 +16,6 @@ from ... import files
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.output import Json
-from ..common.progress import show_progress
 from .library_loader import STORY_TYPES, UnreadType, list_unread, load_library
 
 __all__ = ["export"]
@@ -60,7 +59,7 @@ def export(
     """
     account_library = load_library(account, types=STORY_TYPES if only else TYPES)
     stories = None if not only else [account_library.find(name) for name in only]
-    paths_by_outcome = _write_files(directory, export_files(account_library, stories), overwrite)
+    paths_by_outcome = _write_files(directory, export_files(account_library, stories), account, overwrite=overwrite)
     for type_, error in account_library.unread.items():
         typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)
     for path in paths_by_outcome[_KEPT]:
@@ -78,10 +77,12 @@ def export(
     raise typer.Exit(1 if paths_by_outcome[_KEPT] or account_library.unread else 0)
 
 
-def _write_files(directory: Path, exported_files: Iterable[ExportedFile], overwrite: bool) -> dict[str, list[Path]]:
+def _write_files(
+    directory: Path, exported_files: Iterable[ExportedFile], account: AccountOptions, *, overwrite: bool
+) -> dict[str, list[Path]]:
     """Write the files; return their paths by outcome."""
     paths_by_outcome: dict[str, list[Path]] = {_WRITTEN: [], _UNCHANGED: [], _KEPT: []}
-    with show_progress("exporting") as progress:
+    with account.show_progress("exporting") as progress:
         for file in exported_files:
             path = directory.joinpath(*file.path)
             paths_by_outcome[_write_file(path, file.data, overwrite)].append(path)

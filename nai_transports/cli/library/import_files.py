@@ -20,7 +20,6 @@ from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line
-from ..common.progress import show_progress
 from ..common.prompts import confirm
 from ..common.tables import print_table
 from .library_loader import open_account
@@ -88,7 +87,7 @@ def import_files(
         if not yes:
             confirm(f"Import {_count(len(writes))} into the account?", _NEEDS_YES)
         with account.open_client() as client:
-            results = _carry_out(client, library, writes)
+            results = _carry_out(client, library, writes, account)
     report = Import(written=bool(results), files=[_describe(file, results.get(file.path)) for file in plan])
     if as_json:
         print_json(report)
@@ -135,11 +134,14 @@ def _is_hidden(path: Path) -> bool:
 # ---- writing
 
 
-def _carry_out(client: Client, library: Library, plan: Sequence[FileImport]) -> dict[str, SavedObject]:
+def _carry_out(
+    client: Client, library: Library, plan: Sequence[FileImport], account: AccountOptions
+) -> dict[str, SavedObject]:
     """Store the objects of files; return what became of each file: of its first object that failed, else of its last one."""
     steps = [(file.path, step) for file in plan for step in file.steps]
     restored: list[RestoredObject] = []
-    with show_progress("importing") as progress, client.stream(library.restore([step for _, step in steps])) as stream:
+    flow = library.restore([step for _, step in steps])
+    with account.show_progress("importing") as progress, client.stream(flow) as stream:
         for event in stream:
             if isinstance(event, RestoredObject):
                 restored.append(event)

@@ -11,7 +11,6 @@ from nai_proto.objects import TYPES
 
 from ..common.account_options import AccountOptions, ServiceOptions
 from ..common.credentials import Credentials
-from ..common.progress import show_progress
 
 __all__ = ["STORY_TYPES", "UnreadType", "list_unread", "load_library", "open_account"]
 
@@ -55,7 +54,11 @@ def open_account(service: ServiceOptions, login: Credentials, *, types: Sequence
         types: the types of objects to load.
     """
     flow = open_library(login.email, login.password, types=types)
-    with service.open_client() as client, show_progress("logging in") as progress, client.stream(flow) as stream:
+    with (
+        service.open_client() as client,
+        service.show_progress("logging in") as progress,
+        client.stream(flow) as stream,
+    ):
         for event in stream:
             progress.show_event(event)
         return stream.result

@@ -31,7 +31,6 @@ from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import usage_errors
 from ..common.output import Json
-from ..common.progress import show_progress
 from ..common.prompts import confirm
 from .backup import DirectoryArgument, open_own_backup
 from .restore_report import Restore, RestoreItem, describe_plan, describe_result, print_plan, print_restore, title_of
@@ -102,7 +101,7 @@ def restore(
         selected = select_items([*kept], items or ())
         events: list[LoadEvent] = []
         with (
-            show_progress("logging in") as progress,
+            account.show_progress("logging in") as progress,
             client.stream(open_library(login.email, login.password)) as opening,
         ):
             for event in opening:
@@ -123,7 +122,7 @@ def restore(
             confirm(f"Write {writes} objects to the account?", _NEEDS_YES)
         with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
             number = None if no_backup or target is None else _back_up_current(target, events, library)
-            restored = _execute_plan(client, target, library, steps)
+            restored = _execute_plan(client, target, library, steps, account)
     kept_in = None if number is None or target is None else str(target.path)
     print_restore(_report(directory, describe_result(restored), number, kept_in, written=True), as_json)
     if not all(one.saved.outcome.ok for one in restored):
@@ -227,11 +226,15 @@ def _back_up_current(backups: BackupDirectory, events: Iterable[LoadEvent], libr
 
 
 def _execute_plan(
-    client: Client, backups: BackupDirectory | None, library: Library, steps: Sequence[RestoreStep]
+    client: Client,
+    backups: BackupDirectory | None,
+    library: Library,
+    steps: Sequence[RestoreStep],
+    account: AccountOptions,
 ) -> tuple[RestoredObject, ...]:
     restored = 0
     with (
-        show_progress("restoring") as progress,
+        account.show_progress("restoring") as progress,
         client.stream(library.restore(steps)) as stream,
     ):
         for event in stream:

@@ -18,7 +18,6 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, describe_response, escape_line, print_facts
-from ..common.progress import show_progress
 from ..common.prompts import confirm
 from ..common.tables import Column, print_table
 from ..common.text_input import read_text_file
@@ -65,14 +64,14 @@ def train(
         CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
         trained = client.run(operation)
         if wait:
-            trained = _wait(client, trained)
+            trained = _wait(client, trained, account)
     _print_module(trained, as_json=as_json)
     raise typer.Exit(0 if trained.error is None else 1)
 
 
-def _wait(client: Client, trained: TrainedModule) -> TrainedModule:
+def _wait(client: Client, trained: TrainedModule, account: AccountOptions) -> TrainedModule:
     flow = modules.wait_for_module(trained.id, interval_s=_INTERVAL_S)
-    with show_progress("waiting") as progress, client.stream(flow) as stream:
+    with account.show_progress("waiting") as progress, client.stream(flow) as stream:
         for seen in stream:
             progress.update(f"{escape_line(seen.status)}, {len(seen.loss_history)} losses", 0, 0)
         return stream.result
