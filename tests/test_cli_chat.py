@@ -7,15 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto import openai
 from nai_proto.exchange.retry import NO_RETRY
+from nai_proto.image.models import MODELS as IMAGE_MODELS
+from nai_proto.text.models import CHAT_MODELS, MODELS
+from nai_proto.tier import Tier
 from nai_transports.cli.app import app
-from nai_transports.cli.text import chat
+from nai_transports.cli.text import chat_session
+from nai_transports.cli.text.model_table import build_model_table
 from nai_transports.servers.serve import serve_in_thread
-from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.support import EMAIL, PASSWORD, an_emulator, streams
+from tests.test_wrong_types import SUBSCRIPTION
 
 
 @pytest.fixture
@@ -26,6 +32,12 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setenv("NAI_URL", url)
         monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
         yield owner
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The directory for what programs keep is one of the test."""
+    monkeypatch.setattr("nai_transports.cli.text.conversation_file.state_directory", lambda: tmp_path / "state")
 
 
 @pytest.fixture
@@ -47,10 +59,35 @@ def nai(*arguments: str, typed: str = "") -> Result:
 
 
 @pytest.mark.usefixtures("owner")
-def test_models_are_a_table_or_json() -> None:
-    assert "glm-4-6" in nai("models").stdout
-    cards = json.loads(nai("models", "--json").stdout)
-    assert {"id": "glm-4-6", "owned_by": "novelai"} in cards
+def test_models_are_lines_or_json() -> None:
+    lines = [line.split("\t") for line in nai("models").stdout.splitlines()]
+    assert ["glm-4-6", "chat", "36,864", "glm-4.6", "free with Opus"] not in lines
+    assert ["glm-4-6", "chat", "36,864", "glm-4.6", "free with Tablet"] in lines
+    assert ["kayra-v1", "text", "8,192", "nerdstash_v2", "free with Tablet"] in lines
+    assert ["nai-diffusion-4-5-full", "image", "512", "t5", "free with Opus"] in lines
+    rows = {row["id"]: row for row in json.loads(nai("models", "--json").stdout)}
+    assert rows["glm-4-6"]["listed"] is True
+    assert rows["kayra-v1"]["contexts"] == {"paper": None, "tablet": 4096, "scroll": 8192, "opus": 8192}
+
+
+def test_every_model_that_the_library_knows_is_listed_without_an_account() -> None:
+    done = nai("models", "--json")
+    assert done.exit_code == 0
+    assert "not signed in" in done.stderr
+    rows = {row["id"]: row for row in json.loads(done.stdout)}
+    assert {model.id for model in (*MODELS, *CHAT_MODELS, *IMAGE_MODELS)} == rows.keys()
+    assert rows["nai-diffusion-4-5-full"]["anlas"] == 20
+    assert {(row["listed"], row["included"]) for row in rows.values()} == {(None, None)}
+
+
+@pytest.mark.parametrize(
+    ("tier", "context", "included"), [(Tier.TABLET, 12_288, True), (Tier.PAPER, None, False), (Tier.OPUS, 36_864, True)]
+)
+def test_the_context_is_that_of_the_account_s_tier(tier: Tier, context: int | None, included: bool) -> None:
+    subscription = msgspec.structs.replace(SUBSCRIPTION, tier=tier, active=tier is not Tier.PAPER)
+    row = next(each for each in build_model_table(subscription, ["glm-9"]) if each.id == "glm-4-6")
+    assert (row.context, row.is_included, row.is_listed) == (context, included, False)
+    assert [each.id for each in build_model_table(subscription, ["glm-9"]) if each.is_listed] == ["glm-9"]
 
 
 @pytest.mark.usefixtures("owner")
@@ -92,18 +129,18 @@ def test_a_conversation_remembers_every_turn(sent: list[list[str]]) -> None:
     assert len(second[2]) > len("assistant: ")
 
 
-@pytest.mark.usefixtures("owner")
+@pytest.mark.usefixtures("owner", "terminal")
 def test_ctrl_c_stops_an_answer_and_not_the_conversation(
     sent: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[str] = []
 
-    def show(chunk: openai.ChatChunk) -> None:
+    def show(_: object, chunk: openai.ChatChunk) -> None:
         shown.append(chunk.text)
         if len(shown) == 5:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(chat, "_print_chunk", show)
+    monkeypatch.setattr(chat_session, "_write_chunk", show)
     done = nai("chat", "--max-tokens", "200", typed="hello\ngo on\n")
     assert done.exit_code == 0, done.stderr
     remembered = sent[1][1].removeprefix("assistant: ")
@@ -111,6 +148,7 @@ def test_ctrl_c_stops_an_answer_and_not_the_conversation(
     assert len(shown) > 5
 
 
+@pytest.mark.usefixtures("terminal")
 def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(owner: Any) -> None:
     owner.generating = True  # by somebody else, for ever
     real = openai.chat_completion_stream
@@ -126,7 +164,13 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
     [
         (("chat", "x", "--temperature", "7"), "temperature is 7.0"),
         (("complete", "x", "--max-tokens", "0"), "max_tokens is 0"),
-        (("chat", "x", "--model", "gpt-17"), "gpt-17"),
+        (("chat", "x", "--model", "gpt-17"), "no model is called 'gpt-17'; there are glm-4-5, glm-4-6, xialong-v1"),
+        (("chat", "x", "--model", "Kayra"), "nai generate --model kayra-v1"),
+        (("complete", "x", "--model", "glm-4.7"), "did you mean"),
+        (("chat", "--json"), "--json needs a message"),
+        (("chat", "x", "--set", "top_p=7"), "top_p is 7"),
+        (("chat", "x", "--seed", "1", "--set", "seed=1"), "--seed and --set seed are the same"),
+        (("chat", "--continue"), "nai chat --save FILE"),
     ],
 )
 @pytest.mark.usefixtures("owner")
@@ -165,3 +209,103 @@ def test_without_a_tokenizer_file_the_service_counts_and_the_command_says_so(
     assert done.stderr == "no tokenizer file of glm-4-5 is here, so the service counts its tokens\n"
     refused = nai("tokens", "count", "hello world", "--tokenizer", "glm-4.6")
     assert (refused.exit_code, refused.stdout) == (1, "")
+
+
+# ---- conversations
+
+
+@pytest.mark.parametrize("name", ["GLM", "glm", "xialong", "GLM 4.5"])
+@pytest.mark.usefixtures("owner")
+def test_a_family_s_name_is_its_newest_model(name: str) -> None:
+    done = nai("chat", "hello", "--model", name, "--max-tokens", "5", "--json")
+    assert json.loads(done.stdout)["model"] == {"xialong": "xialong-v1", "GLM 4.5": "glm-4-5"}.get(name, "glm-4-6")
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_conversation_is_saved_after_each_turn_and_goes_on(tmp_path: Path, sent: list[list[str]]) -> None:
+    path = tmp_path / "talk.json"
+    assert nai("chat", "hello", "--save", str(path), "--max-tokens", "5").exit_code == 0
+    saved = json.loads(path.read_text("utf-8"))
+    assert [each["role"] for each in saved["messages"]] == ["user", "assistant"]
+    refused = nai("chat", "hello", "--save", str(path))
+    assert "already exists (--continue" in refused.stderr
+    for arguments in (("--save", str(path)), ()):
+        assert nai("chat", "more", "--continue", *arguments, "--max-tokens", "5").exit_code == 0
+    assert [line.partition(":")[0] for line in sent[-1]] == ["user", "assistant", "user", "assistant", "user"]
+    assert len(json.loads(path.read_text("utf-8"))["messages"]) == 6
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_damaged_conversation_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    path.write_text("{", "utf-8")
+    done = nai("chat", "hello", "--save", str(path), "--continue")
+    assert (done.exit_code, path.read_text("utf-8")) == (1, "{")
+    assert done.stderr.startswith(f"nai chat: {path}: JSON is cut short")
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_commands_change_the_conversation(tmp_path: Path, sent: list[list[str]]) -> None:
+    path = tmp_path / "talk.json"
+    typed = f"""hello
+/retry
+/edit good day
+/system Be brief.
+/model xialong
+/model Kayra
+//slash
+/undo
+/save {path}
+/undoo
+/help
+\"\"\"two
+lines\"\"\"
+/quit
+never sent
+"""
+    done = nai("chat", "--max-tokens", "5", typed=typed.replace("\\", ""))
+    assert done.exit_code == 0, done.stderr
+    assert [turns[-1] for turns in sent] == [
+        "user: hello",
+        "user: hello",
+        "user: good day",
+        "user: /slash",
+        "user: two\nlines",
+    ]
+    assert [len(turns) for turns in sent] == [1, 1, 1, 4, 4]
+    assert sent[-1][0] == "system: Be brief."
+    for part in (
+        "taken back: /slash",
+        "nai generate --model kayra-v1",
+        "did you mean '/undo'?",
+        "/load FILE",
+        "saved as",
+    ):
+        assert part in done.stderr
+    saved = json.loads(path.read_text("utf-8"))
+    assert (saved["model"], saved["system"], len(saved["messages"])) == ("xialong-v1", "Be brief.", 4)
+
+
+@pytest.mark.usefixtures("owner")
+def test_without_a_terminal_an_error_ends_the_conversation(sent: list[list[str]]) -> None:
+    done = nai("chat", "--max-tokens", "5", typed="/nothing\nhello\n")
+    assert done.exit_code == 1
+    assert sent == []
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_answers_are_on_stdout_and_all_else_on_stderr() -> None:
+    done = nai("chat", "--max-tokens", "5", typed="hello\n/model\n")
+    assert "glm-4-6" not in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_broken_answer_keeps_what_came(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")
+    chunk = json.dumps({"choices": [{"index": 0, "delta": {"content": "It was"}}]}).encode()
+    with serve_in_thread(streams(b"data: " + chunk + b"\n\n", b'data: {"error": {"message": "node lost"}}\n\n')) as url:
+        done = nai("chat", "hello", "--url", url, "--save", str(tmp_path / "talk.json"))
+    assert done.exit_code == 1
+    assert "node lost" in done.stderr
+    saved = json.loads((tmp_path / "talk.json").read_text("utf-8"))
+    assert saved["messages"][1] == {"role": "assistant", "content": "It was", "stopped": True}

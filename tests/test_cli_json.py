@@ -37,6 +37,9 @@ SHAPES: Final[dict[str, Any]] = {
 }
 """The documented documents, by command."""
 COMMANDS: Final = {
+    "generate": '"The boats" --echo --logprobs 2 --max-length 5',
+    "chat": '"Who are you?" --max-tokens 5',
+    "models": "",
     "library list": "",
     "library show": '"The Quiet Harbour"',
     "library export": "exported",

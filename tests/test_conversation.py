@@ -36,8 +36,8 @@ def contents(conversation: Conversation) -> list[str]:
 
 
 def test_a_request_has_all_earlier_turns() -> None:
-    asked = GREETED.with_system("Be brief.").with_question("and then?")
-    assert contents(asked) == ["system: Be brief.", "user: hello", "assistant: Good day.", "user: and then?"]
+    longer = GREETED.with_system("Be brief.").with_question("and then?")
+    assert contents(longer) == ["system: Be brief.", "user: hello", "assistant: Good day.", "user: and then?"]
 
 
 def test_a_request_to_answer_again_leaves_the_answer_out() -> None:

@@ -39,7 +39,7 @@ class Command(NamedTuple):
 COMMANDS: Final[Mapping[str, Command]] = {
     "generate": Command("text.generate", "generate"),
     "chat": Command("text.chat", "chat"),
-    "complete": Command("text.chat", "complete"),
+    "complete": Command("text.complete", "complete"),
     "story": Command("app", "story"),
     "lorebook": Command("story.lorebook", "lorebook"),
     "presets": Command("text.presets", "presets"),
@@ -60,7 +60,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "subscription": Command("account.commands", "subscription"),
     "access-key": Command("account.access_keys", "access_key", takes_extra_arguments=True),
     "access-token": Command("account.access_keys", "access_token", takes_extra_arguments=True),
-    "models": Command("text.chat", "models"),
+    "models": Command("text.models", "models"),
     "tokens": Command("text.tokens", "tokens"),
     "decode": Command("text.tokens", "decode_packed"),
     "health": Command("health", "health_command"),

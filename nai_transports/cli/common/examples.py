@@ -11,7 +11,20 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "generate": (
         'nai generate "The keeper lit the lamp, and"',
         'nai generate "The keeper lit the lamp, and" --preset Carefree --max-length 60',
-        "nai generate --file opening.txt --ban storm --logprobs 3",
+        "nai generate --file opening.txt --set top_p=0.9 --number 2",
+    ),
+    "chat": (
+        'nai chat "Name three lighthouses."',
+        "nai chat --save talk.json",
+        "nai chat --continue",
+    ),
+    "complete": (
+        'nai complete "The keeper lit the lamp, and" --max-tokens 40',
+        'nai complete "The keeper" --seed 7 --stop "."',
+    ),
+    "models": (
+        "nai models",
+        "nai models --json",
     ),
     "story show": (
         'nai story show "The Quiet Harbour"',

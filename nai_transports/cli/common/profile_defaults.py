@@ -24,7 +24,7 @@ class ProfileDefaults:
     "Parameters that choose a model themselves: if one is given, the profile chooses nothing."
 
 
-_CHAT: Final = ProfileDefaults({"model": "chat_model"}, ("model",))
+_CHAT: Final = ProfileDefaults({"model": "chat_model"}, ("model", "go_on"))
 DEFAULTS: Final[Mapping[str, ProfileDefaults]] = {
     "nai generate": ProfileDefaults({"model": "text_model", "preset": "preset"}, ("model", "preset")),
     "nai chat": _CHAT,

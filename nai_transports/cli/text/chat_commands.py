@@ -10,7 +10,7 @@ from typing import Final
 from nai_proto.arguments import suggest_name
 from nai_proto.errors import InvalidRequestError
 
-__all__ = ["COMMANDS", "ChatCommand", "complete_command", "format_help", "parse_line"]
+__all__ = ["COMMANDS", "ChatCommand", "complete_command", "format_help", "format_hint", "parse_line"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +78,8 @@ def format_help() -> str:
         "Ctrl-D".ljust(width) + "  End the conversation.",
     )
     return "\n".join((*lines, *notes))
+
+
+def format_hint() -> str:
+    """Return the line at the beginning of a conversation."""
+    return "/help lists the commands; Ctrl-D ends the conversation."

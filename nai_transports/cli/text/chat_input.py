@@ -18,7 +18,7 @@ from typing import Final
 
 import typer
 
-from ..common.prompts import is_interactive
+from ..common import prompts
 from .chat_commands import complete_command
 
 __all__ = ["ChatInput"]
@@ -37,7 +37,7 @@ class ChatInput:
     """
 
     def __init__(self, history: Path | None) -> None:
-        self.is_interactive: Final = is_interactive()
+        self.is_interactive: Final = prompts.is_interactive()
         self._readline = (
             _load_readline() if self.is_interactive and sys.stdin.isatty() and sys.stdout.isatty() else None
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ from .conversation import Conversation
 from .conversation_file import ConversationFile
 from .model_choice import choose_chat_model
 
-__all__ = ["ChatSession"]
+__all__ = ["ChatSession", "list_served_models"]
 
 _EXCERPT: Final = 60
 """Characters of a message that a note shows."""
@@ -90,10 +89,6 @@ class ChatSession:
         if self._file is not None:
             self._file.save(conversation)
 
-    def list_served(self) -> Iterable[str]:
-        """Return the ids of the chat models that the service lists."""
-        return [card.id for card in self._client.run(openai.list_models())]
-
     # ---- what is typed
 
     def perform(self, turn: str, typed: ChatInput) -> bool:
@@ -153,7 +148,9 @@ class ChatSession:
 
     def _model(self, name: str) -> None:
         if name:
-            self._change(self.conversation.with_model(choose_chat_model(name, self.list_served).id))
+            self._change(
+                self.conversation.with_model(choose_chat_model(name, lambda: list_served_models(self._client)).id)
+            )
         _note(escape_line(self.conversation.model))
 
     def _save(self, path: str) -> None:
@@ -180,6 +177,11 @@ class ChatSession:
         if (last := self.conversation.last) is not None:
             _note(f"> {escape_prose(last.question)}")
             _note(escape_prose(last.answer) if last.answer is not None else "(without an answer: /retry asks again)")
+
+
+def list_served_models(client: Client) -> list[str]:
+    """Return the ids of the chat models that the service lists for the account."""
+    return [card.id for card in client.run(openai.list_models())]
 
 
 def _write_chunk(out: TextStream, chunk: openai.ChatChunk) -> None:

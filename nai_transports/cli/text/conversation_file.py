@@ -69,7 +69,9 @@ class ConversationFile:
         """
         data = format_conversation(conversation)
         if self._data is None:
-            files.write_new(self.path, data)
+            files.create(self.path)
+            os.chmod(self.path, 0o600)  # while it is empty; writing keeps it
+            files.write(self.path, data)
         elif self._data != data:
             if files.read(self.path) != self._data:
                 raise FileError(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from math import exp
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from nai_proto import text
@@ -20,11 +19,12 @@ from nai_proto.tokenizers import Tokenizer
 from ...sync import Client
 from ...tokenizer_files import load
 from ..common.account_options import AccountOptions
+from ..common.json_document import print_json
 from ..common.output import Json, is_terminal
 from ..common.tables import print_table
 from ..common.text_input import read_standard_input, read_text_file
 from ..common.text_stream import TextStream
-from .generation_options import GenerationOptions, Request
+from .generation_options import GenerationOptions, GenerationRequest
 from .parameter_settings import NO_SEED
 
 __all__ = ["generate"]
@@ -56,7 +56,7 @@ def generate(
     flow = _build_flow(prompt_text, request)
     count = 1 if number is None else number
     shown_prompt = prompt_text if echo else None
-    documents: list[dict[str, object]] = []
+    documents: list[GeneratedText] = []
     with account.sign_in() as client:
         for place in range(1, count + 1):
             if as_json:
@@ -68,7 +68,7 @@ def generate(
             if generation.logprobs is not None:
                 _print_logprobs(completion, request.tokenizer or _load_tokenizer_or_none(request.model))
     if as_json:
-        typer.echo(json.dumps(documents[0] if number is None else documents, ensure_ascii=False))
+        print_json(documents[0] if number is None else documents)
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> str:
@@ -79,7 +79,7 @@ def _read_prompt(prompt: str | None, file: Path | None) -> str:
     return read_standard_input() if prompt == "-" else prompt or ""
 
 
-def _build_flow(prompt: str, request: Request) -> Runnable[text.Token, text.Completion]:
+def _build_flow(prompt: str, request: GenerationRequest) -> Runnable[text.Token, text.Completion]:
     if request.tokenizer is None:
         return text.generate_stream(prompt, **request.options)
     prompt_ids = request.tokenizer.encode(prompt)
@@ -107,19 +107,62 @@ def _print_separator(place: int, count: int) -> None:
         typer.echo("---")
 
 
-def _describe_completion(model: text.Model, prompt: str | None, completion: text.Completion) -> dict[str, object]:
-    """Return a continuation as JSON has it, always with the same keys.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateToken:
+    """A token that could have been next, with the natural logarithms of its probability before and after sampling."""
 
-    See docs/command-line.md#nai-generate.
-    """
-    return {
-        "model": model.id,
-        "prompt": prompt,
-        "text": completion.text,
-        "finish_reason": completion.finish_reason,
-        "ids": completion.ids or None,
-        "logprobs": None if completion.logprobs is None else msgspec.to_builtins(completion.logprobs),
-    }
+    ids: list[int]
+    logprob_before: float | None
+    logprob_after: float | None
+
+    @classmethod
+    def list_all(cls, candidates: Iterable[text.TokenCandidate]) -> list[CandidateToken]:
+        """Return the candidates for a document."""
+        return [
+            cls(ids=[*each.tokens], logprob_before=each.logprobs[0], logprob_after=each.logprobs[1])
+            for each in candidates
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenChoice:
+    """What a token was chosen from."""
+
+    chosen: list[CandidateToken]
+    before: list[CandidateToken]
+    after: list[CandidateToken]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratedText:
+    """What ``--json`` prints of a continuation."""
+
+    model: str
+    prompt: str | None
+    "With ``--echo``."
+    text: str
+    finish_reason: str | None
+    ids: list[int] | None
+    "With ``--ids``."
+    logprobs: list[TokenChoice] | None
+    "With ``--logprobs``."
+
+
+def _describe_completion(model: text.Model, prompt: str | None, completion: text.Completion) -> GeneratedText:
+    return GeneratedText(
+        model=model.id,
+        prompt=prompt,
+        text=completion.text,
+        finish_reason=completion.finish_reason,
+        ids=[*completion.ids] or None,
+        logprobs=None if completion.logprobs is None else [*map(_describe_choice, completion.logprobs)],
+    )
+
+
+def _describe_choice(logprobs: text.Logprobs) -> TokenChoice:
+    listed = (logprobs.chosen, logprobs.before, logprobs.after)
+    chosen, before, after = map(CandidateToken.list_all, listed)
+    return TokenChoice(chosen=chosen, before=before, after=after)
 
 
 def _load_tokenizer_or_none(model: text.Model) -> Tokenizer | None:

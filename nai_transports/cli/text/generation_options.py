@@ -19,13 +19,13 @@ from ..common.command import OptionGroup
 from .model_choice import choose_story_model
 from .parameter_settings import TEXT_PARAMETERS, complete_setting, parse_settings
 
-__all__ = ["GenerationOptions", "Request"]
+__all__ = ["GenerationOptions", "GenerationRequest"]
 
 _Phrases: TypeAlias = list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class GenerationRequest:
     """What a prompt is continued with."""
 
     model: text.Model
@@ -71,7 +71,7 @@ class GenerationOptions(OptionGroup):
     ] = None
     ids: Annotated[bool, typer.Option("--ids", help="Tokenize locally; send and receive token ids.")] = False
 
-    def build_request(self) -> Request:
+    def build_request(self) -> GenerationRequest:
         """Return the request's options; what they contain is checked when the request is built.
 
         Raises:
@@ -91,7 +91,7 @@ class GenerationOptions(OptionGroup):
         tokenizer = load(model) if self.ids or self.ban or self.bias or self.stop else None
         if tokenizer is not None:
             options["tokenizer"] = tokenizer
-        return Request(model, options, tokenizer if self.ids else None)
+        return GenerationRequest(model, options, tokenizer if self.ids else None)
 
     def _add_parameters(self, options: text.TextOptions) -> None:
         """Add the parameters that have options of their own, and those of ``--set``."""

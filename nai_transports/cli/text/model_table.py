@@ -110,14 +110,14 @@ def _known(read_fact: Callable[[], T]) -> T | None:
 def describe_row(row: ModelRow) -> dict[str, object]:
     """Return a row as JSON has it, always with the same keys.
 
-    See docs/command-line.md#json.
+    See docs/command-line.md#nai-models.
     """
     return {
         "id": row.id,
         "name": row.name,
         "api": row.api,
         "context": row.context,
-        "contexts": None if row.contexts is None else {each.name.lower(): row.contexts[each] for each in row.contexts},
+        "contexts": None if row.contexts is None else {each.name.lower(): row.contexts.get(each) for each in Tier},
         "tokenizer": row.tokenizer,
         "anlas": row.anlas,
         "free_with": None if row.free_with is None else row.free_with.name.lower(),
@@ -127,9 +127,8 @@ def describe_row(row: ModelRow) -> dict[str, object]:
 
 
 def format_row(row: ModelRow) -> tuple[str, ...]:
-    """Return the cells of a row: id, what it is for, context, tokenizer, price."""
-    context = "" if row.context is None else f"{row.context:,}"
-    return row.id, row.api, context, row.tokenizer or "", _format_price(row)
+    """Return the cells of a row after its id: context, tokenizer, price."""
+    return "" if row.context is None else f"{row.context:,}", row.tokenizer or "", _format_price(row)
 
 
 def _format_price(row: ModelRow) -> str:

@@ -1,0 +1,54 @@
+"""``nai models``: list all models, what they cost, and which of them the service lists for the account."""
+
+from __future__ import annotations
+
+import sys
+from itertools import groupby
+
+import typer
+
+from nai_proto import account as accounts
+from nai_proto import openai
+
+from ..common.account_options import AccountOptions
+from ..common.errors import MissingCredentials
+from ..common.json_document import print_json
+from ..common.output import Json, is_terminal
+from ..common.tables import Column, print_table
+from .model_table import ModelRow, build_model_table, describe_row, format_row
+
+__all__ = ["models"]
+
+
+def models(*, account: AccountOptions, as_json: Json = False) -> None:
+    """List all models.
+
+    Chat models are for `nai chat` and `nai complete`, text models for `nai generate`, image models for `nai image`. The
+    context is in tokens, for the account's tier; of an image model it is the longest prompt. The price of an image model
+    is that of one picture of 1024×1024 pixels in 28 steps. Without an account, what is known is listed.
+    """
+    rows = _load_rows(account)
+    if as_json:
+        print_json([describe_row(row) for row in rows])
+        return
+    columns = (Column("context", is_number=True), "tokenizer", "price")
+    if not is_terminal(sys.stdout):
+        print_table(("model", "for", *columns), [(row.id, row.api, *format_row(row)) for row in rows])
+        return
+    for api, models_of_api in groupby(rows, lambda row: row.api):
+        heading = Column(f"{api} models", is_whole=True)
+        print_table((heading, *columns), [(row.id, *format_row(row)) for row in models_of_api])
+
+
+def _load_rows(account: AccountOptions) -> list[ModelRow]:
+    """Return the rows for the account; without credentials those for everybody, with a note."""
+    profile = account.load_profile()
+    try:
+        found = account.build_sources(profile).find_token(asks=False)
+    except MissingCredentials:
+        typer.echo("nai models: not signed in, so contexts are those of Opus (`nai login` signs in)", err=True)
+        return build_model_table(None, None)
+    with account.use_token(found, profile) as client:
+        subscription = client.run(accounts.get_subscription())
+        served = [card.id for card in client.run(openai.list_models())]
+    return build_model_table(subscription, served)
