@@ -98,7 +98,7 @@ def test_an_invalid_token_is_a_one_line_error(text: str, about: str, monkeypatch
     monkeypatch.setenv("NAI_TOKEN", text)
     refusal = json.dumps({"statusCode": 401, "message": "Unauthorized"}).encode()
     done = generate_on(answers(401, refusal, content_type="application/json"))
-    assert done.exit_code == (3 if about == "Unauthorized" else 1)
+    assert done.exit_code == (3 if about == "Unauthorized" else 2)
     assert about in done.stderr
     assert text not in done.output
 
