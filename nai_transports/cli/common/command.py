@@ -7,7 +7,7 @@ A command is a function whose parameters are its arguments and options, as typer
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import fields
 from typing import Any, Final, TypeVar, get_type_hints
@@ -42,7 +42,7 @@ class OptionGroup:
 
         Args:
             command: the whole name of the command.
-            values: its arguments by the names of parameters, which may be changed.
+            values: its arguments and options, also those of groups, by their names; they may be changed.
             is_given: says whether an option is on the command line or in the environment.
         """
         return nullcontext()
@@ -119,25 +119,27 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
 
     def run(**values: Any) -> None:
         context: typer.Context = values.pop(_CONTEXT) if own_context is None else values[own_context]
-        arguments = {
-            name: group(**{field.name: values.pop(field.name) for field in fields(group)})  # type: ignore[arg-type]
-            for name, group in groups.items()
-        }
 
         def is_given(name: str) -> bool:
             source: Any = context.get_parameter_source(name)
             return source is not None and source.name != "DEFAULT"
 
         with exit_on_error(context.command_path), ExitStack() as enclosing:
-            for group in arguments.values():
-                enclosing.enter_context(group.enclose(context.command_path, values, is_given))
-            function(**values, **arguments)
+            for group in groups.values():
+                enclosing.enter_context(_build_group(group, values).enclose(context.command_path, values, is_given))
+            arguments = {name: _build_group(group, values) for name, group in groups.items()}  # of the changed values
+            in_groups = {field.name for group in groups.values() for field in fields(group)}  # type: ignore[arg-type]
+            function(**{name: value for name, value in values.items() if name not in in_groups}, **arguments)
 
     run.__name__ = function.__name__
     run.__doc__ = function.__doc__
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     return run
+
+
+def _build_group(group: type[OptionGroup], values: Mapping[str, Any]) -> OptionGroup:
+    return group(**{field.name: values[field.name] for field in fields(group)})  # type: ignore[arg-type]
 
 
 def _list_options(group: type[OptionGroup]) -> Iterator[inspect.Parameter]:
