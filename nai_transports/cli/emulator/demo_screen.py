@@ -52,14 +52,14 @@ class DemoScreen:
     """
 
     console: Console
-    runs: list[TransportRun] = field(default_factory=list)
+    runs: list[TransportRun] = field(default_factory=list[TransportRun])
     "The transports that are done; the first one's story is on the screen."
-    skipped: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict[str, str])
     "Why transports did not run."
     running: str = ""
     "What happens now; empty if nothing does."
     picture: Pixels | None = None
-    facts: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict[str, str])
     "What is shown beside the picture, by name."
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +15,7 @@ from ..common.output_files import OutputFiles, OutputPath, choose_paths
 
 __all__ = ["choose_picture_paths", "write_picture"]
 
-_SUFFIXES: Final = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
+_SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
 """The suffixes of each format, the usual one first."""
 
 
@@ -49,8 +49,7 @@ def write_picture(outputs: OutputFiles, path: Path, data: bytes) -> Path:
         data: the picture as the service sent it.
     """
     image_format = image_type(data)
-    suffixes = _SUFFIXES.get(image_format or "", ())
-    if image_format is None or not path.suffix or path.suffix.lower() in suffixes:
+    if image_format is None or not path.suffix or path.suffix.lower() in _SUFFIXES[image_format]:
         return outputs.write(path, data)
     if _is_jpeg(path):
         try:
@@ -59,7 +58,7 @@ def write_picture(outputs: OutputFiles, path: Path, data: bytes) -> Path:
             problem = f"{path} cannot be written: {error}"
     else:
         problem = f"{path} cannot be written: the service sent a {image_format.upper()}"
-    return outputs.keep_elsewhere(path.with_suffix(suffixes[0]), data, problem)
+    return outputs.keep_elsewhere(path.with_suffix(_SUFFIXES[image_format][0]), data, problem)
 
 
 def _is_jpeg(path: Path) -> bool:
