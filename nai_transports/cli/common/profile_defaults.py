@@ -24,11 +24,10 @@ class ProfileDefaults:
     "Parameters that choose a model themselves: if one is given, the profile chooses nothing."
 
 
-_CHAT: Final = ProfileDefaults({"model": "chat_model"}, ("model", "go_on"))
 DEFAULTS: Final[Mapping[str, ProfileDefaults]] = {
     "nai generate": ProfileDefaults({"model": "text_model", "preset": "preset"}, ("model", "preset")),
-    "nai chat": _CHAT,
-    "nai complete": _CHAT,
+    "nai chat": ProfileDefaults({"model": "chat_model"}, ("model", "go_on")),
+    "nai complete": ProfileDefaults({"model": "chat_model"}, ("model",)),
     "nai image": ProfileDefaults({"model": "image_model"}, ("model", "preset", "rebuild")),
 }
 """By commands."""
