@@ -176,7 +176,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
 @pytest.mark.usefixtures("owner")
 def test_a_usage_error_is_one_line(arguments: tuple[str, ...], about: str) -> None:
     done = nai(*arguments)
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"nai {arguments[0]}: ")
     assert about in line

@@ -160,11 +160,8 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
     [
         ((), "give a prompt"),
         ((PROMPT, "--file", "x.txt"), "give a prompt"),
-        (("--file", "nowhere.txt"), "nowhere.txt cannot be read"),
         ((PROMPT, "--preset", "Carefre"), "did you mean 'Carefree'?"),
         ((PROMPT, "--preset", "Genesis"), "kayra-v1 has no official preset named 'Genesis'"),
-        ((PROMPT, "--preset", __file__), "test_cli_generate.py: not JSON"),
-        ((PROMPT, "--preset", "gone.preset"), "gone.preset cannot be read"),
         ((PROMPT, "--module", "theme_nothing"), "no module 'theme_nothing'"),
         ((PROMPT, "--module", "theme_naval", "--model", "snek"), "genji-python-6b"),
         ((PROMPT, "--model", "kayra-v9"), "no model is called 'kayra-v9'; there are 2.7B, 6B-v4"),
@@ -189,7 +186,7 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
 )
 def test_a_usage_error_is_one_line_and_nothing_is_sent(arguments: tuple[str, ...], about: str) -> None:
     done = nai(*arguments)
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith("nai generate: ")
     assert about in line
@@ -239,3 +236,18 @@ def test_an_error_after_text_begins_a_line_on_a_terminal(monkeypatch: pytest.Mon
     monkeypatch.setattr("nai_transports.cli.common.text_stream.is_terminal", lambda _: True)
     done = generate_on(streams(token(" It was", 0), b'event: newToken\ndata: {"error": "node lost"}\n\n'))
     assert done.output.startswith(" It was\nnai generate: ")
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        (("--file", "nowhere.txt"), "nowhere.txt cannot be read"),
+        ((PROMPT, "--preset", __file__), "test_cli_generate.py: not JSON"),
+        ((PROMPT, "--preset", "gone.preset"), "gone.preset cannot be read"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_no_question_of_usage(arguments: tuple[str, ...], about: str) -> None:
+    done = nai(*arguments)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert about in done.stderr

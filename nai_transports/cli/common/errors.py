@@ -53,6 +53,21 @@ def usage_errors() -> Generator[None, None, None]:
 
 
 @contextmanager
+def reading_options() -> Generator[None, None, None]:
+    """Raise what the library refuses in the block as `WrongUsage`: the block reads options, and sends nothing.
+
+    Raises:
+        WrongUsage: an option is wrong.
+    """
+    try:
+        yield
+        return
+    except InvalidRequestError as error:
+        problem, parameter = str(error), error.parameter
+    raise WrongUsage(problem, parameter=parameter)
+
+
+@contextmanager
 def exit_on_error(command: str) -> Generator[None, None, None]:
     """End the command with an exit status and one line on stderr for a `NaiError`, and with 130 for Ctrl-C.
 

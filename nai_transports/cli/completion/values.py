@@ -225,6 +225,18 @@ def _emulator_tiers(request: ValueRequest) -> Candidates:
     return Candidates((*_tiers(request).words, WordCandidate("trial")))
 
 
+def _text_settings(request: ValueRequest) -> Candidates:
+    from ..text.parameter_settings import TEXT_PARAMETERS, complete_setting
+
+    return Candidates(tuple(WordCandidate(*each) for each in complete_setting(request.typed, TEXT_PARAMETERS)))
+
+
+def _openai_settings(request: ValueRequest) -> Candidates:
+    from ..text.parameter_settings import OPENAI_PARAMETERS, complete_setting
+
+    return Candidates(tuple(WordCandidate(*each) for each in complete_setting(request.typed, OPENAI_PARAMETERS)))
+
+
 def _switches(_: ValueRequest) -> Candidates:
     from dataclasses import fields
 
@@ -240,6 +252,7 @@ def _faults(_: ValueRequest) -> Candidates:
 
 
 _SOURCES: Final[Mapping[str, Callable[[ValueRequest], Candidates]]] = {
+    "assignments": _openai_settings,
     "chat: model": _chat_models,
     "complete: model": _chat_models,
     "decode: model": _text_models,
@@ -266,6 +279,7 @@ _SOURCES: Final[Mapping[str, Callable[[ValueRequest], Candidates]]] = {
     "profile": _profiles,
     "preset": _presets_and_files,
     "presets show: name": _presets,
+    "settings": _text_settings,
     "stories": _stories,
     "story": _stories_and_files,
     "tags: model": _image_models,

@@ -11,6 +11,7 @@ from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.text.models import Model
 
 from ..common.account_options import AccountOptions
+from ..common.errors import reading_options
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.text_input import read_text_argument
@@ -53,15 +54,18 @@ def chat(
     With a message, print the answer. Without one, hold a conversation: Ctrl-C stops an answer, Ctrl-D ends the conversation,
     and /help lists its commands. Models for stories have `nai generate`.
     """
-    if as_json and message is None:
-        raise InvalidRequestError("--json needs a message; - reads it from stdin")
-    options = settings.build_options(thinking=thinking)
-    file, conversation = _open_conversation(save, go_on)
+    with reading_options():
+        if as_json and message is None:
+            raise InvalidRequestError("--json needs a message; - reads it from stdin")
+        options = settings.build_options(thinking=thinking)
+        file, conversation = _open_conversation(save, go_on)
     if system is not None:
         conversation = conversation.with_system(system)
     with account.sign_in() as client:
         if model is not None:
-            conversation = conversation.with_model(choose_chat_model(model, lambda: list_served_models(client)).id)
+            with reading_options():
+                chosen = choose_chat_model(model, lambda: list_served_models(client))
+            conversation = conversation.with_model(chosen.id)
         session = ChatSession(client, conversation, options, file, is_quiet=as_json)
         if message is None:
             _converse(session, ChatInput(None if no_history else state_directory() / "chat-history"))

@@ -54,7 +54,7 @@ def parse_line(line: str) -> ChatCommand | str:
     if name not in COMMANDS:
         hint = suggest_name(f"/{name}", complete_command("/")) if name else ""
         raise InvalidRequestError(
-            f"there is no command /{name[:40]}{hint}; /help lists them, and // begins a message with a slash"
+            f"there is no command /{name[:40]}{hint} (/help lists them; // begins a message with a slash)"
         )
     takes = COMMANDS[name][0]
     if (argument and not takes) or (takes and not argument and not takes.startswith("[")):

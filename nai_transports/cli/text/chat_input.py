@@ -99,7 +99,6 @@ class ChatInput:
     def _insert(self, text: str) -> None:
         if self._readline is not None:
             self._readline.insert_text(text)
-            self._readline.redisplay()
 
     def _remember(self, turn: str) -> None:
         if self._readline is not None:

@@ -10,6 +10,7 @@ from nai_proto import openai
 from nai_proto.text.models import Model
 
 from ..common.account_options import AccountOptions
+from ..common.errors import reading_options
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.text_input import read_text_argument
@@ -31,10 +32,12 @@ def complete(
     as_json: Json = False,
 ) -> None:
     """Continue a prompt with a chat model, as it is, without a chat template."""
-    options = settings.build_options(stop=stop)
+    with reading_options():
+        options = settings.build_options(stop=stop)
     prompt_text = read_text_argument(prompt)
     with account.sign_in() as client:
-        chosen = choose_chat_model(model, lambda: list_served_models(client)).id
+        with reading_options():
+            chosen = choose_chat_model(model, lambda: list_served_models(client)).id
         options["model"] = chosen
         flow = openai.trim_stop_text(openai.completion_stream(prompt_text, **options), stop or ())
         with TextStream() as out, client.stream(flow) as stream:

@@ -19,6 +19,7 @@ from nai_proto.tokenizers import Tokenizer
 from ...sync import Client
 from ...tokenizer_files import load
 from ..common.account_options import AccountOptions
+from ..common.errors import reading_options
 from ..common.json_document import print_json
 from ..common.output import Json, is_terminal
 from ..common.tables import print_table
@@ -49,11 +50,12 @@ def generate(
     Several continuations are separated by a line with three hyphens. The same prompt is continued differently each time:
     these models take no seed. `nai models` lists the models; those for chats have `nai chat` and `nai complete`.
     """
-    if seed is not None:
-        raise InvalidRequestError(f"--seed: {NO_SEED}", parameter="seed")
-    prompt_text = _read_prompt(prompt, file)
-    request = generation.build_request()
-    flow = _build_flow(prompt_text, request)
+    with reading_options():
+        if seed is not None:
+            raise InvalidRequestError(f"--seed: {NO_SEED}", parameter="seed")
+        prompt_text = _read_prompt(prompt, file)
+        request = generation.build_request()
+        flow = _build_flow(prompt_text, request)
     count = 1 if number is None else number
     shown_prompt = prompt_text if echo else None
     documents: list[GeneratedText] = []

@@ -17,7 +17,7 @@ from ...preset_files import load_preset
 from ...tokenizer_files import load
 from ..common.command import OptionGroup
 from .model_choice import choose_story_model
-from .parameter_settings import TEXT_PARAMETERS, complete_setting, parse_settings
+from .parameter_settings import TEXT_PARAMETERS, parse_settings
 
 __all__ = ["GenerationOptions", "GenerationRequest"]
 
@@ -57,7 +57,6 @@ class GenerationOptions(OptionGroup):
             "--set",
             metavar="NAME=VALUE",
             help="Set any other parameter, such as top_p=0.9 or order=temperature,top_p (repeatable).",
-            autocompletion=lambda incomplete: complete_setting(incomplete),
         ),
     ] = None
     ban: Annotated[_Phrases, typer.Option(help="Text that must not appear (repeatable).")] = None

@@ -12,7 +12,7 @@ from nai_proto import openai
 from nai_proto.errors import InvalidRequestError
 
 from ..common.command import OptionGroup
-from .parameter_settings import OPENAI_PARAMETERS, complete_setting, parse_settings
+from .parameter_settings import OPENAI_PARAMETERS, parse_settings
 
 __all__ = ["AnswerDocument", "OpenAISettings", "UsageDocument", "describe_answer"]
 
@@ -32,7 +32,6 @@ class OpenAISettings(OptionGroup):
             "--set",
             metavar="NAME=VALUE",
             help="Set any other parameter, such as top_p=0.9 (repeatable).",
-            autocompletion=lambda incomplete: complete_setting(incomplete, OPENAI_PARAMETERS),
         ),
     ] = None
 
