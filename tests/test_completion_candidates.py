@@ -21,7 +21,7 @@ from nai_transports.cli.common.parameters import list_parameters
 from nai_transports.cli.completion.candidates import NOTHING, Candidates, complete
 from nai_transports.cli.completion.shape_reader import import_command, read_shape
 from nai_transports.cli.completion.shapes import CommandShape, ParameterShape
-from nai_transports.cli.completion.values import find_values
+from nai_transports.cli.completion.values import SOURCES, find_values
 from nai_transports.servers.serve import serve_in_thread
 
 from .support import EMAIL, PASSWORD, an_emulator, logged_in
@@ -167,6 +167,33 @@ def test_presets_are_those_of_the_chosen_model() -> None:
 )
 def test_values_come_from_the_tables_of_the_library(line: str, value: str) -> None:
     assert value in _values(line)
+
+
+def test_a_parameter_of_a_request_is_completed_and_then_its_value() -> None:
+    assert {"top_p=", "order="} <= {*_values("generate --set to")}
+    assert _values("generate --set phrase_rep_pen=")[0].startswith("phrase_rep_pen=")
+    assert _values("generate --set=phrase_rep_pen=")[0].startswith("--set=phrase_rep_pen=")
+    assert _values("generate --set nonsense=") == []
+    assert "frequency_penalty=" in _values("chat hello --set ")
+
+
+def test_each_source_of_values_is_that_of_a_parameter() -> None:
+    parameters = {parameter for command in _walk() for parameter in command}
+    assert SOURCES.keys() - parameters == set()
+
+
+def _walk() -> Iterator[set[str]]:
+    """Yield the names of the parameters of each command, and with the command before them."""
+
+    def read(path: tuple[str, ...], shape: CommandShape) -> Iterator[set[str]]:
+        names = {each.name for each in shape.parameters}
+        yield names | {f"{' '.join(path)}: {name}" for name in names}
+        for name, command in shape.commands.items():
+            yield from read((*path, name), command)
+
+    for name in COMMANDS:
+        for path in [(name, each) for each in GROUPS[name]] if name in GROUPS else [(name,)]:
+            yield from read(path, _read_shape(path))
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_the_title_of_a_story_is_one_argument_in_each_style_of_quotes(shell: She
     assert shell.run(f"nai story show {quote}{title[:2]}\t") == ["story", "show", title]
 
 
-@pytest.mark.parametrize("typed", ["It\\'s\\ ", '"It\'s "', 'It\\\'s\\ \\"quiet\\"\\ \\&\\ \\$5:', "--answer=a \"It's"])
+@pytest.mark.parametrize("typed", ["It\\'s\\ ", 'It\\\'s\\ \\"quiet\\"\\ \\&\\ \\$5:', "--answer=a \"It's"])
 def test_a_title_is_completed_from_any_part_of_it(shell: Shell, typed: str) -> None:
     assert shell.run(f"nai story show {typed}\t")[-1] == TITLE
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from .candidates import NOTHING, Candidates, PathCandidates, ValueRequest, WordCandidate
 
-__all__ = ["find_values"]
+__all__ = ["SOURCES", "find_values"]
 
 _DEFAULT_MODEL: Final = "kayra-v1"
 _STORY_SUFFIXES: Final = (".story", ".scenario", ".png")
@@ -23,7 +23,7 @@ def find_values(request: ValueRequest) -> Candidates:
     if parameter.choices:
         return _list_words(parameter.choices)
     command = " ".join(request.command)
-    source = _SOURCES.get(f"{command}: {parameter.name}") or _SOURCES.get(parameter.name)
+    source = SOURCES.get(f"{command}: {parameter.name}") or SOURCES.get(parameter.name)
     if source is not None:
         return source(request)
     if parameter.path:
@@ -53,9 +53,9 @@ def _story_models(request: ValueRequest) -> Candidates:
 
 
 def _chat_models(request: ValueRequest) -> Candidates:
-    from nai_proto.text.models import Model
+    from nai_proto.text.models import CHAT_MODELS
 
-    return _list_models(request, ((each.id, each.name) for each in (Model.GLM, Model.GLM_4_5, Model.XIALONG)))
+    return _list_models(request, ((each.id, each.name) for each in CHAT_MODELS))
 
 
 def _text_models(request: ValueRequest) -> Candidates:
@@ -114,6 +114,14 @@ def _module_ids(request: ValueRequest) -> Candidates:
     from .account_values import list_modules
 
     return Candidates(tuple(WordCandidate(each.id, each.name) for each in list_modules(request.given)))
+
+
+def _parameters(request: ValueRequest) -> Candidates:
+    from ..text.parameter_settings import OPENAI_PARAMETERS, TEXT_PARAMETERS, complete_setting
+
+    rules = TEXT_PARAMETERS if request.command == ("generate",) else OPENAI_PARAMETERS
+    name, equals, _ = request.typed.strip("\"'").partition("=")  # of an open word, fish gives the quote too
+    return Candidates(tuple(WordCandidate(*each) for each in complete_setting(f"{name}=" if equals else "", rules)))
 
 
 def _tokenizers(_: ValueRequest) -> Candidates:
@@ -225,18 +233,6 @@ def _emulator_tiers(request: ValueRequest) -> Candidates:
     return Candidates((*_tiers(request).words, WordCandidate("trial")))
 
 
-def _text_settings(request: ValueRequest) -> Candidates:
-    from ..text.parameter_settings import TEXT_PARAMETERS, complete_setting
-
-    return Candidates(tuple(WordCandidate(*each) for each in complete_setting(request.typed, TEXT_PARAMETERS)))
-
-
-def _openai_settings(request: ValueRequest) -> Candidates:
-    from ..text.parameter_settings import OPENAI_PARAMETERS, complete_setting
-
-    return Candidates(tuple(WordCandidate(*each) for each in complete_setting(request.typed, OPENAI_PARAMETERS)))
-
-
 def _switches(_: ValueRequest) -> Candidates:
     from dataclasses import fields
 
@@ -251,8 +247,8 @@ def _faults(_: ValueRequest) -> Candidates:
     return _list_words(f"{name}:" for name in FAULTS)
 
 
-_SOURCES: Final[Mapping[str, Callable[[ValueRequest], Candidates]]] = {
-    "assignments": _openai_settings,
+SOURCES: Final[Mapping[str, Callable[[ValueRequest], Candidates]]] = {
+    "assignments": _parameters,
     "chat: model": _chat_models,
     "complete: model": _chat_models,
     "decode: model": _text_models,
@@ -279,7 +275,7 @@ _SOURCES: Final[Mapping[str, Callable[[ValueRequest], Candidates]]] = {
     "profile": _profiles,
     "preset": _presets_and_files,
     "presets show: name": _presets,
-    "settings": _text_settings,
+    "settings": _parameters,
     "stories": _stories,
     "story": _stories_and_files,
     "tags: model": _image_models,
