@@ -320,14 +320,14 @@ def test_the_token_of_one_address_is_never_sent_to_another(
     succeed("login", "--with-token", typed=owner.persistent_token.reveal())
     other, _ = an_emulator()
     with serve_in_thread(other) as elsewhere:
-        assert nai("models", "--url", elsewhere).exit_code == 3
+        assert nai("subscription", "--url", elsewhere).exit_code == 3
         monkeypatch.delenv("NAI_URL")
         (config).mkdir()
         (config / "profiles.toml").write_text(f'[default]\nurl = "{elsewhere}"\n')
         monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
         monkeypatch.setenv("NAI_EMAIL", EMAIL)
         monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
-        done = nai("models")
+        done = nai("subscription")
     assert done.exit_code == 3
     assert [*other.requests] == []
 
