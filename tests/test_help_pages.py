@@ -32,7 +32,14 @@ def _walk(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str,
 
 
 _COMMANDS = {path: command for path, command in _walk(get_command(app)) if path}
-_PATHS = list(_COMMANDS)
+
+
+def list_commands() -> list[tuple[str, ...]]:
+    """Every command and group by the words that name it."""
+    return list(_COMMANDS)
+
+
+_PATHS = list_commands()
 _NAMES = [" ".join(path) for path in _PATHS]
 
 

@@ -73,7 +73,7 @@ def _list_command_blocks(
         if each.is_option:
             panels.setdefault(each.panel, []).append(each)
     account = panels.pop(ACCOUNT_PANEL, [])
-    yield from _format_paragraphs(description, _format_usage(path, arguments))
+    yield from _format_paragraphs(description, _format_usage(path, parameters))
     yield _format_examples(examples)
     if arguments:
         yield ["Arguments:", *_format_parameters(arguments)]
@@ -85,12 +85,14 @@ def _list_command_blocks(
         yield [f"{ACCOUNT_PANEL} (nai help {OPTIONS_TOPIC}):", *_wrap(flags, _INDENT)]
 
 
-def _format_usage(path: str, arguments: Iterable[Parameter]) -> str:
+def _format_usage(path: str, parameters: Sequence[Parameter]) -> str:
     names = [
         (each.metavar if each.is_required else f"[{each.metavar}]") + ("…" if each.is_repeatable else "")
-        for each in arguments
+        for each in parameters
+        if not each.is_option
     ]
-    return " ".join(["Usage:", path, "[OPTIONS]", *names])
+    required = [_name_parameter(each) for each in parameters if each.is_option and each.is_required]
+    return " ".join(["Usage:", path, *required, "[OPTIONS]", *names])
 
 
 def _format_paragraphs(description: str, usage: str) -> Iterator[Sequence[str]]:
@@ -120,14 +122,15 @@ def _explain_parameter(parameter: Parameter) -> str:
     """Return its sentences, with its range, its default and its environment variable, if they do not say them."""
     parts = [parameter.help]
     match parameter.minimum, parameter.maximum:
-        case (None, None):
+        case (None | 0, None):
             pass
         case (minimum, None):
             parts.append(f"At least {minimum:g}.")
         case (None, maximum):
             parts.append(f"At most {maximum:g}.")
         case (minimum, maximum):
-            parts.append(f"{minimum:g} to {maximum:g}.")
+            bounds = f"{minimum:g} to {maximum:g}"
+            parts += [] if bounds in parameter.help else [f"{bounds}."]
     if parameter.takes_value and parameter.default not in (None, "") and "Default:" not in parameter.help:
         parts.append(f"Default: {parameter.default}.")
     if parameter.variable:

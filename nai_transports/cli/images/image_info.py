@@ -67,7 +67,7 @@ _EMULATOR: Final = "emulator"
 
 
 def image_info(
-    pictures: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Images.", show_default=False)],
+    pictures: Annotated[list[Path], typer.Argument(metavar="FILE", help="Images.", show_default=False)],
     key: Annotated[
         str | None,
         typer.Option(
