@@ -173,7 +173,7 @@ def test_secrets_of_the_environment_are_not_sent_to_the_address_of_a_profile(mon
 
 @pytest.mark.usefixtures("terminal", "ring")
 @pytest.mark.parametrize(
-    "command", [("models",), ("complete", "Once"), ("chat", "hello"), ("tokens", "count", "x", "--remote")]
+    "command", [("subscription",), ("complete", "Once"), ("chat", "hello"), ("tokens", "count", "x", "--remote")]
 )
 def test_a_command_with_a_token_asks_for_nothing_else(
     owner: Any, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -190,14 +190,14 @@ def test_a_command_with_a_token_asks_for_nothing_else(
 def test_with_a_password_that_is_kept_nothing_is_asked_for(ring: MemoryKeyring) -> None:
     keep(Password(PASSWORD), url=os.environ["NAI_URL"])
     assert len(ring.kept) == 1
-    done = nai("models")
+    done = nai("subscription")
     assert (done.exit_code, done.stderr) == (0, "")
 
 
 @pytest.mark.usefixtures("owner", "terminal")
 def test_a_broken_keyring_is_a_line_on_stderr_and_then_the_prompt() -> None:
     with use_keyring(BrokenKeyring()):
-        done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
+        done = nai("subscription", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert done.exit_code == 0, done.stderr
     note, prompt = done.stderr.splitlines()
     assert note == "nai: the system's keyring does not work (RuntimeError)"
@@ -207,7 +207,7 @@ def test_a_broken_keyring_is_a_line_on_stderr_and_then_the_prompt() -> None:
 @pytest.mark.usefixtures("owner", "terminal")
 def test_without_the_package_keyring_there_is_only_the_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
-    done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
+    done = nai("subscription", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert (done.exit_code, done.stderr.strip()) == (0, "Password:")
 
 
@@ -215,7 +215,7 @@ def test_without_the_package_keyring_there_is_only_the_prompt(monkeypatch: pytes
 
 
 def test_without_a_terminal_one_line_names_all_ways() -> None:
-    done = alone("models", NAI_EMAIL=EMAIL)
+    done = alone("subscription", NAI_EMAIL=EMAIL)
     (line,) = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (3, "")
     for way in ("NAI_PASSWORD", "nai login", "--unsafe-password", "NAI_TOKEN"):
@@ -223,16 +223,16 @@ def test_without_a_terminal_one_line_names_all_ways() -> None:
 
 
 def test_a_system_without_a_keyring_is_no_crash() -> None:
-    done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
+    done = alone("subscription", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")
     (line,) = done.stderr.splitlines()
     assert "NAI_PASSWORD" in line
-    done = alone("models", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="no.such.Backend")
+    done = alone("subscription", NAI_EMAIL=EMAIL, PYTHON_KEYRING_BACKEND="no.such.Backend")
     assert "Traceback" not in done.stderr
     assert "NAI_PASSWORD" in done.stderr
 
 
 def test_without_an_e_mail_it_says_so() -> None:
-    done = alone("models")
+    done = alone("subscription")
     (line,) = done.stderr.splitlines()
     assert "NAI_EMAIL" in line
     assert "NAI_TOKEN" in line
@@ -240,7 +240,7 @@ def test_without_an_e_mail_it_says_so() -> None:
 
 @pytest.mark.usefixtures("owner")
 def test_a_password_is_never_read_from_a_pipe() -> None:
-    done = nai("models", "--email", EMAIL, typed=f"{PASSWORD}\n")
+    done = nai("subscription", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert done.exit_code == 3
     assert "no terminal" in done.stderr
 
@@ -251,7 +251,7 @@ def test_a_password_is_typed_without_echo_and_stdout_has_only_the_result(owner: 
     with (
         (tmp_path / "out").open("wb") as out,
         subprocess.Popen(
-            [*NAI, "models", "--json"], stdin=theirs, stdout=out, stderr=theirs, start_new_session=True
+            [*NAI, "subscription", "--json"], stdin=theirs, stdout=out, stderr=theirs, start_new_session=True
         ) as process,
     ):
         os.close(theirs)
@@ -263,7 +263,7 @@ def test_a_password_is_typed_without_echo_and_stdout_has_only_the_result(owner: 
         assert process.wait(50) == 0
     os.close(ours)
     assert PASSWORD.encode() not in output
-    assert (tmp_path / "out").read_bytes().startswith(b"[{")
+    assert (tmp_path / "out").read_bytes().startswith(b"{")
 
 
 # ---- addresses and proxies
@@ -305,7 +305,7 @@ def test_credentials_show_nothing() -> None:
 @pytest.mark.parametrize("password", ["", "\ud800"])
 @pytest.mark.usefixtures("owner")
 def test_an_invalid_password_is_a_one_line_error(password: str) -> None:
-    done = nai("models", "--email", EMAIL, "--unsafe-password", password)
+    done = nai("subscription", "--email", EMAIL, "--unsafe-password", password)
     assert done.exit_code == 1
     assert len(done.stderr.splitlines()) == 1
 
@@ -318,7 +318,7 @@ def test_the_option_for_a_password_says_that_it_is_unsafe() -> None:
 
 @pytest.mark.parametrize("arguments", [("--password", "sesame"), ("--password=sesame",), ("--unsafe-passwor=sesame",)])
 def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ...]) -> None:
-    done = nai("models", *arguments)
+    done = nai("subscription", *arguments)
     assert done.exit_code == 2
     assert "sesame" not in done.output
 
