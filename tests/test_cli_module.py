@@ -159,3 +159,16 @@ def test_a_training_that_fails_is_awaited_and_gives_exit_code_1(monkeypatch: pyt
     done = nai("module", "train", "tale.txt", *OPTIONS, "--yes", "--wait")
     assert done.exit_code == 1
     assert "The data is no text" in done.stdout
+
+
+@pytest.mark.usefixtures("owner")
+def test_the_beginning_of_an_id_is_enough_if_no_other_module_has_it() -> None:
+    first, second = train()["id"], train()["id"]
+    length = next(place for place in range(1, len(first)) if first[:place] != second[:place])
+    shown = json.loads(nai("module", "show", first[:length], "--json").stdout)
+    assert shown["id"] == first
+    if length > 1:
+        done = nai("module", "show", first[: length - 1])
+        assert done.exit_code == 2
+        assert first in done.stderr
+        assert second in done.stderr

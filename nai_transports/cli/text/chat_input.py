@@ -119,6 +119,9 @@ def _load_readline() -> ModuleType | None:
     readline.set_completer_delims(" ")
     readline.set_completer(_complete)
     readline.parse_and_bind("tab: complete")
+    readline.parse_and_bind(
+        "set enable-bracketed-paste on"
+    )  # Python switches it off: lines that are pasted are one turn
     return readline
 
 

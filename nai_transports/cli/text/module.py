@@ -10,8 +10,10 @@ import typer
 
 from nai_proto import modules
 from nai_proto.codecs.secret_box import write_json
+from nai_proto.errors import AmbiguousNameError
 from nai_proto.image.price import Price, PriceItem
 from nai_proto.modules import TrainedModule
+from nai_proto.secret import Token
 
 from ...sync import Client
 from ..common.account_options import AccountOptions
@@ -28,7 +30,7 @@ __all__ = ["module"]
 module = CommandGroup(help="Train modules on texts, and manage them.", no_args_is_help=True)
 
 _INTERVAL_S: Final = 5.0
-_Id: TypeAlias = Annotated[str, typer.Argument(help="Id of the module (see `nai module list`).")]
+_Id: TypeAlias = Annotated[str, typer.Argument(help="Id of the module, or its beginning (see `nai module list`).")]
 
 
 @module.command()
@@ -105,7 +107,7 @@ def show(
 ) -> None:
     """Show one module and how far its training is."""
     with account.sign_in() as client:
-        trained = client.run(modules.get_module(id))
+        trained = _find_module(client, id)
     if prefix:
         typer.echo(trained.prefix)
         return
@@ -121,7 +123,7 @@ def save(
     """Store a module that is ready with the account's other objects, encrypted, where the website looks for it."""
     library = load_library(account, types=())
     with account.open_client() as client:
-        trained = client.run(modules.get_module(id).with_options(token=library.token))
+        trained = _find_module(client, id, library.token)
         client.run(library.save_module(trained))
     typer.echo("The module is stored.")
 
@@ -135,11 +137,26 @@ def delete(
 ) -> None:
     """Delete a module. The steps of its training are not given back."""
     with account.sign_in() as client:
-        trained = client.run(modules.get_module(id))
+        trained = _find_module(client, id)
         if not yes:
             confirm(f"This deletes the module {escape_line(trained.name)!r} for ever. Continue?", _NEEDS_YES)
-        client.run(modules.delete_module(id))
+        client.run(modules.delete_module(trained.id))
     typer.echo("The module is deleted.")
+
+
+def _find_module(client: Client, beginning: str, token: Token | None = None) -> TrainedModule:
+    """Return the account's module with this id, or whose id alone begins with it.
+
+    Raises:
+        AmbiguousNameError: the ids of several modules begin with it.
+        NotFoundError: there is none.
+    """
+    listed = client.run(modules.list_modules().with_options(token=token))
+    ids = [each.id for each in listed if beginning and each.id.startswith(beginning)]
+    if len(ids) > 1 and beginning not in ids:
+        raise AmbiguousNameError(f"several modules begin with {beginning!r}: {', '.join(ids)}", parameter="id")
+    chosen = beginning if len(ids) != 1 else ids[0]
+    return client.run(modules.get_module(chosen).with_options(token=token))
 
 
 @module.command("buy-steps")
