@@ -88,10 +88,10 @@ def test_a_persistent_token_is_not_replaced_by_accident(owner: Any) -> None:
     assert (done.exit_code, done.stdout) == (1, "")
     assert "already exists" in done.stderr
     done = nai(*OVERWRITE)
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "--yes" in done.stderr
     done = nai("access-token", EMAIL, "--overwrite")
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "--persistent" in done.stderr
 
 
@@ -131,7 +131,7 @@ def test_with_a_yes_the_token_is_replaced_and_the_older_one_is_invalid(
 def test_a_password_as_an_argument_is_refused_and_not_repeated(owner: Any, name: str) -> None:
     done = nai(name, EMAIL, "open sesame")
     (line,) = done.stderr.splitlines()
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert "NAI_PASSWORD" in line
     assert "sesame" not in line
 

@@ -207,7 +207,7 @@ def test_an_e_mail_is_verified_with_the_token_of_the_mail(emulated: tuple[Emulat
 @pytest.mark.usefixtures("terminal")
 def test_an_account_is_deleted_after_its_e_mail_was_typed(owner: Any) -> None:
     done = nai("account", "delete", typed="another@example.com\n")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "nothing was deleted" in done.stderr
     assert nai("account").exit_code == 0
     done = nai("account", "delete", typed=f"{EMAIL}\n")
@@ -226,7 +226,7 @@ def test_the_login_of_a_deleted_account_is_forgotten(ring: MemoryKeyring, monkey
 @pytest.mark.usefixtures("owner")
 def test_without_a_terminal_it_is_deleted_only_with_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     done = nai("account", "delete")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "--yes" in done.stderr
     assert nai("account", "delete", "--yes").exit_code == 0
     assert nai("account").exit_code == 3

@@ -121,7 +121,7 @@ def test_lost_and_changed_objects_are_restored_and_the_restore_can_be_undone(per
     assert open_all(owner) == there
 
     refusal = person.run("restore")
-    assert refusal.exit_code == 1
+    assert refusal.exit_code == 2
     assert "--yes" in refusal.stderr
     assert open_all(owner) == there
     with BackupDirectory(person.directory) as backups:

@@ -178,7 +178,7 @@ def test_a_usage_error_is_one_line(arguments: tuple[str, ...], about: str) -> No
     done = nai(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"nai {arguments[0]}: ")
+    assert f"nai {arguments[0]}" in line
     assert about in line
 
 

@@ -60,8 +60,8 @@ def test_options_of_a_group_are_checked_like_others() -> None:
 
 
 def test_an_error_begins_with_the_whole_name_of_the_command() -> None:
-    assert _run("go", "Ada", "--distance", "100") == (1, "", "trip go: that is too far\n")
+    assert _run("go", "Ada", "--distance", "100") == (2, "", "trip go: that is too far\n")
 
 
 def test_a_command_may_have_its_context() -> None:
-    assert _run("stay") == (1, "", "trip stay: nobody stays\n")
+    assert _run("stay") == (2, "", "trip stay: nobody stays\n")

@@ -306,7 +306,7 @@ def test_credentials_show_nothing() -> None:
 @pytest.mark.usefixtures("owner")
 def test_an_invalid_password_is_a_one_line_error(password: str) -> None:
     done = nai("subscription", "--email", EMAIL, "--unsafe-password", password)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert len(done.stderr.splitlines()) == 1
 
 

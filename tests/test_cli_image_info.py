@@ -343,5 +343,5 @@ def test_the_signature_is_verified_in_every_encoding_of_the_pixels(tmp_path: Pat
 @pytest.mark.parametrize("key", ["", "abc", "00" * 31, "Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMg=="])
 def test_an_invalid_key_is_a_one_line_error(tmp_path: Path, key: str) -> None:
     done = run_image_info(tmp_path / "nothing.png", "--key", key)
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "nai image-info: --key is 32 bytes in base64 or hex, or `emulator`\n"

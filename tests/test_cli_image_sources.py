@@ -113,7 +113,7 @@ def test_references_are_padded_to_their_canvas_and_paid_for(owner: Account) -> N
     write_image("face.jpg", 300, 310)
     model = ("--model", "V4.5 Full")
     done = nai("image", PROMPT, *SMALL, *model, "--reference", "face.jpg")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "this costs 5 Anlas" in done.stderr
     facts = generate_image(*model, "--reference", "face.jpg=style=0.8,0.5", "--yes")
     said = read_parameters(facts["files"][0])
@@ -128,7 +128,7 @@ def test_vibes_are_encoded_once_and_the_price_says_so(owner: Account) -> None:
     write_image("sea.png", 64, 64)
     arguments = ("--model", "V4.5 Full", "--vibe", "sea.png=0.4,0.5", "--vibe", "sea.png=0.2,0.5")
     refused = nai("image", PROMPT, *SMALL, *arguments)
-    assert refused.exit_code == 1
+    assert refused.exit_code == 2
     assert "this costs 2 Anlas" in refused.stderr
     before = count_anlas(owner)
     facts = generate_image(*arguments, "--yes")

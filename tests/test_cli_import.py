@@ -56,7 +56,7 @@ def test_a_directory_is_imported_once_and_texts_in_it_only_if_named(owner: Accou
     assert done.stdout.endswith("5 files imported; 0 files had nothing new.\n")
     assert sorted(titles()) == sorted([*before, "A tale", "Nameless", "Begin", "places"])
     again = nai("library", "import", "files", "files/notes.txt")
-    assert again.exit_code == 1  # one is new, and nobody is there to be asked
+    assert again.exit_code == 2  # one is new, and nobody is there to be asked
     assert "--yes" in again.stderr
     assert nai("library", "import", "files", "files/notes.txt", "--yes").stdout.endswith(
         "1 file imported; 5 files had nothing new.\n"

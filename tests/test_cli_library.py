@@ -103,7 +103,7 @@ def test_without_a_readable_text_the_preview_is_shown(owner: Account) -> None:
     assert "created at" not in shown.stdout
     for title, state in ((TITLES[0], "ok"), (TITLES[1], "content: damaged")):
         done = nai("show", title, "--text")
-        assert (done.exit_code, done.stdout) == (1, "")
+        assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr == f"nai library show: the story's text cannot be read (state: {state})\n"
 
 

@@ -70,11 +70,11 @@ def test_a_module_is_trained_on_files_for_an_anlas_a_step(owner: Account) -> Non
 def test_nothing_is_trained_without_consent(owner: Account) -> None:
     before = count_anlas(owner)
     done = nai("module", "train", "tale.txt", *OPTIONS)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.startswith(
         "nai module train: this costs 100 Anlas: 100 training steps at 1, and there is no terminal"
     )
-    assert nai("module", "train", "tale.txt", *OPTIONS, "--yes", "--max-anlas", "99").exit_code == 1
+    assert nai("module", "train", "tale.txt", *OPTIONS, "--yes", "--max-anlas", "99").exit_code == 4
     assert (count_anlas(owner), [*owner.modules]) == (before, [])
 
 
@@ -89,7 +89,7 @@ def test_nothing_is_trained_without_consent(owner: Account) -> None:
 def test_a_wrong_training_is_one_line_and_nothing_is_paid(owner: Account, wrong: tuple[str, ...], said: str) -> None:
     before = count_anlas(owner)
     done = nai("module", "train", "tale.txt", *OPTIONS, *wrong, "--yes")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.startswith(f"nai module train: {said}")
     assert len(done.stderr.splitlines()) == 1
     assert count_anlas(owner) == before
@@ -109,7 +109,7 @@ def test_modules_are_listed(owner: Account) -> None:
 def test_the_prefix_of_a_module_is_printed_on_demand_and_taken_by_generate() -> None:
     trained = train()
     early = nai("module", "show", trained["id"], "--prefix")
-    assert (early.exit_code, early.stdout) == (1, "")
+    assert (early.exit_code, early.stdout) == (2, "")
     CLOCK.advance(60)
     prefix = nai("module", "show", trained["id"], "--prefix").stdout.strip()
     assert prefix.startswith("euterpe-v2:")
@@ -141,11 +141,11 @@ def test_a_module_is_deleted_after_a_question(owner: Account) -> None:
 def test_steps_are_bought_with_consent_only(owner: Account) -> None:
     before = count_anlas(owner)
     done = nai("module", "buy-steps", "2000")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr == (
         "nai module buy-steps: this costs money, and there is no terminal to ask at; give --yes to confirm\n"
     )
-    assert nai("module", "buy-steps", "5", "--yes").exit_code == 1
+    assert nai("module", "buy-steps", "5", "--yes").exit_code == 2
     assert count_anlas(owner) == before
     assert nai("module", "buy-steps", "2000", "--yes").exit_code == 0
     assert count_anlas(owner) == before + 2000

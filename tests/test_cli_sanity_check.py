@@ -140,7 +140,7 @@ def test_a_password_on_the_command_line_is_refused_and_not_repeated(owner: Accou
 @pytest.mark.parametrize("keystore", ["?", "of another"])
 def test_a_keystore_that_does_not_open_is_a_one_line_error(owner: Account, keystore: str) -> None:
     owner.storage.keystore = keystore
-    done = nai(EMAIL, "--json")
+    done = nai(EMAIL)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith("nai sanity-check: keystore: ")
     assert len(done.stderr.splitlines()) == 1

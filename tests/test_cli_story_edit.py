@@ -302,7 +302,7 @@ def test_deleting_needs_a_yes_and_a_backup_directory_of_this_account(served: Ser
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "file").write_bytes(b"")
     before = served.library
-    assert "--yes" in failing("delete", MOON)
+    assert "--yes" in failing("delete", MOON, status=2)
     assert "not a backup directory" in failing("delete", MOON, "--yes", "--backup", "other")
     assert served.library == before
 

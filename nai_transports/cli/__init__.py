@@ -18,31 +18,44 @@ def main() -> None:
     The version, the first help page and completions are printed without importing anything for commands. Ctrl-C ends the
     program with status 130 at any moment, also while it is still being loaded.
     """
-    arguments = sys.argv[1:]
+    from .common.standard_streams import OutputFailed, flush_standard_output, guard_standard_streams
+
     try:
-        if arguments in (["--version"], ["-V"]):
-            from nai_proto.version import __version__
-
-            sys.stdout.write(f"{__version__}\n")
-        elif arguments in ([], ["--help"], ["-h"], ["help"]):
-            from .command_table import format_first_page
-
-            sys.stdout.write(format_first_page())
-        elif arguments[0] == "__complete":  # how the scripts of shells ask
-            from .completion.answer import print_answer
-
-            print_answer(arguments[1:])
-        elif arguments in _SCRIPTS:  # a shell may run this at each start
-            from .completion.scripts import SCRIPTS
-
-            sys.stdout.write(SCRIPTS[arguments[1]])
-        else:
-            _run(arguments)
+        guard_standard_streams()
+        try:
+            _run(sys.argv[1:])
+        finally:
+            flush_standard_output()
+    except OutputFailed as failure:
+        if failure.reason:
+            sys.stderr.write(f"nai: {failure.reason}\n")
+        raise
     except KeyboardInterrupt:
         _end_interrupted()
 
 
 def _run(arguments: list[str]) -> None:
+    if arguments in (["--version"], ["-V"]):
+        from nai_proto.version import __version__
+
+        sys.stdout.write(f"{__version__}\n")
+    elif arguments in ([], ["--help"], ["-h"], ["help"]):
+        from .command_table import format_first_page
+
+        sys.stdout.write(format_first_page())
+    elif arguments[0] == "__complete":  # how the scripts of shells ask
+        from .completion.answer import print_answer
+
+        print_answer(arguments[1:])
+    elif arguments in _SCRIPTS:  # a shell may run this at each start
+        from .completion.scripts import SCRIPTS
+
+        sys.stdout.write(SCRIPTS[arguments[1]])
+    else:
+        _run_command(arguments)
+
+
+def _run_command(arguments: list[str]) -> None:
     try:
         if arguments == ["help", "options"]:
             from .common.account_options import format_account_page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, Final
@@ -14,8 +13,7 @@ from typer.main import get_command, get_group
 from nai_proto.version import __version__
 
 from .command_table import ALIASES, COMMANDS, LIBRARY, STORY, Command, format_first_page
-from .common.command import CommandGroup, Group
-from .common.errors import INTERRUPTED
+from .common.command import CommandGroup, Group, run_command_line
 
 __all__ = ["app", "library", "story"]
 
@@ -60,11 +58,8 @@ class _Commands(_LazyCommands):
     table = COMMANDS
     aliases = ALIASES
 
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:  # before or behind a command's own handling, as while it is imported
-            sys.exit(INTERRUPTED)
+    def main(self, *args: Any, **settings: Any) -> Any:
+        run_command_line(super().main, *args, **settings)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- the page is the same at every width
         formatter.write(format_first_page())

@@ -9,7 +9,7 @@ import typer
 from nai_proto.exchange.reachability import HealthOutcome, HostHealth, health
 
 from .common.account_options import ServiceOptions
-from .common.errors import FINDINGS
+from .common.errors import ExitStatus
 from .common.json_document import print_json
 from .common.output import Json, escape_line
 
@@ -51,7 +51,7 @@ def health_command(*, service: ServiceOptions, as_json: Json = False) -> None:
             time = "" if each.seconds is None else f" in {each.seconds:.2f} s"
             typer.echo(f"{outcome}  {each.url} ({roles}): {escape_line(each.detail)}{time}")
     if not all(each.is_reachable for each in hosts):
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitStatus.FINDINGS)
 
 
 def _describe_host(host: HostHealth) -> HostReport:

@@ -24,7 +24,7 @@ from nai_proto.secret import AccessToken, Token
 from ...proxy import needs_no_proxy
 from ..common.account_options import AccountOptions, choose_proxy
 from ..common.credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken, describe_token
-from ..common.errors import FINDINGS, MissingCredentials
+from ..common.errors import ExitStatus, MissingCredentials
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line, format_date, is_terminal
 from ..common.profile_file import UserProfile
@@ -61,7 +61,7 @@ def doctor(*, account: AccountOptions, as_json: Json = False) -> None:
     if as_json:
         print_json(findings)
     if any(each.outcome is Outcome.PROBLEM for each in findings):
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitStatus.FINDINGS)
 
 
 def _examine(options: AccountOptions) -> Iterator[Diagnosis]:

@@ -22,7 +22,7 @@ from ...proxy import Proxy, needs_no_proxy, parse_proxy
 from ...sync import Client
 from .command import OptionGroup
 from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
-from .errors import is_refused_login
+from .error_messages import ServiceAddress, is_refused_login
 from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
@@ -105,6 +105,16 @@ class ServiceOptions(OptionGroup):
         source = _URL_VARIABLE if self.url == os.environ.get(_URL_VARIABLE) else "--url"
         url = profile.url if self.url is None else check_value(source, check_url, self.url)
         return Session(base_url=url, timeouts=timeouts)
+
+    def find_address(self) -> ServiceAddress | None:
+        """Return the address of the option, of NAI_URL or of the profile; None if it is NovelAI's own, or cannot be read."""
+        if self.url is not None:
+            return ServiceAddress(self.url, _URL_VARIABLE if self.url == os.environ.get(_URL_VARIABLE) else "--url")
+        try:
+            profile = self.load_profile()
+        except NaiError:
+            return None
+        return ServiceAddress(profile.url, f"the profile {profile.name}") if profile.url else None
 
     def show_progress(self, first: str) -> AbstractContextManager[ProgressDisplay]:
         """Show progress as `nai_transports.cli.common.progress.show_progress` does, unless the command is to be quiet."""

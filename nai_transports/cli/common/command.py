@@ -7,23 +7,28 @@ A command is a function whose parameters are its arguments and options, as typer
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import fields
-from typing import Any, Final, TypeVar, get_type_hints
+from itertools import takewhile
+from typing import Any, Final, NoReturn, TypeVar, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from .errors import exit_on_error
+from .error_messages import ServiceAddress
+from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error
 from .examples import EXAMPLES
 from .help_page import format_command_page, format_group_page
 from .numbers import parse_numbers_plainly
+from .output import choose_colors
 from .parameters import list_parameters
 
-__all__ = ["CommandGroup", "Group", "OptionGroup", "build_command"]
+__all__ = ["CommandGroup", "Group", "OptionGroup", "build_command", "run_command_line"]
 
 _CONTEXT: Final = "command_context"
+_UsageError: Final[Any] = typer.BadParameter.__base__  # click's or typer's own, by the version of typer
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
 
@@ -46,6 +51,10 @@ class OptionGroup:
             is_given: says whether an option is on the command line or in the environment.
         """
         return nullcontext()
+
+    def find_address(self) -> ServiceAddress | None:
+        """Return the service's address if the group has it, and if it is not NovelAI's own."""
+        return None
 
 
 class _Command(TyperCommand):
@@ -124,7 +133,9 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
             source: Any = context.get_parameter_source(name)
             return source is not None and source.name != "DEFAULT"
 
-        with exit_on_error(context.command_path), ExitStack() as enclosing:
+        as_json = bool(values.get("as_json"))
+        frame = exit_on_error(context.command_path, as_json=as_json, find_address=lambda: _find_address(groups, values))
+        with frame, ExitStack() as enclosing:
             for group in groups.values():
                 enclosing.enter_context(_build_group(group, values).enclose(context.command_path, values, is_given))
             arguments = {name: _build_group(group, values) for name, group in groups.items()}  # of the changed values
@@ -142,6 +153,12 @@ def _build_group(group: type[OptionGroup], values: Mapping[str, Any]) -> OptionG
     return group(**{field.name: values[field.name] for field in fields(group)})  # type: ignore[arg-type]
 
 
+def _find_address(groups: Mapping[str, type[OptionGroup]], values: Mapping[str, Any]) -> ServiceAddress | None:
+    """Return the service's address, if it is not NovelAI's own, and where it is from."""
+    addresses = (_build_group(group, values).find_address() for group in groups.values())
+    return next((address for address in addresses if address is not None), None)
+
+
 def _list_options(group: type[OptionGroup]) -> Iterator[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     for field in fields(group):  # type: ignore[arg-type]
@@ -151,3 +168,39 @@ def _list_options(group: type[OptionGroup]) -> Iterator[inspect.Parameter]:
             default=field.default,
             annotation=parse_numbers_plainly(hints[field.name]),
         )
+
+
+def run_command_line(main: Callable[..., object], args: Sequence[str] | None = None, **settings: Any) -> NoReturn:
+    """Run the command that the arguments name, and end the program.
+
+    A wrong command line ends as other errors do: with one line that begins with the command's name, or with JSON.
+
+    Args:
+        main: `main` of click's group.
+        args: of the command line; those of the process if None.
+        settings: further arguments of ``main``.
+    """
+    given = sys.argv[1:] if args is None else args
+    as_json = "--json" in takewhile(lambda argument: argument != "--", given)
+    settings |= {"standalone_mode": False, "color": choose_colors()}
+    name: str = settings.get("prog_name") or "nai"
+    try:
+        with exit_on_error(name, as_json=as_json):
+            status = main(args=[*given], **settings)
+    except typer.Exit as ended:
+        status = ended.exit_code
+    except typer.Abort:
+        status = end_with_failure(name, CommandFailure("cancelled", ExitStatus.FAILED, "cancelled"), as_json=as_json)
+    except _UsageError as error:
+        status = _end_with_usage_error(error, name, as_json=as_json)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
+    message: str = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page, unless that is printed already
+        typer.echo(message, nl=bool(message))
+        return int(ExitStatus.USAGE)
+    command: str = name if error.ctx is None else error.ctx.command_path
+    message = f"{message[:1].lower()}{message[1:].rstrip('.')} (see {command} --help)"
+    return end_with_failure(command, CommandFailure("usage", ExitStatus.USAGE, message), as_json=as_json)

@@ -12,6 +12,7 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Allowance, Price, check_price
 
 from ...sync import Client
+from .errors import OverLimit
 from .prompts import confirm
 
 __all__ = ["CostConfirmation", "MaxAnlas", "Yes"]
@@ -48,13 +49,22 @@ class CostConfirmation:
         """Return if the price is zero or agreed to; else end the command before anything is spent.
 
         Raises:
-            InvalidRequestError: the price is above the limit or the account's Anlas, or there is no terminal to ask at.
+            OverLimit: the price is above the limit, or above the account's Anlas.
+            InvalidRequestError: there is no terminal to ask at.
             typer.Abort: the person did not agree.
         """
         if self._max_anlas is not None:
-            check_price(price, self._max_anlas)
+            _check_limit(price, self._max_anlas)
         if price.anlas > self._account.anlas:
-            raise InvalidRequestError(f"this costs {price}, and the account has {self._account.anlas}")
+            raise OverLimit(f"this costs {price}, and the account has {self._account.anlas}")
         if not price.is_free and not self._yes:
             question = f"This costs {price}. The account has {self._account.anlas}. Continue?"
             confirm(question, f"this costs {price}, {_NO_TERMINAL}")
+
+
+def _check_limit(price: Price, max_anlas: int) -> None:
+    try:
+        return check_price(price, max_anlas)
+    except InvalidRequestError as error:
+        problem = str(error)
+    raise OverLimit(problem, parameter="max_anlas")

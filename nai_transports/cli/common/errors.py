@@ -1,40 +1,89 @@
-"""How a command fails: with one line on stderr that says what the person can do next."""
+"""How a command fails: its exit status, and one line on stderr that says what the person can do next; JSON with ``--json``.
+
+See docs/command-line.md#exit-statuses and docs/command-line.md#errors.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final
 
 import typer
 
-from nai_proto.errors import AmbiguousNameError, AuthenticationError, InvalidRequestError, NaiError
+from nai_proto.errors import (
+    AuthenticationError,
+    ConcurrentGenerationError,
+    ConflictError,
+    CryptoError,
+    FileError,
+    InvalidFile,
+    InvalidRequestError,
+    MissingExtra,
+    NaiError,
+    NotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    RejectedRequestError,
+    RemoteProtocolError,
+    RequestTimeoutError,
+    ServerError,
+    StatusError,
+    StreamError,
+    TimedOut,
+    TransportError,
+    UnknownNameError,
+)
+
+from .error_messages import ServiceAddress, explain, is_gateway_page, is_refused_login
+from .output import escape_line
+from .standard_streams import OutputFailed, end_line
 
 __all__ = [
-    "FINDINGS",
-    "INTERRUPTED",
+    "CommandFailed",
+    "CommandFailure",
+    "ExitStatus",
     "MissingCredentials",
+    "OverLimit",
     "WrongUsage",
+    "describe_failure",
+    "end_interrupted",
+    "end_with_failure",
     "exit_on_error",
     "is_refused_login",
+    "reading_options",
     "usage_errors",
 ]
 
-FINDINGS: Final = 5
-"The exit status of a check that has found something."
-INTERRUPTED: Final = 130
-"The exit status after Ctrl-C, as a shell has it."
-_USAGE: Final = 2
-"The exit status after a wrong option, argument or setting."
-_NOT_SIGNED_IN: Final = 3
-"The exit status without credentials, or with some that the service does not accept."
-_LOGIN_PATH: Final = "/user/login"
-_WRONG_LOGIN: Final = "no account has this e-mail and password"
+
+class ExitStatus(IntEnum):
+    """How a command ends, for scripts."""
+
+    FAILED = 1
+    "Any other failure: no connection, a file that cannot be read, an answer of the service."
+    USAGE = 2
+    "The command line is wrong: an option, a value, a suffix, or a name of something that does not exist."
+    CREDENTIALS = 3
+    "There are no credentials, or the service does not accept them."
+    LIMIT = 4
+    "Too dear, or over a limit: of the price, of the account, or of requests at a time."
+    FINDINGS = 5
+    "The command did its work, and found what is not as it should be."
+    INTERRUPTED = 130
+    "Ctrl-C."
+
+
+class CommandFailed(NaiError):
+    """A command cannot do what it was asked for, though the command line is right."""
 
 
 class MissingCredentials(NaiError):
-    """There is no token or no password for a command that needs one."""
+    """There is no token, e-mail or password, and nobody can be asked for it."""
 
 
 class WrongUsage(InvalidRequestError):
@@ -59,22 +108,121 @@ def reading_options() -> Generator[None, None, None]:
     Raises:
         WrongUsage: an option is wrong.
     """
-    try:
+    with usage_errors():
         yield
-        return
-    except InvalidRequestError as error:
-        problem, parameter = str(error), error.parameter
-    raise WrongUsage(problem, parameter=parameter)
+
+
+class OverLimit(InvalidRequestError):
+    """A request costs more than is allowed, or than the account has. It was not sent."""
+
+
+_KINDS: Final[tuple[tuple[type[NaiError], str, ExitStatus], ...]] = (
+    (MissingCredentials, "credentials", ExitStatus.CREDENTIALS),
+    (OverLimit, "price", ExitStatus.LIMIT),
+    (RejectedRequestError, "rejected", ExitStatus.USAGE),
+    (UnknownNameError, "not_found", ExitStatus.FAILED),
+    (InvalidRequestError, "usage", ExitStatus.USAGE),
+    (AuthenticationError, "credentials", ExitStatus.CREDENTIALS),
+    (PaymentRequiredError, "payment", ExitStatus.LIMIT),
+    (PermissionDeniedError, "permission", ExitStatus.LIMIT),
+    (NotFoundError, "not_found", ExitStatus.FAILED),
+    (ConflictError, "conflict", ExitStatus.FAILED),
+    (ConcurrentGenerationError, "generation_lock", ExitStatus.LIMIT),
+    (RateLimitError, "rate_limit", ExitStatus.LIMIT),
+    (ServerError, "service", ExitStatus.FAILED),
+    (RequestTimeoutError, "service", ExitStatus.FAILED),
+    (StatusError, "service", ExitStatus.FAILED),
+    (TimedOut, "timeout", ExitStatus.FAILED),
+    (TransportError, "connection", ExitStatus.FAILED),
+    (RemoteProtocolError, "protocol", ExitStatus.FAILED),
+    (CryptoError, "encryption", ExitStatus.FAILED),
+    (FileError, "file", ExitStatus.FAILED),
+    (InvalidFile, "file", ExitStatus.FAILED),
+    (MissingExtra, "missing_extra", ExitStatus.FAILED),
+    (NaiError, "failed", ExitStatus.FAILED),
+)
+"The first row that fits an error has its kind and its exit status."
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFailure:
+    """Why a command failed."""
+
+    kind: str
+    "A word for programs, such as ``rate_limit``."
+    exit_status: ExitStatus
+    message: str
+    "What failed, and what to do next."
+    status: int | None = None
+    "The service's HTTP status."
+    retry_after: float | None = None
+    "The seconds that the service asks to wait."
+    request_id: str | None = None
+    "What to quote when asking NovelAI for support."
+    parameter: str | None = None
+    "The parameter with a wrong value."
+    partial: str | None = None
+    "The text that arrived before a stream failed."
+
+    def to_json(self, command: str) -> dict[str, object]:
+        """Return the document that ``--json`` prints on stderr."""
+        return {
+            "error": {
+                "command": command,
+                "kind": self.kind,
+                "message": self.message,
+                "exit_status": int(self.exit_status),
+                "status": self.status,
+                "retry_after": self.retry_after,
+                "request_id": self.request_id,
+                "parameter": self.parameter,
+                "partial": self.partial,
+            }
+        }
+
+
+def describe_failure(error: NaiError, address: ServiceAddress | None = None) -> CommandFailure:
+    """Return the kind of an error, the exit status, and a message with its notes (PEP 678) and the next step.
+
+    Args:
+        error: ended the command.
+        address: of the service; None if it is NovelAI's own.
+    """
+    kind, status = next((kind, status) for type_, kind, status in _KINDS if isinstance(error, type_))
+    if is_gateway_page(error):
+        kind, status = "gateway", ExitStatus.FAILED
+    elif isinstance(error, StreamError) and error.status is not None:
+        kind, status = _describe_stream_error(error)
+    partial: Any = getattr(error.partial, "text", error.partial)
+    fields: Any = error  # those of `StatusError`, where it is one
+    return CommandFailure(
+        kind,
+        status,
+        ". ".join([explain(error, address), *getattr(error, "__notes__", ())]),
+        status=getattr(fields, "status", None),
+        retry_after=getattr(fields, "retry_after", None),
+        request_id=getattr(fields, "request_id", None),
+        parameter=getattr(fields, "parameter", None),
+        partial=partial if isinstance(partial, str) and partial else None,
+    )
+
+
+def _describe_stream_error(error: StreamError) -> tuple[str, ExitStatus]:
+    """Return kind and exit status of an error inside a stream: those of the status that it names."""
+    same = StatusError.kind(error.status or 0, error.message)
+    return next((kind, status) for type_, kind, status in _KINDS if issubclass(same, type_))
 
 
 @contextmanager
-def exit_on_error(command: str) -> Generator[None, None, None]:
-    """End the command with an exit status and one line on stderr for a `NaiError`, and with 130 for Ctrl-C.
-
-    The line also has the notes of the error (PEP 678).
+def exit_on_error(
+    command: str, *, as_json: bool = False, find_address: Callable[[], ServiceAddress | None] = lambda: None
+) -> Generator[None, None, None]:
+    """End the command for a `NaiError`, for stdout that cannot be written, and for Ctrl-C.
 
     Args:
         command: the command with its groups, such as ``nai story undo``, with which the line begins.
+        as_json: print the error as JSON?
+        find_address: returns the address for `describe_failure`.
 
     Raises:
         typer.Exit: the block failed.
@@ -82,30 +230,34 @@ def exit_on_error(command: str) -> Generator[None, None, None]:
     try:
         yield
     except NaiError as error:
-        message = ". ".join([_format_error(error), *getattr(error, "__notes__", ())])
-        typer.echo(f"{command}: {message}", err=True)
-        raise typer.Exit(_choose_status(error)) from None
+        failure = describe_failure(error, find_address())
+    except OutputFailed as error:
+        failure = CommandFailure("output", ExitStatus.FAILED, error.reason)
     except KeyboardInterrupt:
+        raise typer.Exit(end_interrupted()) from None
+    else:
+        return
+    raise typer.Exit(end_with_failure(command, failure, as_json=as_json)) from None
+
+
+def end_with_failure(command: str, failure: CommandFailure, *, as_json: bool) -> int:
+    """Print why a command failed, on a line of its own, and return its exit status. Without a message, print nothing."""
+    if failure.message:
+        document = json.dumps(failure.to_json(command))
+        _print_line(document if as_json else f"{command}: {escape_line(failure.message)}")
+    return int(failure.exit_status)
+
+
+def end_interrupted() -> int:
+    """Begin a new line after Ctrl-C, and return the exit status."""
+    try:
         sys.stdout.flush()
-        typer.echo(err=True)
-        raise typer.Exit(INTERRUPTED) from None
+    except OutputFailed:
+        pass
+    typer.echo(err=True)
+    return int(ExitStatus.INTERRUPTED)
 
 
-def _choose_status(error: NaiError) -> int:
-    match error:
-        case MissingCredentials() | AuthenticationError():
-            return _NOT_SIGNED_IN
-        case AmbiguousNameError() | WrongUsage():
-            return _USAGE
-        case _:  # such as UnknownNameError: what is stored is no question of usage
-            return 1
-
-
-def _format_error(error: NaiError) -> str:
-    """Return the message; for a login that was refused, one in the words of the person who typed the password."""
-    return _WRONG_LOGIN if isinstance(error, AuthenticationError) and is_refused_login(error) else str(error)
-
-
-def is_refused_login(error: AuthenticationError) -> bool:
-    """Return whether e-mail and password were refused, and not a token."""
-    return error.url.endswith(_LOGIN_PATH)
+def _print_line(line: str) -> None:
+    end_line()
+    typer.echo(line, err=True)

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Final, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO, TypeAlias, cast
 
 import msgspec
 import typer
@@ -14,13 +14,18 @@ import typer
 from nai_proto.exchange.responses import Response
 from nai_proto.tier import Tier
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 __all__ = [
     "Json",
+    "choose_colors",
     "describe_response",
     "escape_line",
     "escape_lines",
     "format_date",
     "is_terminal",
+    "open_console",
     "print_facts",
     "print_problems",
 ]
@@ -33,6 +38,23 @@ Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON do
 def is_terminal(stream: TextIO) -> bool:
     """Return whether a stream is a terminal, or is to be treated as one because of FORCE_COLOR."""
     return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+
+
+def choose_colors() -> bool | None:
+    """Return whether colours and styles are printed: no with NO_COLOR or TERM=dumb, yes with FORCE_COLOR, else None.
+
+    None means that each stream has them if it is a terminal.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def open_console(**settings: Any) -> Console:
+    """Return a console of rich that prints colours and styles only as `choose_colors` says; arguments as rich's."""
+    from rich.console import Console
+
+    return Console(color_system=None if choose_colors() is False else "auto", highlight=False, **settings)
 
 
 # ---- facts

@@ -25,6 +25,7 @@ from nai_proto.library.file_names import make_safe_name
 
 from ... import files
 from .signals import exit_on_signals, hold_signals
+from .standard_streams import OutputFailed
 
 __all__ = ["Output", "OutputFiles", "OutputPath", "Overwrite", "build_file_name", "choose_paths"]
 
@@ -195,15 +196,15 @@ class OutputFiles:
         """Write to stdout; what cannot be written there is kept in a file of this name.
 
         Raises:
-            BrokenPipeError: nobody reads stdout any more.
+            OutputFailed: nobody reads stdout any more.
         """
         try:
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            self._rescue(name, data, f"stdout cannot be written: {error.strerror}")
+        except OutputFailed as error:
+            if not error.reason:
+                raise
+            self._rescue(name, data, error.reason)
 
     def keep_elsewhere(self, path: Path, data: bytes, problem: str) -> Path:
         """Write a file under a name that was not asked for, and report the problem at the end of the block."""

@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from .output import is_terminal
+from .output import is_terminal, open_console
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -73,7 +73,6 @@ def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDispl
     if quiet or not _can_show():
         yield ProgressDisplay(None, first)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
     from rich.text import Text
 
@@ -100,7 +99,7 @@ def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDispl
         CountColumn(),
         PaceColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=open_console(stderr=True), transient=True) as progress:
         yield ProgressDisplay(progress, first)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import typer
 
-from .output import escape_line, is_terminal
+from .output import escape_line, is_terminal, open_console
 
 __all__ = ["Column", "TableRow", "print_table"]
 
@@ -47,7 +47,6 @@ def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[str] | 
         for values in cells:
             typer.echo("\t".join(values))
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -64,4 +63,4 @@ def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[str] | 
         )
     for row, values in zip(listed, cells, strict=True):
         table.add_row(*map(Text, values), style="dim" if row.is_dim else "")
-    Console(highlight=False).print(table)
+    open_console().print(table)

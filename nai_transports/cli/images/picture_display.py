@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nai_proto.errors import InvalidRequestError, MissingExtra
 
-from ..common.output import escape_line
+from ..common.output import escape_line, open_console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,9 +109,7 @@ def open_picture_display() -> PictureDisplay:
         raise MissingExtra(
             "--show needs the library textual-image: pip install 'nai-proto[show]', or in a checkout pip install '.[show]'"
         ) from None
-    from rich.console import Console
-
-    return PictureDisplay(Console(highlight=False), renderers.Image)
+    return PictureDisplay(open_console(), renderers.Image)
 
 
 def _let_terminal_answer() -> None:

@@ -12,7 +12,7 @@ import typer
 
 from ... import backups, files
 from ..common.account_options import AccountOptions
-from ..common.errors import FINDINGS
+from ..common.errors import ExitStatus
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line, format_date
 from ..common.tables import Column, print_table
@@ -181,7 +181,7 @@ def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
         verdict = "everything is as it was backed up" if report.ok else f"{len(report.problems)} problems"
         typer.echo(f"{report.objects} objects, {report.versions} versions, {report.files} files: {verdict}.")
     if not report.ok:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(ExitStatus.FINDINGS)
 
 
 def _describe_run(run: backups.BackupRun) -> EarlierBackup:

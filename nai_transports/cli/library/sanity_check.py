@@ -11,7 +11,7 @@ import typer
 from nai_proto.library import Finding, SanityReport, Severity, TypeCount, check
 
 from ..common.account_options import AccountOptions
-from ..common.errors import FINDINGS, WrongUsage
+from ..common.errors import ExitStatus, WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from .library_loader import load_library
@@ -74,7 +74,7 @@ def sanity_check(
         print_json(_describe_report(report))
     else:
         typer.echo("\n".join(_format_report(report)))
-    raise typer.Exit(0 if report.is_clean else FINDINGS)
+    raise typer.Exit(0 if report.is_clean else ExitStatus.FINDINGS)
 
 
 def _format_report(report: SanityReport) -> Iterator[str]:

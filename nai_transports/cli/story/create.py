@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
+from nai_proto.errors import InvalidFile, NaiError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
 from nai_proto.story.files import FileKind, Scenario, import_story, read_file
@@ -18,7 +18,7 @@ from nai_proto.story.files import FileKind, Scenario, import_story, read_file
 from ... import files
 from ...sync import Client
 from ..common.account_options import AccountOptions
-from ..common.errors import WrongUsage, usage_errors
+from ..common.errors import CommandFailed, WrongUsage, usage_errors
 from ..common.json_document import print_json
 from ..common.output import Json, print_problems
 from ..library.library_loader import load_library
@@ -143,7 +143,7 @@ def _import_lorebooks(paths: Iterable[Path], into: str, account: AccountOptions)
     print_problems(into, story.field_problems)
     present: object = story.fields.get(_LOREBOOK)
     if present is not None and not isinstance(present, dict):
-        raise InvalidRequestError(f"the lorebook of {into!r} is no object, so nothing can be added to it")
+        raise CommandFailed(f"the lorebook of {into!r} is no object, so nothing can be added to it")
     book = Lorebook(cast("dict[str, Any]", present) or Lorebook.new().data)
     for each in added:
         book = merge_lorebooks(book, each)

@@ -9,11 +9,11 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
-from nai_proto.errors import InvalidRequestError, LocalProtocolError
+from nai_proto.errors import LocalProtocolError
 from nai_proto.library import EditedStory, OpenedStory
 
 from ..common.account_options import AccountOptions
-from ..common.errors import WrongUsage
+from ..common.errors import CommandFailed, WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
@@ -175,4 +175,4 @@ def _repeat(step: Callable[[], None], times: int) -> None:
             problem = f"{error}, after {done} of {times} steps; nothing was changed" if done else str(error)
         else:
             continue
-        raise InvalidRequestError(problem)
+        raise CommandFailed(problem)

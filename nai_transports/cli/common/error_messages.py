@@ -1,0 +1,212 @@
+"""What a person is told of an error: what failed, and what to do next.
+
+The errors of the library speak to programs: they name operations, parameters and statuses. Here each that a person can meet
+has a sentence about the account, the network or the address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from nai_proto.errors import (
+    AuthenticationError,
+    ConcurrentGenerationError,
+    InvalidRequestError,
+    NaiError,
+    NotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    RateLimitError,
+    RejectedRequestError,
+    RemoteProtocolError,
+    RequestTimeoutError,
+    ServerError,
+    StatusError,
+    StreamError,
+    TimedOut,
+    TransportError,
+)
+
+__all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_refused_login"]
+
+_LOGIN_PATH: Final = "/user/login"
+_GATEWAY_STATUSES: Final = frozenset({502, 503, 504, *range(520, 531)})
+"Those of a gateway that cannot reach the service; from 520 on, Cloudflare's own."
+_HTML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?<(?:!doctype\s+html|html|head|title)\b", re.IGNORECASE)
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """The address of the service, if it is not NovelAI's own."""
+
+    url: str
+    source: str
+    "Where it is from: an option, a variable or a profile."
+
+
+def is_gateway_page(error: NaiError) -> bool:
+    """Return whether a gateway answered in the place of the service, such as Cloudflare with a page for browsers."""
+    if not isinstance(error, StatusError):
+        return False
+    is_page = _HTML.match(error.body) is not None
+    return is_page or (error.status in _GATEWAY_STATUSES and not error.body.lstrip().startswith(b"{"))
+
+
+def is_refused_login(error: AuthenticationError) -> bool:
+    """Return whether e-mail and password were refused, and not a token."""
+    return error.url.endswith(_LOGIN_PATH)
+
+
+def explain(error: NaiError, address: ServiceAddress | None = None) -> str:
+    """Return a message for the person at the command line.
+
+    Args:
+        error: ended the command.
+        address: of the service; None if it is NovelAI's own.
+    """
+    if isinstance(error, NotFoundError) and address is not None and is_gateway_page(error):
+        return f"the server has no such path ({error.method} {error.url}).{_name_address(address)}"
+    if is_gateway_page(error):
+        return _explain_gateway(error)
+    for type_, write in _MESSAGES:
+        if isinstance(error, type_):
+            return write(error, address)
+    return str(error)
+
+
+# ---- of the service
+
+
+def _explain_gateway(error: NaiError) -> str:
+    assert isinstance(error, StatusError)
+    if "maintenance" in error.message.lower():
+        return f"the service is under maintenance ({error.status} {error.message}): try again later"
+    if error.status in (401, 403, 429):
+        return (
+            f"the gateway in front of the service refuses the connection ({error.status} {error.message}): wait a while, "
+            "and try another network or no VPN"
+        )
+    return (
+        f"the gateway answers in the place of the service ({error.status} {error.message}), which is down or overloaded: "
+        "try again in a few minutes; nai health shows which hosts answer"
+    )
+
+
+def _explain_authentication(error: AuthenticationError, _: ServiceAddress | None) -> str:
+    if is_refused_login(error):
+        return "no account has this e-mail and password: check both, and capital letters in the e-mail"
+    if "persistent" in error.message.lower():
+        return "this takes the token of a login, and no persistent token: give --email, and a password"
+    return f"the service does not accept the token ({error.status} {error.message})"
+
+
+def _explain_payment(error: PaymentRequiredError, _: ServiceAddress | None) -> str:
+    said = error.message.lower()
+    if "anlas" in said:
+        return f"the account has too few Anlas ({error.message}): nai subscription shows how many it has"
+    if "eligible" in said:
+        return f"the account's tier does not have this model ({error.message}): nai models lists those that it has"
+    if "subscription" in said:
+        return f"the account has no subscription that allows this ({error.message}): nai subscription shows its plan"
+    return f"the account cannot pay for this ({error.message}): nai subscription shows its plan and its Anlas"
+
+
+def _explain_permission(error: PermissionDeniedError, _: ServiceAddress | None) -> str:
+    return f"the account may not do this (403 {error.message}): nai subscription shows its plan"
+
+
+def _explain_lock(_: ConcurrentGenerationError, __: ServiceAddress | None) -> str:
+    return "another generation is running on this account, which allows one at a time: try again when it has ended"
+
+
+def _explain_rate_limit(error: RateLimitError, _: ServiceAddress | None) -> str:
+    wait = "a minute" if error.retry_after is None else f"{error.retry_after:g} s"
+    return f"too many requests ({error.message}): try again in {wait}"
+
+
+def _explain_rejection(error: RejectedRequestError, _: ServiceAddress | None) -> str:
+    return f"the service refuses the request ({error.status} {error.message})"
+
+
+def _explain_missing(error: NotFoundError, _: ServiceAddress | None) -> str:
+    return f"the service has no such object or path (404 {error.message}; {error.method} {error.url})"
+
+
+def _explain_server(error: ServerError | RequestTimeoutError, _: ServiceAddress | None) -> str:
+    if "maintenance" in error.message.lower():
+        return _explain_gateway(error)
+    quoted = f"; when it lasts, quote {error.request_id} to NovelAI's support" if error.request_id else ""
+    return f"the service failed ({error.status} {error.message}): try again later{quoted}"
+
+
+def _explain_status(error: StatusError, _: ServiceAddress | None) -> str:
+    return f"the service answers {error.status} {error.message} ({error.method} {error.url})"
+
+
+def _explain_stream(error: StreamError, _: ServiceAddress | None) -> str:
+    status = "" if error.status is None else f" ({error.status})"
+    return f"the service ended the response with an error{status}: {error.message}"
+
+
+# ---- of the network
+
+
+def _explain_transport(error: TransportError, address: ServiceAddress | None) -> str:
+    message = str(error)
+    if "the proxy " in message:
+        return f"{message}. The proxy is that of HTTPS_PROXY; NO_PROXY names the hosts that need none"
+    if isinstance(error, TimedOut):
+        return f"{message}: --timeout SECONDS waits longer.{_name_address(address)}"
+    if address is None:
+        return f"{message}: is this machine online? nai health asks each of the service's hosts"
+    return f"{message}.{_name_address(address, is_down=error.phase == 'connect')}"
+
+
+def _explain_protocol(error: RemoteProtocolError, address: ServiceAddress | None) -> str:
+    received = f": it sent {error.excerpt!r}" if error.excerpt else ""
+    return (
+        f"{error}{received}{_name_address(address)}"
+        if address is None
+        else f"{error}{received}.{_name_address(address)}"
+    )
+
+
+def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> str:
+    """Return a sentence that says where the address is from, and what to check."""
+    if address is None:
+        return ""
+    parts = urlsplit(address.url)
+    check = "is it right?"
+    if is_down and parts.hostname in _LOOPBACK:
+        check = f"nai emulate --port {parts.port or 80} starts an emulator there"
+    return f" The address {address.url} is from {address.source}: {check}"
+
+
+def _explain_request(error: InvalidRequestError, address: ServiceAddress | None) -> str:
+    if error.parameter == "base_url" and address is not None:
+        return str(error).replace("base_url", address.source, 1)
+    return str(error)
+
+
+_MESSAGES: Final[tuple[tuple[type[NaiError], Callable[..., str]], ...]] = (
+    (RejectedRequestError, _explain_rejection),
+    (InvalidRequestError, _explain_request),
+    (AuthenticationError, _explain_authentication),
+    (PaymentRequiredError, _explain_payment),
+    (PermissionDeniedError, _explain_permission),
+    (ConcurrentGenerationError, _explain_lock),
+    (RateLimitError, _explain_rate_limit),
+    (NotFoundError, _explain_missing),
+    (ServerError, _explain_server),
+    (RequestTimeoutError, _explain_server),
+    (StatusError, _explain_status),
+    (StreamError, _explain_stream),
+    (TransportError, _explain_transport),
+    (RemoteProtocolError, _explain_protocol),
+)
+"The first row that fits an error writes its message."
