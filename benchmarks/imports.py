@@ -9,7 +9,7 @@ from typing import Final
 
 from .report import Effort, Report
 
-__all__ = ["measure"]
+__all__ = ["measure", "measure_process"]
 
 _BARE: Final = "bare interpreter"
 _SUBJECTS: Final = {
@@ -21,17 +21,19 @@ _MEMORY: Final = 2.0
 # Forked by a small process, since a child that is forked by a large one begins with that one's peak.
 _SPAWNER: Final = """
 import os, sys
-process = os.posix_spawn(sys.executable, [sys.executable, "-I", "-c", "import sys; sys.path[:0] = %r; %s"], os.environ)
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+program = "import sys; sys.path[:0] = %r\\n" + %r
+process = os.posix_spawn(sys.executable, [sys.executable, "-I", "-c", program], os.environ, file_actions=quiet)
 _, status, usage = os.wait4(process, 0)
 assert status == 0
 print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 """
 
 
-def _once(statement: str) -> tuple[float, float]:
-    """Seconds of CPU and peak of the resident set of one process."""
-    program = _SPAWNER % (sys.path, statement)
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+def measure_process(program: str) -> tuple[float, float]:
+    """Return the seconds of CPU of a Python process, and the peak of its resident set; its output is dropped."""
+    spawner = _SPAWNER % (sys.path, program)
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", spawner], capture_output=True, text=True, check=True)
     seconds, peak = map(float, done.stdout.split())
     return seconds, peak
 
@@ -43,7 +45,7 @@ def measure(effort: Effort) -> Report:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in _SUBJECTS}
     for number in range(max(2, effort.of(2 * effort.rounds)) + 1):
         for name, (statement, _) in _SUBJECTS.items():
-            once = _once(statement)
+            once = measure_process(statement)
             if number:  # the first may write byte code
                 found[name].append(once)
     times = {name: median(seconds for seconds, _ in values) * 1000 for name, values in found.items()}

@@ -17,6 +17,7 @@ SUBJECTS = {
     "driver": {"by hand", "sync iteration", "async iteration", "next_batch", "next_batch, async"},
     "exchanges": {"raw floor", "h11 by hand", "plain httpx", "sync", "asyncio", "trio", "httpx"},
     "framing": {"h11", "Wire"},
+    "commands": {"bare interpreter", "nai --version", "nai --help", "a typer program", "nai chat -h", "nai doctor -h"},
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},

@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nai_proto.emulator import Account
-from nai_proto.tokenizers import read
+from nai_proto.tokenizers import Tokenizer, read
 from nai_transports.cli.app import app
 from nai_transports.cli.common.examples import EXAMPLES
 from nai_transports.servers.serve import serve_in_thread
@@ -45,7 +45,7 @@ def owner(
     config: Path,
 ) -> Iterator[Account]:
     """A person with an account in the environment, a module, and files in the working directory."""
-    emulator, owner = an_emulator(tokenizers=lambda _: read(sentencepiece_file()))
+    emulator, owner = an_emulator(tokenizers=_load_tokenizer)
     (tmp_path / "tokenizers").mkdir()
     (tmp_path / "tokenizers" / "nerdstash_v2.model").write_bytes(sentencepiece_file())
     (tmp_path / "tokenizers" / "llama3.json").write_bytes(hugging_face_file())
@@ -66,6 +66,10 @@ def owner(
             monkeypatch.setenv(name, value)
         _write_files(here, owner.persistent_token.reveal())
         yield owner
+
+
+def _load_tokenizer(_: object) -> Tokenizer:
+    return read(sentencepiece_file())
 
 
 def _write_files(here: Path, token: str) -> None:

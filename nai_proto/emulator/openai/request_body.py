@@ -213,7 +213,9 @@ def list_ignored(body: bytes, request: CompletionRequest | ChatRequest) -> list[
         request: what `parse_request` returned for it.
     """
     given: dict[str, object] = msgspec.json.decode(replace_lone_escapes(body))
-    idle = {"user", "recaptcha_token"} | ({"enable_thinking"} if isinstance(request, CompletionRequest) else set())
+    idle = {"user", "recaptcha_token"}
+    if isinstance(request, CompletionRequest):
+        idle.add("enable_thinking")
     acting = {*request.__struct_fields__} - idle
     return [name for name, value in given.items() if name not in acting and value is not None and value is not False]
 

@@ -91,8 +91,8 @@ class CommandGroup(typer.Typer):
     """A group of commands, each in its frame."""
 
     def __init__(self, **settings: Any) -> None:
-        context_settings = {"help_option_names": ["-h", "--help"]}
-        super().__init__(**{"cls": Group, "context_settings": context_settings, **settings})
+        settings.setdefault("cls", Group)
+        super().__init__(context_settings={"help_option_names": ["-h", "--help"]}, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[_Function], _Function]:
         """Add a command, as `typer.Typer.command` does."""

@@ -116,7 +116,7 @@ class OverLimit(InvalidRequestError):
     """A request costs more than is allowed, or than the account has. It was not sent."""
 
 
-_KINDS: Final[tuple[tuple[type[NaiError], str, ExitStatus], ...]] = (
+_KINDS: tuple[tuple[type[Exception], str, ExitStatus], ...] = (
     (MissingCredentials, "credentials", ExitStatus.CREDENTIALS),
     (OverLimit, "price", ExitStatus.LIMIT),
     (RejectedRequestError, "rejected", ExitStatus.USAGE),

@@ -97,11 +97,10 @@ def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tup
         match value:
             case dict():
                 yield from _format_facts(cast("dict[str, object]", value), f"{name}: ")
-            case [only]:
-                yield from _format_facts({key: only}, prefix)
             case list() | tuple() if value:
-                items = enumerate(cast("Sequence[object]", value), 1)
-                yield from _format_facts({f"{key} {number}": item for number, item in items}, prefix)
+                items = cast("Sequence[object]", value)
+                names = [key] if len(items) == 1 else [f"{key} {number}" for number in range(1, len(items) + 1)]
+                yield from _format_facts(dict(zip(names, items, strict=True)), prefix)
             case bool():
                 yield name, "yes" if value else "no"
             case int() | float():

@@ -111,4 +111,6 @@ def _name_value(name: str, value_type: type, info: OptionInfo | ArgumentInfo) ->
         return ""
     if issubclass(value_type, Enum):
         return "|".join(str(each.value) for each in value_type)
-    return {int: "NUMBER", float: "NUMBER", Path: "FILE"}.get(value_type, "TEXT")
+    if issubclass(value_type, int | float):
+        return "NUMBER"
+    return "FILE" if issubclass(value_type, Path) else "TEXT"
