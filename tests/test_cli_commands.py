@@ -65,3 +65,11 @@ def test_an_error_begins_with_the_whole_name_of_the_command() -> None:
 
 def test_a_command_may_have_its_context() -> None:
     assert _run("stay") == (2, "", "trip stay: nobody stays\n")
+
+
+def test_an_unknown_command_is_refused_with_the_one_that_comes_nearest() -> None:
+    status, _, said = _run("stey")
+    assert status == 2
+    assert "'stey'; did you mean 'stay'?" in said
+    status, _, said = _run("dance")
+    assert (status, "did you mean" in said) == (2, False)

@@ -17,6 +17,8 @@ from typing import Any, Final, NoReturn, TypeVar, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from nai_proto.arguments import suggest_name
+
 from .error_messages import ServiceAddress
 from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error
 from .examples import EXAMPLES
@@ -72,6 +74,12 @@ class Group(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         commands = {name: self.summarize_command(ctx, name) for name in self.list_commands(ctx)}
         formatter.write(format_group_page(ctx.command_path, self.help or "", commands, _find_examples(ctx)))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name in self.list_commands(ctx) or self.get_command(ctx, name) is not None:
+            return super().resolve_command(ctx, args)
+        return ctx.fail(f"no command is called {name!r}{suggest_name(name, self.list_commands(ctx))}")
 
     def summarize_command(self, ctx: Any, name: str) -> str:
         """Return what a command does, in a sentence."""
