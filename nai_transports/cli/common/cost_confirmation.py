@@ -17,13 +17,16 @@ from .prompts import confirm
 
 __all__ = ["CostConfirmation", "MaxAnlas", "Yes"]
 
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Spend Anlas without asking.")]
+_PANEL: Final = "Price"
+
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Spend Anlas without asking.", rich_help_panel=_PANEL)]
 MaxAnlas: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=0,
         help="Fail if the price is higher; 0 allows only what is free. Lower prices need confirmation or --yes.",
         show_default=False,
+        rich_help_panel=_PANEL,
     ),
 ]
 

@@ -27,7 +27,7 @@ from ... import files
 from .signals import exit_on_signals, hold_signals
 from .standard_streams import OutputFailed
 
-__all__ = ["Output", "OutputFiles", "OutputPath", "Overwrite", "build_file_name", "choose_paths"]
+__all__ = ["OUTPUT_PANEL", "Output", "OutputFiles", "OutputPath", "Overwrite", "build_file_name", "choose_paths"]
 
 _NAME_BYTES: Final = 48
 """How much of a text goes into a file's name."""
@@ -61,6 +61,9 @@ class OutputPath:
         return "" if self.is_directory else self.path.suffix.lower()
 
 
+OUTPUT_PANEL: Final = "Output"
+"""The heading of options about files on a help page."""
+
 Output: TypeAlias = Annotated[
     OutputPath | None,
     typer.Option(
@@ -70,9 +73,12 @@ Output: TypeAlias = Annotated[
         parser=OutputPath.parse,
         help="File to write, or its directory, which is made if it ends with /.",
         show_default=False,
+        rich_help_panel=OUTPUT_PANEL,
     ),
 ]
-Overwrite: TypeAlias = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
+Overwrite: TypeAlias = Annotated[
+    bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=OUTPUT_PANEL)
+]
 
 
 # ---- names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 
@@ -15,7 +15,7 @@ from ...preset_files import load_image_preset
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, OutputPath, Overwrite
+from ..common.output_files import OUTPUT_PANEL, Output, OutputPath, Overwrite
 from ..common.text_input import read_text_argument
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
 from .option_errors import find_image_model, name_options_in_errors
@@ -26,6 +26,11 @@ from .vibe_inputs import parse_vibes
 __all__ = ["image"]
 
 _Repeatable = list[str] | None
+
+# The headings of the help page.
+_PROMPT: Final = "Prompt"
+_SAMPLING: Final = "Sampling"
+_OTHER_IMAGES: Final = "Other images"
 
 
 def image(
@@ -40,34 +45,53 @@ def image(
     size: Annotated[
         str | None,
         typer.Option(
-            help="WIDTHxHEIGHT in pixels, or a size of the website: portrait, landscape, square, large_portrait …"
+            help="WIDTHxHEIGHT in pixels, or a size of the website: portrait, landscape, square, large_portrait …",
+            rich_help_panel=_SAMPLING,
         ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of sampling steps.")] = None,
-    scale: Annotated[float | None, typer.Option(help="Prompt guidance.")] = None,
-    cfg_rescale: Annotated[float | None, typer.Option(help="Guidance rescale, 0 to 1.")] = None,
-    sampler: Annotated[str | None, typer.Option(help="Sampler: k_euler_ancestral, k_euler, k_dpmpp_2m …")] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of sampling steps.", rich_help_panel=_SAMPLING)] = None,
+    scale: Annotated[float | None, typer.Option(help="Prompt guidance.", rich_help_panel=_SAMPLING)] = None,
+    cfg_rescale: Annotated[
+        float | None, typer.Option(help="Guidance rescale, 0 to 1.", rich_help_panel=_SAMPLING)
+    ] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="Sampler: k_euler_ancestral, k_euler, k_dpmpp_2m …", rich_help_panel=_SAMPLING)
+    ] = None,
     unlisted_sampler: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Sampler that nai does not list, sent as it is.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help="Sampler that nai does not list, sent as it is.",
+            show_default=False,
+            rich_help_panel=_SAMPLING,
+        ),
     ] = None,
-    noise_schedule: Annotated[str | None, typer.Option(help="Noise schedule: karras, exponential …")] = None,
+    noise_schedule: Annotated[
+        str | None, typer.Option(help="Noise schedule: karras, exponential …", rich_help_panel=_SAMPLING)
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of the first image; each further image has the next. Default: random.")
+        int | None,
+        typer.Option(
+            help="Seed of the first image; each further image has the next. Default: random.", rich_help_panel=_SAMPLING
+        ),
     ] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="Number of images.")] = 1,
     quality: Annotated[
-        str | None, typer.Option(metavar="|".join(QualityPreset), help="Add quality tags to the prompt.")
+        str | None,
+        typer.Option(metavar="|".join(QualityPreset), help="Add quality tags to the prompt.", rich_help_panel=_PROMPT),
     ] = None,
     uc: Annotated[
         str | None,
-        typer.Option(help=f"Negative prompt preset, if the model has it: {', '.join(UCPreset)}."),
+        typer.Option(
+            help=f"Negative prompt preset, if the model has it: {', '.join(UCPreset)}.", rich_help_panel=_PROMPT
+        ),
     ] = None,
     character: Annotated[
         _Repeatable,
         typer.Option(
             metavar="PROMPT[;;NEGATIVE][@PLACE]",
             help="Character prompt (V4 and later, repeatable). PLACE is A1 to E5, or X,Y from 0 to 1.",
+            rich_help_panel=_PROMPT,
         ),
     ] = None,
     vibe: Annotated[
@@ -75,6 +99,7 @@ def image(
         typer.Option(
             metavar="FILE[=STRENGTH[,INFORMATION]]",
             help="Image or vibe file for vibe transfer (V3 to V4.5, repeatable). An encoding costs Anlas once, and is kept.",
+            rich_help_panel=_OTHER_IMAGES,
         ),
     ] = None,
     reference: Annotated[
@@ -82,52 +107,97 @@ def image(
         typer.Option(
             metavar="FILE[=KIND][=STRENGTH[,FIDELITY]]",
             help="Image for a precise reference (V4.5, repeatable). KIND is character, style or character&style.",
+            rich_help_panel=_OTHER_IMAGES,
         ),
     ] = None,
     box: Annotated[
         _Repeatable,
         typer.Option(
-            metavar="LEFT,TOP,RIGHT,BOTTOM", help="Rectangle of --image to inpaint, instead of --mask (repeatable)."
+            metavar="LEFT,TOP,RIGHT,BOTTOM",
+            help="Rectangle of --image to inpaint, instead of --mask (repeatable).",
+            rich_help_panel=_OTHER_IMAGES,
         ),
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="Image to start from (img2img).", show_default=False)] = None,
-    strength: Annotated[float | None, typer.Option(help="How much --image may change.")] = None,
-    noise: Annotated[float | None, typer.Option(help="How much noise is added to --image.")] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="Image to start from (img2img).", show_default=False, rich_help_panel=_OTHER_IMAGES),
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="How much --image may change.", rich_help_panel=_OTHER_IMAGES)
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="How much noise is added to --image.", rich_help_panel=_OTHER_IMAGES)
+    ] = None,
     mask: Annotated[
-        Path | None, typer.Option(help="Mask image: --image is inpainted where it is white.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Mask image: --image is inpainted where it is white.",
+            show_default=False,
+            rich_help_panel=_OTHER_IMAGES,
+        ),
     ] = None,
     inpaint_strength: Annotated[
         float | None,
-        typer.Option(help="How much the inpainted part may change, 0 to 1 (V4 and later).", show_default=False),
+        typer.Option(
+            help="How much the inpainted part may change, 0 to 1 (V4 and later).",
+            show_default=False,
+            rich_help_panel=_OTHER_IMAGES,
+        ),
     ] = None,
     enhance: Annotated[
-        float | None, typer.Option(help="Enhance --image to this multiple of its size, such as 1.5.")
+        float | None,
+        typer.Option(help="Enhance --image to this multiple of its size, such as 1.5.", rich_help_panel=_OTHER_IMAGES),
     ] = None,
     max_enhance: Annotated[
-        bool, typer.Option("--max-enhance", help="Enhance --image to the largest size (V5).")
+        bool,
+        typer.Option("--max-enhance", help="Enhance --image to the largest size (V5).", rich_help_panel=_OTHER_IMAGES),
     ] = False,
     rebuild: Annotated[
         Path | None,
         typer.Option(
-            help="Generate again with the metadata of this image; options given here override it.", show_default=False
+            help="Generate again with the metadata of this image; options given here override it.",
+            show_default=False,
+            rich_help_panel=_OTHER_IMAGES,
         ),
     ] = None,
-    variety: Annotated[bool, typer.Option("--variety", help="Use Variety+ (V3 to V4.5).")] = False,
-    transparent: Annotated[bool, typer.Option("--transparent", help="Make the background transparent (V5).")] = False,
-    auto_text: Annotated[
-        bool, typer.Option("--auto-text", help="Render quoted parts of the prompt as text (V5).")
+    variety: Annotated[
+        bool, typer.Option("--variety", help="Use Variety+ (V3 to V4.5).", rich_help_panel=_SAMPLING)
     ] = False,
-    decrisper: Annotated[bool, typer.Option("--decrisper", help="Use decrisper (V1 to V3).")] = False,
-    smea: Annotated[bool, typer.Option("--smea", help="Use SMEA (V1 to V3).")] = False,
-    smea_dyn: Annotated[bool, typer.Option("--smea-dyn", help="Use SMEA DYN (V1 to V3).")] = False,
+    transparent: Annotated[
+        bool, typer.Option("--transparent", help="Make the background transparent (V5).", rich_help_panel=OUTPUT_PANEL)
+    ] = False,
+    auto_text: Annotated[
+        bool,
+        typer.Option("--auto-text", help="Render quoted parts of the prompt as text (V5).", rich_help_panel=_PROMPT),
+    ] = False,
+    decrisper: Annotated[
+        bool, typer.Option("--decrisper", help="Use decrisper (V1 to V3).", rich_help_panel=_SAMPLING)
+    ] = False,
+    smea: Annotated[bool, typer.Option("--smea", help="Use SMEA (V1 to V3).", rich_help_panel=_SAMPLING)] = False,
+    smea_dyn: Annotated[
+        bool, typer.Option("--smea-dyn", help="Use SMEA DYN (V1 to V3).", rich_help_panel=_SAMPLING)
+    ] = False,
     format: Annotated[  # noqa: A002 -- the option's name
-        str | None, typer.Option(metavar="png|webp", help="Image format. Default: the suffix of --output, or png.")
+        str | None,
+        typer.Option(
+            metavar="png|webp",
+            help="Image format. Default: the suffix of --output, or png.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = None,
     previews: Annotated[
-        bool, typer.Option("--previews", help="Also write a preview of each step to a file (V4 and later).")
+        bool,
+        typer.Option(
+            "--previews",
+            help="Also write a preview of each step to a file (V4 and later).",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
     ] = False,
     show: Annotated[
-        bool, typer.Option("--show", help="Show images and previews in the terminal, as they arrive.")
+        bool,
+        typer.Option(
+            "--show", help="Show images and previews in the terminal, as they arrive.", rich_help_panel=OUTPUT_PANEL
+        ),
     ] = False,
     price: Annotated[
         bool, typer.Option("--price", help="Only print what it costs. Needs no prompt and no account.")
