@@ -118,30 +118,33 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "about"),
+    ("arguments", "about", "status"),
     [
-        (("director", "paint", "face.png"), "no director tool is called 'paint'"),
-        (("director", "line-art", "face.png"), "did you mean 'lineart'?"),
-        (("director", "emotion", "face.png", "--emotion", "happi"), "did you mean 'happy'?"),
-        (("upscale", "face.png", "--model", "V5 Ful"), "did you mean 'V5 Full'?"),
-        (("director", "lineart", "nowhere.png"), "nowhere.png cannot be read"),
-        (("director", "lineart", "text.png"), "text.png: not a PNG, WebP or JPEG"),
-        (("director", "lineart", "torn.png"), "torn.png: "),
-        (("director", "emotion", "face.png"), "needs an emotion"),
-        (("director", "emotion", "face.png", "--emotion", "meh"), "no emotion is called 'meh'"),
-        (("director", "lineart", "face.png", "--prompt", "x"), "prompt and defry are for"),
-        (("director", "colorize", "face.png", "--defry", "6"), "defry is 6"),
-        (("director", "lineart", "face.png", "-o", "no/where.png"), "no is not a directory"),
-        (("upscale", "face.png", "--model", "V4.5 Full"), "does not upscale"),
-        (("upscale", "face.png", "--blur", "0.2"), "declared_blur_sigma is 0.2"),
+        (("director", "paint", "face.png"), "no director tool is called 'paint'", 2),
+        (("director", "line-art", "face.png"), "did you mean 'lineart'?", 2),
+        (("director", "emotion", "face.png", "--emotion", "happi"), "did you mean 'happy'?", 2),
+        (("upscale", "face.png", "--model", "V5 Ful"), "did you mean 'V5 Full'?", 2),
+        (("director", "lineart", "nowhere.png"), "nowhere.png cannot be read", 1),
+        (("director", "lineart", "text.png"), "text.png: not a PNG, WebP or JPEG", 1),
+        (("director", "lineart", "torn.png"), "torn.png: ", 1),
+        (("director", "emotion", "face.png"), "needs an emotion", 2),
+        (("director", "emotion", "face.png", "--emotion", "meh"), "no emotion is called 'meh'", 2),
+        (("director", "lineart", "face.png", "--prompt", "x"), "prompt and defry are for", 2),
+        (("director", "colorize", "face.png", "--defry", "6"), "defry is 6", 2),
+        (("director", "lineart", "face.png", "-o", "no/where.png"), "no is not a directory", 1),
+        (("upscale", "face.png", "--model", "V4.5 Full"), "does not upscale", 2),
+        (("upscale", "face.png", "--blur", "0.2"), "declared_blur_sigma is 0.2", 2),
     ],
 )
-def test_a_usage_error_is_one_line_and_nothing_is_paid(owner: Account, arguments: tuple[str, ...], about: str) -> None:
+def test_an_error_is_one_line_and_nothing_is_paid(
+    owner: Account, arguments: tuple[str, ...], about: str, status: int
+) -> None:
+    """2 for wrong arguments, 1 for files that cannot be used."""
     Path("text.png").write_text("no picture")
     Path("torn.png").write_bytes(write_png(SMALL)[:20])
     there, before = list_files(), count_anlas(owner)
     done = nai(*arguments, "--yes")
-    assert (done.exit_code in (1, 2), done.stdout) == (True, "")
+    assert (done.exit_code, done.stdout) == (status, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"nai {arguments[0]}: ")
     assert about in line

@@ -35,10 +35,10 @@ def nai(*arguments: str, stdin: str | bytes = "") -> Result:
     return CliRunner().invoke(app, arguments, input=stdin)
 
 
-def run_failing(*arguments: str, stdin: str | bytes = "") -> str:
+def run_failing(*arguments: str, stdin: str | bytes = "", status: int = 1) -> str:
     """The one line that it says."""
     done = nai(*arguments, stdin=stdin)
-    assert (done.exit_code in (1, 2), done.stdout) == (True, "")
+    assert (done.exit_code, done.stdout) == (status, "")
     (line,) = done.stderr.splitlines()
     assert re.match("nai (tokens (encode|decode|count)|decode): ", line)
     return line
@@ -109,23 +109,24 @@ def test_packed_tokens_are_decoded_with_the_model_s_token_width(files: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "why"),
+    ("arguments", "why", "status"),
     [
-        (("tokens", "encode", "a", "--model", "nobody"), "no tokenizer is known for the model 'nobody'"),
-        (("tokens", "encode", "a", "--tokenizer", "nobody"), "no tokenizer is called 'nobody'; tokenizers: gpt2,"),
-        (("tokens", "count", "a", "--model", "clio-v1", "--tokenizer", "gpt2"), "not both"),
-        (("tokens", "count", "a", "--path", "/nowhere/at.all"), "No such file"),
-        (("tokens", "count", "a", "--path", __file__), "neither SentencePiece nor JSON"),
-        (("tokens", "count", "a", "--tokenizer", "glm-4.6"), "no source of this tokenizer is known"),
-        (("tokens", "decode", "1", "x2"), "'x2' is not a token id"),
-        (("tokens", "decode", "1" * 11), "is not a token id"),
-        (("decode", "nobody", "AAAA"), "no tokenizer is known for the model 'nobody'"),
-        (("decode", "kayra-v1", "%%%"), "not base64"),
-        (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4"),
+        (("tokens", "encode", "a", "--model", "nobody"), "no tokenizer is known for the model 'nobody'", 2),
+        (("tokens", "encode", "a", "--tokenizer", "nobody"), "no tokenizer is called 'nobody'; tokenizers: gpt2,", 2),
+        (("tokens", "count", "a", "--model", "clio-v1", "--tokenizer", "gpt2"), "not both", 2),
+        (("tokens", "count", "a", "--path", "/nowhere/at.all"), "No such file", 1),
+        (("tokens", "count", "a", "--path", __file__), "neither SentencePiece nor JSON", 1),
+        (("tokens", "count", "a", "--tokenizer", "glm-4.6"), "no source of this tokenizer is known", 1),
+        (("tokens", "decode", "1", "x2"), "'x2' is not a token id", 2),
+        (("tokens", "decode", "1" * 11), "is not a token id", 2),
+        (("decode", "nobody", "AAAA"), "no tokenizer is known for the model 'nobody'", 2),
+        (("decode", "kayra-v1", "%%%"), "not base64", 1),
+        (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4", 1),
     ],
 )
-def test_a_usage_error_is_one_line(files: Path, arguments: tuple[str, ...], why: str) -> None:
-    assert why in run_failing(*arguments)
+def test_an_error_is_one_line(files: Path, arguments: tuple[str, ...], why: str, status: int) -> None:
+    """2 for wrong arguments, 1 for files and input that cannot be used."""
+    assert why in run_failing(*arguments, status=status)
 
 
 def test_input_that_is_not_utf_8_is_an_error(files: Path) -> None:
@@ -158,5 +159,5 @@ def test_the_commands_are_listed() -> None:
 
 
 def test_a_url_needs_the_name_of_its_tokenizer(files: Path) -> None:
-    said = run_failing("tokens", "count", "x", "--path", "https://elsewhere.example/mine.json")
+    said = run_failing("tokens", "count", "x", "--path", "https://elsewhere.example/mine.json", status=2)
     assert said == "nai tokens count: --path with a URL needs --model or --tokenizer"
