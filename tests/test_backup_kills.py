@@ -97,7 +97,7 @@ def kill_and_resume(directory: Path, stories: int, kills: int, seed: int) -> Non
         last = start_backup(url, directory)
         output, complaint = last.communicate()
         assert last.returncode == 0, complaint
-    assert f'"listed": {listed}' in output
+    assert f'"listed":{listed},' in output
     check_current(directory, owner)
     assert not [path for path in files_under(directory) if path.name.startswith(".")]
 

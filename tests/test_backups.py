@@ -386,7 +386,7 @@ def test_a_run_is_finished_with_the_library_of_its_events(tmp_path: Path) -> Non
         put(owner, StoredObject(id="p", type="presets", data="e30=", meta=""))
         with pytest.raises(InvalidRequestError, match="other objects"):
             backups.finish(run_in_memory(load_library(), emulator).result)
-        with pytest.raises(InvalidRequestError, match="no run 7"):
+        with pytest.raises(InvalidRequestError, match="has no backup 7; it has 1 to 1"):
             backups.items(run=7)
         assert backups.finish(played.result).new == 6
         with pytest.raises(LocalProtocolError, match="no run has begun"):

@@ -289,7 +289,7 @@ never sent
 @pytest.mark.usefixtures("owner")
 def test_without_a_terminal_an_error_ends_the_conversation(sent: list[list[str]]) -> None:
     done = nai("chat", "--max-tokens", "5", typed="/nothing\nhello\n")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert sent == []
 
 

@@ -21,7 +21,6 @@ from nai_proto.emulator import Account
 from nai_proto.story import Lorebook, Story
 from nai_proto.story.files import build_story_file
 from nai_transports.cli.app import app
-from nai_transports.cli.common.examples import EXAMPLES
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_continue_story import load_byte_tokenizer, load_word_tokenizer
@@ -77,10 +76,6 @@ EDITS: Final = {
     "rename": '"The Quiet Harbour" Loud',
 }
 """Commands that print what ``nai story create`` prints."""
-_GROUPS: Final = {"library", "story", "lorebook", "sanity-check", "health", "logout", "whoami", "doctor"} | {
-    *("image", "director", "upscale", "vibe", "image-info", "tags", "speak", "demo")
-}
-OURS: Final = [name for name in EXAMPLES if name.split()[0] in _GROUPS]
 
 
 PIXELS: Final = Pixels(64, 64, bytes(64 * 64 * 3))
@@ -209,19 +204,3 @@ def test_a_command_that_changes_a_story_prints_it_as_it_is_now(owner: Account, c
 )
 def test_a_difference_is_seen(printed: Any, difference: str) -> None:
     assert find_difference({"a": 1, "b": [{"c": "x"}]}, printed) == difference
-
-
-# ---- examples
-
-
-@pytest.mark.parametrize("example", [example for name in OURS for example in EXAMPLES[name]])
-def test_the_examples_of_the_help_pages_work(owner: Account, example: str) -> None:
-    command = example.removeprefix("nai")
-    prepare(command)
-    run(command)
-
-
-def test_every_command_on_stories_and_the_library_has_examples() -> None:
-    from nai_transports.cli.command_table import LIBRARY, STORY
-
-    assert {f"library {name}" for name in LIBRARY} | {f"story {name}" for name in STORY} <= {*EXAMPLES}

@@ -110,9 +110,9 @@ def test_a_preset_is_shown_as_its_file_or_beside_what_is_sent() -> None:
         (("show", "Carefre", "--model", "kayra-v1"), "did you mean 'Carefree'"),
     ],
 )
-def test_a_missing_file_is_reported_in_one_line(arguments: tuple[str, ...], said: str) -> None:
+def test_an_unknown_name_is_reported_in_one_line(arguments: tuple[str, ...], said: str) -> None:
     done = nai("presets", *arguments)
-    assert done.returncode == (1 if said else 0)
+    assert done.returncode == (2 if said else 0)
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == bool(said)

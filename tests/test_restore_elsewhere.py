@@ -412,7 +412,7 @@ def test_the_account_is_backed_up_before_and_the_other_account_s_backup_stays_as
     assert nai("restore", reader.backup, "--into-this-account", "--yes", "--backup", mine).exit_code == 0
     assert {path: path.read_bytes() for path in reader.backup.rglob("*") if path.is_file()} == files
     report = json.loads(nai("verify", mine, "--json").stdout)
-    assert (report["ok"], report["runs"][0]["objects"], report["runs"][0]["before_restore"]) == (True, 6, True)
+    assert (report["ok"], report["backups"][0]["objects"], report["backups"][0]["before_restore"]) == (True, 6, True)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL there")

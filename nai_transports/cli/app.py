@@ -30,8 +30,9 @@ class _LazyCommands(Group):
         return [*self.table]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- as above
-        entry = self.table.get(self.aliases.get(cmd_name, cmd_name))
-        return None if entry is None else _load(entry, cmd_name)
+        name = self.aliases.get(cmd_name, cmd_name)
+        entry = self.table.get(name)
+        return None if entry is None else _load(entry, name)
 
     def summarize_command(self, ctx: Any, name: str) -> str:  # noqa: ARG002 -- as above
         return self.table[name].summary

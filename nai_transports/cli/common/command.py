@@ -92,7 +92,11 @@ def _no_parameters() -> None:
 
 
 def _find_examples(ctx: Any) -> Sequence[str]:
-    return EXAMPLES.get(ctx.command_path.partition(" ")[2], ())
+    names: list[str] = []
+    while ctx.parent is not None:
+        names.insert(0, ctx.command.name)
+        ctx = ctx.parent
+    return EXAMPLES.get(" ".join(names), ())
 
 
 class CommandGroup(typer.Typer):

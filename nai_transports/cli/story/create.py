@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from nai_proto.errors import InvalidFile, NaiError
+from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
 from nai_proto.story.files import FileKind, Scenario, import_story, read_file
@@ -145,8 +145,12 @@ def _import_lorebooks(paths: Iterable[Path], into: str, account: AccountOptions)
     if present is not None and not isinstance(present, dict):
         raise CommandFailed(f"the lorebook of {into!r} is no object, so nothing can be added to it")
     book = Lorebook(cast("dict[str, Any]", present) or Lorebook.new().data)
-    for each in added:
-        book = merge_lorebooks(book, each)
+    try:
+        for each in added:
+            book = merge_lorebooks(book, each)
+    except InvalidRequestError as error:  # about what the account has, and not about the arguments
+        problem = f"the lorebook of {into!r} cannot be changed: {error}"
+        raise CommandFailed(problem) from None
     story.fields[_LOREBOOK] = dict(book.data)
     with account.open_client() as client:
         return client.run(library.save(story))
