@@ -27,8 +27,9 @@ _IMAGES: Final = {
     "TIFF": "a TIFF",
     "AVIF": "an AVIF",
 }
+# Python 3.11.2 does not match a repeated group as it should that is possessive, and holds what may go back.
 _WEB_PAGE: Final = (
-    rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*+>\s*+)?(?:<!--(?:(?!-->).)*+-->\s*+)*+<(?:!doctype\s++html|html|head|body)\b"
+    rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*+>\s*+)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s++html|html|head|body)\b"
 )
 _OTHERS: Final = (
     (rb"\Z", "an empty file"),
