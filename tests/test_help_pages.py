@@ -107,6 +107,7 @@ def _go(
     season: Annotated[_Season | None, typer.Option(help="Season.")] = None,
     friend: Annotated[list[str] | None, typer.Option(metavar="NAME", help="A friend (repeatable).")] = None,
     loud: Annotated[bool, typer.Option("--loud", help="Sing.")] = False,
+    rest: Annotated[bool, typer.Option(help="Sleep on the way.")] = True,
     *,
     place: _Place,
 ) -> None:
@@ -137,6 +138,7 @@ Options:
   --season spring|autumn  Season.
   --friend NAME           A friend (repeatable).
   --loud                  Sing.
+  --rest, --no-rest       Sleep on the way. Default: --rest.
 
 Place:
   --city TEXT             City. Default: Lisbon. Also: TRIP_CITY.

@@ -169,11 +169,7 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
 
 def _explain_protocol(error: RemoteProtocolError, address: ServiceAddress | None) -> str:
     received = f": it sent {error.excerpt!r}" if error.excerpt else ""
-    return (
-        f"{error}{received}{_name_address(address)}"
-        if address is None
-        else f"{error}{received}.{_name_address(address)}"
-    )
+    return f"{error}{received}" if address is None else f"{error}{received}.{_name_address(address)}"
 
 
 def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> str:

@@ -40,7 +40,7 @@ from nai_proto.errors import (
     UnknownNameError,
 )
 
-from .error_messages import ServiceAddress, explain, is_gateway_page, is_refused_login
+from .error_messages import ServiceAddress, explain, is_gateway_page
 from .output import escape_line
 from .standard_streams import OutputFailed, end_line
 
@@ -55,9 +55,7 @@ __all__ = [
     "end_interrupted",
     "end_with_failure",
     "exit_on_error",
-    "is_refused_login",
     "reading_options",
-    "usage_errors",
 ]
 
 
@@ -91,25 +89,18 @@ class WrongUsage(InvalidRequestError):
 
 
 @contextmanager
-def usage_errors() -> Generator[None, None, None]:
-    """Raise what is not valid in the block as `WrongUsage`: an option or argument says it."""
+def reading_options() -> Generator[None, None, None]:
+    """Raise what the library refuses in the block as `WrongUsage`: the block reads options, and sends nothing.
+
+    Raises:
+        WrongUsage: an option or an argument is wrong.
+    """
     try:
         yield
         return
     except InvalidRequestError as error:
         usage = WrongUsage(str(error), parameter=error.parameter)
     raise usage
-
-
-@contextmanager
-def reading_options() -> Generator[None, None, None]:
-    """Raise what the library refuses in the block as `WrongUsage`: the block reads options, and sends nothing.
-
-    Raises:
-        WrongUsage: an option is wrong.
-    """
-    with usage_errors():
-        yield
 
 
 class OverLimit(InvalidRequestError):
@@ -188,11 +179,11 @@ def describe_failure(error: NaiError, address: ServiceAddress | None = None) -> 
         error: ended the command.
         address: of the service; None if it is NovelAI's own.
     """
-    kind, status = next((kind, status) for type_, kind, status in _KINDS if isinstance(error, type_))
+    kind, status = _find_kind(type(error))
     if is_gateway_page(error):
         kind, status = "gateway", ExitStatus.FAILED
     elif isinstance(error, StreamError) and error.status is not None:
-        kind, status = _describe_stream_error(error)
+        kind, status = _find_kind(StatusError.kind(error.status, error.message))
     partial: Any = getattr(error.partial, "text", error.partial)
     fields: Any = error  # those of `StatusError`, where it is one
     return CommandFailure(
@@ -207,10 +198,8 @@ def describe_failure(error: NaiError, address: ServiceAddress | None = None) -> 
     )
 
 
-def _describe_stream_error(error: StreamError) -> tuple[str, ExitStatus]:
-    """Return kind and exit status of an error inside a stream: those of the status that it names."""
-    same = StatusError.kind(error.status or 0, error.message)
-    return next((kind, status) for type_, kind, status in _KINDS if issubclass(same, type_))
+def _find_kind(type_: type[NaiError]) -> tuple[str, ExitStatus]:
+    return next((kind, status) for base, kind, status in _KINDS if issubclass(type_, base))
 
 
 @contextmanager

@@ -131,8 +131,8 @@ def _explain_parameter(parameter: Parameter) -> str:
         case (minimum, maximum):
             bounds = f"{minimum:g} to {maximum:g}"
             parts += [] if bounds in parameter.help else [f"{bounds}."]
-    if parameter.takes_value and parameter.default not in (None, "") and "Default:" not in parameter.help:
-        parts.append(f"Default: {parameter.default}.")
+    if parameter.default not in (None, "", False) and "Default:" not in parameter.help:
+        parts.append(f"Default: {parameter.default if parameter.takes_value else parameter.flags[0]}.")
     if parameter.variable:
         parts.append(f"Also: {parameter.variable}.")
     return " ".join(parts)

@@ -22,7 +22,7 @@ class Parameter:
     name: str
     "Its name in Python."
     flags: tuple[str, ...]
-    "How an option is written, such as ``--number`` and ``-n``; empty for an argument."
+    "How an option is written, such as ``--number`` and ``-n``, or ``--store`` and ``--no-store``; empty for an argument."
     help: str
     type: type
     "The type of one value; ``bool`` for an option without a value."
@@ -75,7 +75,7 @@ def _describe(parameter: inspect.Parameter, hint: Any, info: OptionInfo | Argume
     is_required = parameter.default is inspect.Parameter.empty
     return Parameter(
         name=parameter.name,
-        flags=_list_flags(parameter.name, info) if isinstance(info, OptionInfo) else (),
+        flags=_list_flags(parameter.name, value_type, info) if isinstance(info, OptionInfo) else (),
         help=info.help or "",
         type=value_type,
         metavar=info.metavar or _name_value(parameter.name, value_type, info),
@@ -98,10 +98,13 @@ def _read_type(hint: Any) -> tuple[type, bool]:
     return hint, False
 
 
-def _list_flags(name: str, info: OptionInfo) -> tuple[str, ...]:
+def _list_flags(name: str, value_type: type, info: OptionInfo) -> tuple[str, ...]:
     # In an annotation, typer keeps the first flag where a default would be.
     first = () if info.default is ... else (str(info.default),)
-    return (*first, *(info.param_decls or ())) or (f"--{name.replace('_', '-')}",)
+    if flags := (*first, *(info.param_decls or ())):
+        return flags
+    word = name.replace("_", "-")
+    return (f"--{word}", f"--no-{word}") if value_type is bool else (f"--{word}",)
 
 
 def _name_value(name: str, value_type: type, info: OptionInfo | ArgumentInfo) -> str:

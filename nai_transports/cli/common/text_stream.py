@@ -43,6 +43,8 @@ class TextStream:
         self._is_terminal: Final = is_terminal(sys.stdout)
         self._is_inside_line = False
         self._is_aside = False
+        self.has_text = False
+        "Was anything written?"
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +75,7 @@ class TextStream:
 
     def _write(self, text: str, shown: str) -> None:
         if text:
+            self.has_text = True
             sys.stdout.write(shown.translate(_SURROGATES))  # `typer.echo` would take escape sequences out
             sys.stdout.flush()
             self._is_inside_line = not text.endswith("\n")

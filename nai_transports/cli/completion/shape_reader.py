@@ -1,8 +1,4 @@
-"""Read what a command takes from its click object.
-
-Only attributes are used that all versions of typer have, whether they use click or a copy of it. What a value is comes from
-the signature of the command's function (`nai_transports.cli.common.parameters`).
-"""
+"""Read what a command takes, from the signature of its function."""
 
 from __future__ import annotations
 
@@ -47,21 +43,19 @@ def read_shape(command: Any) -> CommandShape:
     if hasattr(command, "list_commands"):
         commands = {name: read_shape(command.get_command(None, name)) for name in command.list_commands(None)}
         return CommandShape(_summarize(command.help), (), commands)
-    described = {} if command.callback is None else {each.name: each for each in list_parameters(command.callback)}
-    parameters = (_read_parameter(each, described[each.name]) for each in command.params if each.name in described)
-    return CommandShape(_summarize(command.help), tuple(parameters), {})
+    return CommandShape(_summarize(command.help), tuple(map(_read_parameter, list_parameters(command.callback))), {})
 
 
-def _read_parameter(parameter: Any, described: Parameter) -> ParameterShape:
-    values = 0 if getattr(parameter, "is_flag", False) else parameter.nargs
+def _read_parameter(parameter: Parameter) -> ParameterShape:
+    takes_all = parameter.is_repeatable and not parameter.is_option
     return ParameterShape(
-        name=described.name,
-        options=(*parameter.opts, *parameter.secondary_opts) if described.is_option else (),
-        summary=_summarize(described.help),
-        values=values,
-        is_repeatable=described.is_repeatable,
-        choices=tuple(_list_choices(described)),
-        path=_find_path_kind(described) if values else "",
+        name=parameter.name,
+        options=parameter.flags,
+        summary=_summarize(parameter.help),
+        values=-1 if takes_all else int(parameter.takes_value),
+        is_repeatable=parameter.is_repeatable,
+        choices=tuple(_list_choices(parameter)),
+        path=_find_path_kind(parameter) if parameter.takes_value else "",
     )
 
 
@@ -71,15 +65,15 @@ def _summarize(text: str | None) -> str:
     return " ".join(first.split())
 
 
-def _list_choices(described: Parameter) -> Iterator[str]:
-    if issubclass(described.type, Enum):
-        yield from (str(each.value) for each in described.type)
-    elif _CHOICES.fullmatch(described.metavar):
-        yield from described.metavar.split("|")
+def _list_choices(parameter: Parameter) -> Iterator[str]:
+    if issubclass(parameter.type, Enum):
+        yield from (str(each.value) for each in parameter.type)
+    elif _CHOICES.fullmatch(parameter.metavar):
+        yield from parameter.metavar.split("|")
 
 
-def _find_path_kind(described: Parameter) -> str:
-    named = _PATH.match(described.metavar)
+def _find_path_kind(parameter: Parameter) -> str:
+    named = _PATH.match(parameter.metavar)
     if named is not None:
         return "file" if named[1] == "FILE" else "directory"
-    return "file" if described.type is Path else ""
+    return "file" if parameter.type is Path else ""

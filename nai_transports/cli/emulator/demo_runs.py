@@ -16,6 +16,8 @@ from nai_proto.library import KeystoreOpened, Library, LoadEvent, ObjectsOpened,
 from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
 
+from ...clients import AsyncClient
+from ...clients import Client as BlockingClient
 from .demo_screen import StoryDisplay, TransportRun
 
 __all__ = ["MODEL", "TRANSPORTS", "RunObserver", "continue_first_story"]
@@ -105,37 +107,25 @@ class RunObserver:
 def _on_sync(app: Emulator, session: Session, program: DemoFlow, observer: RunObserver) -> None:  # noqa: ARG001 -- as below
     from ...sync import Client
 
-    with Client(session) as client:
-        observer.start()
-        with client.stream(program) as story:
-            for event in story:
-                observer.handle_event(event)
-            observer.finish(story.result)
+    _run_blocking(Client(session), program, observer)
 
 
 def _on_httpx(app: Emulator, session: Session, program: DemoFlow, observer: RunObserver) -> None:  # noqa: ARG001 -- as below
     from ...httpx import Client
 
-    with Client(session) as client:
-        observer.start()
-        with client.stream(program) as story:
-            for event in story:
-                observer.handle_event(event)
-            observer.finish(story.result)
+    _run_blocking(Client(session), program, observer)
+
+
+def _on_memory(app: Emulator, session: Session, program: DemoFlow, observer: RunObserver) -> None:
+    from ...memory import Client
+
+    _run_blocking(Client(app, session), program, observer)
 
 
 def _on_asyncio(app: Emulator, session: Session, program: DemoFlow, observer: RunObserver) -> None:  # noqa: ARG001 -- as below
     from ...asyncio import Client
 
-    async def main() -> None:
-        async with Client(session) as client:
-            observer.start()
-            async with client.stream(program) as story:
-                async for event in story:
-                    observer.handle_event(event)
-                observer.finish(story.result)
-
-    asyncio.run(main())
+    asyncio.run(_run_async(Client(session), program, observer))
 
 
 def _on_trio(app: Emulator, session: Session, program: DemoFlow, observer: RunObserver) -> None:  # noqa: ARG001 -- as below
@@ -143,24 +133,23 @@ def _on_trio(app: Emulator, session: Session, program: DemoFlow, observer: RunOb
 
     from ...trio import Client
 
-    async def main() -> None:
-        async with Client(session) as client:
-            observer.start()
-            async with client.stream(program) as story:
-                async for event in story:
-                    observer.handle_event(event)
-                observer.finish(story.result)
-
-    trio.run(main)
+    trio.run(_run_async, Client(session), program, observer)
 
 
-def _on_memory(app: Emulator, session: Session, program: DemoFlow, observer: RunObserver) -> None:
-    from ...memory import Client
-
-    with Client(app, session) as client:
+def _run_blocking(client: BlockingClient, program: DemoFlow, observer: RunObserver) -> None:
+    with client:
         observer.start()
         with client.stream(program) as story:
             for event in story:
+                observer.handle_event(event)
+            observer.finish(story.result)
+
+
+async def _run_async(client: AsyncClient, program: DemoFlow, observer: RunObserver) -> None:
+    async with client:
+        observer.start()
+        async with client.stream(program) as story:
+            async for event in story:
                 observer.handle_event(event)
             observer.finish(story.result)
 

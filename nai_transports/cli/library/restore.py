@@ -29,7 +29,7 @@ from nai_proto.library import (
 from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
-from ..common.errors import usage_errors
+from ..common.errors import reading_options
 from ..common.output import Json
 from ..common.prompts import confirm
 from .backup import DirectoryArgument, open_own_backup
@@ -96,7 +96,7 @@ def restore(
         _open_source(directory, login.email, into_this_account) as source,
         account.open_client() as client,
     ):
-        with usage_errors():
+        with reading_options():
             kept = source.items(run=run)
         selected = select_items([*kept], items or ())
         events: list[LoadEvent] = []

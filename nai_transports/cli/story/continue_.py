@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -17,6 +14,7 @@ from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json
+from ..common.text_stream import TextStream
 from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, check_model, select_story
 
@@ -66,11 +64,17 @@ def continue_(
         raise WrongUsage("only a story of the account can be continued; for a text, use nai generate --file")
     options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
     flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
-    with account.open_client() as client, _end_half_line(not as_json) as show, client.stream(flow) as stream:
-        for event in stream:
-            if isinstance(event, Token):
-                show(event.text)
-        continued = stream.result
+    with account.open_client() as client, TextStream() as out:
+        try:
+            with client.stream(flow) as stream:
+                for event in stream:
+                    if isinstance(event, Token) and not as_json:
+                        out.write(event.text)
+                continued = stream.result
+        except BaseException as error:
+            if out.has_text:
+                error.add_note("This text was not saved.")
+            raise
     if as_json:
         print_json(_describe_continuation(continued))
     else:
@@ -80,27 +84,6 @@ def continue_(
         reason = "it was changed elsewhere meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value
         typer.echo(f"nai story continue: {saved.item.stored.type} was not saved: {reason}", err=True)
     raise typer.Exit(1 if unsaved else 0)
-
-
-@contextmanager
-def _end_half_line(shows: bool) -> Generator[Callable[[str], None], None, None]:
-    """Yield what prints a text as it arrives; if the block fails after some of it, end the line and say what was saved."""
-    printed = ""
-
-    def show(text: str) -> None:
-        nonlocal printed
-        if shows and text:
-            printed = text
-            typer.echo(text, nl=False)
-            sys.stdout.flush()
-
-    try:
-        yield show
-    except BaseException as error:
-        if printed:
-            typer.echo("" if printed.endswith("\n") else "\n", nl=False)
-            error.add_note("This text was not saved.")
-        raise
 
 
 def _describe_continuation(continued: ContinuedStory) -> ContinuedText:

@@ -18,7 +18,7 @@ from nai_proto.story.files import FileKind, Scenario, import_story, read_file
 from ... import files
 from ...sync import Client
 from ..common.account_options import AccountOptions
-from ..common.errors import CommandFailed, WrongUsage, usage_errors
+from ..common.errors import CommandFailed, WrongUsage, reading_options
 from ..common.json_document import print_json
 from ..common.output import Json, print_problems
 from ..library.library_loader import load_library
@@ -111,7 +111,7 @@ def _count(paths: Sequence[Path], noun: str) -> str:
 def _read_story(path: Path, now: float, answers: Mapping[str, str]) -> Story:
     """Return the story that begins with a file; print what of the file's fields cannot be read."""
     data = files.read(path)
-    with usage_errors():
+    with reading_options():
         story = import_story(data, name=path.name, now=now, answers=answers)
     try:
         problems = Scenario.loads(data).problems

@@ -23,7 +23,7 @@ from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ... import files
 from ..common.account_options import AccountOptions
-from ..common.errors import WrongUsage, usage_errors
+from ..common.errors import WrongUsage, reading_options
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.output_files import Output, OutputPath, Overwrite, choose_paths
@@ -85,7 +85,7 @@ def export(
     if output is not None and output.is_stdout:
         sys.stdout.buffer.write(data)
         return
-    with usage_errors():
+    with reading_options():
         (path,) = choose_paths(output, make_safe_name(selected.title or "story"), (f".{format_}",))
     files.make_directories(path.parent)
     if path.exists() and not overwrite and files.read(path) != data:

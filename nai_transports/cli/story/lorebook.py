@@ -19,7 +19,7 @@ from nai_proto.story.placeholders import check_answers, fill_placeholders, find_
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
-from ..common.errors import WrongUsage, usage_errors
+from ..common.errors import WrongUsage, reading_options
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import TableRow, print_table
@@ -101,7 +101,7 @@ def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions)
     if path.is_file() or path.suffix.lower() == ".lorebook":
         story_file = read_file(files.read(path), where=str(path))
         if story_file.kind is FileKind.LOREBOOK:
-            with usage_errors():
+            with reading_options():
                 check_answers(parse_answers(answer), find_placeholders(*list_texts({"lorebook": story_file.document})))
             book = Lorebook(story_file.document)
             print_problems(name, book.problems)

@@ -21,7 +21,7 @@ from nai_proto.tier import Tier
 
 from ... import files
 from ..common.account_options import AccountOptions
-from ..common.errors import WrongUsage, usage_errors
+from ..common.errors import WrongUsage, reading_options
 from ..common.output import print_problems
 from ..library.library_loader import STORY_TYPES, load_library
 
@@ -88,7 +88,7 @@ def select_story(
                 "--answer begins a scenario, and this story has begun; nai story context fills in its placeholders"
             )
         story = selected.story
-        with usage_errors():
+        with reading_options():
             check_answers(selected.answers, find_placeholders(story.text, *list_texts(story.fields)))
     print_problems(name, selected.problems)
     return selected
@@ -131,7 +131,7 @@ def _read_story_file(path: Path, answers: Mapping[str, str]) -> SelectedStory:
     file = read_file(data, where=str(path))
     if file.kind is FileKind.SCENARIO:
         scenario = Scenario(file.document)
-        with usage_errors():
+        with reading_options():
             check_answers(answers, scenario.placeholders)
         return SelectedStory(scenario.start_story(answers, now=time.time()), problems=scenario.problems)
     story = Story.from_data(*read_story_file(file.data, where=str(path)))
@@ -157,7 +157,7 @@ def check_model(model: str | None) -> None:
         WrongUsage: there is none; the message suggests others.
     """
     if model is not None:
-        with usage_errors():
+        with reading_options():
             find_listed_model(model)
 
 
