@@ -310,6 +310,6 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "replay": (
         "nai replay session.jsonl",
-        "nai replay session.jsonl --as-recorded --port 8902",
+        "nai replay session.jsonl --as-recorded --port 8903",
     ),
 }
