@@ -1,6 +1,7 @@
 """Events of a client, for ``Client(on_event=…)`` and for the log.
 
-Every event is logged at DEBUG on the logger ``nai_transports``. Events have no tokens, header fields, queries or bodies.
+Every event is logged at DEBUG on the logger ``nai_transports``. Events have no secrets, queries or bodies; what is logged
+has no values of header fields either.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from nai_proto.exchange.observation import (
     ConnectionOpened,
     ConnectionReused,
     Event,
+    ExchangeEnded,
     ObserverFailed,
     RequestSent,
     ResponseReceived,
@@ -27,6 +29,7 @@ __all__ = [
     "ConnectionReused",
     "Event",
     "EventLog",
+    "ExchangeEnded",
     "RequestSent",
     "ResponseReceived",
     "Waiting",

@@ -16,6 +16,7 @@ from nai_proto.errors import Phase
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
 from nai_proto.exchange.driving import IoSteps, LimitReached
+from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Head, Request
 
 from .events import EventLog
@@ -26,8 +27,6 @@ from .httpx_messages import (
     make_head,
     make_request,
     make_timeout,
-    tell_received,
-    tell_sent,
     translate,
 )
 
@@ -53,13 +52,13 @@ class AsyncHttpxTransport:
         request = send.request
         # The exchange limits each wait for bytes itself, and the whole head together.
         timeout: Timeout = {**make_timeout(budget), "read": None}
-        tell_sent(self._observer, request)
-        began = io.now()
-        exchange = AsyncHttpxExchange(self._http, request, timeout, budget, io)
+        watch = ExchangeWatch(self._observer, request, io.now)
+        watch.begin()
+        exchange = AsyncHttpxExchange(self._http, request, timeout, budget, io, watch)
         exchange.start(self._working)
         try:
             yield from exchange.wait("read", None)
-            tell_received(self._observer, request, exchange.head, io.now() - began)
+            watch.receive_head(exchange.head)
         except BaseException:
             exchange.abort()
             raise
@@ -112,13 +111,20 @@ class AsyncHttpxExchange:
     """One request and its response, in a task that sends, reads ahead, and cleans up."""
 
     def __init__(
-        self, http: AsyncClientLike[Any], request: Request, timeout: Timeout, budget: Budget, io: AsyncHttpxIO
+        self,
+        http: AsyncClientLike[Any],
+        request: Request,
+        timeout: Timeout,
+        budget: Budget,
+        io: AsyncHttpxIO,
+        watch: ExchangeWatch,
     ) -> None:
         self._http = http
         self._request = request
         self._timeout = timeout
         self._budget = budget
         self._io = io
+        self._watch = watch
         self._scope = anyio.CancelScope()
         self._head: Head | None = None
         self._pieces: list[bytes] = []
@@ -150,11 +156,15 @@ class AsyncHttpxExchange:
         self._pieces.clear()
         self._size = 0
         self._drained.set()
+        self._watch.receive_data(data)
         return data
 
     def abort(self) -> None:
-        if not self.ended.is_set():
-            self._scope.cancel()
+        try:
+            self._watch.give_up()
+        finally:
+            if not self.ended.is_set():
+                self._scope.cancel()
 
     def wait(self, phase: Phase, at_most: float | None) -> IoSteps[None]:
         """Wait for the head or for bytes; raise the task's error after all bytes before it."""

@@ -11,7 +11,6 @@ from nai_proto.errors import InvalidRequestError, NaiError, Phase, RemoteProtoco
 from nai_proto.exchange.budget import Budget
 from nai_proto.http import Head, Headers, Request
 
-from .events import EventLog, RequestSent, ResponseReceived
 from .transport_errors import transport_error
 
 __all__ = [
@@ -25,8 +24,6 @@ __all__ = [
     "make_head",
     "make_request",
     "make_timeout",
-    "tell_received",
-    "tell_sent",
     "translate",
 ]
 
@@ -176,13 +173,3 @@ def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> boo
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def tell_sent(observer: EventLog, request: Request) -> None:
-    if observer.is_watching:
-        observer.tell(RequestSent(request.method, request.base + request.path))
-
-
-def tell_received(observer: EventLog, request: Request, head: Head, seconds: float) -> None:
-    if observer.is_watching:
-        observer.tell(ResponseReceived(request.method, request.base + request.path, head.status, seconds))

@@ -14,6 +14,7 @@ from nai_proto.errors import ClosedError, Phase
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
 from nai_proto.exchange.driving import IoCall, IoSteps
+from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Request
 
 from .events import EventLog
@@ -24,8 +25,6 @@ from .httpx_messages import (
     make_head,
     make_request,
     make_timeout,
-    tell_received,
-    tell_sent,
     translate,
 )
 
@@ -55,12 +54,17 @@ class HttpxTransport:
     def send(self, send: Send, budget: Budget, io: HttpxIO) -> IoSteps[HttpxExchange]:
         request = send.request
         timeout: Timeout = {**make_timeout(budget), "read": budget.limit("read")}
-        tell_sent(self._observer, request)
-        began = io.now()
-        sending = partial(io.call, partial(self._send, make_request(self._http, request, timeout)))
-        response = yield from _call(sending, io, request, budget, "read")
-        exchange = HttpxExchange(response, request, timeout, budget, io)
-        tell_received(self._observer, request, exchange.head, io.now() - began)
+        watch = ExchangeWatch(self._observer, request, io.now)
+        watch.begin()
+        exchange: HttpxExchange | None = None
+        try:
+            sending = partial(io.call, partial(self._send, make_request(self._http, request, timeout)))
+            response = yield from _call(sending, io, request, budget, "read")
+            exchange = HttpxExchange(response, request, timeout, budget, io, watch)
+            watch.receive_head(exchange.head)
+        except BaseException:
+            watch.give_up() if exchange is None else exchange.abort()
+            raise
         return exchange
 
     def _send(self, request: Any) -> ResponseLike:
@@ -111,13 +115,22 @@ class HttpxIO:
 class HttpxExchange:
     """One response. Its body is read raw, since the request asks for no content coding."""
 
-    def __init__(self, response: ResponseLike, request: Request, timeout: Timeout, budget: Budget, io: HttpxIO) -> None:
+    def __init__(
+        self,
+        response: ResponseLike,
+        request: Request,
+        timeout: Timeout,
+        budget: Budget,
+        io: HttpxIO,
+        watch: ExchangeWatch,
+    ) -> None:
         self.head = make_head(response)
         self._response = response
         self._request = request
         self._timeout = timeout
         self._budget = budget
         self._io = io
+        self._watch = watch
         self._read: Callable[[], bytes] | None = None
         stream = response.extensions.get("network_stream")
         io.socket = None if stream is None else stream.get_extra_info("socket")
@@ -129,7 +142,9 @@ class HttpxExchange:
         if self._budget.remaining == 0:
             raise self._budget.timed_out("total", sent=True)
         steps = _call(self._read, self._io, self._request, self._budget, "idle")
-        return steps if at_most is None else self._receive_soon(steps, at_most)
+        data: bytes = yield from (steps if at_most is None else self._receive_soon(steps, at_most))
+        self._watch.receive_data(data)
+        return data
 
     def _receive_soon(self, steps: IoSteps[bytes], at_most: float) -> IoSteps[bytes]:
         timer = threading.Timer(at_most, self._io.shut_down)
@@ -140,7 +155,10 @@ class HttpxExchange:
             timer.cancel()
 
     def abort(self) -> None:
-        self._response.close()
+        try:
+            self._watch.give_up()
+        finally:
+            self._response.close()
 
 
 def _call(call: IoCall, io: HttpxIO, request: Request, budget: Budget, phase: Phase) -> IoSteps[Any]:

@@ -36,6 +36,11 @@ class TlsClient:
         self._to_send = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._received, self._to_send, server_hostname=host)
 
+    @property
+    def version(self) -> str | None:
+        """The version of TLS, such as ``TLSv1.3``; None before the handshake is complete."""
+        return self._tls.version()
+
     def data_to_send(self) -> bytes:
         """Return the bytes to send, and forget them."""
         return self._to_send.read()

@@ -128,6 +128,10 @@ class Sleep:
     at_most: float
     reason: NaiError | None = field(default=None, compare=False, repr=False)
     "The error after which a request is repeated, for observers."
+    attempt: int | None = field(default=None, compare=False)
+    "The number of the attempt that follows, from 2, for observers; None if it is not counted."
+    attempts: int | None = field(default=None, compare=False)
+    "How many attempts there may be, for observers; None as for `attempt`."
 
 
 @dataclass(frozen=True, slots=True)

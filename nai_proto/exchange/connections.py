@@ -26,9 +26,8 @@ from .observation import (
     ConnectionDiscarded,
     ConnectionOpened,
     ConnectionReused,
+    ExchangeWatch,
     Observer,
-    RequestSent,
-    ResponseReceived,
 )
 from .raw_io import ByteStream, PoolLock, RawIO, Tls, TunnelProxy
 
@@ -43,6 +42,8 @@ class Connection:
     port: int
     stream: ByteStream
     tls: Tls | None
+    proxy: str | None
+    "Host and port of the proxy that it goes through."
     wire: Wire
 
 
@@ -89,7 +90,8 @@ class RawTransport:
 
     def send(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[RawExchange]:
         lease, connection = yield from self._take(send, budget, io)
-        exchange = RawExchange(self, lease, connection, budget, io)
+        watch = ExchangeWatch(self._observer, send.request, io.now)
+        exchange = RawExchange(self, lease, connection, budget, io, watch)
         try:
             yield from exchange.start(send)
         except BaseException:
@@ -109,15 +111,15 @@ class RawTransport:
             self.pool.release(lease, io.now(), connection)
         self._close_connections("idle for too long, or one too many")
 
+    def _tell_opened(self, connection: Connection, seconds: float) -> None:
+        if self._observer.is_watching:
+            tls = None if connection.tls is None else connection.tls.version
+            self._observer.tell(ConnectionOpened(connection.host, connection.port, seconds, tls, connection.proxy))
+
     def tell_closed(self, connection: Connection, reason: str) -> None:
         """Tell the observer that a connection was closed."""
         if self._observer.is_watching:
             self._observer.tell(ConnectionDiscarded(connection.host, connection.port, reason))
-
-    @property
-    def observer(self) -> Observer:
-        """Receives the events of the transport."""
-        return self._observer
 
     def _take(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[tuple[Lease[Connection], Connection]]:
         """Return a connection to an address: an idle one with nothing to read, or a new one."""
@@ -129,10 +131,10 @@ class RawTransport:
             connection = lease.connection
             try:
                 if connection is None:
+                    began = io.now()
                     connection = yield from self._connect(send, host, port, budget, io)
                     self.opened += 1
-                    if self._observer.is_watching:
-                        self._observer.tell(ConnectionOpened(host, port))
+                    self._tell_opened(connection, io.now() - began)
                     return lease, connection
                 if not connection.stream.is_readable():
                     if self._observer.is_watching:
@@ -187,7 +189,8 @@ class RawTransport:
                     raise connection_refused(host, port, "it closed the connection, or sent bytes, before TLS")
                 tls = self._make_tls(host)
                 yield from shake_hands(io, stream, tls, left)
-            return Connection(host, port, stream, tls, Wire("client", Limits()))
+            through = None if proxy is None else f"{proxy.host}:{proxy.port}"
+            return Connection(host, port, stream, tls, through, Wire("client", Limits()))
         except BaseException as failure:
             if stream is not None:
                 stream.abort()
@@ -213,23 +216,28 @@ class RawExchange:
     head: Head
 
     def __init__(
-        self, transport: RawTransport, lease: Lease[Connection], connection: Connection, budget: Budget, io: RawIO
+        self,
+        transport: RawTransport,
+        lease: Lease[Connection],
+        connection: Connection,
+        budget: Budget,
+        io: RawIO,
+        watch: ExchangeWatch,
     ) -> None:
         self._transport = transport
         self._lease = lease
         self._connection: Connection | None = connection
         self._budget = budget
         self._io = io
+        self._watch = watch
         self._exchange: ClientExchange
 
     def start(self, send: Send) -> IoSteps[None]:
         """Send the request and wait for the head."""
-        connection, observer, request = self._connection, self._transport.observer, send.request
+        connection = self._connection
         assert connection is not None
-        self._exchange = ClientExchange(connection.wire, request, send.limits)
-        began, is_watched = self._io.now(), observer.is_watching
-        if is_watched:
-            observer.tell(RequestSent(request.method, request.base + request.path))
+        self._exchange = ClientExchange(connection.wire, send.request, send.limits)
+        self._watch.begin()
         failure = yield from self._write(connection)
         try:
             head = yield from self._next(connection, "read", None)
@@ -239,9 +247,7 @@ class RawExchange:
             raise failure from None
         assert isinstance(head, Head)
         self.head = head
-        if is_watched:
-            seconds = self._io.now() - began
-            observer.tell(ResponseReceived(request.method, request.base + request.path, head.status, seconds))
+        self._watch.receive_head(head)
 
     def receive(self, at_most: float | None) -> IoSteps[bytes]:
         connection = self._connection
@@ -249,6 +255,7 @@ class RawExchange:
             return b""
         data = yield from self._next(connection, "idle", at_most)
         assert isinstance(data, bytes)
+        self._watch.receive_data(data)
         if not data:
             self._connection = None
             if self._exchange.can_reuse_connection:
@@ -259,8 +266,11 @@ class RawExchange:
 
     def abort(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            self._drop(connection, "the exchange was given up")
+        try:
+            self._watch.give_up()
+        finally:
+            if connection is not None:
+                self._drop(connection, "the exchange was given up")
 
     def _drop(self, connection: Connection, reason: str) -> None:
         connection.stream.abort()

@@ -137,9 +137,9 @@ def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) ->
 def _pause(sleep: Sleep, budget: Budget, io: IO, observer: Observer) -> IoSteps[None]:
     seconds = io.draw(sleep.at_least, sleep.at_most)
     if observer.is_watching:
-        reason = sleep.reason
-        status = getattr(reason, "status", "")
-        observer.tell(Waiting(seconds, None if reason is None else f"{type(reason).__name__} {status}".strip()))
+        error = sleep.reason
+        reason = None if error is None else f"{type(error).__name__} {getattr(error, 'status', '')}".strip()
+        observer.tell(Waiting(seconds, reason, error, sleep.attempt, sleep.attempts))
     left = budget.remaining
     yield partial(io.sleep, seconds if left is None else min(seconds, left))
     budget.spend(seconds)

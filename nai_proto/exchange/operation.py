@@ -80,6 +80,7 @@ class Operation(Generic[E_co, R_co]):
                 waited += sleep.at_most
             else:
                 attempt += 1
+                sleep = replace(sleep, attempt=attempt, attempts=session.retry.attempts)
             yield sleep
 
 

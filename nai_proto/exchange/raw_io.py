@@ -52,6 +52,11 @@ class RawIO(IO, Protocol):
 class Tls(Protocol):
     """The client's side of TLS, on bytes. Methods raise OSError if the peer violates the protocol."""
 
+    @property
+    def version(self) -> str | None:
+        """The version of TLS, such as ``TLSv1.3``; None before the handshake is complete."""
+        ...
+
     def data_to_send(self) -> bytes:
         """Return the bytes to send, and forget them."""
         ...

@@ -22,8 +22,9 @@ from typing import Final, TypeAlias
 
 from ...exchange.reply import RawWrite, Start, Write
 from ...http import Headers
+from ...http.redaction import SECRET_FORMS
 from .recording_file import RecordedExchange, SentAction
-from .value_masking import PATTERNS, Masks, mask_body, mask_field, mask_raw, mask_target
+from .value_masking import Masks, mask_body, mask_field, mask_raw, mask_target
 
 __all__ = ["Redaction", "RequestShape", "is_same_request", "request_shape"]
 
@@ -146,7 +147,7 @@ class _RedactingMasks:
         return value if value.isdigit() else _hide(value)
 
     def mask_plain(self, value: bytes) -> bytes:
-        value = PATTERNS.sub(lambda found: self.mask_secret(found[0]), value)
+        value = SECRET_FORMS.sub(lambda found: self.mask_secret(found[0]), value)
         return self._pattern.sub(lambda found: self._replace(found[0]), value)
 
     def mask_message(self, value: bytes) -> bytes:
@@ -235,7 +236,7 @@ class _ComparingMasks:
     def mask_plain(self, value: bytes) -> bytes:
         if not self._contents and (value == _fill(len(value)) or not value.strip(b"A")):
             return b"*"
-        return PATTERNS.sub(b"*", value)
+        return SECRET_FORMS.sub(b"*", value)
 
     def mask_message(self, value: bytes) -> bytes:
         return value

@@ -12,14 +12,9 @@ import re
 from typing import Final, Protocol
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["PATTERNS", "Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
+from ...http.redaction import PUBLIC_FIELDS
 
-_PLAIN_HEADERS: Final = frozenset(
-    b"accept accept-encoding accept-language access-control-allow-headers access-control-allow-methods "
-    b"access-control-allow-origin cache-control connection content-encoding content-length content-type date expect host "
-    b"keep-alive retry-after server transfer-encoding user-agent vary x-correlation-id x-request-id".split()
-)
-"""Header fields whose values are shown."""
+__all__ = ["Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
 
 _SECRET_HEADERS: Final = frozenset(
     b"api-key authorization cookie proxy-authorization set-cookie x-api-key x-auth-token".split()
@@ -61,15 +56,6 @@ _NAMES_IN_MAPS: Final = frozenset(b"token logprob bytes".split())
 _HARMLESS: Final = re.compile(rb" ?[\w.:/+-]{0,48}", re.ASCII)
 """A word, a name or an id, but no prose."""
 
-PATTERNS: Final = re.compile(
-    rb"pst-[\w-]+"
-    rb"|(?:(?<![\w-])|(?<=%20))eyJ[\w-]++\.[\w-]*+(?:\.[\w-]*+)?"
-    rb"|(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]++(?:\.[\w-]++)+"
-    rb"|\A[\w-]{64}\Z",
-    re.ASCII,
-)
-"""What is secret anywhere: persistent tokens, JWTs, e-mails, and texts with the length of an access key or a hash."""
-
 
 class Masks(Protocol):
     """Replaces values by their kind."""
@@ -109,7 +95,7 @@ class Masks(Protocol):
 def mask_field(name: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked value of a header field."""
     name = name.lower()
-    if name in _PLAIN_HEADERS:
+    if name.decode("latin-1") in PUBLIC_FIELDS:
         return masks.mask_plain(value)
     if name not in _SECRET_HEADERS:
         return masks.mask_field(value)
