@@ -192,6 +192,38 @@ def test_a_damaged_profile_file_is_a_problem_and_other_checks_go_on(config: Path
 
 
 @pytest.mark.usefixtures("owner")
+def test_each_setting_is_named_with_its_source(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.mkdir()
+    (config / "profiles.toml").write_text(
+        '[work]\nchat_model = "xialong-v1"\npreset = "Carefree"\ntimeout = {connect = 5}\nproxy = "http://p.example:3128"\n'
+    )
+    monkeypatch.setenv("NAI_PROFILE", "work")
+    findings = examine(status=0)
+    assert ", named by NAI_PROFILE: proxy, chat_model, preset, timeout" in findings["profile"][0]["detail"]
+    assert findings["setting url"][0]["detail"] == f"{os.environ['NAI_URL']}, from NAI_URL"
+    assert findings["setting timeout"][0]["detail"].startswith("pool 30 s, connect 5 s")
+    assert findings["setting timeout"][0]["detail"].endswith(", from the profile work")
+    assert findings["setting chat_model"][0]["detail"] == "xialong-v1, from the profile work"
+    assert findings["setting preset"][0]["detail"] == "Carefree, from the profile work"
+    assert examine("--timeout", "9", status=0)["setting timeout"][0]["detail"] == "9 s at each step, from --timeout"
+    proxies = examine("--url", "https://127.0.0.1:9", status=5)["proxy"]
+    assert [each["detail"] for each in proxies] == ["https://127.0.0.1:9 through p.example:3128, from the profile work"]
+
+
+@pytest.mark.usefixtures("owner")
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("text_model", "GLM"), ("text_model", "Kira"), ("chat_model", "Kayra"), ("image_model", "Kayra")],
+)
+def test_a_model_of_the_profile_that_does_not_fit_its_key_is_a_problem(config: Path, key: str, value: str) -> None:
+    config.mkdir()
+    (config / "profiles.toml").write_text(f'[default]\n{key} = "{value}"\n')
+    problem = find_problem(f"setting {key}")
+    assert problem["detail"].startswith(f"{value}, from the profile default: ")
+    assert "profiles.toml" in problem["advice"]
+
+
+@pytest.mark.usefixtures("owner")
 def test_a_damaged_credentials_file_is_a_problem(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NAI_TOKEN")
     keep_in_file(LoginPlace("default", None), StoredLogin(PersistentToken("pst-1")))
@@ -308,10 +340,11 @@ def describe_proxies(*urls: str, proxy: str | None = None) -> list[str]:
 def test_it_shows_the_proxy_of_each_host_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     image, text = "https://image.novelai.net", "https://text.novelai.net"
     assert describe_proxies(image) == [f"{image} directly"]
-    assert describe_proxies(image, proxy="http://u:p@own.example") == [f"{image} through own.example:80"]
+    own = f"{image} through own.example:80, from the profile default"
+    assert describe_proxies(image, proxy="http://u:p@own.example") == [own]
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "text.novelai.net")
-    through = f"{image} through proxy.example:3128"
+    through = f"{image} through proxy.example:3128, from HTTPS_PROXY"
     assert describe_proxies(image, text, proxy="http://own.example") == [
         through,
         f"{text} directly, because of NO_PROXY",

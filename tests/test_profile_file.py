@@ -13,10 +13,17 @@ from typer.testing import CliRunner
 
 import nai_proto
 from nai_proto.errors import FileError, InvalidRequestError
+from nai_proto.limits import Timeouts
 from nai_transports.cli.app import app
 from nai_transports.cli.common import profile_file
 from nai_transports.cli.common.account_options import ServiceOptions, choose_proxy
-from nai_transports.cli.common.profile_file import UserProfile, add_profile, load_profiles, profile_path
+from nai_transports.cli.common.profile_file import (
+    UserProfile,
+    add_profile,
+    load_profiles,
+    make_timeouts,
+    profile_path,
+)
 
 WHOLE = """
 # My accounts
@@ -46,8 +53,8 @@ def test_each_table_is_a_profile(config: Path) -> None:
     profiles = load_profiles()
     assert [*profiles.by_name] == ["default", "emulator"]
     assert profiles.get(None).email == "writer@example.com"
-    assert profiles.get(None).timeout == 60
-    assert dict(profiles.get("emulator").settings) == {"url": "http://127.0.0.1:8901", "timeout": 2.5}
+    assert profiles.get(None).timeout == make_timeouts(60)
+    assert dict(profiles.get("emulator").settings) == {"url": "http://127.0.0.1:8901", "timeout": make_timeouts(2.5)}
 
 
 def test_the_documented_file_has_every_key(config: Path) -> None:
@@ -116,7 +123,14 @@ def test_the_repr_of_a_profile_does_not_show_its_proxy(config: Path) -> None:
         ("[default]\ntimeout = inf\n", r"timeout: a number of seconds above 0"),
         ("[default]\nemail = 2026-12-01\n", r"email: a text in quotes is expected, not a date or a time"),
         ('[default]\nemail = ["a@b"]\n', r"email: a text in quotes is expected, not an array"),
-        ("[default.timeout]\nread = 5\n", r"timeout: a number of seconds is expected, not a table"),
+        ("[default]\ntimeout = [5]\n", r"timeout: a number of seconds is expected, not an array"),
+        (
+            "[default.timeout]\nraed = 5\n",
+            r"\[default\] timeout: raed: there is no such key; did you mean 'read'\? The keys",
+        ),
+        ('[default.timeout]\nread = "5"\n', r"\[default\] timeout: read: a number of seconds is expected, not a text"),
+        ("[default]\ntimeout.total = -1\n", r"\[default\] timeout: total: a number of seconds above 0"),
+        ("[default.timeout]\nread = {a = 1}\n", r"timeout: read: a number of seconds is expected, not a table"),
         ('[default]\nemail = ""\n', r"email: a text that is not empty"),
         ('[default]\nemail = "a@b\\u001b[2J"\n', r"email: a text that is not empty, without line ends and control"),
         ('[default]\nemail = "writer"\n', r"email: an e-mail has an @"),
@@ -170,6 +184,24 @@ def test_options_win_over_the_environment_and_this_over_the_file(config: Path, m
     assert "127.0.0.1:8901" in CliRunner().invoke(app, ["health"]).stdout
 
 
+@pytest.mark.parametrize(
+    "phases", ["timeout = {read = 300, total = 900.5}", "timeout.read = 300\ntimeout.total = 900.5"]
+)
+def test_a_profile_may_have_a_timeout_for_each_phase_and_the_option_wins(config: Path, phases: str) -> None:
+    write(config, f"[default]\n{phases}\n")
+    assert ServiceOptions().build_session().timeouts == Timeouts(read=300, total=900.5)
+    assert ServiceOptions(timeout=7).build_session().timeouts == make_timeouts(7)
+
+
+def test_the_phases_of_a_profile_are_those_of_timeouts_and_documented(config: Path) -> None:
+    names = [each.name for each in fields(Timeouts)]
+    write(config, "[default.timeout]\n" + "".join(f"{name} = {place}\n" for place, name in enumerate(names, 1)))
+    assert load_profiles().get(None).timeout == Timeouts(**{name: place for place, name in enumerate(names, 1)})
+    page = (Path(nai_proto.__file__).parent / "docs" / "command-line.md").read_text("utf-8")
+    for name in names:
+        assert f"| `{name}` |" in page
+
+
 def test_the_proxy_of_the_profile_is_for_https_where_the_environment_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     profile = UserProfile(name="default", proxy="own.example:3128")
 
@@ -200,7 +232,7 @@ def test_a_profile_is_added_below_what_is_there(config: Path) -> None:
     text = (config / "profiles.toml").read_text("utf-8")
     assert text.startswith("# mine\n[default]\ntimeout = 5\n")
     assert dict(load_profiles().get("work").settings) == {"url": "http://127.0.0.1:1", "email": "a@b"}
-    assert load_profiles().get(None).timeout == 5
+    assert load_profiles().get(None).timeout == make_timeouts(5)
 
 
 def test_a_new_profile_has_a_name_that_needs_no_quotes(config: Path) -> None:

@@ -22,7 +22,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.secret import AccessToken, Token
 
 from ...proxy import needs_no_proxy
-from ..common.account_options import AccountOptions, choose_proxy
+from ..common.account_options import AccountOptions, choose_proxy, find_proxy
 from ..common.credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken, describe_token
 from ..common.errors import ExitStatus, MissingCredentials
 from ..common.json_document import print_json, to_time
@@ -35,8 +35,8 @@ from .doctor_checks import (
     check_keyring,
     check_tokenizers,
     check_version,
-    describe_profile,
 )
+from .doctor_settings import check_settings
 
 __all__ = ["doctor"]
 
@@ -74,7 +74,7 @@ def _examine(options: AccountOptions) -> Iterator[Diagnosis]:
             "profile", Outcome.PROBLEM, str(error), "correct it, and run nai doctor again for the other checks"
         )
     else:
-        yield describe_profile(profile)
+        yield from check_settings(options, profile)
         yield from _examine_service(options, profile, session)
     yield from chain(check_keyring(), check_tokenizers())
 
@@ -219,7 +219,8 @@ def _check_proxy(urls: Iterable[str], profile: UserProfile) -> Iterator[Diagnosi
             yield Diagnosis("proxy", Outcome.PROBLEM, str(error), "correct or unset it")
             return
         if proxy is not None:
-            yield Diagnosis("proxy", Outcome.OK, f"{url} through {proxy.host}:{proxy.port}")
+            source, _ = find_proxy(profile) or ("", "")
+            yield Diagnosis("proxy", Outcome.OK, f"{url} through {proxy.host}:{proxy.port}, from {source}")
         elif needs_no_proxy(url):
             yield Diagnosis("proxy", Outcome.OK, f"{url} directly, because of NO_PROXY")
         else:

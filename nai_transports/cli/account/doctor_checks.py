@@ -20,7 +20,6 @@ from nai_proto.version import __version__
 from ...tokenizer_files.finder import DIRECTORY_VARIABLE, find_file
 from ...tokenizer_files.website import is_url
 from ..common import system_keyring
-from ..common.profile_file import UserProfile, profile_path
 
 __all__ = [
     "Diagnosis",
@@ -29,7 +28,6 @@ __all__ = [
     "check_keyring",
     "check_tokenizers",
     "check_version",
-    "describe_profile",
 ]
 
 
@@ -68,6 +66,7 @@ _EXTRAS: Final = {
     "tokenizers": "prompts of token ids, and token counts",
     "image": "JPEG, and the pixels of pictures",
     "keyring": "logins in the system's keyring",
+    "show": "pictures in the terminal",
     "trio": "the client for trio",
     "httpx2": "the client over httpx2",
     "fast": "faster decoding",
@@ -92,7 +91,8 @@ def check_extras() -> Iterator[Diagnosis]:
         yield Diagnosis("extra", Outcome.NOTE, "nai-proto is not installed, only imported: its extras are not known")
         return
     for extra, purpose in _EXTRAS.items():
-        yield _check_extra(extra, purpose, _list_libraries(requirements, extra))
+        if libraries := _list_libraries(requirements, extra):  # what is installed may be older than this code
+            yield _check_extra(extra, purpose, libraries)
 
 
 def _list_libraries(requirements: Iterable[str], extra: str) -> dict[str, str]:
@@ -130,16 +130,7 @@ def _parse_version(text: str) -> tuple[int, ...]:
     return tuple(int(number) for number in numbers[0].split(".")) if numbers else ()
 
 
-# ---- profile and keyring
-
-
-def describe_profile(profile: UserProfile) -> Diagnosis:
-    """Return which profile is in force, and which settings it has."""
-    path = profile_path()
-    if not path.exists():
-        return Diagnosis("profile", Outcome.OK, f"{profile.name}, without settings: there is no {path}")
-    keys = ", ".join(profile.settings) or "no settings"
-    return Diagnosis("profile", Outcome.OK, f"{profile.name} of {path}: {keys}")
+# ---- keyring
 
 
 def check_keyring() -> Iterator[Diagnosis]:

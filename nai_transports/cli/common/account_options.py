@@ -27,10 +27,18 @@ from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
 from .profile_defaults import fill_in
-from .profile_file import PROFILE_VARIABLE, UserProfile, check_proxy, check_url, check_value, load_profiles
+from .profile_file import (
+    PROFILE_VARIABLE,
+    UserProfile,
+    check_proxy,
+    check_url,
+    check_value,
+    load_profiles,
+    make_timeouts,
+)
 from .progress import ProgressDisplay, show_progress
 
-__all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "format_account_page"]
+__all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "find_proxy", "format_account_page"]
 
 _URL_VARIABLE: Final = "NAI_URL"
 
@@ -100,8 +108,7 @@ class ServiceOptions(OptionGroup):
             WrongUsage: the address is not valid, or as for `load_profile`.
         """
         profile = profile or self.load_profile()
-        wait = profile.timeout if self.timeout is None else self.timeout
-        timeouts = Timeouts() if wait is None else Timeouts(pool=wait, connect=wait, write=wait, read=wait, idle=wait)
+        timeouts = (profile.timeout or Timeouts()) if self.timeout is None else make_timeouts(self.timeout)
         source = _URL_VARIABLE if self.url == os.environ.get(_URL_VARIABLE) else "--url"
         url = profile.url if self.url is None else check_value(source, check_url, self.url)
         return Session(base_url=url, timeouts=timeouts)
@@ -142,12 +149,17 @@ def choose_proxy(url: str, profile: UserProfile) -> Proxy | None:
     Raises:
         WrongUsage: it is not an HTTP proxy's URL.
     """
-    if not url.startswith("https:") or needs_no_proxy(url):
+    if not url.startswith("https:") or needs_no_proxy(url) or (found := find_proxy(profile)) is None:
         return None
+    return parse_proxy(check_value(found[0], check_proxy, found[1]))
+
+
+def find_proxy(profile: UserProfile) -> tuple[str, str] | None:
+    """Return where the proxy for https comes from, in words, and its URL, which may have a password; None without one."""
     for name in ("HTTPS_PROXY", "ALL_PROXY"):
         if proxy := os.environ.get(name.lower()) or os.environ.get(name):
-            return parse_proxy(check_value(name, check_proxy, proxy))
-    return parse_proxy(profile.proxy) if profile.proxy else None
+            return name, proxy
+    return (f"the profile {profile.name}", profile.proxy) if profile.proxy else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from nai_proto.arguments import suggest_name
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.session import Session
+from nai_proto.limits import Timeouts
 
 from ... import files
 from ...proxy import parse_proxy
@@ -36,6 +37,7 @@ __all__ = [
     "check_value",
     "config_directory",
     "load_profiles",
+    "make_timeouts",
     "profile_path",
 ]
 
@@ -70,14 +72,14 @@ class UserProfile:
     "The model of commands that make pictures."
     preset: str | None = None
     "The preset of text generation."
-    timeout: float | None = None
-    "Seconds, as for ``--timeout``."
+    timeout: Timeouts | None = None
+    "How long to wait: a number of seconds as for ``--timeout``, or a table with one for each phase."
 
     def __repr__(self) -> str:
         return f"UserProfile({self.name!r})"
 
     @property
-    def settings(self) -> Mapping[str, str | float]:
+    def settings(self) -> Mapping[str, str | Timeouts]:
         """The settings that the file has, by their keys."""
         return {key: value for key in _CHECKS if (value := getattr(self, key)) is not None}
 
@@ -173,17 +175,24 @@ def _build_profile(path: Path, name: str, table: object) -> UserProfile:
             "profile in single brackets, on a line of its own above the settings",
             parameter="profile",
         )
+    values = _check_table(f"{path}: [{escape_line(name)}] ", cast("dict[str, Any]", table), _CHECKS)
+    return UserProfile(name=name, **values)
+
+
+def _check_table(
+    where: str, table: Mapping[str, object], checks: Mapping[str, Callable[[Any], object]]
+) -> dict[str, Any]:
+    """Return the values of a table by their keys; an error begins with ``where`` and the key."""
     values: dict[str, Any] = {}
-    for key, value in cast("dict[str, Any]", table).items():
-        where = f"{path}: [{escape_line(name)}] {escape_line(key)}"
-        check = _CHECKS.get(key)
-        if check is None:
+    for key, value in table.items():
+        place = where + escape_line(key)
+        if key not in checks:
             raise WrongUsage(
-                f"{where}: there is no such key{suggest_name(key, _CHECKS) or '.'} The keys are {', '.join(_CHECKS)}",
+                f"{place}: there is no such key{suggest_name(key, checks) or '.'} The keys are {', '.join(checks)}",
                 parameter="profile",
             )
-        values[key] = check_value(where, check, value)
-    return UserProfile(name=name, **values)
+        values[key] = check_value(place, checks[key], value)
+    return values
 
 
 def check_value(where: str, check: Callable[[Any], _Value], value: object) -> _Value:
@@ -253,6 +262,17 @@ def _check_email(value: object) -> str:
     return text
 
 
+def _check_timeouts(value: object) -> Timeouts:
+    if isinstance(value, dict):
+        return Timeouts(**_check_table("", cast("dict[str, object]", value), _PHASES))
+    return make_timeouts(_check_seconds(value))
+
+
+def make_timeouts(seconds: float) -> Timeouts:
+    """Return timeouts that wait so many seconds at each step, as ``--timeout`` says."""
+    return Timeouts(pool=seconds, connect=seconds, write=seconds, read=seconds, idle=seconds)
+
+
 def _check_seconds(value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise InvalidRequestError(f"a number of seconds is expected, not {_describe(value)}")
@@ -286,9 +306,11 @@ _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
     "chat_model": _check_text,
     "image_model": _check_text,
     "preset": _check_text,
-    "timeout": _check_seconds,
+    "timeout": _check_timeouts,
 }
 """The keys of a profile, each with a function that returns the value, or raises a NaiError."""
+_PHASES: Final = {each.name: _check_seconds for each in fields(Timeouts)}
+"""The keys of the table ``timeout``."""
 
 
 # ---- writing
@@ -296,6 +318,9 @@ _CHECKS: Final[Mapping[str, Callable[[Any], object]]] = {
 
 def add_profile(profile: UserProfile) -> Path:
     """Append a profile to the file, and return the file's path. The rest of the file is unchanged, with its comments.
+
+    Args:
+        profile: a new one, whose settings are texts.
 
     Raises:
         FileError: the file cannot be written; it is unchanged.
@@ -310,7 +335,8 @@ def add_profile(profile: UserProfile) -> Path:
 def _format_profile(profile: UserProfile, is_after_others: bool) -> Iterator[str]:
     yield f"\n\n[{profile.name}]\n" if is_after_others else f"[{profile.name}]\n"
     for key, value in profile.settings.items():
-        yield f"{key} = {_quote(value) if isinstance(value, str) else value}\n"
+        assert isinstance(value, str)  # `nai login` knows no timeouts
+        yield f"{key} = {_quote(value)}\n"
 
 
 def _quote(text: str) -> str:
