@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         TimedOut,
         TransportError,
         Truncated,
+        UnknownChoiceError,
         UnknownNameError,
     )
     from .exchange.actions import (
@@ -97,7 +98,7 @@ else:
             "DecryptionFailed FileError InvalidFile InvalidRequestError InvalidTypeError KeyConflict "
             "LimitExceeded LocalProtocolError MissingExtra NaiError NotFoundError PaymentRequiredError "
             "PermissionDeniedError RateLimitError RejectedRequestError RemoteProtocolError RequestTimeoutError "
-            "ServerError StatusError StreamError TimedOut TransportError Truncated UnknownNameError"
+            "ServerError StatusError StreamError TimedOut TransportError Truncated UnknownChoiceError UnknownNameError"
         ),
         "exchange.actions": "Compute Emit FlowContext GetContext Receive Runnable Send Sleep Steps compute get_context",
         "exchange.call": "Call",
@@ -183,6 +184,7 @@ __all__ = [
     "Timeouts",
     "TransportError",
     "Truncated",
+    "UnknownChoiceError",
     "UnknownNameError",
     "account",
     "codecs",

@@ -22,6 +22,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from .errors import InvalidRequestError, InvalidTypeError, NaiError, excerpt
 from .limits import Limits
 from .tier import Tier
+from .unknown_names import unknown_choice
 
 __all__ = [
     "BYTES",
@@ -44,7 +45,6 @@ __all__ = [
     "check_type",
     "convert_fields",
     "describe_type",
-    "fold_name",
     "having",
     "invalid",
     "list_items",
@@ -52,7 +52,6 @@ __all__ = [
     "member",
     "one_of",
     "record",
-    "suggest_name",
     "takes",
     "to_milliseconds",
     "tuple_of",
@@ -238,7 +237,7 @@ def one_of(*choices: str) -> ArgumentType:
 
     def convert(value: str, name: str) -> str:
         if value not in choices:
-            raise invalid(name, f"{name} is {excerpt(value, 40)!r}, and takes {listed}")
+            raise unknown_choice(value, name.replace("_", " "), choices, parameter=_parameter(name))
         return value
 
     return ArgumentType(listed, str, convert=convert)
@@ -299,35 +298,6 @@ def with_article(name: str) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def suggest_name(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name: the known name that comes nearest, or those it is a part of.
-
-    It is empty if there are none. How the names are written makes no difference: ``"Euler Ancestral"`` is near
-    ``"k_euler_ancestral"``, and ``"V3"`` is a part of ``"Anime V3"``.
-    """
-    from difflib import get_close_matches  # needed only when something is wrong
-
-    known = {fold_name(each): each for each in names}
-    wanted = fold_name(str(name)[:_LONGEST_NAME])
-    close = get_close_matches(wanted, known, n=1) or _find_containing(wanted, known)
-    guesses = [repr(str(known[each])) for each in close]
-    return f"; did you mean {' or '.join(guesses)}?" if guesses else ""
-
-
-def _find_containing(part: str, names: Iterable[str]) -> list[str]:
-    """Return the names that have a part; none if they are so many that they are no help."""
-    containing = [each for each in names if part in each]
-    return containing if len(part) > 1 and len(containing) <= _MOST_GUESSES else []
-
-
-def fold_name(name: str) -> str:
-    """Return a name without what people write in different ways: case, and which of blank, ``_``, ``-`` and ``.`` is in it.
-
-    ``"GLM 4.6"`` and ``"glm-4-6"`` become the same.
-    """
-    return name.strip().casefold().translate(_SEPARATORS)
-
-
 def _parameter(name: str) -> str:
     """Return the parameter that a name such as ``characters[0]`` belongs to."""
     return name.partition("[")[0]
@@ -377,11 +347,6 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
 
 _YEAR_10000: Final = 253_402_300_800
 """In seconds since 1970."""
-_SEPARATORS: Final = str.maketrans(" _.", "---")
-_MOST_GUESSES: Final = 3
-_LONGEST_NAME: Final = 80
-"""Characters of an unknown name that are compared: of a whole text the beginning."""
-
 _TEXT_TYPES: Final[tuple[type, ...]] = (str, bytes, bytearray, memoryview)
 """What can be iterated over, and is no list."""
 

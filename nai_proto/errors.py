@@ -5,6 +5,7 @@
     ├─ ClosedError                        the client or the stream was closed or cancelled
     ├─ InvalidRequestError                refused before it is sent: a value out of range; also a ValueError
     │  ├─ InvalidTypeError                a value of the wrong type; also a TypeError
+    │  ├─ UnknownChoiceError              no model, preset, sampler … has this name
     │  ├─ UnknownNameError                nothing that is stored has this title or id; also a LookupError
     │  ├─ AmbiguousNameError              several that are stored have it, or begin with it; also a LookupError
     │  └─ RejectedRequestError            400 413 422: refused by the service; also a StatusError
@@ -75,6 +76,7 @@ __all__ = [
     "TimedOut",
     "TransportError",
     "Truncated",
+    "UnknownChoiceError",
     "UnknownNameError",
     "excerpt",
 ]
@@ -102,12 +104,20 @@ class NaiError(Exception):
 
     Attributes:
         partial: the result so far, when a response fails half-way (for a stream of text: the text so far), else None.
+        advice: what a program can do about it, in Python: the end of the message. None if there is nothing to add.
     """
 
     partial: object = None
+    advice: str | None = None
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, advice: str | None = None) -> None:
+        super().__init__(f"{message}; {advice}" if advice else message)
+        self.advice = advice
+
+    @property
+    def plain_message(self) -> str:
+        """The message without `advice`: for people who write no Python."""
+        return str(self) if self.advice is None else str(self).removesuffix(f"; {self.advice}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.args, self.__dict__)
@@ -138,13 +148,38 @@ class InvalidRequestError(NaiError, ValueError):
 
     parameter: str | None = None
 
-    def __init__(self, message: str, *, parameter: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, parameter: str | None = None, advice: str | None = None) -> None:
+        super().__init__(message, advice=advice)
         self.parameter = parameter
 
 
 class InvalidTypeError(InvalidRequestError, TypeError):
     """A parameter has a value of a wrong type. The message names the parameter and the types that it takes."""
+
+
+class UnknownChoiceError(InvalidRequestError):
+    """No model, preset, sampler or other thing to choose from has this name. The message has the nearest, and all there are.
+
+    Attributes:
+        name: that was given, shortened by `excerpt`.
+        guesses: the names that come nearest, if any does.
+        choices: all names that there are.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str,
+        guesses: tuple[str, ...] = (),
+        choices: tuple[str, ...] = (),
+        parameter: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        super().__init__(message, parameter=parameter, advice=advice)
+        self.name = name
+        self.guesses = guesses
+        self.choices = choices
 
 
 class UnknownNameError(InvalidRequestError, LookupError):
@@ -196,8 +231,8 @@ class RemoteProtocolError(NaiError):
         excerpt: the beginning of what was received instead; not part of the message.
     """
 
-    def __init__(self, message: str, *, excerpt: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, message: str, *, excerpt: str = "", advice: str | None = None) -> None:
+        super().__init__(message, advice=advice)
         self.excerpt = excerpt
 
 
@@ -211,7 +246,7 @@ class LimitExceeded(RemoteProtocolError):
     """
 
     def __init__(self, what: str, *, limit: int, value: int) -> None:
-        super().__init__(f"{what}: {value} where at most {limit} are allowed (nai_proto.Limits)")
+        super().__init__(f"{what}: {value} where at most {limit} are allowed", advice="nai_proto.Limits sets that")
         self.what = what
         self.limit = limit
         self.value = value

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, Never
 
-from .arguments import FLAG, INTEGER, TEXT, suggest_name, takes
+from .arguments import FLAG, INTEGER, TEXT, takes
 from .codecs.json import encode_json
 from .errors import InvalidRequestError, RemoteProtocolError, excerpt
 from .exchange.endpoints import EndpointParameters, build, endpoint
@@ -19,6 +19,7 @@ from .exchange.operation import Operation
 from .exchange.readers import BodyReader
 from .http import Head, Headers
 from .limits import Limits
+from .unknown_names import unknown_choice
 
 __all__ = ["SEEDS", "VOICES", "Speech", "speak"]
 
@@ -143,8 +144,5 @@ def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, objec
         return {"seed": SEEDS.get(str(voice), str(voice)), "voice": -1}
     number = VOICES.get(voice) if isinstance(voice, str) else voice
     if number is None:
-        raise InvalidRequestError(
-            f"no voice of v1 is called {voice!r}; there are {', '.join(VOICES)}{suggest_name(str(voice), VOICES)}",
-            parameter="voice",
-        )
+        raise unknown_choice(str(voice), "voice of v1", VOICES, parameter="voice")
     return {"voice": number}

@@ -111,7 +111,7 @@ def test_packed_tokens_are_decoded_with_the_model_s_token_width(files: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "why", "status"),
     [
-        (("tokens", "encode", "a", "--model", "nobody"), "no tokenizer is known for the model 'nobody'", 2),
+        (("tokens", "encode", "a", "--model", "nobody"), "no model with a known tokenizer is called 'nobody'", 2),
         (("tokens", "encode", "a", "--tokenizer", "nobody"), "no tokenizer is called 'nobody'; tokenizers: gpt2,", 2),
         (("tokens", "count", "a", "--model", "clio-v1", "--tokenizer", "gpt2"), "not both", 2),
         (("tokens", "count", "a", "--path", "/nowhere/at.all"), "No such file", 1),
@@ -119,7 +119,7 @@ def test_packed_tokens_are_decoded_with_the_model_s_token_width(files: Path) -> 
         (("tokens", "count", "a", "--tokenizer", "glm-4.6"), "no source of this tokenizer is known", 1),
         (("tokens", "decode", "1", "x2"), "'x2' is not a token id", 2),
         (("tokens", "decode", "1" * 11), "is not a token id", 2),
-        (("decode", "nobody", "AAAA"), "no tokenizer is known for the model 'nobody'", 2),
+        (("decode", "nobody", "AAAA"), "no model with a known tokenizer is called 'nobody'", 2),
         (("decode", "kayra-v1", "%%%"), "not base64", 1),
         (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4", 1),
     ],

@@ -48,6 +48,7 @@ from nai_proto.errors import (
     TimedOut,
     TransportError,
     Truncated,
+    UnknownChoiceError,
     UnknownNameError,
     excerpt,
 )
@@ -62,6 +63,7 @@ TREE: dict[type[BaseException], type[BaseException]] = {
     ClosedError: NaiError,
     InvalidRequestError: NaiError,
     InvalidTypeError: InvalidRequestError,
+    UnknownChoiceError: InvalidRequestError,
     UnknownNameError: InvalidRequestError,
     AmbiguousNameError: InvalidRequestError,
     RejectedRequestError: InvalidRequestError,
@@ -133,6 +135,8 @@ def make(kind: type[NaiError]) -> NaiError:
         return kind("the line is dead", sent=True, phase="idle")
     if issubclass(kind, LimitExceeded):
         return kind("event", limit=10, value=11)
+    if issubclass(kind, UnknownChoiceError):
+        return kind("something is wrong", name="x", guesses=("y",), choices=("y", "z"), parameter="model")
     if issubclass(kind, StreamError):
         return kind("node failure", status=500)
     if issubclass(kind, RemoteProtocolError):

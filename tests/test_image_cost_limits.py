@@ -99,7 +99,7 @@ def test_a_tool_that_costs_more_is_refused_and_one_that_costs_as_much_is_not(
 
 def test_without_a_size_there_is_no_price_and_so_nothing_is_sent() -> None:
     upscale(b"\xff\xd8")
-    with pytest.raises(InvalidRequestError, match="the size of the image is not known: give it"):
+    with pytest.raises(InvalidRequestError, match="the size of the image is not known; give it"):
         upscale(b"\xff\xd8", max_anlas=100)
 
 
@@ -163,7 +163,7 @@ def test_a_model_without_a_known_price_is_not_guessed_at() -> None:
         "new", ImageModelFacts(generation=Generation.V5, base="", scale=7, quality={}, uc={UCPreset.NONE: ""})
     )
     generate("a cat", model=new, seed=1, quality="none", uc_preset="none", validate=False)
-    with pytest.raises(InvalidRequestError, match="neither its prices nor its limits"):
+    with pytest.raises(InvalidRequestError, match="no image model with known prices is called 'new'"):
         generate("a cat", model=new, seed=1, quality="none", uc_preset="none", validate=False, max_anlas=1000)
 
 

@@ -351,9 +351,9 @@ def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int)
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"model": "nai-diffusion-9"}, "image model 'nai-diffusion-9' is not known, and so neither its prices"),
-        ({"model": "nai-diffusion-5-full-medium"}, "is not known"),
-        ({"model": "nai-diffusion-5-curated-inpainting"}, "is not known"),
+        ({"model": "nai-diffusion-9"}, "no image model with known prices is called 'nai-diffusion-9'; did you mean"),
+        ({"model": "nai-diffusion-5-full-medium"}, "prices and limits of nai-diffusion-5-full-medium are not known"),
+        ({"model": "nai-diffusion-5-curated-inpainting"}, "no image model with known prices is called"),
         ({"width": 100}, "100×1216 pixels: they are multiples of 64"),
         ({"height": 0}, "832×0 pixels"),
         ({"width": -832, "height": -1216}, "-832×-1216 pixels"),

@@ -245,7 +245,7 @@ def test_of_a_model_that_is_not_known_nothing_is_counted() -> None:
         lambda model: strip_emphasis("", model),
         lambda model: count_tokens(model, BYTES, ""),
     ):
-        with pytest.raises(InvalidRequestError, match="'nai-diffusion-9' is not known"):
+        with pytest.raises(InvalidRequestError, match="no image model with known prices is called 'nai-diffusion-9'"):
             question("nai-diffusion-9")
 
 

@@ -567,15 +567,14 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"n_samples": 7, "size": (640, 640)}, "from 1 to 6"),
         (
             {"sampler": "k_eular"},
-            "sampler is 'k_eular', and nai-diffusion-4-5-full takes one of k_euler_ancestral, .*, k_heun, k_lms; "
-            r"to send it all the same, give nai.image.Sampler\('k_eular'\) or in the shell --unlisted-sampler k_eular; "
-            r"did you mean 'k_euler'\?$",
+            r"no sampler of nai-diffusion-4-5-full is called 'k_eular'; did you mean 'k_euler'\? There are "
+            r"k_euler_ancestral, .*, k_heun, k_lms; to send it all the same: nai.image.Sampler\('k_eular'\)$",
         ),
         ({"sampler": "Euler Ancestral"}, "did you mean 'k_euler_ancestral'"),
-        ({"sampler": "ddim"}, "sampler is 'ddim', and .* k_lms$"),
-        ({"image_format": "jpeg"}, "image_format is 'jpeg', and .* takes one of png, webp"),
-        ({"noise_schedule": "Karass"}, "noise_schedule is 'Karass', and .*; did you mean 'karras'"),
-        ({"noise_schedule": Sampler("new")}, r"noise_schedule is Sampler\('new'\), and .* takes one of karras"),
+        ({"sampler": "ddim"}, "no sampler .* is called 'ddim'; .* k_lms$"),
+        ({"image_format": "jpeg"}, "no image format .* is called 'jpeg'; there are png, webp"),
+        ({"noise_schedule": "Karass"}, "no noise schedule .* is called 'Karass'; did you mean 'karras'"),
+        ({"noise_schedule": Sampler("new")}, "no noise schedule .* is called 'new'; there are karras"),
         ({"sampler": "x" * 100}, "sampler is a str"),
         ({"step": 3}, "no parameter 'step'; did you mean 'steps'"),
         ({"strength": 0.5}, "strength does not go with generate, only with img2img and infill"),
@@ -593,8 +592,8 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"characters": [Character("a", position="F6")]}, "position is A1 to E5, or x and y from 0 to 1, not 'F6'"),
         ({"characters": [Character("a", position=(2, 0))]}, "from 0 to 1, not 2 and 0"),
         ({"uc_preset": "badAnatomy"}, "no UC preset 'badAnatomy'; it has heavy, light, furryFocus, humanFocus, none"),
-        ({"uc_preset": "heavier"}, "uc_preset is 'heavier', and takes one of heavy, light"),
-        ({"quality": "best"}, "quality is 'best', and takes one of standard, light, none"),
+        ({"uc_preset": "heavier"}, "no uc preset is called 'heavier'; did you mean 'heavy'"),
+        ({"quality": "best"}, "no quality is called 'best'; there are standard, light, none"),
         ({"negative_prompt": "x" * 51_201}, "a prompt has 51201 characters, and .* takes at most 51200"),
     ],
 )
@@ -608,7 +607,7 @@ def test_some_things_go_together_with_one_model_only() -> None:
         ({"sm_dyn": True}, "sm_dyn means nothing without sm"),
         ({"sm": True, "sampler": "ddim"}, "sm does not go with DDIM"),
         ({"sm": True, "image": SOURCE}, "sm does not go with img2img"),
-        ({"sampler": "ddim", "image": SOURCE, "mask": MASK}, "sampler is 'ddim_v3'"),
+        ({"sampler": "ddim", "image": SOURCE, "mask": MASK}, "is called 'ddim_v3'"),
     ):
         with pytest.raises(InvalidRequestError, match=said):
             generate("a cat", **{"model": "nai-diffusion-3", **options})  # type: ignore[arg-type]  # of several types
@@ -652,7 +651,7 @@ def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
 
 def test_of_a_model_that_is_not_listed_nothing_is_guessed() -> None:
     for model, said in (
-        (ImageModel("nai-diffusion-6"), r"generation of the image model 'nai-diffusion-6' is not known; give it: "),
+        (ImageModel("nai-diffusion-6"), "no image model is called 'nai-diffusion-6'; .*; give it: "),
         (ImageModel("nai-diffusion-6", ImageModelFacts(generation=Generation.V5)), r"base of .*Facts\(base=…\)"),
         (ImageModel("nai-diffusion-6", ImageModelFacts(generation=Generation.V5, base="")), r"Facts\(scale=…\)"),
     ):

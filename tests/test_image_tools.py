@@ -89,7 +89,10 @@ def test_a_director_tool_is_sent_what_it_takes(options: dict[str, Any], sent: di
         ({"tool": "sketch", "defry": 1}, "prompt and defry are for"),
         ({"tool": "emotion"}, "needs an emotion"),
         ({"tool": "colorize", "emotion": "happy"}, "no other takes one"),
-        ({"tool": "emotion", "emotion": "hungry"}, "no emotion is called 'hungry'; there are neutral"),
+        (
+            {"tool": "emotion", "emotion": "hungry"},
+            "no emotion is called 'hungry'; did you mean 'angry'. There are neutral",
+        ),
         ({"tool": "colorize", "defry": 6}, "defry is 6, and may be from 0 to 5"),
     ],
 )
@@ -121,7 +124,7 @@ def test_what_is_no_image_has_a_size_or_none(start: bytes, rest: bytes) -> None:
 
 
 def test_an_image_of_another_kind_needs_its_size_given() -> None:
-    with pytest.raises(InvalidRequestError, match="the size of the image is not known: give it"):
+    with pytest.raises(InvalidRequestError, match="the size of the image is not known; give it"):
         augment(b"\xff\xd8\xff", "sketch")
     body = body_of(augment(b"\xff\xd8\xff", "some new tool", size=(10, 20), prompt="x", validate=False).request)
     assert (body["width"], body["height"], body["prompt"]) == (10, 20, "x")

@@ -34,7 +34,11 @@ from nai_proto.text.text_parameters import TextParameters
         ({"cfg_scale": -1}, "kayra-v1", "cfg_scale is -1, and kayra-v1 takes a number not below 0"),
         ({"use_string": 1}, "kayra-v1", "use_string is 1, and kayra-v1 takes true or false"),
         ({"cfg_uc": [1]}, "kayra-v1", "cfg_uc is a list, and kayra-v1 takes text"),
-        ({"phrase_rep_pen": "lots"}, "kayra-v1", "phrase_rep_pen is a str, and kayra-v1 takes one of off, very_light"),
+        (
+            {"phrase_rep_pen": "lots"},
+            "kayra-v1",
+            "no phrase repetition penalty is called 'lots'; there are off, very_light",
+        ),
         ({"repetition_penalty_frequency": 3}, "6B-v4", "takes a number from -2 to 2"),
         ({"repetition_penalty_presence": -17}, "kayra-v1", "takes a number from -16 to 16"),
         ({"tempratur": 1}, "kayra-v1", "no parameter 'tempratur'; did you mean 'temperature'"),
@@ -55,7 +59,7 @@ from nai_proto.text.text_parameters import TextParameters
         ({"logit_bias_exp": [{"sequence": [1], "bias": 1}]}, "kayra-v1", "objects with sequence"),
         ({"logit_bias_exp": [1]}, "kayra-v1", "objects with sequence"),
         ({"logit_bias_exp": BiasGroup(1, phrases=[[99_999]]).encode()}, "clio-v1", "token id 99999"),
-        ({}, "glm-4-6", "glm-4-6 is served by the OpenAI-compatible endpoints only"),
+        ({}, "glm-4-6", "glm-4-6 is a chat model: only the OpenAI-compatible API has it"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_what_is_allowed(parameters: dict[str, object], model: str, said: str) -> None:

@@ -160,7 +160,7 @@ def test_what_is_off_has_no_key() -> None:
 
 
 def test_settings_for_a_model_without_a_known_tokenizer_say_what_is_missing() -> None:
-    with pytest.raises(InvalidRequestError, match=r"tokenizer of the text model 'new-v1' is not known; .*tokenizer=…"):
+    with pytest.raises(InvalidRequestError, match=r"no text model is called 'new-v1'; .*tokenizer=…"):
         GlobalSettings().to_settings("new-v1")
     model = Model("new-v1", TextModelFacts(tokenizer="llama3"))
     assert GlobalSettings().to_settings(model) == GlobalSettings().to_settings("llama-3-erato-v1")
@@ -176,9 +176,9 @@ def test_without_preset_and_settings_little_is_sent() -> None:
 
 def test_a_model_that_is_not_listed_needs_only_the_facts_that_are_used() -> None:
     assert build_parameters("new-v1", settings=None) == BARE
-    with pytest.raises(InvalidRequestError, match="samplers of the text model 'new-v1'"):
+    with pytest.raises(InvalidRequestError, match=r"no text model is called 'new-v1'; .*samplers=…"):
         build_parameters("new-v1", settings=None, overrides={"min_p": 0.1})
-    with pytest.raises(InvalidRequestError, match="modules of the text model 'new-v1'"):
+    with pytest.raises(InvalidRequestError, match=r"no text model is called 'new-v1'; .*modules=…"):
         build_parameters("new-v1", settings=None, module="theme_noir")
     model = Model("new-v1", TextModelFacts(host=Host.TEXT, samplers=frozenset([SamplerOrder.TOP_G]), modules=True))
     assert bare(model, overrides={"top_g": 3}, module="theme_noir") == {"top_g": 3, "prefix": "theme_noir"}
@@ -261,7 +261,7 @@ def test_stop_sequences_of_the_call_replace_those_of_the_preset() -> None:
 )
 def test_text_needs_a_tokenizer_and_the_error_does_not_quote_it(arguments: dict[str, Any]) -> None:
     assert bare(**arguments, tokenizer=Letters())
-    with pytest.raises(InvalidRequestError, match="is text, which needs tokenizer=") as caught:
+    with pytest.raises(InvalidRequestError, match="is text, which needs the model's tokenizer") as caught:
         bare(**arguments)
     assert "secret" not in str(caught.value)
 
@@ -344,7 +344,9 @@ def test_a_module_of_a_user_passes_for_its_model() -> None:
 
 
 def test_an_unknown_module_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(InvalidRequestError, match="no module 'theme_noire'; did you mean 'theme_noir'"):
+    with pytest.raises(
+        InvalidRequestError, match="no module of 6B-v4 is called 'theme_noire'; did you mean 'theme_noir'"
+    ):
         bare("6B-v4", module="theme_noire")
 
 

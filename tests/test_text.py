@@ -291,7 +291,7 @@ def test_phrases_as_text_need_the_tokenizer_and_become_its_ids() -> None:
     assert parameters["stop_sequences"] == [BYTES.encode(".")]
     assert parameters["logit_bias_exp"][0]["sequence"] == BYTES.encode("sea")
     for name, phrase in phrases.items():
-        with pytest.raises(InvalidRequestError, match="needs tokenizer="):
+        with pytest.raises(InvalidRequestError, match="needs the model's tokenizer"):
             generate("Once", **{name: phrase})
 
 
@@ -302,8 +302,8 @@ def test_phrases_as_text_need_the_tokenizer_and_become_its_ids() -> None:
         ({"temprature": 1}, "no parameter 'temprature'; did you mean 'temperature'?"),
         ({"top_k": True}, "top_k is True, and kayra-v1 takes an integer"),
         ({"preset": Preset.from_default("clio-v1"), "model": "kayra-v1"}, "is for clio-v1, not for kayra-v1"),
-        ({"model": "kayra-v9"}, "host of the text model 'kayra-v9' is not known"),
-        ({"model": "glm-4-6"}, "OpenAI-compatible endpoints only"),
+        ({"model": "kayra-v9"}, "no text model is called 'kayra-v9'; did you mean 'kayra-v1'?"),
+        ({"model": "glm-4-6"}, "only the OpenAI-compatible API has it"),
         ({"module": "theme_naval", "model": "llama-3-erato-v1"}, "llama-3-erato-v1"),
     ],
 )

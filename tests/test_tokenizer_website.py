@@ -118,7 +118,7 @@ def test_a_file_is_downloaded_and_stored_unchanged(machine: Machine) -> None:
         (answers(200, b'{"hello": 1}'), InvalidFile, "without `model`"),
         (answers(200, b""), InvalidFile, "empty"),
         (answers(200, GOOD, content_encoding="br"), RemoteProtocolError, "asks for identity"),
-        (cuts(b"SSH-2.0-nothing\r\n\r\n"), RemoteProtocolError, "malformed head"),
+        (cuts(b"SSH-2.0-nothing\r\n\r\n"), RemoteProtocolError, "does not speak HTTP"),
         (cuts(b""), TransportError, "without a response"),
     ],
 )

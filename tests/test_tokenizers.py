@@ -462,7 +462,7 @@ def test_no_model_has_two_tokenizers_and_no_file_two_digests() -> None:
 
 def test_a_tokenizer_is_found_by_its_name_and_by_its_models() -> None:
     assert find_tokenizer_info("pile") is find_tokenizer_info("krake-v2") is TOKENIZERS["pile"]
-    with pytest.raises(InvalidRequestError, match=r"no tokenizer and no model has the name 'nobody'.*kayra-v1"):
+    with pytest.raises(InvalidRequestError, match=r"no tokenizer or model is called 'nobody'.*kayra-v1"):
         find_tokenizer_info("nobody")
 
 

@@ -30,6 +30,4 @@ def describe_problem(error: RemoteProtocolError) -> str:
 
 def excess_error(where: str, limit: int) -> RemoteProtocolError:
     """Return the error for a text of more than ``limit`` bytes; ``where`` says which one it is."""
-    return RemoteProtocolError(
-        f"{_PREFIX}{where} is too long: at most {limit} bytes of text are read (nai_proto.Limits.picture_text)"
-    )
+    return RemoteProtocolError(f"{_PREFIX}{where} is too long: at most {limit} bytes of text are read")

@@ -177,9 +177,9 @@ class Session:
         token = request.token or self.token
         if request.login_only and isinstance(token, PersistentToken):
             raise InvalidRequestError(
-                f"{request.method} {request.path} takes no PersistentToken, only the AccessToken of a login: "
-                "(yield from nai.account.login(…)), or client.run(nai.account.login(…)), gives one",
+                f"{request.method} {request.path} takes no persistent token, only the one of a login",
                 parameter="token",
+                advice="(yield from nai.account.login(…)), or client.run(nai.account.login(…)), gives one",
             )
         base: str = getattr(self, request.host.value)
         scheme, _, rest = base.partition("://")

@@ -217,7 +217,7 @@ class ChunkedReader:
 
 def _malformed(data: bytes | bytearray) -> RemoteProtocolError:
     return RemoteProtocolError(
-        "malformed chunk: CRLF, a hexadecimal size and CRLF are expected (RFC 9112 §7.1)",
+        "malformed chunk: CRLF, a hexadecimal size and CRLF are expected",
         excerpt=excerpt(bytes(data)),
     )
 
@@ -231,7 +231,7 @@ def _check_trailers(trailers: bytearray) -> None:
         return
     except h11.RemoteProtocolError as error:  # it quotes the fields
         quote = excerpt(str(error))
-    raise RemoteProtocolError("malformed trailer field (RFC 9112 §7.1.2)", excerpt=quote)
+    raise RemoteProtocolError("malformed trailer field", excerpt=quote)
 
 
 Reader: TypeAlias = FixedReader | ChunkedReader | UntilCloseReader

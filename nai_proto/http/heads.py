@@ -42,7 +42,7 @@ def format_request_head(method: str, target: str, fields: Pairs, length: int) ->
         InvalidRequestError: one of the arguments is not valid; the message names it, or the field.
     """
     if not _TOKEN.fullmatch(method):
-        raise InvalidRequestError("method: not a token (RFC 9110 §5.6.2)")
+        raise InvalidRequestError("method: not a token")
     if not _VISIBLE.fullmatch(target):
         raise InvalidRequestError("target: not printable ASCII without blanks; percent-encode the rest")
     lines = [f"{method} {target} HTTP/1.1"]
@@ -100,7 +100,7 @@ def _field_error(fields: Pairs) -> InvalidRequestError:
     """Return an error that names the field that cannot be sent."""
     for number, (name, value) in enumerate(fields, 1):
         if not _TOKEN.fullmatch(name):
-            return InvalidRequestError(f"header field {number}: its name is not a token (RFC 9110 §5.6.2)")
+            return InvalidRequestError(f"header field {number}: its name is not a token")
         if not _VALUE.fullmatch(value):
-            return InvalidRequestError(f"header field {excerpt(name)}: its value is not valid (RFC 9110 §5.5)")
+            return InvalidRequestError(f"header field {excerpt(name)}: its value is not valid")
     return InvalidRequestError("header fields: there may be one valid Content-Length or Transfer-Encoding")

@@ -78,6 +78,7 @@ _HEAD, _BODY, _DONE, _TUNNEL, _RELEASED, _FAILED = WireState  # Python 3.11 take
 
 # asyncio reads at most this much at once. Larger reads are cut, which bounds what is copied of pipelined messages.
 _PIECE: Final = 262_144
+_RESPONSE_START: Final = b"HTTP/"
 _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: they send a length of 0 too
 
 
@@ -189,8 +190,11 @@ class Wire:
     def _read_head(self) -> Event | Signal:
         while self._inbox:
             piece = self._take()
+            is_start = self._fed < len(_RESPONSE_START)
             self._fed += len(piece)
             self._h11.receive_data(piece)
+            if is_start and self._role == "client":
+                self._check_start()
             while type(event := self._next_h11_event()) is h11.InformationalResponse:  # isinstance is slow for an ABC
                 if event.status_code == 101:
                     raise RemoteProtocolError("status 101, although the request asked for no other protocol")
@@ -208,6 +212,12 @@ class Wire:
             return CONNECTION_CLOSED
         raise Truncated("the connection closed inside the head of a message")
 
+    def _check_start(self) -> None:
+        """Check that a response begins as one of HTTP, before the rest comes, which it never may."""
+        received, _ = self._h11.trailing_data
+        if not received.startswith(_RESPONSE_START[: len(received)]):
+            raise RemoteProtocolError("what answers here does not speak HTTP", excerpt=excerpt(received))
+
     def _read_between(self) -> Event | Signal:
         if not self._inbox:
             return CONNECTION_CLOSED if self._eof else NEED_DATA
@@ -221,7 +231,7 @@ class Wire:
             return self._h11.next_event()
         except h11.RemoteProtocolError as error:
             quote = excerpt(str(error))
-        raise RemoteProtocolError("malformed head (RFC 9112 §2-5)", excerpt=quote)
+        raise RemoteProtocolError("malformed head", excerpt=quote)
 
     def _check_size(self, size: int) -> None:
         if size > self._limits.head:

@@ -14,11 +14,11 @@ from ..arguments import (
     NUMBER,
     TEXT,
     ArgumentType,
-    invalid,
     list_of,
     record,
     tuple_of,
 )
+from ..unknown_names import unknown_choice
 from .choices import ImageResolution
 from .features import Character, ControlNet, EncodedVibe, PreciseReference, Vibe
 from .models import IMAGE_MODEL
@@ -38,8 +38,8 @@ def _to_size(value: ImageResolution | str, name: str) -> tuple[int, int]:
     word = value.strip().upper().replace(" ", "_").replace("-", "_")
     found = ImageResolution.__members__.get(word) or ImageResolution.__members__.get(f"NORMAL_{word}")
     if found is None:
-        names = ", ".join(each.lower() for each in ImageResolution.__members__)
-        raise invalid(name, f"{name} takes a width and a height, or one of portrait, landscape, square, {names}")
+        names = ("portrait", "landscape", "square", *(each.lower() for each in ImageResolution.__members__))
+        raise unknown_choice(value, "size", names, parameter=name, advice="any other is a width and a height")
     return found.value
 
 

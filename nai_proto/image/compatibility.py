@@ -80,7 +80,9 @@ def _check_vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel) -> None
         if isinstance(vibe, Vibe):
             if form != "raw":
                 raise InvalidRequestError(
-                    f"{model.id} takes vibes that are encoded for it: see encode_vibe", parameter="vibes"
+                    f"{model.id} takes vibes that are encoded for it",
+                    parameter="vibes",
+                    advice="encode_vibe makes them",
                 )
             _check_range("information_extracted of one of vibes", vibe.information_extracted, 0.01, 1, "vibes")
         elif form != "encoded":

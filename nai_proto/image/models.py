@@ -12,28 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from ..arguments import (
-    FLAG,
-    INTEGER,
-    MAPPING,
-    NUMBER,
-    TEXT,
-    ArgumentType,
-    convert_fields,
-    fold_name,
-    member,
-    record,
-    suggest_name,
-    takes,
-)
+from ..arguments import FLAG, INTEGER, MAPPING, NUMBER, TEXT, ArgumentType, convert_fields, member, record, takes
 from ..errors import InvalidRequestError, excerpt
+from ..unknown_names import fold_name, suggest_name, unknown_choice
 from .choices import ImageSampler, NoiseSchedule, QualityPreset, UCPreset
 from .families import FAMILIES, Family, Generation
 
 if TYPE_CHECKING:
     from .preset_texts import PresetTexts
 
-__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "ImageModel", "ImageModelFacts", "suggest_model"]
+__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "ImageModel", "ImageModelFacts", "suggest_model", "unknown_model"]
 
 T = TypeVar("T")
 
@@ -256,12 +244,13 @@ class ImageModel:
 
     def _require(self, fact: str, value: T | None) -> T:
         if value is None:
-            how = f"ImageModel({self.id!r}, ImageModelFacts({fact}=…))"
-            models = f"; the models are {', '.join(model.name for model in MODELS)}"
-            guess = "" if self.is_listed else suggest_model(self.id) or models
+            advice = f"give it: ImageModel({excerpt(self.id, 60)!r}, ImageModelFacts({fact}=…))"
+            if self.facts == _NO_FACTS and not self.is_listed:
+                raise unknown_model(self.id, advice=advice)
             raise InvalidRequestError(
-                f"{fact} of the image model {excerpt(self.id, 60)!r} is not known; give it: {how}{guess}",
+                f"{fact.replace('_', ' ')} of the image model {excerpt(self.id, 60)!r} is not known",
                 parameter="model",
+                advice=advice,
             )
         return value
 
@@ -449,6 +438,23 @@ def suggest_model(name: str) -> str:
     return names or suggest_name(name, [model.id for model in MODELS])
 
 
+def unknown_model(name: str, what: str = "image model", *, advice: str | None = None) -> InvalidRequestError:
+    """Return the error for an image model that is not listed: with the nearest, or with what a text model is for.
+
+    Args:
+        name: that was given.
+        what: it should be the name of.
+        advice: how a program gives what is needed to use it all the same; see `NaiError.advice`.
+    """
+    from ..text.models import Model  # needed only when something is wrong
+
+    if (text_model := Model.named(name)).is_listed:
+        return InvalidRequestError(f"{text_model.id} is a text model, and draws no images", parameter="model")
+    names = [model.name for model in MODELS]
+    ids = [model.id for model in MODELS]
+    return unknown_choice(name, what, names, parameter="model", spellings=ids, advice=advice)
+
+
 # ---- models whose prices and limits are known: nothing is guessed where it could cost more than was said
 
 
@@ -462,11 +468,12 @@ def find_base_model(model: ImageModel | str) -> ImageModel:
         InvalidRequestError: the model is not listed, or known from one client alone.
     """
     found = ImageModel.named(model)
-    if not found.is_listed or found.facts.unsure:
+    if not found.is_listed:
+        raise unknown_model(found.id, "image model with known prices")
+    if found.facts.unsure:
         known = ", ".join(each.id for each in MODELS if each.base == each and not each.facts.unsure)
         raise InvalidRequestError(
-            f"the image model {excerpt(found.id, 60)!r} is not known, and so neither its prices nor its limits; "
-            f"known are {known}, and their inpainting forms{'' if found.is_listed else suggest_model(found.id)}",
+            f"prices and limits of {found.id} are not known; known are those of {known}, and their inpainting forms",
             parameter="model",
         )
     return found.base

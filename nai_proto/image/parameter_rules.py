@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from ..arguments import MAPPING, member, suggest_name, takes
+from ..arguments import MAPPING, member, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, describe_value
+from ..unknown_names import suggest_name, unknown_choice
 from .choices import ImageGenerationType, ImageSampler, Sampler
 from .families import Generation
 from .models import IMAGE_MODEL, ImageModel
@@ -156,9 +157,13 @@ def _check_type(name: str, value: object, rule: ImageParameterRule, model: Image
     if name == "sampler" and isinstance(value, Sampler):
         return
     if words and not (fits and value in words):
-        kind = InvalidRequestError if isinstance(value, str) else InvalidTypeError
-        problem = f"{name} is {_describe_word(value)}, and {model.id} takes one of {', '.join(words)}"
-        raise kind(f"{problem}{_suggest_word(name, value, words)}", parameter=name)
+        if not isinstance(value, str) or len(value) > _LONGEST_WORD:
+            problem = f"{name} is {_describe_word(value)}, and {model.id} takes one of {', '.join(words)}"
+            raise (InvalidRequestError if isinstance(value, str) else InvalidTypeError)(problem, parameter=name)
+        what, advice = f"{name.replace('_', ' ')} of {model.id}", None
+        if name == "sampler" and value not in frozenset(ImageSampler):  # the service is known to refuse the others
+            advice = f"to send it all the same: nai.image.Sampler({value!r})"
+        raise unknown_choice(value, what, words, parameter=name, advice=advice)
     if not fits:
         kind = rule.kind.error_class(value) if isinstance(rule.kind, ParameterKind) else InvalidTypeError
         raise kind(f"{name} is {describe_value(value)}, and {model.id} takes {takes}", parameter=name)
@@ -169,15 +174,6 @@ def _known_words(name: str, rule: ImageParameterRule, model: ImageModel) -> tupl
     if name == "sampler":
         return model.samplers
     return model.noise_schedules if name == "noise_schedule" else rule.words
-
-
-def _suggest_word(name: str, value: object, words: tuple[str, ...]) -> str:
-    """Return the end of a message: how to send an unknown sampler all the same, and the word that comes nearest."""
-    if not isinstance(value, str) or len(value) > _LONGEST_WORD or value in frozenset(ImageSampler):
-        return ""
-    python, shell = f"nai.image.Sampler({value!r})", f"--unlisted-sampler {value}"
-    way_round = f"; to send it all the same, give {python} or in the shell {shell}" if name == "sampler" else ""
-    return way_round + suggest_name(value, words)
 
 
 def _describe_word(value: object) -> str:

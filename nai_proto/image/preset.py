@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Self, cast
 
-from ..arguments import BYTES, MAPPING, TEXT, suggest_name, takes
+from ..arguments import BYTES, MAPPING, TEXT, takes
 from ..codecs.file_problems import find_file_problem
 from ..codecs.image_headers import describe_file
 from ..codecs.json import JsonDecoder, encode_json
 from ..errors import InvalidFile, InvalidRequestError, RemoteProtocolError
 from ..limits import Limits
+from ..unknown_names import suggest_name
 from .choices import Sampler
 from .families import Generation
 from .models import IMAGE_MODEL, ImageModel

@@ -133,7 +133,7 @@ class Recipe:
         drawer = find_model(metadata.source, comment) if model is None else ImageModel.named(model).base
         if drawer is None:
             raise InvalidRequestError(
-                "picture: it names no model that is known; give it: Recipe.of(…, model=…)", parameter="model"
+                "picture: it names no model that is known", parameter="model", advice="give it: Recipe.of(…, model=…)"
             )
         options: dict[str, Any] = {"model": drawer, "quality": "none", "uc_preset": "none", "as_typed": True}
         missing = list(_SOURCES.get(action, ()))

@@ -115,7 +115,7 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
         given["width"], given["height"] = size
     usual = preset.model if isinstance(preset, ImagePreset) else ImageModel.V5_CURATED
     if (chosen := given.pop("model", usual)) is None:
-        raise InvalidRequestError("the preset names no model; give it: model=…", parameter="model")
+        raise InvalidRequestError("the preset names no model", parameter="model", advice="give it: model=…")
     requested = ImageModel.named(chosen)
     if preset is not None and not isinstance(preset, ImagePreset):
         preset = ImagePreset(requested, preset)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Never
 
-from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, suggest_name, takes
+from ..arguments import BYTES, FLAG, INTEGER, NUMBER, TEXT, takes
 from ..codecs.json import encode_json
 from ..errors import InvalidRequestError, RemoteProtocolError
 from ..exchange.endpoints import EndpointParameters, build, endpoint
@@ -23,12 +23,13 @@ from ..exchange.operation import Operation
 from ..exchange.readers import BodyReader
 from ..http import Head, Headers, Request
 from ..limits import Limits
+from ..unknown_names import unknown_choice
 from .argument_types import SIZE, VIBE_SOURCE
 from .choices import ControlNetModel
 from .cost_limits import check_max_anlas
 from .features import EncodedVibe
 from .image_files import IMAGE_TYPES, FirstImageReaderFactory, Image, ImagesReaderFactory, image_size
-from .models import IMAGE_MODEL, ImageModel
+from .models import IMAGE_MODEL, ImageModel, unknown_model
 from .parameter_rules import MAX_PIXELS
 from .price import ALLOWANCE, NOTHING_FREE, Allowance, encoding_price, tool_price, upscale_price
 
@@ -118,7 +119,7 @@ def _find_size(image: bytes, size: tuple[int, int] | None) -> tuple[int, int]:
     known = size or image_size(image)
     if known is None:
         raise InvalidRequestError(
-            "the size of the image is not known: give it as size=(width, height)", parameter="size"
+            "the size of the image is not known", parameter="size", advice="give it: size=(width, height)"
         )
     return known
 
@@ -169,10 +170,7 @@ def augment(
     takes_prompt = tool in _WITH_PROMPT
     if validate:
         if tool not in [*DirectorTool]:
-            guess = suggest_name(tool, DirectorTool)
-            raise InvalidRequestError(
-                f"no director tool is called {tool!r}; there are {', '.join(DirectorTool)}{guess}", parameter="tool"
-            )
+            raise unknown_choice(tool, "director tool", DirectorTool, parameter="tool")
         if not takes_prompt and not (prompt is None and defry is None):
             raise InvalidRequestError(
                 f"prompt and defry are for {' and '.join(_WITH_PROMPT)}, not for {tool}", parameter="prompt"
@@ -182,10 +180,7 @@ def augment(
                 "the director tool emotion needs an emotion, and no other takes one", parameter="emotion"
             )
         if emotion is not None and emotion not in [*Emotion]:
-            raise InvalidRequestError(
-                f"no emotion is called {emotion!r}; there are {', '.join(Emotion)}{suggest_name(emotion, Emotion)}",
-                parameter="emotion",
-            )
+            raise unknown_choice(emotion, "emotion", Emotion, parameter="emotion")
         if defry is not None and defry not in range(6):
             raise InvalidRequestError(f"defry is {defry!r}, and may be from 0 to 5", parameter="defry")
     check_max_anlas(lambda: tool_price(str(tool), width, height, allowance=allowance), max_anlas)
@@ -239,6 +234,8 @@ def upscale(
     """
     model = ImageModel.named(model)
     if validate:
+        if not model.is_listed and not model.facts.upscales:
+            raise unknown_model(model.id)
         if not model.facts.upscales:
             raise InvalidRequestError(
                 f"the model {model.id} does not upscale; V5 Full and V5 Curated do", parameter="model"
@@ -358,8 +355,6 @@ def annotate(image: bytes, annotator: Annotator | str, *, validate: bool = True)
         InvalidRequestError: there is no such annotator.
     """
     if validate and annotator not in [*Annotator]:
-        raise InvalidRequestError(
-            f"no annotator is called {annotator!r}; there are {', '.join(Annotator)}", parameter="annotator"
-        )
+        raise unknown_choice(annotator, "annotator", Annotator, parameter="annotator")
     body = {"model": str(annotator), "parameters": {"image": image}}
     return Operation(_build_request("annotate_image", body), _IMAGES)

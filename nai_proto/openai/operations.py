@@ -17,6 +17,7 @@ from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.retry import Repeat
 from ..http import Headers, Request
+from ..text.model_kinds import check_openai
 from ..text.models import MODEL, Model
 from .accumulators import ChatAccumulator, CompletionAccumulator
 from .chunk_stream import ChunkReaderFactory, ResultReaderFactory
@@ -71,7 +72,8 @@ def completion(
             all, with meaning and range: ``help(nai.openai.CompletionOptions)``.
 
     Raises:
-        InvalidRequestError: something cannot be sent, or is out of its documented range.
+        InvalidRequestError: something cannot be sent, is out of its documented range, or the model is known not to be
+            one of this API.
     """
     request = _build_generation("completions", {"prompt": prompt_to_json(prompt)}, options, stream=stream)
     return Operation(request, ((_JSON, _COMPLETION), (_STREAM, ResultReaderFactory(_COMPLETION_CHUNKS))))
@@ -121,7 +123,8 @@ def chat_completion(
             with meaning and range: ``help(nai.openai.OpenAIOptions)``.
 
     Raises:
-        InvalidRequestError: something cannot be sent, or is out of its documented range.
+        InvalidRequestError: something cannot be sent, is out of its documented range, or the model is known not to be
+            one of this API.
 
     Raises (when run):
         RemoteProtocolError: the answer has token ids and no text; ``partial`` has the ids.
@@ -183,9 +186,10 @@ def token_count(prompt: Prompt, *, model: Model | str = Model.GLM) -> Operation[
 
 def _build_generation(name: str, body: Mapping[str, object], options: Mapping[str, Any], *, stream: bool) -> Request:
     given = {name: value for name, value in options.items() if value is not None}
-    model = Model.named(given.pop("model", Model.GLM)).id
+    model = Model.named(given.pop("model", Model.GLM))
     extra: Mapping[str, object] = given.pop("extra", {})
     if given.pop("validate", True):
+        check_openai(model)
         check_parameters(given)
     if isinstance(given.get("logit_bias"), Mapping):
         biases = cast("Mapping[object, object]", given["logit_bias"])
@@ -195,7 +199,7 @@ def _build_generation(name: str, body: Mapping[str, object], options: Mapping[st
         if isinstance(chosen, Mapping):
             chosen = {"include_usage": True, **cast("Mapping[str, object]", chosen)}
         given |= {"stream": True, "stream_options": chosen}
-    return _post(name, {"model": model, **body, **given, **extra}, _STREAM if stream else _JSON)
+    return _post(name, {"model": model.id, **body, **given, **extra}, _STREAM if stream else _JSON)
 
 
 def _chat_body(messages: Messages, options: Mapping[str, Any]) -> Mapping[str, object]:

@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from ..arguments import MAPPING, ArgumentType, list_of, suggest_name, takes
+from ..arguments import MAPPING, ArgumentType, list_of, takes
 from ..conflicts import check_conflicts
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value
+from ..unknown_names import suggest_name
 from .request_options import CONFLICTS, Messages, Prompt
 from .response_objects import Message
 

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..arguments import TEXT, TEXTS, list_items, suggest_name
+from ..arguments import TEXT, TEXTS, list_items
 from ..errors import InvalidRequestError
+from ..unknown_names import suggest_name
 
 __all__ = ["Placeholder", "check_answers", "fill_placeholders", "find_placeholders", "merge_placeholders"]
 

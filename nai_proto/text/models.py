@@ -14,28 +14,17 @@ See:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, TypeVar
 
-from ..arguments import (
-    FLAG,
-    INTEGER,
-    MAPPING,
-    TEXT,
-    TIER,
-    ArgumentType,
-    convert_fields,
-    fold_name,
-    list_of,
-    record,
-    suggest_name,
-)
-from ..errors import InvalidRequestError, excerpt
+from ..arguments import FLAG, INTEGER, MAPPING, TEXT, TIER, ArgumentType, convert_fields, list_of, record
+from ..errors import InvalidRequestError, UnknownChoiceError, excerpt
 from ..exchange.endpoints import host_of_model
 from ..http import Host
 from ..tier import Tier
 from ..tokenizers.registry import TOKENIZERS
+from ..unknown_names import fold_name, suggest_name, unknown_choice
 from .samplers import INTERNAL_MODELS, ORDER, SAMPLERS, SamplerOrder
 
 __all__ = [
@@ -49,6 +38,7 @@ __all__ = [
     "Tier",
     "find_listed_model",
     "suggest_model",
+    "unknown_model",
 ]
 
 T = TypeVar("T")
@@ -288,12 +278,13 @@ class Model:
         """Return a fact: the model's own, else the listed one."""
         value = listed if own is None else own
         if value is None:
-            how = f"Model({self.id!r}, TextModelFacts({fact}=…))"
-            models = f"; the models are {_list_models()}"
-            guess = "" if self.is_listed else suggest_model(self.id) or models
+            advice = f"give it: Model({excerpt(self.id, 60)!r}, TextModelFacts({fact}=…))"
+            if self.facts == _NO_FACTS and not self.is_listed:
+                raise unknown_model(self.id, advice=advice)
             raise InvalidRequestError(
-                f"{fact} of the text model {excerpt(self.id, 60)!r} is not known; give it: {how}{guess}",
+                f"{fact.replace('_', ' ')} of the text model {excerpt(self.id, 60)!r} is not known",
                 parameter="model",
+                advice=advice,
             )
         return value
 
@@ -378,10 +369,6 @@ def _stem(id: str) -> str:  # noqa: A002
 _BY_STEM: Final = {_stem(model.id): model for model in MODELS}
 
 
-def _list_models() -> str:
-    return ", ".join(each.id for each in _NEWEST)
-
-
 def suggest_model(name: str) -> str:
     """Return the end of a message about an unknown model: the listed one whose id or name comes nearest, if one does."""
     return suggest_name(name, [text for model in _NEWEST for text in (model.id, model.name)])
@@ -395,8 +382,24 @@ def find_listed_model(name: Model | str) -> Model:
     """
     model = Model.named(name)
     if not model.is_listed:
-        raise InvalidRequestError(
-            f"no text model is called {excerpt(model.id, 60)!r}; the models are {_list_models()}{suggest_model(model.id)}",
-            parameter="model",
-        )
+        raise unknown_model(model.id)
     return model
+
+
+def unknown_model(name: str, models: Iterable[Model] = _NEWEST, *, advice: str | None = None) -> UnknownChoiceError:
+    """Return the error for a text model that is not listed.
+
+    Args:
+        name: that was given.
+        models: those that could have been meant.
+        advice: how a program gives what is needed to use it all the same; see `NaiError.advice`.
+    """
+    listed = [*models]
+    return unknown_choice(
+        name,
+        "text model",
+        [each.id for each in listed],
+        parameter="model",
+        spellings=[each.name for each in listed],
+        advice=advice,
+    )

@@ -12,8 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from ..arguments import TEXT, ArgumentType, convert_fields, list_of, suggest_name
+from ..arguments import TEXT, ArgumentType, convert_fields, list_of
 from ..errors import InvalidRequestError
+from ..unknown_names import unknown_choice
 from .models import Model
 
 __all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "find_prefix", "is_trained_prefix"]
@@ -76,7 +77,14 @@ def find_prefix(module: Module | str | None, model: Model) -> str:
         return name
     listed = module if isinstance(module, Module) else MODULES.get(name)
     if listed is None:
-        raise InvalidRequestError(f"there is no module {name!r}{suggest_name(name, [*MODULES])}", parameter="module")
+        has = [each for each in MODULES.values() if each.is_available_for(model)]
+        raise unknown_choice(
+            name,
+            f"module of {model.id}",
+            [each.id for each in has],
+            parameter="module",
+            spellings=[each.name for each in has if each.name],
+        )
     if not listed.is_available_for(model):
         having = ", ".join(sorted(listed.models)) if listed.models else "those with modules"
         raise InvalidRequestError(

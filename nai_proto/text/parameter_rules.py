@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
 
-from ..arguments import MAPPING, suggest_name, takes
+from ..arguments import MAPPING, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import Host
+from ..unknown_names import suggest_name, unknown_choice
+from .model_kinds import check_native
 from .models import Model
 from .samplers import SAMPLERS, SamplerOrder
 from .text_parameters import PhraseRepPen
@@ -163,14 +165,19 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
             endpoints do not serve it. Names the parameter, its value unless it is text, what is allowed, and the model.
     """
     model = Model.named(model)
-    if not model.is_native:
-        raise InvalidRequestError(f"{model.id} is served by the OpenAI-compatible endpoints only", parameter="model")
+    check_native(model)
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:
             raise InvalidRequestError(
                 f"a text request has no parameter {name!r}{suggest_name(name, RULES)}", parameter=str(name)
             )
+        if (
+            rule.kind is ParameterKind.PHRASE_REP_PEN
+            and isinstance(value, str)
+            and value not in frozenset(PhraseRepPen)
+        ):
+            raise unknown_choice(value, "phrase repetition penalty", PhraseRepPen, parameter=name)
         if not rule.kind.accepts(value):
             raise rule.kind.error_class(value)(
                 f"{name} is {describe_value(value)}, and {model.id} takes {rule.kind}", parameter=name

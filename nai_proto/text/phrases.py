@@ -191,7 +191,9 @@ def encode_phrase(phrase: Phrase, tokenizer: Tokenizer | None, where: str) -> li
         return [*simple]
     if tokenizer is None:
         raise InvalidRequestError(
-            f"a phrase of {where} is text, which needs tokenizer=…; without one, give token ids", parameter="tokenizer"
+            f"a phrase of {where} is text, which needs the model's tokenizer",
+            parameter="tokenizer",
+            advice="give tokenizer=…, or token ids",
         )
     return tokenizer.encode(simple)
 

@@ -10,12 +10,13 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Never, Self, cast, overload
 
-from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, suggest_name, takes
+from ..arguments import BYTES, FLAG, MAPPING, TEXT, list_of, takes
 from ..codecs.json import encode_json
 from ..errors import InvalidFile, InvalidRequestError
 from ..exchange.actions import Steps, get_context
 from ..exchange.flow import Flow, flow
-from .models import MODEL, Model, suggest_model
+from ..unknown_names import unknown_choice
+from .models import MODEL, MODELS, Model, unknown_model
 from .official_presets import find_default_name, find_presets
 from .preset_fields import DEFAULTS, FIELDS, PresetFields, SamplerSlot, build_slots, check_name, copy_setting
 from .preset_file_parser import dump_slots, parse_document, read_settings, read_slots, require_parameters, require_text
@@ -311,20 +312,19 @@ class Preset(PresetFields):
         model = Model.named(model)
         names = [one.name for one in find_presets(model)]
         if not names:
-            guess = "" if model.is_listed else suggest_model(model.id)
+            if not model.is_listed:
+                raise unknown_model(model.id, [each for each in MODELS if find_presets(each)])
             raise InvalidRequestError(
-                f"{model.id} has no official presets; make one with Preset(name, model, {{…}}){guess}",
+                f"{model.id} has no official presets",
                 parameter="model",
+                advice="make one with Preset(name, model, {…})",
             )
         if name is None:
             return cast("Flow[Never, Self]", _draw_official(cls, model))
         for one in find_presets(model):
             if one.name == name:
                 return cls.from_preset_data(one.document(model.id))
-        raise InvalidRequestError(
-            f"{model.id} has no official preset named {name!r}; it has {', '.join(names)}{suggest_name(name, names)}",
-            parameter="name",
-        )
+        raise unknown_choice(name, f"official preset of {model.id}", names, parameter="name")
 
     @classmethod
     @takes(model=MODEL)

@@ -14,8 +14,9 @@ from copy import deepcopy
 from types import MappingProxyType
 from typing import Final, cast
 
-from ..arguments import TEXT, suggest_name
+from ..arguments import TEXT
 from ..errors import InvalidRequestError, InvalidTypeError
+from ..unknown_names import suggest_name
 from .parameter_rules import RULES, ParameterKind, describe_value
 from .phrases import simplify_phrase
 from .samplers import SAMPLERS, SamplerOrder

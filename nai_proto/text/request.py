@@ -14,6 +14,7 @@ from ..errors import InvalidRequestError, InvalidTypeError
 from ..tokenizers.base import Tokenizer
 from ..tokenizers.registry import TOKENIZERS
 from .global_settings import ALWAYS_SENT, SETTINGS, GlobalSettings
+from .model_kinds import check_native
 from .models import Model
 from .modules import TEXT_ADVENTURE, Module, find_prefix
 from .options import CONFLICTS
@@ -100,6 +101,7 @@ def build_parameters(
     model = Model.named(model)
     own_parameters = {name: value for name, value in (overrides or {}).items() if value is not None}
     if validate is not False:
+        check_native(model)
         check_conflicts({**own_parameters, "module": module}, CONFLICTS)
     if tokenizer is not None and tokenizer.name in TOKENIZERS and tokenizer.name != model.tokenizer:
         raise InvalidRequestError(

@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import Final
 
 from ..arguments import ArgumentType, takes
-from ..errors import InvalidRequestError, excerpt
+from ..image.models import MODELS as IMAGE_MODELS
 from ..image.models import ImageModel
-from ..image.models import suggest_model as suggest_image_model
-from ..text.models import Model
-from ..text.models import suggest_model as suggest_text_model
+from ..text.models import CHAT_MODELS, Model
+from ..text.models import MODELS as TEXT_MODELS
+from ..unknown_names import unknown_choice
 from .registry import TOKENIZERS, TokenizerInfo
 
 __all__ = ["find_tokenizer_info", "tokenizer_name"]
 
+_MODEL_NAMES: Final = tuple(model.name for model in (*TEXT_MODELS, *CHAT_MODELS, *IMAGE_MODELS))
 _BY_MODEL: Final = {model: one.name for one in TOKENIZERS.values() for model in one.models}
 _MODEL: Final = ArgumentType("a Model, an ImageModel, or the id or the name of one", Model, ImageModel, str)
 _NAME: Final = ArgumentType("the name of a tokenizer, or a model, its id or its name", Model, ImageModel, str)
@@ -35,10 +36,8 @@ def tokenizer_name(model: Model | ImageModel | str) -> str:
     name = _find_name(model)
     if name is None:
         wanted = model if isinstance(model, str) else model.id
-        raise InvalidRequestError(
-            f"no tokenizer is known for the model {excerpt(wanted, 60)!r}; model is one of "
-            f"{', '.join(_BY_MODEL)}{suggest_text_model(wanted) or suggest_image_model(wanted)}",
-            parameter="model",
+        raise unknown_choice(
+            wanted, "model with a known tokenizer", _BY_MODEL, parameter="model", spellings=_MODEL_NAMES
         )
     return name
 
@@ -57,12 +56,8 @@ def find_tokenizer_info(name: Model | ImageModel | str) -> TokenizerInfo:
     info = info or TOKENIZERS.get(_find_name(name) or "")
     if info is None:
         wanted = name if isinstance(name, str) else name.id
-        raise InvalidRequestError(
-            f"no tokenizer and no model has the name {excerpt(wanted, 60)!r}; "
-            f"the tokenizers are {', '.join(TOKENIZERS)}, for the models "
-            f"{', '.join(_BY_MODEL)}{suggest_text_model(wanted) or suggest_image_model(wanted)}",
-            parameter="name",
-        )
+        choices = (*TOKENIZERS, *_BY_MODEL)
+        raise unknown_choice(wanted, "tokenizer or model", choices, parameter="name", spellings=_MODEL_NAMES)
     return info
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ...arguments import suggest_name
 from ...text.models import MODELS, Model
 from ...tier import Tier
+from ...unknown_names import suggest_name
 from ..errors import Refused
 
 __all__ = ["ServedModel", "ServedModels"]

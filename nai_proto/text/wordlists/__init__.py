@@ -57,9 +57,10 @@ def find_wordlist(tokenizer: str) -> Wordlist:
     """
     if tokenizer not in _NAMES:
         raise InvalidRequestError(
-            f"no bracket bans, whitelists and biases are known for the tokenizer {tokenizer!r}: "
-            f"switch the global settings off (settings=None), or use one of {', '.join(_NAMES)}",
+            f"no bracket bans, whitelists and biases are known for the tokenizer {tokenizer!r}, only for "
+            f"{', '.join(_NAMES)}",
             parameter="model",
+            advice="settings=None switches these global settings off",
         )
     words: Wordlist = getattr(import_module(".tables", __name__), _NAMES[tokenizer])
     return words

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn, TypeVar, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from nai_proto.arguments import suggest_name
+from nai_proto.unknown_names import suggest_name
 
 from .error_messages import ServiceAddress
 from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error

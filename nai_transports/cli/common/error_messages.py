@@ -76,7 +76,7 @@ def explain(error: NaiError, address: ServiceAddress | None = None) -> str:
     for type_, write in _MESSAGES:
         if isinstance(error, type_):
             return write(error, address)
-    return str(error)
+    return error.plain_message
 
 
 # ---- of the service
@@ -169,7 +169,11 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
 
 def _explain_protocol(error: RemoteProtocolError, address: ServiceAddress | None) -> str:
     received = f": it sent {error.excerpt!r}" if error.excerpt else ""
-    return f"{error}{received}" if address is None else f"{error}{received}.{_name_address(address)}"
+    return (
+        f"{error.plain_message}{received}"
+        if address is None
+        else f"{error.plain_message}{received}.{_name_address(address)}"
+    )
 
 
 def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> str:
@@ -185,8 +189,8 @@ def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> s
 
 def _explain_request(error: InvalidRequestError, address: ServiceAddress | None) -> str:
     if error.parameter == "base_url" and address is not None:
-        return str(error).replace("base_url", address.source, 1)
-    return str(error)
+        return error.plain_message.replace("base_url", address.source, 1)
+    return error.plain_message
 
 
 _MESSAGES: Final[tuple[tuple[type[NaiError], Callable[..., str]], ...]] = (

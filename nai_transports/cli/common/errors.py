@@ -99,7 +99,7 @@ def reading_options() -> Generator[None, None, None]:
         yield
         return
     except InvalidRequestError as error:
-        usage = WrongUsage(str(error), parameter=error.parameter)
+        usage = WrongUsage(error.plain_message, parameter=error.parameter)
     raise usage
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-from nai_proto.arguments import suggest_name
 from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
+from nai_proto.unknown_names import suggest_name
 
 from ... import files
 from ...proxy import parse_proxy

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import InvalidRequestError, UnknownChoiceError
 from nai_proto.image import ImageModel
-from nai_proto.image.models import MODELS, suggest_model
+from nai_proto.image.models import unknown_model
 
 __all__ = ["find_image_model", "name_options_in_errors", "to_option"]
 
@@ -32,7 +31,6 @@ _OPTIONS: Final = {
     "width": "--size: width",
 }
 """The options whose names are not those of their parameters."""
-_ADVICE_FOR_PROGRAMS: Final = re.compile(r"nai\.image\.Sampler\(.*?\) or in the shell ")
 
 
 def to_option(parameter: str) -> str:
@@ -42,12 +40,16 @@ def to_option(parameter: str) -> str:
 
 @contextmanager
 def name_options_in_errors() -> Generator[None, None, None]:
-    """Raise errors about parameters with the names of their options, and without what only programs can do."""
+    """Raise errors about parameters with the names of their options, and with what the shell can do."""
     try:
         yield
         return
     except InvalidRequestError as error:
-        message, parameter = _ADVICE_FOR_PROGRAMS.sub("", str(error)), error.parameter
+        message, parameter = error.plain_message, error.parameter
+        if isinstance(error, UnknownChoiceError) and parameter:
+            message = f"{to_option(parameter)}: {message}"
+            if parameter == "sampler" and error.advice:
+                message += f"; to send it all the same, give --unlisted-sampler {error.name}"
     if parameter and message.startswith(f"{parameter} "):
         message = to_option(parameter) + message.removeprefix(parameter)
     raise InvalidRequestError(message, parameter=parameter)
@@ -60,9 +62,6 @@ def find_image_model(name: str) -> ImageModel:
         InvalidRequestError: there is none. The message has the models, and those that may have been meant.
     """
     model = ImageModel.named(name)
-    if model.is_listed:
-        return model
-    names = ", ".join(each.name for each in MODELS)
-    raise InvalidRequestError(
-        f"no image model is called {name[:60]!r}; the models are {names}{suggest_model(name)}", parameter="model"
-    )
+    if not model.is_listed:
+        raise unknown_model(name)
+    return model

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any, Final, cast
 
-from nai_proto.arguments import suggest_name
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Character, ImageResolution, Position, PreciseReference
+from nai_proto.unknown_names import suggest_name
 
 from .input_images import fit_reference, read_image
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nai_proto.arguments import suggest_name
 from nai_proto.errors import InvalidRequestError
+from nai_proto.unknown_names import suggest_name
 
 __all__ = ["COMMANDS", "ChatCommand", "complete_command", "format_help", "format_hint", "parse_line"]
 

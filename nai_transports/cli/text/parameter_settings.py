@@ -14,12 +14,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
-from nai_proto.arguments import fold_name, suggest_name
 from nai_proto.errors import InvalidRequestError
 from nai_proto.openai.request_checks import RULES as OPENAI_RULES
 from nai_proto.text.parameter_rules import RULES, ParameterKind, ParameterRule
 from nai_proto.text.samplers import SAMPLERS, SamplerOrder
 from nai_proto.text.text_parameters import PhraseRepPen, TextParameters
+from nai_proto.unknown_names import fold_name, suggest_name
 
 __all__ = ["NO_SEED", "OPENAI_PARAMETERS", "TEXT_PARAMETERS", "ParameterRules", "complete_setting", "parse_settings"]
 

@@ -1,0 +1,85 @@
+"""What to say of a name that nothing has: which name was meant, and which names there are.
+
+People write names in different ways, so case and separators make no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from .errors import UnknownChoiceError, excerpt
+
+__all__ = ["fold_name", "suggest_name", "unknown_choice"]
+
+_SEPARATORS: Final = str.maketrans(" _.", "---")
+_MOST_GUESSES: Final = 3
+_LONGEST_NAME: Final = 80
+"""Characters of an unknown name that are compared and shown: of a whole text the beginning."""
+
+
+def suggest_name(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the known name that comes nearest, or those it is a part of.
+
+    It is empty if there are none. How the names are written makes no difference: ``"Euler Ancestral"`` is near
+    ``"k_euler_ancestral"``, and ``"V3"`` is a part of ``"Anime V3"``.
+    """
+    guesses = _find_guesses(name, names)
+    return f"; did you mean {' or '.join(map(repr, guesses))}?" if guesses else ""
+
+
+def unknown_choice(
+    name: str,
+    what: str,
+    choices: Iterable[str],
+    *,
+    parameter: str,
+    spellings: Iterable[str] = (),
+    advice: str | None = None,
+) -> UnknownChoiceError:
+    """Return the error for a name that nothing has: with the nearest name, and all there are.
+
+    Args:
+        name: that was given.
+        what: it should be the name of, such as ``"sampler of kayra-v1"``.
+        choices: all names that there are.
+        parameter: that has the name.
+        spellings: other names of the choices, which may come nearest too.
+        advice: how a program gets its way all the same; see `NaiError.advice`.
+    """
+    there_are = tuple(map(str, choices))
+    guesses = tuple(_find_guesses(name, (*there_are, *spellings)))
+    shown = excerpt(str(name), _LONGEST_NAME)
+    hint = f"did you mean {' or '.join(map(repr, guesses))}? There" if guesses else "there"
+    return UnknownChoiceError(
+        f"no {what} is called {shown!r}; {hint} are {', '.join(there_are)}",
+        name=shown,
+        guesses=guesses,
+        choices=there_are,
+        parameter=parameter,
+        advice=advice,
+    )
+
+
+def _find_guesses(name: str, names: Iterable[str]) -> list[str]:
+    """Return the known name that comes nearest, or those that the name is a part of; none if there are none."""
+    from difflib import get_close_matches  # needed only when something is wrong
+
+    known = {fold_name(each): str(each) for each in names}
+    wanted = fold_name(str(name)[:_LONGEST_NAME])
+    close = get_close_matches(wanted, known, n=1) or _find_containing(wanted, known)
+    return [known[each] for each in close]
+
+
+def _find_containing(part: str, names: Iterable[str]) -> list[str]:
+    """Return the names that have a part; none if they are so many that they are no help."""
+    containing = [each for each in names if part in each]
+    return containing if len(part) > 1 and len(containing) <= _MOST_GUESSES else []
+
+
+def fold_name(name: str) -> str:
+    """Return a name without what people write in different ways: case, and which of blank, ``_``, ``-`` and ``.`` is in it.
+
+    ``"GLM 4.6"`` and ``"glm-4-6"`` become the same.
+    """
+    return name.strip().casefold().translate(_SEPARATORS)

@@ -1,0 +1,105 @@
+"""A name that nothing has is refused with the nearest, with all there are, and with the API that has it.
+
+Advice for programs is apart from the problem, so that a shell can give its own.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pytest
+
+import nai_proto as nai
+from nai_proto import image, openai, text, tokenizers, voice
+from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.errors import InvalidRequestError, LimitExceeded, UnknownChoiceError
+from nai_proto.unknown_names import unknown_choice
+
+PNG: Final = write_png(Pixels(64, 64, bytes(3 * 64 * 64)))
+CHAT: Final = [{"role": "user", "content": "Hello"}]
+
+
+def wrong(**options: Any) -> Any:
+    """Return options whose values a type checker knows to be wrong."""
+    return options
+
+
+UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
+    "text model": (lambda: text.generate("x", model="Kaira"), "Kayra", "clio-v1"),
+    "preset": (lambda: text.generate("x", preset="carefre"), "Carefree", "Tesseract"),
+    "model of a preset": (lambda: text.Preset.from_official("Kaira", "x"), "Kayra", "clio-v1"),
+    "module": (lambda: text.generate("x", module="special opening"), "special_openings", "vanilla"),
+    "phrase penalty": (lambda: text.generate("x", **wrong(phrase_rep_pen="agressive")), "aggressive", "off"),
+    "image model": (lambda: image.generate("x", model="V4.5 Ful"), "V4.5 Full", "Furry V3"),
+    "priced model": (lambda: image.generation_price("V4.5 Ful", 64, 64, steps=1), "V4.5 Full", "Furry V3"),
+    "image sampler": (lambda: image.generate("x", sampler="euler"), "k_euler", "k_lms"),
+    "schedule": (lambda: image.generate("x", model="V4.5 Full", noise_schedule="karas"), "karras", "exponential"),
+    "size": (lambda: image.generate("x", size="portrat"), "portrait", "wallpaper_landscape"),
+    "undesired content": (lambda: image.generate("x", uc_preset="human_focus"), "humanFocus", "none"),
+    "quality": (lambda: image.generate("x", quality="standart"), "standard", "light"),
+    "format": (lambda: image.generate("x", **wrong(image_format="webpp")), "webp", "png"),
+    "director tool": (lambda: image.augment(PNG, "line art"), "lineart", "declutter"),
+    "emotion": (lambda: image.augment(PNG, "emotion", emotion="hapy"), "happy", "playful"),
+    "annotator": (lambda: image.annotate(PNG, "mida"), "midas", "canny"),
+    "upscaler": (lambda: image.upscale(PNG, model="V5 Ful"), "V5 Full", "Furry V3"),
+    "voice": (lambda: voice.speak("x", voice="Cylene", version="v1"), "Cyllene", "Nomios"),
+    "tokenizer": (lambda: tokenizers.find_tokenizer_info("nerdstash_v3"), "nerdstash_v2", "kayra-v1"),
+}
+
+
+@pytest.mark.parametrize("case", UNKNOWN)
+def test_an_unknown_name_is_refused_with_the_nearest_and_then_all(case: str) -> None:
+    call, guess, other = UNKNOWN[case]
+    with pytest.raises(UnknownChoiceError, match=r"^no .* is called '.*'; did you mean '.*'\? There are ") as caught:
+        call()
+    error = caught.value
+    assert guess in error.guesses
+    assert other in error.choices
+    assert all(each in str(error) for each in (guess, other, error.name))
+    assert not re.search(r"[A-Z]\w+\(|Preset\b|nai\.|docs/|§", error.plain_message)
+    assert pickle.loads(pickle.dumps(error)).choices == error.choices
+
+
+def test_without_a_near_name_there_is_no_guess() -> None:
+    error = unknown_choice("qqqq", "voice", ["one", "two"], parameter="voice")
+    assert (str(error), error.guesses) == ("no voice is called 'qqqq'; there are one, two", ())
+
+
+def test_advice_for_programs_ends_the_message_and_is_no_part_of_the_plain_one() -> None:
+    with pytest.raises(UnknownChoiceError) as caught:
+        image.generate("x", sampler="k_new")
+    error = caught.value
+    assert str(error) == f"{error.plain_message}; {error.advice}"
+    assert error.advice == "to send it all the same: nai.image.Sampler('k_new')"
+    assert LimitExceeded("head", limit=1, value=2).plain_message == "head: 2 where at most 1 are allowed"
+    assert InvalidRequestError("this is None; None").plain_message == "this is None; None"
+
+
+@pytest.mark.parametrize(
+    ("call", "problem"),
+    [
+        (lambda: text.generate("x", model="glm"), "glm-4-6 is a chat model: only the OpenAI-compatible API has it"),
+        (lambda: text.generate_stream("x", model="Xialong"), "xialong-v1 is a chat model"),
+        (
+            lambda: openai.chat_completion(CHAT, model="kayra"),
+            "kayra-v1 is a model for stories: text generation has it",
+        ),
+        (lambda: openai.completion("x", model=nai.Model.ERATO), "llama-3-erato-v1 is a model for stories"),
+        (lambda: text.generate("x", model="V4.5 Full"), "nai-diffusion-4-5-full is a model for images"),
+        (lambda: openai.completion("x", model="nai-diffusion-3"), "nai-diffusion-3 is a model for images"),
+        (lambda: image.generate("x", model="Kayra"), "kayra-v1 is a text model, and draws no images"),
+    ],
+)
+def test_a_model_of_another_kind_is_refused_with_what_has_it(call: Callable[[], object], problem: str) -> None:
+    with pytest.raises(InvalidRequestError, match=problem) as caught:
+        call()
+    assert caught.value.parameter == "model"
+
+
+def test_what_may_be_new_is_sent_as_it_is() -> None:
+    assert b'"glm-9"' in openai.chat_completion(CHAT, model="glm-9").request.body
+    assert b'"kayra-v1"' in openai.completion("x", model="kayra", validate=False).request.body
+    assert b'"kayra-v1"' in openai.token_count("x", model="kayra").request.body
