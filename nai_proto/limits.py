@@ -93,25 +93,27 @@ class Limits:
 class Timeouts:
     """Seconds to wait, per phase; None waits without a limit.
 
-    Each wait has the limit of its phase, or the rest of ``total`` if that is less.
+    Each wait has the limit of its phase, or the rest of ``total`` if that is less. A wait has one deadline, which nothing
+    that the peer sends meanwhile extends: docs/connections.md#time.
     """
 
     pool: float | None = 30.0
     "For a free connection, while as many are open as the client's pool allows."
     connect: float | None = 10.0
-    "To connect, including name look-up, proxy and TLS."
+    "To connect: name look-up, the proxy and its tunnel, and the TLS handshake together."
     write: float | None = 30.0
-    "To send each piece of the request."
+    "To send each piece of the request, of at most 64 KiB."
     read: float | None = 180.0
-    """From the end of the request to the end of the response's head, however slowly that arrives. A generation that is not
+    """From the end of the request to the end of the response's head, with all interim responses. A generation that is not
     streamed sends nothing until it is complete."""
     idle: float | None = 60.0
-    """Between two pieces of the body. Streams sometimes stop without being closed.
+    """From one piece of the body to the next, or to its end. Streams sometimes stop without being closed.
 
     See docs/protocol/native.md#43-concurrency-timeouts-retry.
     """
     total: float | None = None
-    "For all waits of one run or stream together; the caller's own work between events does not count."
+    """For one run or stream with all its requests, retries, pauses and computations; the caller's own work between events
+    does not count."""
 
     __repr__ = repr_changed
 

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+from nai_proto.exchange.budget import LimitReached
 from nai_proto.exchange.connection_pool import Lease
-from nai_proto.exchange.driving import LimitReached
 
 from .clients import RawAsyncClient
 from .readiness import ATTEMPT_DELAY_S, interleave, is_address, is_readable
@@ -24,7 +24,6 @@ T = TypeVar("T")
 _READ_AHEAD_BYTES: Final = 262_144
 """Bytes to read ahead of the flow, before the peer has to wait."""
 _READ: Final = 65_536
-_PIECE: Final = 262_144
 
 
 class AsyncioStream(asyncio.BufferedProtocol):
@@ -88,29 +87,30 @@ class AsyncioStream(asyncio.BufferedProtocol):
     # ---- what the driver calls
 
     async def write(self, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
-        for at in range(0, len(data), _PIECE):
-            if self._failure is not None and not self._pieces:
-                raise self._failure
-            self._transport.write(data if len(data) <= _PIECE else memoryview(data)[at : at + _PIECE])
-            while not self._writable or (self._pieces and len(data) > _PIECE):
-                if self._pieces:
-                    if received(self._take()):
-                        return False
-                elif self._closed:
-                    if self._failure is not None:
-                        raise self._failure
+        until = self._deadline(limit)
+        if self._failure is not None:
+            raise self._failure
+        self._transport.write(data)
+        while not self._writable:
+            if self._pieces:
+                if received(self._take()):
                     return False
-                else:
-                    await self._wait(limit)
+            elif self._closed:
+                if self._failure is not None:
+                    raise self._failure
+                return False
+            else:
+                await self._wait(until)
         return True
 
     async def read(self, limit: float | None) -> bytes:
+        until = self._deadline(limit)
         while not self._pieces:
             if self._failure is not None:
                 raise self._failure
             if self._closed:
                 return b""
-            await self._wait(limit)
+            await self._wait(until)
         return self._take()
 
     def is_readable(self) -> bool:
@@ -143,12 +143,18 @@ class AsyncioStream(asyncio.BufferedProtocol):
         if raw is None or raw.fileno() < 0:
             return
         with socket.socket(fileno=os.dup(raw.fileno())) as copy, suppress(OSError):
-            while data := copy.recv(_PIECE):
+            while data := copy.recv(_READ):
                 self._pieces.append(data)
 
-    async def _wait(self, limit: float | None) -> None:
+    def _deadline(self, limit: float | None) -> float | None:
+        """Return the time at which a limit that begins now is reached."""
+        return None if limit is None else self._loop.time() + limit
+
+    async def _wait(self, until: float | None) -> None:
+        if until is not None and until <= self._loop.time():
+            raise LimitReached
         waiter = self._waiter = self._loop.create_future()
-        self._until = None if limit is None else self._loop.time() + limit
+        self._until = until
         self._set_timer()
         try:
             await waiter

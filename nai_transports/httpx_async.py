@@ -14,8 +14,8 @@ import anyio.to_thread
 
 from nai_proto.errors import Phase
 from nai_proto.exchange.actions import Send
-from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.driving import IoSteps, LimitReached
+from nai_proto.exchange.budget import Budget, LimitReached
+from nai_proto.exchange.driving import IoSteps
 from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Head, Request
 

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 from anyio.lowlevel import checkpoint
 
 from nai_proto.emulator.clock import Clock
+from nai_proto.exchange.budget import LimitReached
 from nai_proto.exchange.connection_pool import Lease, PoolLimits
 from nai_proto.exchange.connections import RawTransport
-from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.reply import App
 from nai_proto.exchange.session import Session
 from nai_proto.testing.connection import MemoryConnection, uncut

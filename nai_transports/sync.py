@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any, Final, TypeAlias
 
 from nai_proto.errors import ClosedError
+from nai_proto.exchange.budget import LimitReached
 from nai_proto.exchange.connection_pool import Lease
-from nai_proto.exchange.driving import LimitReached
 
 from .clients import RawClient
 from .readiness import ATTEMPT_DELAY_S, Waker, interleave, is_address, is_readable, wait_ready
@@ -27,7 +27,6 @@ __all__ = ["Client"]
 Ready: TypeAlias = tuple[list[int], list[int]]
 
 _READ: Final = 65_536
-_PIECE: Final = 262_144
 
 
 class SocketStream:
@@ -84,22 +83,22 @@ class SyncIO:
         self._wait_for(lambda: lease.is_granted, limit)
 
     def connect(self, host: str, port: int, limit: float | None) -> SocketStream:
-        until = None if limit is None else self.now() + limit
+        until = self._deadline(limit)
         addresses = self._look_up(host, port, limit)
         return SocketStream(self._connect_first(addresses, until))
 
     def read(self, stream: SocketStream, limit: float | None) -> bytes:
-        self._wait([stream.socket.fileno()], (), limit)
+        self._wait([stream.socket.fileno()], (), self._deadline(limit))
         return stream.socket.recv(_READ)
 
     def write(self, stream: SocketStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
-        raw, left = stream.socket, memoryview(data)
+        raw, left, until = stream.socket, memoryview(data), self._deadline(limit)
         while left:
             try:
-                left = left[raw.send(left[:_PIECE]) :]
+                left = left[raw.send(left) :]
                 continue
             except BlockingIOError:
-                readable, _ = self._wait([raw.fileno()], [raw.fileno()], limit)
+                readable, _ = self._wait([raw.fileno()], [raw.fileno()], until)
             if readable:
                 answer = raw.recv(_READ)
                 if received(answer) or not answer:
@@ -147,9 +146,7 @@ class SyncIO:
                         failure = OSError(number, "")
                         attempts.pop(raw.fileno()).close()
                         continue
-                left = None if until is None else until - self.now()
-                if left is not None and left <= 0:
-                    raise LimitReached
+                left = self._left(until)
                 limit = min(left or ATTEMPT_DELAY_S, ATTEMPT_DELAY_S) if waiting else left
                 for ready in self._poll((), attempts, limit)[1]:
                     raw = attempts.pop(ready)
@@ -165,20 +162,28 @@ class SyncIO:
     def _wait_for(self, condition: Callable[[], bool], limit: float | None) -> None:
         """Wait until another thread makes a condition true, and calls `_wake`."""
         self._take_waker()  # before the condition is tested, so that no wake-up is missed
-        until = None if limit is None else self.now() + limit
+        until = self._deadline(limit)
         while not condition():
-            left = None if until is None else until - self.now()
-            if left is not None and left <= 0:
-                raise LimitReached
-            self._poll((), (), left)
+            self._poll((), (), self._left(until))
 
-    def _wait(self, readers: Sequence[int], writers: Sequence[int], limit: float | None) -> Ready:
-        """Wait for sockets; return those ready to read, and those ready to write."""
-        until = None if limit is None else self.now() + limit
-        while not any(ready := self._poll(readers, writers, limit)):
-            if until is not None and (limit := until - self.now()) <= 0:
-                raise LimitReached
+    def _wait(self, readers: Sequence[int], writers: Sequence[int], until: float | None) -> Ready:
+        """Wait for sockets until a deadline; return those ready to read, and those ready to write."""
+        while not any(ready := self._poll(readers, writers, self._left(until))):
+            pass
         return ready
+
+    def _deadline(self, limit: float | None) -> float | None:
+        """Return the time at which a limit that begins now is reached."""
+        return None if limit is None else self.now() + limit
+
+    def _left(self, until: float | None) -> float | None:
+        """Return the seconds left until a deadline, of which there is at least a little."""
+        if until is None:
+            return None
+        left = until - self.now()
+        if left <= 0:
+            raise LimitReached
+        return left
 
     def _poll(self, readers: Iterable[int], writers: Iterable[int], limit: float | None) -> Ready:
         """Wait once for sockets; return nothing after a wake-up, as after the limit."""

@@ -12,8 +12,8 @@ from typing import Any, Final, TypeVar
 
 import trio
 
+from nai_proto.exchange.budget import LimitReached
 from nai_proto.exchange.connection_pool import Lease
-from nai_proto.exchange.driving import LimitReached
 
 from .clients import RawAsyncClient
 from .readiness import is_readable
@@ -27,7 +27,7 @@ R = TypeVar("R")
 P_co = TypeVar("P_co", covariant=True)
 T = TypeVar("T")
 
-_PIECE: Final = 65_536
+_READ: Final = 65_536
 _READ_AFTER_ERROR_S: Final = 0.5
 """Seconds to read what the peer sent before a write failed."""
 
@@ -96,15 +96,13 @@ class TrioIO:
         return TrioStream(await self._within(limit, connect))
 
     async def read(self, stream: TrioStream, limit: float | None) -> bytes:
-        return bytes(await self._within(limit, lambda: stream.stream.receive_some(_PIECE)))
+        return bytes(await self._within(limit, lambda: stream.stream.receive_some(_READ)))
 
     async def write(
         self, stream: TrioStream, data: bytes, limit: float | None, received: Callable[[bytes], bool]
     ) -> bool:
-        if len(data) <= _PIECE:  # the system buffers it, whether the peer reads or not
-            taken = await stream.write_now(data)
-            if taken < len(data):
-                await self._within(limit, lambda: stream.stream.send_all(data[taken:]))
+        taken = await stream.write_now(data)
+        if taken == len(data):
             return True
         all_written = True
         async with trio.open_nursery() as nursery:
@@ -113,7 +111,7 @@ class TrioIO:
                 nonlocal all_written
                 while True:
                     try:
-                        answer = bytes(await stream.stream.receive_some(_PIECE))
+                        answer = bytes(await stream.stream.receive_some(_READ))
                     except (trio.BrokenResourceError, trio.ClosedResourceError):
                         answer = b""
                     if received(answer) or not answer:
@@ -124,9 +122,7 @@ class TrioIO:
             nursery.start_soon(watch)
             failure: BaseException | None = None
             try:
-                for at in range(0, len(data), _PIECE):
-                    piece = memoryview(data)[at : at + _PIECE]
-                    await self._within(limit, lambda piece=piece: stream.stream.send_all(piece))  # type: ignore[misc]
+                await self._within(limit, lambda: stream.stream.send_all(memoryview(data)[taken:]))
             except OSError as error:
                 failure = error
                 nursery.cancel_scope.deadline = trio.current_time() + _READ_AFTER_ERROR_S  # for `watch`

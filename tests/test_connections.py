@@ -22,8 +22,8 @@ import uvloop
 
 from nai_proto import errors, text
 from nai_proto.exchange.actions import Sleep, Steps, compute
+from nai_proto.exchange.budget import LimitReached
 from nai_proto.exchange.connection_pool import PoolLimits
-from nai_proto.exchange.driving import LimitReached
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.retry import NO_RETRY

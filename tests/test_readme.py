@@ -120,7 +120,7 @@ def test_the_driver_for_a_foreign_loop_is_short_and_stands_alone() -> None:
     imported = {
         name.name for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Import) for name in node.names
     }
-    assert imported == {"os", "random", "socket", "time", "nai_proto"}
+    assert imported == {"contextlib", "os", "random", "socket", "time", "nai_proto"}
 
 
 def test_the_readmes_shell_blocks_are_the_two_commands_and_one_line_each() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..http.wire import NEED_DATA, PAUSED, Wire
-    from .budget import Budget
+    from .budget import Budget, LimitReached
     from .client import ClientExchange
     from .flow import map_actions, map_batches
     from .reply import Reply
@@ -23,7 +23,7 @@ else:
         __name__,
         {
             ".http.wire": "NEED_DATA PAUSED Wire",
-            "budget": "Budget",
+            "budget": "Budget LimitReached",
             "client": "ClientExchange",
             "flow": "map_actions map_batches",
             "reply": "Reply",
@@ -41,6 +41,7 @@ __all__ = [
     "PAUSED",
     "Budget",
     "ClientExchange",
+    "LimitReached",
     "Reply",
     "Run",
     "Wire",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Self
 
 from ..errors import Phase, TimedOut, TransportError
 from ..limits import Timeouts
 
-__all__ = ["Budget"]
+__all__ = ["Budget", "Deadline", "LimitReached"]
+
+
+class LimitReached(Exception):
+    """A wait reached its limit. Not TimeoutError, which the operating system also raises."""
 
 
 class Budget:
@@ -52,6 +57,16 @@ class Budget:
         left = self.remaining
         return left if limit is None or (left is not None and left < limit) else limit
 
+    def begin(self, phase: Phase, now: Callable[[], float], at_most: float | None = None) -> Deadline:
+        """Return the deadline of a wait that begins now.
+
+        Args:
+            phase: of the wait.
+            now: seconds of a clock that only goes forward.
+            at_most: a further limit, in seconds.
+        """
+        return Deadline(self, self.limit(phase, at_most), now)
+
     def spend(self, seconds: float) -> None:
         """Charge the seconds that a wait took."""
         if not self.is_bounded:
@@ -61,16 +76,16 @@ class Budget:
         if self._run is not None:
             self._run.spend(seconds)
 
-    def failed(self, phase: Phase, error: OSError, *, sent: bool, where: str = "") -> TransportError:
+    def failed(self, phase: Phase, error: OSError | LimitReached, *, sent: bool, where: str = "") -> TransportError:
         """Return the error for a wait on a blocking socket that failed. Call `spend` first.
 
         Args:
             phase: of the wait.
-            error: the system's error; TimeoutError means that the limit of the wait was reached.
+            error: the system's error; LimitReached or TimeoutError means that the limit of the wait was reached.
             sent: may the service have acted on the request?
             where: host and port, for the message.
         """
-        if isinstance(error, TimeoutError) and not error.errno:
+        if isinstance(error, LimitReached) or (isinstance(error, TimeoutError) and not error.errno):
             return self.timed_out(phase, sent=sent, where=where)
         reason = error.strerror or "the connection was lost"
         return TransportError(f"{_WAITS[phase]}{f' ({where})' if where else ''}: {reason}", sent=sent, phase=phase)
@@ -92,6 +107,45 @@ class Budget:
             return TimedOut(f"the total of {total or 0:g} s ran out, {_WAITS[phase]}{place}", sent=sent, phase="total")
         limit: float | None = getattr(self.timeouts, phase)
         return TimedOut(f"nothing within {limit or 0:g} s, {_WAITS[phase]}{place}", sent=sent, phase=phase)
+
+
+class Deadline:
+    """The deadline of a wait, for all its parts together. As a context manager, it charges the wait to the budget.
+
+    Args:
+        budget: is charged.
+        limit: of all parts together, in seconds; None means no limit.
+        now: seconds of a clock that only goes forward.
+    """
+
+    __slots__ = ("_began", "_budget", "_limit", "_now")
+
+    def __init__(self, budget: Budget, limit: float | None, now: Callable[[], float]) -> None:
+        self._budget = budget
+        self._limit = limit
+        self._now = now
+        self._began = now()
+
+    def left(self) -> float | None:
+        """Return the seconds left for the next part; None means no limit.
+
+        A peer that has something for us at every moment makes no part wait, so the deadline is checked here.
+
+        Raises:
+            LimitReached: none are left.
+        """
+        if self._limit is None:
+            return None
+        left = self._limit - (self._now() - self._began)
+        if left <= 0:
+            raise LimitReached
+        return left
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._budget.spend(self._now() - self._began)
 
 
 _TICK: Final = 0.001

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ..errors import NaiError, Phase, TransportError
 from ..http import Head
 from ..http.wire import Signal, Tunnel, Wire
 from ..limits import Limits
 from .actions import Send
-from .budget import Budget
+from .budget import Budget, LimitReached
 from .client import ClientExchange
 from .connection_pool import Lease, Pool, PoolLimits
 from .connection_setup import connection_refused, open_tunnel, shake_hands
-from .driving import IoSteps, LimitReached
+from .driving import IoSteps
 from .observation import (
     ConnectionDiscarded,
     ConnectionOpened,
@@ -49,6 +49,9 @@ class Connection:
 
 Address: TypeAlias = tuple[str, str, Hashable]
 """Scheme, authority, and the runtime's key."""
+
+_PIECE_BYTES: Final = 65_536
+"""Bytes of a request that are written with one limit: 30 seconds for so many are what a line of 17 kbit/s takes."""
 
 
 class RawTransport:
@@ -125,70 +128,61 @@ class RawTransport:
         """Return a connection to an address: an idle one with nothing to read, or a new one."""
         request = send.request
         host, port = _host_and_port(request.scheme, request.authority)
-        while True:
-            address = request.scheme, request.authority, io.key()
-            lease = yield from self._acquire(address, host, port, budget, io)
-            connection = lease.connection
-            try:
-                if connection is None:
-                    began = io.now()
-                    connection = yield from self._connect(send, host, port, budget, io)
-                    self.opened += 1
-                    self._tell_opened(connection, io.now() - began)
-                    return lease, connection
-                if not connection.stream.is_readable():
-                    if self._observer.is_watching:
-                        self._observer.tell(ConnectionReused(host, port))
-                    return lease, connection
-            except BaseException:
-                if connection is not None:
-                    connection.stream.abort()
-                self.release(lease, io)
-                raise
-            connection.stream.abort()
+        lease = yield from self._acquire((request.scheme, request.authority, io.key()), host, port, budget, io)
+        connection = lease.connection
+        try:
+            if connection is not None and connection.stream.is_readable():
+                connection.stream.abort()
+                self.tell_closed(connection, "the server closed it, or sent bytes, while it was idle")
+                connection = None
+            if connection is None:
+                began = io.now()
+                connection = yield from self._connect(send, host, port, budget, io)
+                self.opened += 1
+                self._tell_opened(connection, io.now() - began)
+            elif self._observer.is_watching:
+                self._observer.tell(ConnectionReused(host, port))
+            return lease, connection
+        except BaseException:
+            if connection is not None:
+                connection.stream.abort()
             self.release(lease, io)
-            self.tell_closed(connection, "the server closed it, or sent bytes, while it was idle")
+            raise
 
     def _acquire(self, address: Address, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Lease[Connection]]:
-        began = io.now()
         with self._lock:
-            lease = self.pool.acquire(address, began, io.wake())
+            lease = self.pool.acquire(address, io.now(), io.wake())
         self._close_connections("idle for too long")
         if lease.is_granted:
             return lease
         try:
-            yield partial(io.wait_for, lease, budget.limit("pool"))
+            with budget.begin("pool", io.now) as deadline:
+                yield partial(io.wait_for, lease, deadline.left())
             return lease
         except BaseException as error:
             self.release(lease, io, lease.connection)
             if not isinstance(error, LimitReached):
                 raise
-        finally:
-            budget.spend(io.now() - began)
         raise budget.timed_out("pool", sent=False, where=f"{host}:{port}")
 
     def _connect(self, send: Send, host: str, port: int, budget: Budget, io: RawIO) -> IoSteps[Connection]:
         """Return a connection that is ready for HTTP. Name look-up, tunnel and TLS have one limit together."""
-        began, limit = io.now(), budget.limit("connect")
         error: TransportError | None = None
         proxy, stream, tls = self._choose_proxy(send.request.base), None, None
         where = near = (host, port) if proxy is None else (proxy.host, proxy.port)
         if proxy is not None:
             where = f"the proxy {proxy.host}", proxy.port
-
-        def left() -> float | None:
-            return None if limit is None else max(0.0, limit - (io.now() - began))
-
         try:
-            stream = yield partial(io.connect, *near, left())
-            where = host, port
-            if proxy is not None:
-                yield from open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), left)
-            if send.request.scheme == "https" and self._make_tls is not None:
-                if stream.is_readable():  # unencrypted bytes must not be taken for decrypted ones
-                    raise connection_refused(host, port, "it closed the connection, or sent bytes, before TLS")
-                tls = self._make_tls(host)
-                yield from shake_hands(io, stream, tls, left)
+            with budget.begin("connect", io.now) as deadline:
+                stream = yield partial(io.connect, *near, deadline.left())
+                where = host, port
+                if proxy is not None:
+                    yield from open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), deadline.left)
+                if send.request.scheme == "https" and self._make_tls is not None:
+                    if stream.is_readable():  # unencrypted bytes must not be taken for decrypted ones
+                        raise connection_refused(host, port, "it closed the connection, or sent bytes, before TLS")
+                    tls = self._make_tls(host)
+                    yield from shake_hands(io, stream, tls, deadline.left)
             through = None if proxy is None else f"{proxy.host}:{proxy.port}"
             return Connection(host, port, stream, tls, through, Wire("client", Limits()))
         except BaseException as failure:
@@ -198,8 +192,6 @@ class RawTransport:
                 error = self.describe("connect", failure, *where, False)
             elif not isinstance(failure, LimitReached):
                 raise
-        finally:
-            budget.spend(io.now() - began)
         raise error or budget.timed_out("connect", sent=False, where=f"{where[0]}:{where[1]}")
 
     def _close_connections(self, reason: str) -> None:
@@ -287,17 +279,24 @@ class RawExchange:
 
     def _write(self, connection: Connection) -> IoSteps[TransportError | None]:
         """Write the request. Return an error instead of raising it, since there may be a response already."""
-        io, budget, exchange, tls = self._io, self._budget, self._exchange, connection.tls
+        io, budget, exchange, stream = self._io, self._budget, self._exchange, connection.stream
 
         def received(data: bytes) -> bool:
             self._receive(connection, data)
             return exchange.is_refused  # then the rest of the request need not be sent
 
-        began = io.now() if budget.is_bounded else 0.0
         try:
-            data = exchange.data_to_send if tls is None else tls.encrypt(exchange.data_to_send)
-            if (yield partial(io.write, connection.stream, data, budget.limit("write"), received)):
-                exchange.request_written()
+            data = exchange.data_to_send if connection.tls is None else connection.tls.encrypt(exchange.data_to_send)
+            for at in range(0, len(data), _PIECE_BYTES):
+                with budget.begin("write", io.now) as deadline:
+                    if at and stream.is_readable():
+                        early = yield partial(io.read, stream, deadline.left())
+                        if received(early) or not early:
+                            return None
+                    piece = data[at : at + _PIECE_BYTES]
+                    if not (yield partial(io.write, stream, piece, deadline.left(), received)):
+                        return None
+            exchange.request_written()
             return None
         except LimitReached:
             pass
@@ -305,32 +304,23 @@ class RawExchange:
             return self._transport.describe("write", error, connection.host, connection.port, True)
         finally:
             exchange.data_to_send = b""
-            if budget.is_bounded:
-                budget.spend(io.now() - began)
         raise budget.timed_out("write", sent=True, where=f"{connection.host}:{connection.port}")
 
     def _next(self, connection: Connection, phase: Phase, at_most: float | None) -> IoSteps[Head | bytes | Tunnel]:
         """Return the head, or the next piece of the body. All reads for it have one deadline, however slow the peer is."""
         exchange, io, budget, tls = self._exchange, self._io, self._budget, connection.tls
-        incoming = exchange.next_incoming()
-        if not isinstance(incoming, Signal):
-            return incoming
 
         def received(data: bytes) -> bool:
             self._receive(connection, data)
             return False
 
-        began = io.now()
-        left = limit = budget.limit(phase, at_most)
         failure: TransportError | None = None
         try:
-            while isinstance(incoming, Signal):
-                self._receive(connection, (yield partial(io.read, connection.stream, left)))
-                if tls is not None and (reply := tls.data_to_send()):  # the peer asked for new keys
-                    yield partial(io.write, connection.stream, reply, left, received)
-                incoming = exchange.next_incoming()
-                if limit is not None and isinstance(incoming, Signal):
-                    left = max(0.0, limit - (io.now() - began))
+            with budget.begin(phase, io.now, at_most) as deadline:
+                while isinstance(incoming := exchange.next_incoming(), Signal):
+                    self._receive(connection, (yield partial(io.read, connection.stream, deadline.left())))
+                    if tls is not None and (reply := tls.data_to_send()):  # the peer asked for new keys
+                        yield partial(io.write, connection.stream, reply, deadline.left(), received)
             return incoming
         except LimitReached:
             pass
@@ -338,9 +328,6 @@ class RawExchange:
             if isinstance(error, NaiError):
                 raise
             failure = self._transport.describe(phase, error, connection.host, connection.port, True)
-        finally:
-            if budget.is_bounded:
-                budget.spend(io.now() - began)
         raise failure or budget.timed_out(phase, sent=True, where=f"{connection.host}:{connection.port}")
 
 

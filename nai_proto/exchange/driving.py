@@ -17,11 +17,11 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 from ..errors import ClosedError, LocalProtocolError, NaiError
 from ..http import Head
 from .actions import Compute, Emit, Incoming, Receive, Send, Sleep
-from .budget import Budget
+from .budget import Budget, LimitReached
 from .observation import Observer, ObserverFailed, Waiting
 from .run import Run
 
-__all__ = ["IO", "Exchange", "Execution", "IoCall", "IoSteps", "LimitReached", "Transport", "perform", "run_steps"]
+__all__ = ["IO", "Exchange", "Execution", "IoCall", "IoSteps", "Transport", "perform", "run_steps"]
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -33,10 +33,6 @@ IoCall: TypeAlias = Callable[[], Any]
 """One piece of I/O: returns its result in a synchronous driver, an awaitable of it in an asynchronous one."""
 IoSteps: TypeAlias = Generator[IoCall, Any, T]
 """Yields calls, is sent their results, and returns a value."""
-
-
-class LimitReached(Exception):
-    """A wait reached its limit. Not TimeoutError, which the operating system also raises."""
 
 
 def run_steps(steps: IoSteps[T]) -> T:
@@ -98,8 +94,12 @@ class Transport(Protocol):
 
 
 def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) -> Generator[IoCall | Emit[E], Any, None]:
-    """Perform the actions of a flow, and yield calls, and the flow's events."""
+    """Perform the actions of a flow, and yield calls, and the flow's events.
+
+    All time is charged to the total, except what the caller takes for the events.
+    """
     exchange: Exchange | None = None
+    budget = run.budget
     try:
         action = run.start()
         while action is not None:
@@ -116,7 +116,8 @@ def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) ->
                         if exchange is not None:
                             exchange.abort()
                             exchange = None
-                        exchange = yield from transport.send(action, run.budget_for(action), io)
+                        budget = run.budget_for(action)
+                        exchange = yield from transport.send(action, budget, io)
                         incoming = exchange.head
                     case Sleep():
                         yield from _pause(action, run.budget, io, observer)
@@ -127,7 +128,8 @@ def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) ->
             except NaiError as error:
                 action = run.throw(error)
             else:
-                action = run.send(incoming)
+                with budget.begin("total", io.now):  # reading a flood of events takes longer than receiving it
+                    action = run.send(incoming)
     finally:
         run.close()
         if exchange is not None:
@@ -148,14 +150,12 @@ def _pause(sleep: Sleep, budget: Budget, io: IO, observer: Observer) -> IoSteps[
 
 
 def _compute(job: Compute[Any], budget: Budget, io: IO, *, sent: bool) -> IoSteps[None]:
-    began = io.now()
     try:
-        yield partial(io.compute, job.perform, budget.remaining)
+        with budget.begin("total", io.now) as deadline:
+            yield partial(io.compute, job.perform, deadline.left())
         return
     except LimitReached:
         pass
-    finally:
-        budget.spend(io.now() - began)
     raise budget.timed_out("total", sent=sent)
 
 

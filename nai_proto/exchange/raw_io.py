@@ -34,8 +34,8 @@ class RawIO(IO, Protocol):
     def write(self, stream: Any, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> Any:
         """Write ``data``, and return whether all of it was written.
 
-        ``received`` is called with bytes that are received meanwhile, and returns True to stop writing. ``limit`` is for
-        each piece that is sent.
+        ``received`` is called with bytes that are received meanwhile, and returns True to stop writing. It does not
+        extend ``limit``.
         """
 
     def read(self, stream: Any, limit: float | None) -> Any:

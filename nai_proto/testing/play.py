@@ -9,7 +9,7 @@ from ..codecs.secret_box import system_entropy
 from ..emulator.clock import Clock
 from ..errors import NaiError, Phase
 from ..exchange.actions import Action, Compute, Emit, Incoming, Receive, Runnable, Send, Sleep
-from ..exchange.budget import Budget
+from ..exchange.budget import Budget, LimitReached
 from ..exchange.client import ClientExchange
 from ..exchange.reply import App
 from ..exchange.run import Run
@@ -138,9 +138,10 @@ def run_in_memory(
         phase: Phase = "read" if isinstance(action, Send) else "idle"
         at_most = None if isinstance(action, Send) else action.at_most
         try:
-            while (incoming := exchange.next_incoming()) is NEED_DATA:
-                exchange.receive_data(connection.receive_some(budget.limit(phase, at_most)))
-        except TimeoutError:
+            with budget.begin(phase, clock, at_most) as deadline:
+                while (incoming := exchange.next_incoming()) is NEED_DATA:
+                    exchange.receive_data(connection.receive_some(deadline.left()))
+        except (TimeoutError, LimitReached):
             raise budget.timed_out(phase, sent=True) from None
         assert not isinstance(incoming, Tunnel | Signal)
         return incoming
