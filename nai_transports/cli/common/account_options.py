@@ -23,6 +23,7 @@ from ...sync import Client
 from .command import OptionGroup
 from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
 from .error_messages import ServiceAddress, is_refused_login
+from .exchange_notes import note_wait
 from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
@@ -73,7 +74,10 @@ class ServiceOptions(OptionGroup):
             rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.", rich_help_panel=ACCOUNT_PANEL)] = False
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", help="Show no progress, and no waits and retries.", rich_help_panel=ACCOUNT_PANEL),
+    ] = False
 
     def enclose(
         self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
@@ -140,7 +144,8 @@ class ServiceOptions(OptionGroup):
         profile = profile or self.load_profile()
         session = self.build_session(profile)
         signed = session if token is None else session.with_token(token)
-        return Client(signed, proxy=partial(choose_proxy, profile=profile))
+        on_event = None if self.quiet else note_wait
+        return Client(signed, proxy=partial(choose_proxy, profile=profile), on_event=on_event)
 
 
 def choose_proxy(url: str, profile: UserProfile) -> Proxy | None:

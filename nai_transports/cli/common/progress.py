@@ -1,7 +1,7 @@
 """Progress on a terminal: a line for each task of a command with a bar, its rate and the time that is left.
 
 The lines are on stderr and are erased at the end. There are none if stderr is no terminal, or one that cannot move its
-cursor (TERM=dumb), or with ``--quiet``.
+cursor (TERM=dumb), or with ``--quiet``. Notes are printed above them, and stay.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+import typer
+
 from .output import is_terminal, open_console
+from .standard_streams import end_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from nai_proto.library import LoadEvent
 
-__all__ = ["ProgressDisplay", "format_pace", "show_progress"]
+__all__ = ["ProgressDisplay", "format_pace", "print_note", "show_progress"]
 
 _BAR_WIDTH: Final = 24
 _MINUTE: Final = 60
@@ -100,7 +104,28 @@ def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDispl
         PaceColumn(),
     )
     with Progress(*columns, console=open_console(stderr=True), transient=True) as progress:
-        yield ProgressDisplay(progress, first)
+        _consoles.append(progress.console)
+        try:
+            yield ProgressDisplay(progress, first)
+        finally:
+            _consoles.pop()
+
+
+_consoles: Final[list[Console]] = []
+"The console of the lines that are shown now, if there are any."
+
+
+def print_note(text: str) -> None:
+    """Print a line on stderr: above the lines of progress, and on a line of its own also if text is being printed.
+
+    Args:
+        text: a line without foreign text that is not escaped.
+    """
+    end_line()
+    if _consoles:
+        _consoles[-1].print(text, soft_wrap=True, markup=False)
+    else:
+        typer.echo(text, err=True)
 
 
 def format_pace(rate: float | None, left_s: float | None) -> str:

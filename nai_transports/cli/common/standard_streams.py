@@ -154,7 +154,8 @@ def flush_standard_output() -> None:
 
 def end_line() -> None:
     """Begin a new line on stderr if one has been begun on stdout, and both are shown at one place."""
-    stdout, stderr = sys.stdout, sys.stderr
+    stdout: Any = sys.stdout
+    stderr = sys.stderr
     if not getattr(stdout, "is_in_line", False):
         return
     try:
@@ -165,3 +166,4 @@ def end_line() -> None:
     if is_one_place:
         stderr.write("\n")
         stderr.flush()
+        stdout.is_in_line = False

@@ -69,8 +69,8 @@ class TextStream:
             self._write(text, typer.style(escape_prose(text), dim=True))
 
     def end_line(self) -> None:
-        """End the line if there is text in it."""
-        if self._is_inside_line:
+        """End the line if there is text in it, and no note on stderr has ended it."""
+        if self._is_inside_line and getattr(sys.stdout, "is_in_line", True):
             self._write("\n", "\n")
 
     def _write(self, text: str, shown: str) -> None:
