@@ -44,11 +44,11 @@ _LIST_MODULES: Final = _RUN.replace("; main()", "\ntry: main()\nfinally: print(*
 def measure(effort: Effort) -> Report:
     """CPU time of whole processes: the first pages beside the interpreter, commands beside a typer program."""
     report = Report("how long a command takes to start", _BARE)
-    rounds = max(2, effort.of(effort.rounds))
+    rounds = effort.rounds
     first = {_BARE: "pass"} | {name: _RUN.format(line) for name, (line, _) in _FIRST.items()}
     most = {name: most for name, (_, most) in _FIRST.items()}
     report.add("first pages", _measure(first, rounds), "ms", reference=_BARE, at_most=most)
-    for line in _COMMANDS:
+    for line in _COMMANDS[: effort.of(len(_COMMANDS))]:
         name = f"nai {' '.join(line)}"
         program = _TWO_COMMANDS.format(modules=_list_library_modules(line))
         times = _measure({_SMALL_PROGRAM: program, name: _RUN.format(line)}, rounds)

@@ -7,6 +7,7 @@ import multiprocessing
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from typing import Any, Final
 
 from nai_proto.exchange.reply import Cut, Handler, RawWrite, Read, Start, Write
 from nai_proto.http import Head, Headers, Request
@@ -59,6 +60,10 @@ def _work(count: int, pipe: Connection) -> None:
     run_on_selector_loop(main())
 
 
+_START_METHOD: Final = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+"A server that forks imports what it serves once; where there is none, each process does."
+
+
 @contextmanager
 def apart(work: Callable[..., None], *arguments: object) -> Generator[str, None, None]:
     """A server in a process of its own for the block's time; gives its base URL.
@@ -67,7 +72,8 @@ def apart(work: Callable[..., None], *arguments: object) -> Generator[str, None,
         work: gets the arguments and a pipe; sends the URL through it, and ends when something comes.
         arguments: whatever pickles.
     """
-    context = multiprocessing.get_context("spawn")
+    multiprocessing.set_forkserver_preload([work.__module__])
+    context: Any = multiprocessing.get_context(_START_METHOD)
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(*arguments, theirs), daemon=True)
     process.start()

@@ -25,7 +25,11 @@ from nai_proto.emulator.text.distribution import Distribution
 from nai_proto.emulator.text.generation import SamplingStep, generate
 from nai_proto.emulator.text.generation_settings import GenerationSettings
 from nai_proto.emulator.text.language_model import LanguageModel, Vocabulary, get_tale_model
+from nai_proto.emulator.text.model_registry import ModelRegistry
 from nai_proto.emulator.text.samplers import SAMPLERS
+from nai_proto.exchange.actions import Compute
+from tests.option_rows.row import BYTES
+from tests.support import ByteTokenizer
 
 TALE_MODEL = get_tale_model()
 VOCABULARY = Vocabulary(TALES)
@@ -241,6 +245,25 @@ def test_an_end_token_ends_the_generation() -> None:
 
 def test_the_tale_model_is_a_single_object() -> None:
     assert get_tale_model() is TALE_MODEL
+
+
+def test_all_emulators_share_the_model_of_a_tokenizer() -> None:
+    first, again, other = (get_model_of(vocabulary) for vocabulary in (BYTES, BYTES, ByteTokenizer()))
+    assert first is again
+    assert first is not other
+    assert first.vocabulary is BYTES
+
+
+def get_model_of(tokenizer: ByteTokenizer) -> LanguageModel:
+    """Return the language model of a new emulator for a tokenizer."""
+    steps = ModelRegistry(lambda _: None, lambda _: None).language_model(tokenizer)
+    action = next(steps)
+    assert isinstance(action, Compute)
+    action.perform()
+    with pytest.raises(StopIteration) as stop:
+        next(steps)
+    model: LanguageModel = stop.value.value
+    return model
 
 
 # Distributions

@@ -178,9 +178,11 @@ class LanguageModel:
         forms = [self._traits[token].form for token in tokens]
         seen = Counter(forms)
         voice = _NARRATION
+        longest = len(_SHARES) - 1
+        circle = [*(forms[here % len(forms)] for here in range(-longest, 0)), *forms]
         for here, token in enumerate(tokens):
             for length in range(1, len(_SHARES)):
-                before = tuple(forms[i % len(forms)] for i in range(here - length, here))
+                before = tuple(circle[here + longest - length : here + longest])
                 self._followers[voice, before][token] += 1
             if seen[forms[here - 1]] == 1:
                 self._followers[voice, (_UNKNOWN,)][token] += 1

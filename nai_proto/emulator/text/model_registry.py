@@ -63,15 +63,29 @@ class ModelRegistry:
         return (yield from compute(lambda: self._get_model(tokenizer, module)))
 
     def _get_model(self, tokenizer: Tokenizer | None, module: ModuleTraining | None) -> LanguageModel:
-        if tokenizer is None and module is None:
-            return get_tale_model()
-        key = ("" if tokenizer is None else tokenizer.name, "" if module is None else module.id)
+        texts = "" if module is None else module.texts[:_MOST_TEXT]
+        if module is None or not texts:
+            return get_tale_model() if tokenizer is None else _get_shared_model(tokenizer)
+        key = ("" if tokenizer is None else tokenizer.name, module.id)
         model = self._models.get(key)
         if model is None:
-            texts = "" if module is None else module.texts[:_MOST_TEXT]
-            model = LanguageModel(_add_texts(texts) if texts else TALES, tokenizer or Vocabulary(TALES, texts))
-            self._models[key] = model
+            model = self._models[key] = LanguageModel(_add_texts(texts), tokenizer or Vocabulary(TALES, texts))
         return model
+
+
+_shared_models: Final[dict[int, LanguageModel]] = {}
+"""The models of the tales, which all emulators of a process share, by the ids of the tokenizers, which they keep alive."""
+_MOST_SHARED: Final = 16
+
+
+def _get_shared_model(tokenizer: Tokenizer) -> LanguageModel:
+    model = _shared_models.get(id(tokenizer))
+    if model is None:
+        model = LanguageModel(TALES, tokenizer)
+        if len(_shared_models) >= _MOST_SHARED:
+            _shared_models.clear()
+        _shared_models[id(tokenizer)] = model
+    return model
 
 
 def _find(lookup: TokenizerLookup, model: str) -> Tokenizer | None:
