@@ -11,8 +11,10 @@ httpx differs from the other drivers:
 * The logger ``httpx`` logs each URL with its query at INFO; some endpoints take a prompt in the query.
 * It writes a whole request before it reads, so that its async clients can lose the response to an upload that fails.
 * It takes bytes that follow a response in the same read for the start of the next response.
-* The sync client checks ``Timeouts.total`` between reads, and each read of a head has its own limit, so that a run may
-  take one read too long. The async client's limits are exact.
+* Deadlines are as exact as the other drivers' (docs/connections.md#time), with these exceptions. The sync client cannot
+  interrupt a name look-up, and has the limit of connecting for each address of a host. The async client has one limit of
+  writing for a whole body. A transport that does not report its phases, and connections that a program has opened by
+  itself with the client that it passes in, have these limits for each read and write.
 
 An async exchange is one task, which reads ahead of the flow. Cancelling the caller, even twice, cancels the task once, so
 that httpx can clean up without being interrupted.

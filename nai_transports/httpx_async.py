@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -12,7 +12,6 @@ from typing import Any, Final
 import anyio
 import anyio.to_thread
 
-from nai_proto.errors import Phase
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget, LimitReached
 from nai_proto.exchange.driving import IoSteps
@@ -29,6 +28,7 @@ from .httpx_messages import (
     make_timeout,
     translate,
 )
+from .httpx_phases import Phases
 
 __all__ = ["AsyncHttpxTransport", "is_on_asyncio"]
 
@@ -50,14 +50,14 @@ class AsyncHttpxTransport:
 
     def send(self, send: Send, budget: Budget, io: AsyncHttpxIO) -> IoSteps[AsyncHttpxExchange]:
         request = send.request
-        # The exchange limits each wait for bytes itself, and the whole head together.
+        # The exchange limits each wait for bytes itself.
         timeout: Timeout = {**make_timeout(budget), "read": None}
         watch = ExchangeWatch(self._observer, request, io.now)
         watch.begin()
         exchange = AsyncHttpxExchange(self._http, request, timeout, budget, io, watch)
         exchange.start(self._working)
         try:
-            yield from exchange.wait("read", None)
+            yield from exchange.wait(lambda: exchange.has_head)
             watch.receive_head(exchange.head)
         except BaseException:
             exchange.abort()
@@ -123,6 +123,7 @@ class AsyncHttpxExchange:
         self._request = request
         self._timeout = timeout
         self._budget = budget
+        self._phases = Phases(budget, io.now)
         self._io = io
         self._watch = watch
         self._scope = anyio.CancelScope()
@@ -133,6 +134,11 @@ class AsyncHttpxExchange:
         self._arrived = anyio.Event()
         self._drained = anyio.Event()
         self.ended = anyio.Event()
+
+    @property
+    def has_head(self) -> bool:
+        """Is the response's head received?"""
+        return self._head is not None
 
     @property
     def head(self) -> Head:
@@ -151,7 +157,8 @@ class AsyncHttpxExchange:
             trio.lowlevel.spawn_system_task(self._work, working)
 
     def receive(self, at_most: float | None) -> IoSteps[bytes]:
-        yield from self.wait("idle", at_most)
+        self._phases.enter("idle", at_most)
+        yield from self.wait(lambda: bool(self._pieces))
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._size = 0
@@ -166,24 +173,27 @@ class AsyncHttpxExchange:
             if not self.ended.is_set():
                 self._scope.cancel()
 
-    def wait(self, phase: Phase, at_most: float | None) -> IoSteps[None]:
-        """Wait for the head or for bytes; raise the task's error after all bytes before it."""
-        budget, io = self._budget, self._io
-        began = io.now()
+    def wait(self, holds: Callable[[], bool]) -> IoSteps[None]:
+        """Wait until something holds, or the task has ended; raise the task's error after all bytes before it."""
+        failure: Exception | None = None
         try:
-            while not (self._pieces or self.ended.is_set() or (phase == "read" and self._head is not None)):
+            self._phases.left()
+            while not (holds() or self.ended.is_set()):
                 self._arrived = anyio.Event()
-                limit = budget.limit(phase, at_most)
-                yield partial(io.wait, self._arrived, None if limit is None else limit - (io.now() - began))
-        except LimitReached:
-            pass
-        else:
-            if self._failure is not None and not self._pieces:
-                raise translate(self._failure, self._request, budget, phase) or self._failure
-            return
+                yield partial(self._io.wait, self._arrived, self._phases.left())
+            if not self._pieces:
+                failure = self._failure
+        except LimitReached as reached:
+            failure = reached
         finally:
-            budget.spend(io.now() - began)
-        raise budget.timed_out(phase, sent=True, where=self._request.authority)
+            self._phases.pause()
+        if failure is not None:
+            raise translate(failure, self._request, self._budget, self._phases) or failure
+
+    async def _follow(self, event: str, info: Mapping[str, Any]) -> None:
+        """Follow the exchange by an event of ``trace``."""
+        self._phases.follow(event, info)
+        self._arrived.set()
 
     async def _work(self, working: set[AsyncHttpxExchange]) -> None:
         try:
@@ -192,12 +202,15 @@ class AsyncHttpxExchange:
         except Exception as error:
             self._failure = error
         finally:
+            if (stream := self._phases.unfinished) is not None:
+                with anyio.CancelScope(shield=True), suppress(Exception):
+                    await stream.aclose()
             working.discard(self)
             self.ended.set()
             self._arrived.set()
 
     async def _exchange(self) -> None:
-        request = make_request(self._http, self._request, self._timeout)
+        request = make_request(self._http, self._request, self._timeout, self._follow)
         response = await self._http.send(request, stream=True, follow_redirects=False)
         pieces: AsyncIterator[bytes] | None = None
         try:

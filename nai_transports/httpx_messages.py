@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import h11
 
 from nai_proto.errors import InvalidRequestError, NaiError, Phase, RemoteProtocolError, TransportError, Truncated
-from nai_proto.exchange.budget import Budget
+from nai_proto.exchange.budget import Budget, LimitReached
+from nai_proto.exchange.connection_setup import connection_refused
 from nai_proto.http import Head, Headers, Request
 
+from .httpx_phases import Phases
 from .transport_errors import transport_error
 
 __all__ = [
@@ -97,14 +99,16 @@ class AsyncClientLike(_Builds[_Request], Protocol[_Request]):
     async def aclose(self) -> None: ...
 
 
-def make_request(http: _Builds[_Built], request: Request, timeout: Timeout) -> _Built:
-    """Return a request of httpx."""
+def make_request(
+    http: _Builds[_Built], request: Request, timeout: Timeout, trace: Callable[[str, Mapping[str, Any]], object]
+) -> _Built:
+    """Return a request of httpx. Its events are passed to ``trace``, a coroutine function if the client is async."""
     return http.build_request(
         request.method,
         request.url,
         headers=request.fields(),
         content=request.body or None,
-        extensions={"timeout": timeout},
+        extensions={"timeout": timeout, "trace": trace},
     )
 
 
@@ -120,48 +124,60 @@ def make_head(response: _HeadLike) -> Head:
 
 # Exceptions have no structural type, but those of httpx and httpx2 have the same names. The first class of an exception's
 # MRO that is listed here decides.
-_PHASES: Final[Mapping[str, tuple[Phase, bool]]] = {
-    "ConnectTimeout": ("connect", False),
-    "PoolTimeout": ("pool", False),
-    "ConnectError": ("connect", False),
-    "ProxyError": ("connect", False),
-    "UnsupportedProtocol": ("connect", False),
-    "WriteTimeout": ("write", True),
-    "WriteError": ("write", True),
-    "ReadTimeout": ("read", True),
-    "ReadError": ("read", True),
-    "CloseError": ("read", True),
-    "TransportError": ("read", True),
-    "StreamError": ("read", True),
+_PHASES: Final[Mapping[str, Phase]] = {
+    "ConnectTimeout": "connect",
+    "PoolTimeout": "pool",
+    "ConnectError": "connect",
+    "ProxyError": "connect",
+    "UnsupportedProtocol": "connect",
+    "WriteTimeout": "write",
+    "WriteError": "write",
+    "ReadTimeout": "read",
+    "ReadError": "read",
+    "CloseError": "read",
+    "TransportError": "read",
+    "StreamError": "read",
 }
 
 
-def translate(error: Exception, request: Request, budget: Budget, phase: Phase) -> NaiError | None:
+def translate(error: Exception, request: Request, budget: Budget, phases: Phases) -> NaiError | None:
     """Return the error of this library for an error of httpx; None for any other error.
 
     Args:
         error: that was raised.
         request: that was sent.
         budget: of the exchange.
-        phase: of the exchange: ``read`` until the head is received, then ``idle``.
+        phases: of the exchange.
     """
     names = [kind.__name__ for kind in type(error).__mro__]
-    if isinstance(error, NaiError) or not {"TransportError", "StreamError", "InvalidURL"} & set(names):
-        return None
-    if "LocalProtocolError" in names or "InvalidURL" in names:
-        return InvalidRequestError("httpx refuses the request: a header field or the URL is not valid")
     host, _, port = request.authority.rpartition(":")
     if not host or request.authority.endswith("]"):
         host, port = request.authority, "443" if request.scheme == "https" else "80"
+    phase = phases.phase
+    if isinstance(error, NaiError):
+        return None
+    if isinstance(error, LimitReached):
+        return budget.timed_out(phase, sent=phases.is_sent, where=f"{host}:{port}")
+    if not {"TransportError", "StreamError", "InvalidURL"} & set(names):
+        # A proxy of SOCKS may send what httpcore does not understand, or close the connection.
+        return transport_error("connect", error, host, int(port), False) if phase == "connect" else None
+    if "LocalProtocolError" in names or "InvalidURL" in names:
+        return InvalidRequestError("httpx refuses the request: a header field or the URL is not valid")
     if "RemoteProtocolError" in names:
+        if phase == "connect":
+            return connection_refused(
+                host, int(port), "the proxy closed the connection, or sent something that is not HTTP"
+            )
         if phase == "idle":
             return Truncated("the connection closed, or violated HTTP, before the end of the body")
         if not _is_caused_by(error, h11.RemoteProtocolError):
             return TransportError("the server closed the connection without a response", sent=True, phase="read")
         return RemoteProtocolError("the server sent something that is not HTTP")
     name = next(name for name in names if name in _PHASES)
-    where, sent = _PHASES[name]
-    where = phase if where == "read" else where
+    where = _PHASES[name]
+    if where == "read" or phase == "connect":
+        where = phase
+    sent = where not in ("pool", "connect")
     if name.endswith("Timeout"):
         return budget.timed_out(where, sent=sent, where=f"{host}:{port}")
     return transport_error(where, error, host, int(port), sent)

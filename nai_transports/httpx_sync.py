@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nai_proto.errors import ClosedError, Phase
+from nai_proto.errors import ClosedError
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.driving import IoCall, IoSteps
+from nai_proto.exchange.driving import IoSteps
 from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Request
 
@@ -27,6 +26,7 @@ from .httpx_messages import (
     make_timeout,
     translate,
 )
+from .httpx_phases import CURRENT, Phases, limit_stream
 
 if TYPE_CHECKING:
     import socket
@@ -58,9 +58,10 @@ class HttpxTransport:
         watch.begin()
         exchange: HttpxExchange | None = None
         try:
-            sending = partial(io.call, partial(self._send, make_request(self._http, request, timeout)))
-            response = yield from _call(sending, io, request, budget, "read")
-            exchange = HttpxExchange(response, request, timeout, budget, io, watch)
+            phases = Phases(budget, io.now)
+            sending = partial(self._send, make_request(self._http, request, timeout, partial(_follow, phases)))
+            response = yield from _call(sending, io, request, budget, phases)
+            exchange = HttpxExchange(response, request, timeout, budget, phases, io, watch)
             watch.receive_head(exchange.head)
         except BaseException:
             watch.give_up() if exchange is None else exchange.abort()
@@ -89,12 +90,14 @@ class HttpxIO:
     def compute(self, function: Callable[[], None], limit: float | None) -> None:  # noqa: ARG002 -- it cannot be stopped
         function()
 
-    def call(self, function: Callable[[], Any]) -> Any:
-        """Call a function of httpx, unless the run was cancelled."""
+    def call(self, function: Callable[[], Any], phases: Phases) -> Any:
+        """Call a function of httpx within the deadline of a phase, unless the run was cancelled."""
+        CURRENT.phases = phases
         try:
             if not self._cancelled:
                 return function()
         finally:
+            CURRENT.phases = None
             if self._cancelled:
                 raise ClosedError("the stream was cancelled")
 
@@ -121,6 +124,7 @@ class HttpxExchange:
         request: Request,
         timeout: Timeout,
         budget: Budget,
+        phases: Phases,
         io: HttpxIO,
         watch: ExchangeWatch,
     ) -> None:
@@ -129,30 +133,22 @@ class HttpxExchange:
         self._request = request
         self._timeout = timeout
         self._budget = budget
+        self._phases = phases
         self._io = io
         self._watch = watch
         self._read: Callable[[], bytes] | None = None
         stream = response.extensions.get("network_stream")
+        limit_stream(stream)
         io.socket = None if stream is None else stream.get_extra_info("socket")
 
     def receive(self, at_most: float | None) -> IoSteps[bytes]:
         if self._read is None:
             self._timeout["read"] = self._budget.limit("idle")  # httpx reads this once, when reading begins
-            self._read = partial(self._io.call, partial(next, self._response.iter_raw(), b""))
-        if self._budget.remaining == 0:
-            raise self._budget.timed_out("total", sent=True)
-        steps = _call(self._read, self._io, self._request, self._budget, "idle")
-        data: bytes = yield from (steps if at_most is None else self._receive_soon(steps, at_most))
+            self._read = partial(next, self._response.iter_raw(), b"")
+        self._phases.enter("idle", at_most)
+        data: bytes = yield from _call(self._read, self._io, self._request, self._budget, self._phases)
         self._watch.receive_data(data)
         return data
-
-    def _receive_soon(self, steps: IoSteps[bytes], at_most: float) -> IoSteps[bytes]:
-        timer = threading.Timer(at_most, self._io.shut_down)
-        timer.start()
-        try:
-            return (yield from steps)
-        finally:
-            timer.cancel()
 
     def abort(self) -> None:
         try:
@@ -161,14 +157,21 @@ class HttpxExchange:
             self._response.close()
 
 
-def _call(call: IoCall, io: HttpxIO, request: Request, budget: Budget, phase: Phase) -> IoSteps[Any]:
+def _call(function: Callable[[], Any], io: HttpxIO, request: Request, budget: Budget, phases: Phases) -> IoSteps[Any]:
     """Call httpx: charge the time to the budget, and convert errors."""
-    began = io.now() if budget.is_bounded else 0.0
     try:
-        return (yield call)
+        phases.left()
+        return (yield partial(io.call, function, phases))
     except Exception as error:
         failure = error
+        if (stream := phases.unfinished) is not None:
+            stream.close()
     finally:
-        if budget.is_bounded:
-            budget.spend(io.now() - began)
-    raise translate(failure, request, budget, phase) or failure
+        phases.pause()
+    raise translate(failure, request, budget, phases) or failure
+
+
+def _follow(phases: Phases, event: str, info: Mapping[str, Any]) -> None:
+    """Follow an exchange by an event of ``trace``."""
+    phases.follow(event, info)
+    limit_stream(phases.unfinished)

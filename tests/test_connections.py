@@ -40,8 +40,6 @@ from tests.support import token
 
 on_every_driver = pytest.mark.parametrize("driver", DRIVERS)
 on_raw_drivers = pytest.mark.parametrize("driver", RAW)
-# httpx's synchronous client limits each read, not all reads of a head or of a chunk's line together.
-with_one_deadline = pytest.mark.parametrize("driver", [each for each in DRIVERS if each not in ("httpx", "httpx2")])
 
 SERVER_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 CLIENT_TLS = ssl.create_default_context()
@@ -471,43 +469,6 @@ def _slowly_sync(connect: Any, self: Any, *args: Any) -> Any:
 
 
 # ---- limits
-
-
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
-
-
-@with_one_deadline
-@pytest.mark.parametrize("drips", [HEAD + b"X-Padding: " + b"x" * 500, b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20])
-def test_a_head_that_drips_ends_at_the_read_timeout(driver: str, drips: bytes) -> None:
-    def script(connection: RawConnection) -> None:
-        connection.read_request()
-        connection.drip(drips, 0.02)
-
-    with raw_server(script) as server:
-        began = time.monotonic()
-        error = failure(driver, stream(), Session(base_url=server.url, timeouts=Timeouts(read=0.3)))
-        took = time.monotonic() - began
-    assert isinstance(error, errors.TimedOut)
-    assert (error.phase, error.sent) == ("read", True)
-    assert took < 5
-
-
-@with_one_deadline
-def test_the_line_of_a_chunk_that_drips_ends_at_the_idle_timeout(driver: str) -> None:
-    def script(connection: RawConnection) -> None:
-        connection.read_request()
-        connection.send(HEAD + b"\r\n" + chunk(token("Once", 0)))
-        connection.drip(b"5;" + b"x" * 500, 0.02)
-
-    with raw_server(script) as server:
-        began = time.monotonic()
-        error = failure(driver, stream(), Session(base_url=server.url, timeouts=Timeouts(idle=0.3)))
-        took = time.monotonic() - began
-    assert isinstance(error, errors.TimedOut)
-    assert (error.phase, error.sent) == ("idle", True)
-    assert isinstance(error.partial, text.Completion)
-    assert error.partial.text == "Once"
-    assert took < 5
 
 
 @on_every_driver

@@ -15,9 +15,22 @@ import pytest
 from nai_proto import errors, text
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Limits, Timeouts
+from nai_transports import clients
+from nai_transports import httpx as httpx_driver
 from tests.raw_servers import RawConnection, raw_server, response
 from tests.support import token
-from tests.test_connections import STREAM_HEAD, answers_to, ask, chunk, error_of, failure, stream, with_client
+from tests.test_connections import (
+    CLIENT_TLS,
+    SERVER_TLS,
+    STREAM_HEAD,
+    answers_to,
+    ask,
+    chunk,
+    error_of,
+    failure,
+    stream,
+    with_client,
+)
 
 LIMIT = 0.3
 """Seconds that a peer has."""
@@ -26,7 +39,7 @@ BOUND = 5.0
 PAUSE = 0.05
 """Seconds between two bytes that drip."""
 
-on_every_driver = pytest.mark.parametrize("driver", ["sync", "asyncio", "trio"])
+on_every_driver = pytest.mark.parametrize("driver", ["sync", "asyncio", "trio", "httpx", "httpx-asyncio", "httpx-trio"])
 
 
 def timed_out(driver: str, operation: Any, session: Session, phase: str, **options: Any) -> errors.TimedOut:
@@ -160,8 +173,11 @@ def test_the_total_ends_a_head_that_drips(driver: str) -> None:
 
 
 LARGE = "x" * 8_000_000
+# trio warns of the generator of a body, which httpx leaves to the garbage collector.
+while_writing = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
+@while_writing
 @on_every_driver
 @pytest.mark.parametrize("kind", ["is silent", "sends interim responses", "reads slowly"])
 def test_a_server_that_does_not_take_the_request_ends_at_the_limit_of_writing(driver: str, kind: str) -> None:
@@ -179,6 +195,7 @@ def test_a_server_that_does_not_take_the_request_ends_at_the_limit_of_writing(dr
         assert timed_out(driver, ask(LARGE), session, "write").sent
 
 
+@while_writing
 @on_every_driver
 def test_the_total_ends_a_request_that_is_taken_slowly(driver: str) -> None:
     def script(connection: RawConnection) -> None:
@@ -190,3 +207,70 @@ def test_the_total_ends_a_request_that_is_taken_slowly(driver: str) -> None:
     with raw_server(script, buffer=4096) as server:
         session = Session(base_url=server.url, timeouts=Timeouts(total=LIMIT))
         assert timed_out(driver, ask(LARGE), session, "total").sent
+
+
+# ---- the connection
+
+
+@on_every_driver
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_tunnel_whose_grant_drips_ends_at_the_limit_of_connecting(driver: str, scheme: str) -> None:
+    if scheme == "http" and driver.startswith("httpx"):
+        pytest.skip("httpx opens tunnels to https only")
+
+    def proxy(connection: RawConnection) -> None:
+        connection.read_head()
+        connection.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 50, PAUSE)
+
+    with raw_server(proxy) as server:
+        session = Session(base_url=f"{scheme}://text.example", timeouts=Timeouts(connect=LIMIT))
+        assert not timed_out(driver, ask("x"), session, "connect", proxy=server.url).sent
+
+
+@on_every_driver
+def test_a_tls_handshake_that_drips_ends_at_the_limit_of_connecting(driver: str) -> None:
+    def script(connection: RawConnection) -> None:
+        connection.socket.recv(1)  # the client has begun
+        connection.drip(b"\x16\x03\x03\x01\x00\x02" + b"\0" * 500, PAUSE)
+
+    with raw_server(script) as server:
+        session = Session(base_url=f"https://127.0.0.1:{server.port}", timeouts=Timeouts(connect=LIMIT))
+        assert not timed_out(driver, ask("x"), session, "connect").sent
+
+
+@on_every_driver
+def test_what_connecting_takes_is_not_charged_to_the_head(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (clients, httpx_driver):
+        monkeypatch.setattr(module, "default_context", lambda: CLIENT_TLS)
+
+    def script(connection: RawConnection) -> None:
+        connection.wait(2 * LIMIT)
+        connection.socket = SERVER_TLS.wrap_socket(connection.socket, server_side=True)
+        connection.send(response(connection.read_request().input))
+
+    async def main(client: Any) -> list[str]:
+        return await answers_to(client, "one")
+
+    with raw_server(script) as server:
+        session = Session(base_url=f"https://localhost:{server.port}", timeouts=Timeouts(read=LIMIT))
+        assert with_client(driver, main, session) == ["one"]
+
+
+@pytest.mark.parametrize("driver", ["httpx", "httpx-asyncio", "httpx-trio"])
+@pytest.mark.parametrize(
+    ("says", "hangs"), [(b"", True), (b"\5\0", True), (b"", False), (b"HTTP/1.1 400 Bad Request\r\n\r\n", False)]
+)
+def test_a_socks_proxy_is_part_of_connecting(driver: str, says: bytes, hangs: bool) -> None:
+    pytest.importorskip("socksio")
+
+    def proxy(connection: RawConnection) -> None:
+        connection.socket.recv(100)
+        connection.send(says)
+        if hangs:
+            connection.wait(BOUND)
+
+    with raw_server(proxy) as server:
+        session = Session(base_url="http://text.example", timeouts=Timeouts(connect=LIMIT))
+        error = failure(driver, ask("x"), session, proxy=server.url.replace("http:", "socks5:"))
+    assert isinstance(error, errors.TimedOut if hangs else errors.TransportError)
+    assert (error.phase, error.sent) == ("connect", False)

@@ -141,11 +141,15 @@ class Deadline:
             raise LimitReached
         return left
 
+    def charge(self) -> None:
+        """Charge the time since the beginning; call this once."""
+        self._budget.spend(self._now() - self._began)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._budget.spend(self._now() - self._began)
+        self.charge()
 
 
 _TICK: Final = 0.001
