@@ -23,7 +23,8 @@ from ...sync import Client
 from .command import OptionGroup
 from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
 from .error_messages import ServiceAddress, is_refused_login
-from .exchange_notes import note_wait
+from .errors import WrongUsage
+from .exchange_notes import note_exchange, note_wait
 from .help_page import ACCOUNT_PANEL, format_options_page
 from .output import format_date
 from .parameters import list_parameters
@@ -78,11 +79,26 @@ class ServiceOptions(OptionGroup):
         bool,
         typer.Option("--quiet", help="Show no progress, and no waits and retries.", rich_help_panel=ACCOUNT_PANEL),
     ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v",
+            "--verbose",
+            help="Show each request and response on stderr: status, fields, sizes and times, without secrets and contents.",
+            rich_help_panel=ACCOUNT_PANEL,
+        ),
+    ] = False
 
     def enclose(
         self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
     ) -> AbstractContextManager[object]:
-        """Use the models and the preset of the profile where the command line names none."""
+        """Use the models and the preset of the profile where the command line names none.
+
+        Raises:
+            WrongUsage: the command is to be quiet and verbose.
+        """
+        if self.quiet and self.verbose:
+            raise WrongUsage("--quiet and --verbose exclude each other")
         return fill_in(command, values, is_given, self.load_profile)
 
     def load_profile(self, *, is_new: bool = False) -> UserProfile:
@@ -144,7 +160,7 @@ class ServiceOptions(OptionGroup):
         profile = profile or self.load_profile()
         session = self.build_session(profile)
         signed = session if token is None else session.with_token(token)
-        on_event = None if self.quiet else note_wait
+        on_event = None if self.quiet else note_exchange if self.verbose else note_wait
         return Client(signed, proxy=partial(choose_proxy, profile=profile), on_event=on_event)
 
 

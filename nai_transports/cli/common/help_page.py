@@ -81,7 +81,7 @@ def _list_command_blocks(
         if options:
             yield [f"{panel or 'Options'}:", *_format_parameters(options)]
     if account:
-        flags = " ".join(each.flags[0] for each in account)
+        flags = " ".join("/".join(each.flags) for each in account)
         yield [f"{ACCOUNT_PANEL} (nai help {OPTIONS_TOPIC}):", *_wrap(flags, _INDENT)]
 
 

@@ -70,8 +70,17 @@ class TextStream:
 
     def end_line(self) -> None:
         """End the line if there is text in it, and no note on stderr has ended it."""
-        if self._is_inside_line and getattr(sys.stdout, "is_in_line", True):
+        if self._is_inside_line and not self._has_note_ended_line:
             self._write("\n", "\n")
+
+    def finish(self) -> None:
+        """Write a line feed after the text, which is none of its own, unless a note on stderr has ended the line."""
+        if not (self._is_inside_line and self._has_note_ended_line):
+            self._write("\n", "\n")
+
+    @property
+    def _has_note_ended_line(self) -> bool:
+        return not getattr(sys.stdout, "is_in_line", True)
 
     def _write(self, text: str, shown: str) -> None:
         if text:

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from nai_proto import modules
 from nai_proto.modules import TrainedModule
@@ -49,7 +49,7 @@ def list_modules(given: Mapping[str, Sequence[str]]) -> Sequence[TrainedModule]:
 
 def _build_account(given: Mapping[str, Sequence[str]]) -> AccountOptions:
     """Return the options on the command line, and where one is not given, its environment variable."""
-    options: dict[str, str] = {}
+    options: dict[str, Any] = {}
     for parameter in list_parameters(AccountOptions):
         typed = given.get(parameter.name) or [os.environ.get(parameter.variable, "")]
         if parameter.type is str and typed[-1]:

@@ -75,10 +75,10 @@ def continue_(
             if out.has_text:
                 error.add_note("This text was not saved.")
             raise
+        if not as_json:
+            out.finish()
     if as_json:
         print_json(_describe_continuation(continued))
-    else:
-        typer.echo()
     unsaved = [saved for saved in continued.saved if not saved.outcome.ok]
     for saved in unsaved:
         reason = "it was changed elsewhere meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value

@@ -45,7 +45,7 @@ def complete(
                 if not as_json:
                     out.write(chunk.text)
             completion = stream.result
+            if not as_json:
+                out.finish()
     if as_json:
         print_json(describe_answer(chosen, completion))
-    else:
-        typer.echo()

@@ -97,7 +97,7 @@ def _print_continuation(client: Client, flow: Runnable[text.Token, text.Completi
         for token in stream:
             out.write(token.text)
         completion = stream.result
-    typer.echo()
+        out.finish()
     return completion
 
 
