@@ -71,12 +71,17 @@ class Limits:
     """
     document_values: int = 4_000_000
     "Values in a story document, including nested ones. A novel of a million words with its history has about a million."
+    filled_text: int = 16_777_216
+    "Characters that answers put into one text in place of its placeholders. Answers are names, or a few lines."
     regex: int = 8_192
     "Characters of a lorebook key or a regular expression. Most have less than 100, lists of names have thousands."
     regex_depth: int = 64
     "Levels of groups in a regular expression. People write up to five."
     regex_steps: int = 500_000
     "Steps of one search with a regular expression, about 0.3 µs each. A usual key takes a few for each character."
+    lore_steps: int = 10_000_000
+    """Steps of all searches for keys of a lorebook in one context together, plain keys, cascades and conditions included. A
+    thousand entries with usual keys take 100,000."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

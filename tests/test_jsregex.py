@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import pytest
 
@@ -123,15 +124,15 @@ def test_search_sees_nothing_outside_its_range() -> None:
     [
         ("(a+)+$", "a" * 60 + "b"),
         ("(a|aa)+$", "a" * 60 + "b"),
-        ("(a|a)*b", "a" * 60),
-        ("(.*)*x", "y" * 60),
-        ("(?:a?){30}a{30}b", "a" * 30),
+        ("(a|a)*[bc]", "a" * 60),
+        ("(.*)*x$", "y" * 60 + "xy"),
+        ("(?:a?){30}a{30}[bc]", "a" * 30),
         ("^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 60),
         ("(?=(a+)+$)a", "a" * 60 + "b"),
         ("(?<!^(a+)+)b$", "c" + "a" * 60 + "b"),
-        ("(x+x+)+y", "x" * 5000),
+        ("(x+x+)+y", "x" * 5000 + "zy"),
         ("(?:){1000000000}", ""),
-        ("((((((((a*)*)*)*)*)*)*)*)*b", "a" * 60),
+        ("((((((((a*)*)*)*)*)*)*)*)*[b]", "a" * 60),
         ("(a+)\\1+$", ("a" * 101 + "b") * 90),
     ],
 )
@@ -175,6 +176,59 @@ def test_long_run_takes_one_step_and_no_recursion() -> None:
     text = "a" * 50_000
     assert jsregex.compile("a*b?").search(text) == jsregex.Match(0, 50_000)
     assert jsregex.compile("(?:ab?)*", limits=Limits(regex_steps=2_000_000)).search(text) == jsregex.Match(0, 50_000)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "flags", "text"),
+    [
+        ("(a|a)*b", "", "a" * 5000),
+        ("(.*)*x", "", "y" * 5000),
+        (r"(\w+ ?)+ (king|queen)", "i", "the quick brown fox " * 200),
+        (r"(?=(a+)+dragon)a", "", "a" * 5000),
+        ("(a+){2,}(?:b+c)+$", "", "ab" * 2000),
+        ("(king|queen) of \\w+", "", "he is of the best. " * 200),
+        ("(a+)+É", "i", "a" * 5000),
+    ],
+)
+def test_a_text_that_lacks_what_each_match_contains_is_not_tried(pattern: str, flags: str, text: str) -> None:
+    regex = jsregex.compile(pattern, flags, limits=Limits(regex_steps=100))
+    assert regex.search(text) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("(the|a|an) (king|queen)", "a the an " * 900 + "the queen"),
+        (r"\w+dragon", "many words are in this text " * 300 + "a snapdragon"),
+        (r"[^\n]{0,9}dragon", "many words are in this text " * 300 + "a snapdragon"),
+        (r"\bdragon", "dragons " + "snapdragon " * 900),
+    ],
+)
+def test_a_match_is_tried_only_near_what_it_contains(pattern: str, text: str) -> None:
+    regex = jsregex.compile(pattern, limits=Limits(regex_steps=8_000))
+    assert regex.search(text) is not None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"-(?=\w+lit)", "-abclit"),
+        (r"-(\w+lit)", "x-abclit"),
+        (r"[a-z]*([0-9]+lit)", "abc123lit"),
+        (r"([a-z]*)([0-9]+lit)", "abc123lit"),
+        (r"(?:[a-z]*|-)([0-9]{2}lit)", "abc12lit"),
+        (r"(?:[a-z]+lit|--lot)", "abclit"),
+        (r"(?=[a-z]+lit)abc", "abclit"),
+        (r"\w{2,}lit", "abcdlit"),
+        (r"(\w)\1*lit", "aaaalit"),
+    ],
+)
+def test_what_is_in_front_of_a_required_text_is_part_of_the_match(pattern: str, text: str) -> None:
+    found = jsregex.compile(pattern).search(text)
+    theirs = re.search(pattern, text)
+    assert found is not None
+    assert theirs is not None
+    assert found.span == theirs.span()
 
 
 def test_length_and_depth_of_a_pattern_are_bounded() -> None:

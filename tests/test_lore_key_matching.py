@@ -164,7 +164,7 @@ def test_a_search_that_takes_too_many_steps_has_a_problem() -> None:
 
 
 def test_limits_bound_length_depth_and_steps_of_keys() -> None:
-    assert Key.parse("/.*x/", limits=Limits(regex_steps=2)).search("abcd").problem is not None
+    assert Key.parse("/.*x/", limits=Limits(regex_steps=2)).search("abcx").problem is not None
     assert "more than 4 characters" in (Key.parse("/abc/", limits=Limits(regex=4)).problem or "")
     assert Key.parse("abcd", limits=Limits(regex=4)).find_last("abcd") == KeyMatch(0, 4)
     assert Key.parse("abcde", limits=Limits(regex=4)).find_last("abcde") is None

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from .lore.biases import StoredBans, StoredBiases
     from .lore.conditions import ConditionInputs, ConditionOutcome, evaluate_condition, evaluate_conditions
     from .lore.entries import Category, Entry
-    from .lore.key_matching import Key, KeyMatch, KeySearch
+    from .lore.key_matching import Key, KeySearch
     from .lore.key_trial import EntryTrial, KeyTrial, try_lorebook
     from .lore.lorebook import Lorebook
     from .lore.merge import merge_lorebooks
+    from .lore.search_text import KeyMatch
     from .sections import Origin, OriginSpan, Section, SectionKind
     from .service_counts import build_counted_continuation
     from .story import Story
@@ -49,9 +50,10 @@ else:
         "continuation_options": "ContinuationOptions",
         "lore.entries": "Category Entry",
         "history": "HistoryChange History Node",
-        "lore.key_matching": "Key KeyMatch KeySearch",
+        "lore.key_matching": "Key KeySearch",
         "lore.lorebook": "Lorebook",
         "lore.merge": "merge_lorebooks",
+        "lore.search_text": "KeyMatch",
         "service_counts": "build_counted_continuation",
         "sections": "SectionKind Origin Section OriginSpan",
         "story_settings": "StorySettings",

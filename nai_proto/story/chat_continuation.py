@@ -25,6 +25,7 @@ from .json_records import as_number, as_text, as_texts, list_or_empty, object_or
 
 if TYPE_CHECKING:
     from ..exchange.operation import Operation
+    from ..limits import Limits
     from ..openai.request_options import MessageDict
     from ..text.models import Model
     from ..tier import Tier
@@ -69,6 +70,7 @@ def build_chat_continuation(
     placeholders: Mapping[str, str] | None,
     chance: Callable[[], float] | None,
     rules: ContextRules,
+    limits: Limits,
     size: int | None,
     overrides: Mapping[str, Any],
 ) -> ChatContinuation:
@@ -80,6 +82,7 @@ def build_chat_continuation(
         overrides: parameters of the chat (`nai_proto.openai.chat_completion`); they replace the story's.
         counter: counts tokens.
         model, tier, max_length, placeholders, chance, rules, size: as for `build_continuation`.
+        limits: those of the story.
 
     Raises:
         InvalidRequestError: as for `build_continuation`, or the context is empty.
@@ -91,7 +94,13 @@ def build_chat_continuation(
     context_size = room
     while True:
         context = assemble_context(
-            parts, counter, size=max(context_size, 0), placeholders=placeholders or {}, chance=chance, rules=rules
+            parts,
+            counter,
+            size=max(context_size, 0),
+            placeholders=placeholders or {},
+            chance=chance,
+            rules=rules,
+            limits=limits,
         )
         messages = build_chat_messages(context, system_prompt=system, prefill=prefill)
         excess = counter.count(render_chat(messages)) - room  # the chat template adds tokens around each message

@@ -103,7 +103,7 @@ def build_continuation(
             room for a prompt.
         InvalidFile: the story's preset has parameters of a wrong type.
         Damaged: the story's text cannot be read.
-        LimitExceeded: the story is larger than its limits.
+        LimitExceeded: the story is larger than its limits, or the searches for keys of its lorebook take too many steps.
     """
     check_type(story, Story, "story", "a Story")
     TOKENIZER.check(tokenizer, "tokenizer")
@@ -154,6 +154,7 @@ def plan_continuation(
             placeholders=placeholders,
             chance=chance,
             rules=rules,
+            limits=story.limits,
             size=size,
             overrides=overrides,
         )
@@ -174,6 +175,7 @@ def plan_continuation(
         placeholders=placeholders,
         chance=chance,
         rules=rules,
+        limits=story.limits,
     )
     parameters: dict[str, Any] = {
         "model": model,

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from ..arguments import TEXT, TEXTS, list_items
-from ..errors import InvalidRequestError
+from ..arguments import LIMITS, TEXT, TEXTS, list_items
+from ..errors import InvalidRequestError, LimitExceeded
+from ..limits import Limits
 from ..unknown_names import suggest_name
 
 __all__ = ["Placeholder", "check_answers", "fill_placeholders", "find_placeholders", "merge_placeholders"]
@@ -68,7 +69,13 @@ def merge_placeholders(listed: Iterable[Placeholder], *texts: str) -> list[Place
     return _sort(known.values())
 
 
-def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterable[Placeholder] = ()) -> str:
+def fill_placeholders(
+    text: str,
+    values: Mapping[str, str],
+    placeholders: Iterable[Placeholder] = (),
+    *,
+    limits: Limits = Limits(),
+) -> str:
     """Return a text with its placeholders replaced by answers, and without its table of placeholders.
 
     A placeholder without an answer is replaced by its default: its own, else the one in ``placeholders``. Without a
@@ -78,16 +85,29 @@ def fill_placeholders(text: str, values: Mapping[str, str], placeholders: Iterab
         text: the text with placeholders.
         values: the answers by key.
         placeholders: known placeholders, for their defaults.
+        limits: for the length of the result: `Limits.filled_text`.
+
+    Raises:
+        LimitExceeded: the result is too long.
     """
     TEXT.check(text, "text")
+    LIMITS.check(limits, "limits")
     TEXTS.convert(values, "values")
     placeholders = list_items(placeholders, Placeholder, "placeholders", "a list of Placeholder")
     defaults = {each.key: each.default for each in (*find_placeholders(text), *placeholders) if each.default}
     _, rest = _split_table(text)
 
+    size = 0
+
     def replace_one(match: re.Match[str]) -> str:
+        nonlocal size
         own = _build_placeholder(match)
-        return values.get(own.key, own.default or defaults.get(own.key, match[0]))
+        value = values.get(own.key, own.default or defaults.get(own.key, match[0]))
+        size += len(value)
+        if size > limits.filled_text:
+            what = "characters of a text with its placeholders filled in"
+            raise LimitExceeded(what, limit=limits.filled_text, value=size)
+        return value
 
     return _PLACEHOLDER.sub(replace_one, rest)
 

@@ -62,7 +62,9 @@ class Story:
         FUNCTION.check(entropy, "entropy")
         self.original: tuple[Mapping[str, Any], Mapping[str, Any]] = card, content
         "The card and the content as they were given; once they were stored, as they are stored."
-        self._limits, self._entropy = limits, entropy
+        self.limits: Final = limits
+        "For opening and packing its document, and for the keys of its lorebook."
+        self._entropy = entropy
         self._loaded_text: StoryText | None = None
         self._history: History | None = None
         self._text_field = _DOCUMENT if isinstance(content.get(_DOCUMENT), str) or _LEGACY not in content else _LEGACY
@@ -89,7 +91,7 @@ class Story:
 
         Args:
             card, content: their JSON (`nai_proto.codecs.sealed_objects.Opened.json`). They are not changed.
-            limits: for opening and for packing a document.
+            limits: for opening and for packing a document, and for the keys of the lorebook.
             entropy: for the ids of new sections and nodes.
         """
         return Story(card, content, limits, entropy)
@@ -158,7 +160,7 @@ class Story:
                     "was expected",
                     category="not a story" if legacy else "not a document",
                 )
-            self._loaded_text = LegacyText(packed) if legacy else DocumentText(packed, self._limits, self._entropy)
+            self._loaded_text = LegacyText(packed) if legacy else DocumentText(packed, self.limits, self._entropy)
         return self._loaded_text
 
     @property

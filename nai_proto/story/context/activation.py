@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 from ...errors import LimitExceeded
 from ..context_config import ContextKind
-from ..lore.conditions import ConditionInputs, evaluate_conditions
-from ..lore.entries import SEARCH_RANGE
+from ..lore.conditions import ConditionEvaluator, ConditionInputs
 from ..lore.key_matching import KeyMatcher
-from ..lore.search_text import SearchText, tail_start
+from ..lore.search_text import SearchText, SearchTexts
 from ..placeholders import fill_placeholders
 from .candidates import Activation, ContextCandidate, ContextMatch, ContextStatus
 from .parts import ContextParts, ContextRules
@@ -33,7 +32,7 @@ class ActivationSource(NamedTuple):
 
     where: str
     "The name of the part that it is of."
-    searched: SearchText
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +50,8 @@ class _ActivationInputs:
     fill: Callable[[str], str]
     "Fills in placeholders."
     rules: ContextRules
+    texts: SearchTexts
+    "Prepares the texts that are searched."
     draws: dict[int, list[float]] = field(default_factory=dict[int, list[float]])
     "The random numbers that were drawn for the conditions of each entry, by the candidate's number: each is drawn once."
 
@@ -61,6 +62,7 @@ def activate(
     placeholders: Mapping[str, str],
     rules: ContextRules,
     chance: Callable[[], float] | None,
+    texts: SearchTexts,
 ) -> list[ContextCandidate]:
     """Return the candidates with the activation of all entries of the lorebook.
 
@@ -70,11 +72,15 @@ def activate(
         placeholders: the values to fill in, by key.
         rules: decide where the sources disagree.
         chance: draws a number from 0 to below 1 for each condition that needs one; None: such conditions do not hold.
+        texts: prepares the texts that are searched.
+
+    Raises:
+        LimitExceeded: the searches take more steps than the budget of the texts has.
     """
     story, memory, note, *_ = candidates
     with_story = [memory, note, story] if rules.cascade_in_story else [memory, note]
     inputs = _ActivationInputs(
-        story=ActivationSource(story.name, SearchText.tail(story.text, SEARCH_RANGE[1])),
+        story=ActivationSource(story.name, story.text),
         others=[_cascade_source(each) for each in with_story],
         conditions=ConditionInputs(
             story=story.text,
@@ -88,6 +94,7 @@ def activate(
         disabled_categories=parts.lorebook.disabled_categories,
         fill=partial(fill_placeholders, values=placeholders),
         rules=rules,
+        texts=texts,
     )
     activations = _activate_entries([each for each in candidates if each.kind is ContextKind.LORE], inputs)
     by_location = parts.lorebook.order_by_key_locations
@@ -100,7 +107,7 @@ def activate(
 
 
 def _cascade_source(candidate: ContextCandidate) -> ActivationSource:
-    return ActivationSource(candidate.name, SearchText(candidate.full_text))
+    return ActivationSource(candidate.name, candidate.full_text)
 
 
 def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationInputs) -> dict[int, Activation]:
@@ -109,7 +116,9 @@ def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationIn
     active: list[ContextCandidate] = []
     waiting: list[ContextCandidate] = []
     # Steps 2, 4 and 6: what is switched off, what is always active, and what has a key in the story.
+    budget = inputs.texts.budget
     for each in entries:
+        budget.spender = each.name
         activation = _activate_by_story(each, inputs)
         if activation is None:
             waiting.append(each)
@@ -120,12 +129,13 @@ def _activate_entries(entries: Sequence[ContextCandidate], inputs: _ActivationIn
     # Step 7: what has a key in another active part, or conditions that hold now, until nothing new becomes active.
     sources = [*inputs.others, *map(_cascade_source, active)]
     while waiting:
-        folded = "\n".join([source.searched.folded for source in sources])
-        texts, ids = tuple(each.text for each in active), {each.id for each in active if each.id}
-        conditions = replace(inputs.conditions, lore=texts, lore_ids=ids)
+        joined = SearchText("\n".join([source.text for source in sources]), 0, budget)
+        lore, ids = tuple(each.text for each in active), {each.id for each in active if each.id}
+        conditions = replace(inputs.conditions, lore=lore, lore_ids=ids)
         activated: list[ContextCandidate] = []
         for each in waiting:
-            if activation := _activate_by_cascade(each, sources, folded, conditions, inputs):
+            budget.spender = each.name
+            if activation := _activate_by_cascade(each, sources, joined, conditions, inputs):
                 activations[each.number] = activation
                 activated.append(each)
         if not activated:
@@ -150,7 +160,7 @@ def _activate_by_story(candidate: ContextCandidate, inputs: _ActivationInputs) -
         return Activation(ContextStatus.DISABLED, "it is switched off")
     if entry.category in inputs.disabled_categories:
         return Activation(ContextStatus.DISABLED, "its category is switched off")
-    match = _match(matcher, inputs.story, entry.search_range)
+    match = _match(matcher, inputs.story, entry.search_range, inputs.texts)
     location = None if match is None else match.start
     if entry.force_activation:
         return Activation(ContextStatus.FORCED, "it is always active", location=location)
@@ -160,7 +170,7 @@ def _activate_by_story(candidate: ContextCandidate, inputs: _ActivationInputs) -
 def _activate_by_cascade(
     candidate: ContextCandidate,
     sources: Iterable[ActivationSource],
-    folded: str,
+    joined: SearchText,
     conditions: ConditionInputs,
     inputs: _ActivationInputs,
 ) -> Activation | None:
@@ -169,26 +179,25 @@ def _activate_by_cascade(
     Args:
         candidate: an entry that is not active yet.
         sources: the texts of these parts.
-        folded: all of them, folded and joined.
+        joined: all of them, joined.
         conditions: what conditions are evaluated on, with all active entries.
         inputs: have the rules.
     """
     entry, matcher = candidate.entry, candidate.matcher
-    if entry.non_story_activatable and matcher.may_match(folded):
+    if entry.non_story_activatable:
         units = entry.search_range if inputs.rules.cascade_in_range else None
-        if match := next(filter(None, (_match(matcher, source, units) for source in sources)), None):
-            return _activation_by_key(match)
+        if units is not None or matcher.may_match(joined):  # where a text is cut, a part of a word may match
+            matches = (_match(matcher, source, units, inputs.texts) for source in sources)
+            if match := next(filter(None, matches), None):
+                return _activation_by_key(match)
     if entry.advanced_conditions:
         draws = inputs.draws.setdefault(candidate.number, [])
         chance = conditions.chance and _replay(conditions.chance, draws)
+        evaluator = ConditionEvaluator(conditions, chance, inputs.fill, inputs.texts)
         try:
-            outcome = evaluate_conditions(
-                entry.advanced_conditions,
-                replace(conditions, chance=chance),
-                combine=inputs.rules.conditions,
-                fill=inputs.fill,
-            )
+            outcome = evaluator.combine(entry.advanced_conditions, inputs.rules.conditions)
         except LimitExceeded:
+            inputs.texts.budget.check()
             return None
         if outcome.holds:
             return Activation(ContextStatus.KEY, f"its conditions hold: {outcome.reason}")
@@ -198,7 +207,7 @@ def _activate_by_cascade(
 def _replay(chance: Callable[[], float], draws: list[float]) -> Callable[[], float]:
     """Return a function that gives the same numbers whenever conditions are evaluated, and draws only those that are new.
 
-    It relies on `evaluate_conditions`, which evaluates all conditions, always in the same order.
+    It relies on `ConditionEvaluator.combine`, which evaluates all conditions, always in the same order.
     """
     turns = count()
 
@@ -211,10 +220,9 @@ def _replay(chance: Callable[[], float], draws: list[float]) -> Callable[[], flo
     return draw
 
 
-def _match(matcher: KeyMatcher, source: ActivationSource, units: int | None) -> ContextMatch | None:
+def _match(matcher: KeyMatcher, source: ActivationSource, units: int | None, texts: SearchTexts) -> ContextMatch | None:
     """Return the last match in a text, or in so many UTF-16 units at its end."""
-    start = 0 if units is None else tail_start(source.searched.text, units)
-    if match := matcher.find_last(source.searched, start):
+    if match := matcher.find_last(texts.prepare(source.text, units)):
         start, end, key = match
         return ContextMatch(key, source.where, start, end)
     return None

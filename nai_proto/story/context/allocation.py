@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..jsregex.step_budget import StepBudget
 from ..lore.search_text import SearchText
 from .candidates import ContextCandidate
 from .insertion import ContextTree, TreeNode, find_place, find_place_by_key, insert, join_text, slice_tree
@@ -60,17 +61,23 @@ class Allocation:
         return any(outcome.lacks_space for outcome in self.outcomes.values())
 
 
-def allocate(candidates: Sequence[ContextCandidate], size: int, counter: TokenCounter) -> Allocation:
+def allocate(
+    candidates: Sequence[ContextCandidate], size: int, counter: TokenCounter, budget: StepBudget
+) -> Allocation:
     """Put candidates together into at most ``size`` tokens.
 
     Args:
         candidates: all of them take part.
         size: tokens.
         counter: counts tokens.
+        budget: for the searches for keys that places are relative to.
+
+    Raises:
+        LimitExceeded: these searches take more steps than the budget has.
     """
     available = size
     while True:
-        tree, outcomes = _allocate_once(candidates, size, available, counter)
+        tree, outcomes = _allocate_once(candidates, size, available, counter, budget)
         text = join_text(tree)
         tokens = counter.encode(text)
         excess = counter.count(text) - max(size, 0)
@@ -80,7 +87,7 @@ def allocate(candidates: Sequence[ContextCandidate], size: int, counter: TokenCo
 
 
 def _allocate_once(
-    candidates: Sequence[ContextCandidate], size: int, available: int, counter: TokenCounter
+    candidates: Sequence[ContextCandidate], size: int, available: int, counter: TokenCounter, budget: StepBudget
 ) -> tuple[ContextTree, dict[int, AllocationOutcome]]:
     """Put candidates together once, with ``available`` tokens to give away in a context of ``size``."""
     # 1. Reserve tokens for each: as many as it would use of its reservation.
@@ -94,13 +101,13 @@ def _allocate_once(
         # 3. Allow what is free, or what was reserved for it, but never more than there is.
         own = reserved[each.number]
         still_reserved -= own
-        budget = each.config.budget(size)
-        allowed = min(budget, max(own, available - used - still_reserved), available - used)
+        share = each.config.budget(size)
+        allowed = min(share, max(own, available - used - still_reserved), available - used)
         # 4. Trim.
         kept = trim(each.text, each.config, allowed, counter)
         # 5. Insert.
-        at = None if kept is None else _find_place(each, tree, counter)
-        limited_by_budget = allowed == budget < size
+        at = None if kept is None else _find_place(each, tree, counter, budget)
+        limited_by_budget = allowed == share < size
         outcomes[each.number] = AllocationOutcome(turn, own, max(allowed, 0), kept, at is not None, limited_by_budget)
         if kept is not None and at is not None:
             tree = insert(tree, at, _make_node(each, kept), each.config)
@@ -118,13 +125,16 @@ def _precedence(candidate: ContextCandidate, reserved: int) -> tuple[float, bool
     return (-candidate.config.budget_priority, not reserved, location is None, -(location or 0), candidate.order)
 
 
-def _find_place(candidate: ContextCandidate, tree: ContextTree, counter: TokenCounter) -> int | None:
+def _find_place(
+    candidate: ContextCandidate, tree: ContextTree, counter: TokenCounter, budget: StepBudget
+) -> int | None:
     """Return where a candidate goes; None if its place is relative to a key that is not in the context."""
     config, text = candidate.config, join_text(tree)
     matcher = candidate.place_matcher
     if matcher is None:
         return find_place(text, config.insertion_position, config.insertion_type, counter)
-    match = matcher.find_last(SearchText(text))
+    budget.spender = candidate.name
+    match = matcher.find_last(SearchText(text, 0, budget))
     return match and find_place_by_key(text, match[:2], config.insertion_position, config.insertion_type, counter)
 
 

@@ -10,13 +10,15 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from ...arguments import INTEGER, OPTIONAL_FUNCTION, TEXT, TEXTS, TOKENIZER, check_type
+from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT, TEXTS, TOKENIZER, check_type
 from ...errors import InvalidRequestError
+from ...limits import Limits
 from ...text.models import Model, Preamble
 from ...text.modules import NO_MODULE, Module
 from ...tier import Tier
 from ..context_config import ContextKind
 from ..lore.active_biases import select_bans, select_biases
+from ..lore.search_text import SearchTexts
 from .activation import activate
 from .allocation import AllocationOutcome, allocate
 from .candidates import ContextCandidate, list_candidates
@@ -72,6 +74,7 @@ def build_context(
     placeholders: Mapping[str, str] | None = None,
     chance: Callable[[], float] | None = None,
     rules: ContextRules = DEFAULT_RULES,
+    limits: Limits = Limits(),
 ) -> Context:
     """Build the context of a story, as the website does it for models that continue a text.
 
@@ -88,9 +91,11 @@ def build_context(
         placeholders: values to fill in, by key.
         chance: draws a number from 0 to below 1 for each condition that needs one. None: such conditions do not hold.
         rules: decide where the sources disagree.
+        limits: for keys, and for all searches for them together: `Limits.lore_steps`.
 
     Raises:
         InvalidRequestError: the size is negative.
+        LimitExceeded: the searches take too many steps.
     """
     check_type(parts, ContextParts, "parts", "ContextParts")
     TOKENIZER.check(tokenizer, "tokenizer")
@@ -101,6 +106,7 @@ def build_context(
         TEXTS.convert(placeholders, "placeholders")
     OPTIONAL_FUNCTION.check(chance, "chance")
     check_type(rules, ContextRules, "rules", "ContextRules")
+    LIMITS.check(limits, "limits")
     if size < 0:
         raise InvalidRequestError(
             f"a context of {size} tokens: the answer leaves no room for a prompt", parameter="size"
@@ -113,6 +119,7 @@ def build_context(
         placeholders=placeholders or {},
         chance=chance,
         rules=rules,
+        limits=limits,
     )
 
 
@@ -125,17 +132,22 @@ def assemble_context(
     placeholders: Mapping[str, str],
     chance: Callable[[], float] | None,
     rules: ContextRules,
+    limits: Limits,
 ) -> Context:
     """Do `build_context` with a counter in place of the tokenizer, and with arguments that are right.
 
     Args:
         counter: counts tokens.
-        parts, size, preamble, placeholders, chance, rules: as for `build_context`.
+        parts, size, preamble, placeholders, chance, rules, limits: as for `build_context`.
+
+    Raises:
+        LimitExceeded: as for `build_context`.
     """
     # The preamble takes its tokens from the size, used or not (docs/protocol/content.md#81-size).
     available = max(0, size - len(preamble.tokens)) if preamble else size
-    candidates = list_candidates(parts, placeholders)
-    candidates = activate(candidates, parts, placeholders, rules, chance)
+    texts = SearchTexts(limits)
+    candidates = list_candidates(parts, placeholders, texts)
+    candidates = activate(candidates, parts, placeholders, rules, chance, texts)
     count_whole_texts([(each.text, each.config) for each in candidates if each.takes_part], available, counter)
     # Each sub-context is put together by itself (docs/protocol/content.md#84-sub-contexts).
     outcomes: dict[int, AllocationOutcome] = {}
@@ -143,12 +155,12 @@ def assemble_context(
     for each in candidates:
         if each.kind is ContextKind.SUBCONTEXT:
             budget = each.config.budget(available)
-            inside = allocate(_taking_part(candidates, each.number), min(available, budget), counter)
+            inside = allocate(_taking_part(candidates, each.number), min(available, budget), counter, texts.budget)
             candidates[each.number] = replace(each, text=inside.text, tree=inside.tree)
             outcomes |= inside.outcomes
             full |= budget >= available and inside.lacks_space
     # Then the whole, of sub-contexts and of all that is in none of them.
-    whole = allocate(_taking_part(candidates, None), available, counter)
+    whole = allocate(_taking_part(candidates, None), available, counter, texts.budget)
     outcomes |= whole.outcomes
     full |= whole.lacks_space
     blocks = make_blocks(candidates, whole.tree)

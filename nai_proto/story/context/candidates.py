@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import partial
 from typing import Final
 
 from ..context_config import ContextConfig, ContextKind
 from ..lore.entries import Category, Entry
 from ..lore.key_matching import KeyMatcher
-from ..lore.search_text import clean_text
+from ..lore.search_text import SearchTexts, clean_text
 from ..placeholders import fill_placeholders
 from ..utf16 import replace_lone_surrogates
 from .ephemeral import EphemeralEntry
@@ -83,6 +82,7 @@ class Activation:
 _ALWAYS_ACTIVE: Final = Activation(ContextStatus.DEFAULT, "it is always active")
 _SWITCHED_OFF: Final = Activation(ContextStatus.DISABLED, "it is switched off")
 _NOT_SEARCHED: Final = Activation(ContextStatus.NO_KEY, "its keys have not been searched for yet")
+_GROWTH_SHIFT: Final = 3  # 2 ** 3 characters that are filled in count as one step of the searches
 _NO_ENTRY: Final = Entry()
 _NO_KEYS: Final = KeyMatcher(())
 
@@ -139,7 +139,7 @@ class ContextCandidate:
         return self.matcher if self.entry.key_relative else None
 
 
-def list_candidates(parts: ContextParts, placeholders: Mapping[str, str]) -> list[ContextCandidate]:
+def list_candidates(parts: ContextParts, placeholders: Mapping[str, str], texts: SearchTexts) -> list[ContextCandidate]:
     """Return all parts in the natural order; sub-contexts come last, and have no text yet.
 
     Entries of the lorebook are not active yet: see `activation.activate`.
@@ -149,9 +149,14 @@ def list_candidates(parts: ContextParts, placeholders: Mapping[str, str]) -> lis
     Args:
         parts: what can be in the context.
         placeholders: the values to fill in, by key.
+        texts: have the limits; the steps for texts that grow are taken from their budget.
+
+    Raises:
+        LimitExceeded: the values are too long.
     """
+    filler = _PlaceholderFiller(placeholders, texts)
     candidates = [
-        _always_active(number, kind, part, placeholders)
+        _always_active(number, kind, part, filler)
         for number, (kind, part) in enumerate(
             (
                 (ContextKind.STORY, parts.story),
@@ -162,42 +167,63 @@ def list_candidates(parts: ContextParts, placeholders: Mapping[str, str]) -> lis
     ]
     first = len(candidates)
     candidates += [
-        _ephemeral(first + index, index, entry, parts.step, placeholders) for index, entry in enumerate(parts.ephemeral)
+        _ephemeral(first + index, index, entry, parts.step, filler) for index, entry in enumerate(parts.ephemeral)
     ]
     first = len(candidates)
-    candidates += [
-        _lore(first + index, index, entry, placeholders) for index, entry in enumerate(parts.lorebook.entries)
-    ]
+    candidates += [_lore(first + index, index, entry, filler) for index, entry in enumerate(parts.lorebook.entries)]
+    members: dict[str, list[int]] = {}
+    for each in candidates[first:]:
+        members.setdefault(each.category, []).append(each.number)
     with_subcontext = [category for category in parts.lorebook.categories if category.create_subcontext]
     for index, category in enumerate(with_subcontext):
         number = len(candidates)
-        members = [
-            each.number
-            for each in candidates
-            if each.kind is ContextKind.LORE and each.parent is None and each.category == category.id != ""
-        ]
-        for member in members:
+        inside = members.pop(category.id, []) if category.id else []
+        for member in inside:
             candidates[member] = replace(candidates[member], parent=number)
-        candidates.append(_subcontext(number, index, category, order=members[0] if members else number))
+        candidates.append(_subcontext(number, index, category, order=inside[0] if inside else number))
     return candidates
 
 
-def _always_active(
-    number: int, kind: ContextKind, part: ContextText, placeholders: Mapping[str, str]
-) -> ContextCandidate:
+class _PlaceholderFiller:
+    """Fills in placeholders. What texts grow by is taken from the budget of the searches, so that all together are bounded.
+
+    Args:
+        values: the values to fill in, by key.
+        texts: have the limits and the budget.
+    """
+
+    def __init__(self, values: Mapping[str, str], texts: SearchTexts) -> None:
+        self.limits: Final = texts.limits
+        self._values = values
+        self._budget = texts.budget
+        self._key_limits = replace(texts.limits, filled_text=min(texts.limits.filled_text, texts.limits.regex))
+
+    def fill(self, text: str) -> str:
+        """Return a text with its placeholders filled in."""
+        filled = fill_placeholders(text, self._values, limits=self.limits)
+        self._budget.spend(max(len(filled) - len(text), 0) >> _GROWTH_SHIFT)
+        self._budget.check()
+        return filled
+
+    def fill_key(self, text: str) -> str:
+        """Return a key with its placeholders filled in, unless it is longer than any key may be."""
+        return fill_placeholders(text, self._values, limits=self._key_limits)
+
+
+def _always_active(number: int, kind: ContextKind, part: ContextText, filler: _PlaceholderFiller) -> ContextCandidate:
     return ContextCandidate(
         number=number,
         order=number,
         kind=kind,
         name=kind,
-        text=_clean_text(part.text, placeholders),
+        text=clean_text(part.text, filler.fill),
         config=_clean_config(part.config),
         activation=_ALWAYS_ACTIVE,
     )
 
 
 def _ephemeral(
-    number: int, index: int, entry: EphemeralEntry, step: int, placeholders: Mapping[str, str]
+    number: int, index: int, entry: EphemeralEntry, step: int, filler: _PlaceholderFiller
 ) -> ContextCandidate:
     active = entry.is_active(step)
     return ContextCandidate(
@@ -206,7 +232,7 @@ def _ephemeral(
         kind=ContextKind.EPHEMERAL,
         index=index,
         name=f"{ContextKind.EPHEMERAL} {index + 1}",
-        text=_clean_text(entry.text, placeholders),
+        text=clean_text(entry.text, filler.fill),
         config=_clean_config(entry.config),
         activation=Activation(
             ContextStatus.EPHEMERAL if active else ContextStatus.EPHEMERAL_INACTIVE,
@@ -215,20 +241,20 @@ def _ephemeral(
     )
 
 
-def _lore(number: int, index: int, entry: Entry, placeholders: Mapping[str, str]) -> ContextCandidate:
+def _lore(number: int, index: int, entry: Entry, filler: _PlaceholderFiller) -> ContextCandidate:
     return ContextCandidate(
         number=number,
         order=number,
         kind=ContextKind.LORE,
         index=index,
         id=entry.id,
-        name=fill_placeholders(entry.display_name, placeholders) or f"entry {index + 1}",
+        name=filler.fill(entry.display_name) or f"entry {index + 1}",
         category=entry.category,
-        text=_clean_text(entry.text, placeholders),
+        text=clean_text(entry.text, filler.fill),
         config=_clean_config(entry.config),
         activation=_NOT_SEARCHED,
         entry=entry,
-        matcher=KeyMatcher(entry.parse_keys(fill=partial(fill_placeholders, values=placeholders))),
+        matcher=KeyMatcher(entry.parse_keys(fill=filler.fill_key, limits=filler.limits)),
     )
 
 
@@ -245,10 +271,6 @@ def _subcontext(number: int, index: int, category: Category, order: int) -> Cont
         config=_clean_config(category.subcontext_settings.config),
         activation=_ALWAYS_ACTIVE if category.enabled else _SWITCHED_OFF,
     )
-
-
-def _clean_text(text: str, placeholders: Mapping[str, str]) -> str:
-    return clean_text(text, partial(fill_placeholders, values=placeholders))
 
 
 def _clean_config(config: ContextConfig) -> ContextConfig:

@@ -13,7 +13,8 @@ See docs/protocol/content.md#82-which-entries-take-part.
 from __future__ import annotations
 
 from .pattern_source import PatternError, UnsupportedPattern
-from .regex import Match, Regex, Span, compile  # noqa: A004 - as `re` has it
+from .regex import Match, Regex, compile  # noqa: A004 - as `re` has it
+from .text_forms import Span
 
 __all__ = ["Match", "PatternError", "Regex", "Span", "UnsupportedPattern", "compile"]
 

@@ -13,11 +13,12 @@ from typing import Final
 from . import opcodes
 from .compiler import Program
 
-__all__ = ["match_at"]
+__all__ = ["SCAN_SHIFT", "match_at"]
 
 _WORD: Final = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
 _LINE_ENDS: Final = frozenset("\n\r\u2028\u2029")
-_SCAN_SHIFT: Final = 8  # 2 ** 8 characters that `str` or `re` scans cost about as much as one step
+SCAN_SHIFT: Final = 8
+"""2 ** 8 characters that `str` or `re` scans cost about as much as one step."""
 
 
 def match_at(program: Program, text: str, position: int, budget: int) -> tuple[list[int] | None, int]:
@@ -55,7 +56,7 @@ def match_at(program: Program, text: str, position: int, budget: int) -> tuple[l
                 continue
         elif opcode == opcodes.RUN_END:
             end_of_run = text.rfind(x, limit, position + a)
-            budget -= (position - (end_of_run if end_of_run >= 0 else limit)) >> _SCAN_SHIFT
+            budget -= (position - (end_of_run if end_of_run >= 0 else limit)) >> SCAN_SHIFT
             if end_of_run >= 0:
                 if end_of_run > limit:
                     stack.append((index - 1, end_of_run - 1, limit))
@@ -84,12 +85,12 @@ def match_at(program: Program, text: str, position: int, budget: int) -> tuple[l
             longest = x(text, position)
             if longest is not None:
                 first, last = position + a, longest.end()
-                budget -= (last - position) >> _SCAN_SHIFT
+                budget -= (last - position) >> SCAN_SHIFT
                 position, limit = (last, first) if instructions[index][0] == opcodes.RUN_END else (first, last)
                 continue
         elif opcode == opcodes.RUN_END_LAZY:
             end_of_run = text.find(x, position, limit + a)
-            budget -= ((end_of_run if end_of_run >= 0 else limit) - position) >> _SCAN_SHIFT
+            budget -= ((end_of_run if end_of_run >= 0 else limit) - position) >> SCAN_SHIFT
             if end_of_run >= 0:
                 if end_of_run < limit:
                     stack.append((index - 1, end_of_run + 1, limit))
@@ -155,7 +156,7 @@ def match_at(program: Program, text: str, position: int, budget: int) -> tuple[l
             if group is None:
                 continue
             captured = text[registers[2 * group] : registers[2 * group + 1]]
-            budget -= len(captured) >> _SCAN_SHIFT
+            budget -= len(captured) >> SCAN_SHIFT
             if opcode == opcodes.BACKREFERENCE and text.startswith(captured, position):
                 position += len(captured)
                 continue

@@ -19,11 +19,13 @@ __all__ = [
     "Lookaround",
     "PatternNode",
     "Repetition",
+    "Required",
     "Sequence",
     "can_be_empty",
     "find_first_characters",
     "find_leading_run",
     "find_prefix",
+    "find_required",
 ]
 
 
@@ -115,6 +117,9 @@ PatternNode: TypeAlias = (
 )
 
 EMPTY: Final = Sequence(())
+_MOST_REQUIRED: Final = 8
+_MOST_OPTIONS: Final = 32
+"""How many texts are looked for before a search: looking for more takes as long as the search itself."""
 
 
 def can_be_empty(node: PatternNode) -> bool:
@@ -141,10 +146,106 @@ def find_prefix(node: PatternNode) -> str:
             return text
         case CapturingGroup(_, body):
             return find_prefix(body)
-        case Sequence((first, *_)):
-            return find_prefix(first)
+        case Sequence(items):
+            return next((find_prefix(item) for item in items if not isinstance(item, Assertion)), "")
         case _:
             return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """Texts of which every match contains at least one."""
+
+    texts: tuple[str, ...]
+    earliest: int
+    "How far behind the beginning of the match such a text begins at least, in characters of the folded text."
+    latest: int | None
+    "How far at most, not counting the leading run; None if there is no limit."
+    leading_run: Ranges | None = None
+    "The set of which the match begins with a run of any length, if what is in front of the text begins with one."
+
+
+def find_required(node: PatternNode) -> tuple[Required, ...]:
+    """Return what every match contains, all of it; the first one tells best where there is no match.
+
+    Args:
+        node: of a folded tree. Then the texts are folded too.
+    """
+    match node:
+        case Literal(text):
+            return (Required((text,), 0, 0),)
+        case CapturingGroup(_, body) | Lookaround(body, True, False):
+            return find_required(body)
+        case Repetition(body, minimum) if minimum > 0:
+            return find_required(body)
+        case Sequence(items):
+            return _find_required_of_items(items)
+        case Alternation(options):
+            return _find_required_of_options(options)
+        case _:
+            return ()
+
+
+def _find_required_of_items(items: tuple[PatternNode, ...]) -> tuple[Required, ...]:
+    required: list[Required] = []
+    least, run = 0, None
+    most: int | None = 0
+    for place, item in enumerate(items):
+        for found in find_required(item):
+            latest = _add_widths(most, found.latest)
+            if found.leading_run is not None and (run is not None or most != 0):
+                latest = None  # there is something in front of this run
+            required.append(Required(found.texts, least + found.earliest, latest, run or found.leading_run))
+        shortest, longest = _find_widths(item)
+        least += shortest
+        if place == 0 and (run := find_leading_run(item)):
+            continue
+        most = _add_widths(most, longest)
+    return tuple(sorted(required, key=_rate_required, reverse=True)[:_MOST_REQUIRED])
+
+
+def _find_required_of_options(options: tuple[PatternNode, ...]) -> tuple[Required, ...]:
+    found = [required[0] for option in options if (required := find_required(option))]
+    texts = tuple(dict.fromkeys(text for each in found for text in each.texts))
+    if len(found) < len(options) or len(texts) > _MOST_OPTIONS:
+        return ()
+    latest = [each.latest for each in found if each.latest is not None and each.leading_run is None]
+    return (Required(texts, min(each.earliest for each in found), max(latest) if len(latest) == len(found) else None),)
+
+
+def _rate_required(required: Required) -> tuple[int, int]:
+    """Return how well texts tell where there is no match: by long texts, and by few."""
+    return min(map(len, required.texts)), -len(required.texts)
+
+
+def _find_widths(node: PatternNode) -> tuple[int, int | None]:
+    """Return how many characters a match of a node has at least and at most; None if there is no limit."""
+    match node:
+        case Literal(text):
+            return len(text), len(text)
+        case CharacterSet():
+            return 1, 1
+        case CapturingGroup(_, body):
+            return _find_widths(body)
+        case Sequence(items):
+            widths = [*map(_find_widths, items)]
+            longest = [most for _, most in widths if most is not None]
+            return sum(least for least, _ in widths), sum(longest) if len(longest) == len(widths) else None
+        case Alternation(options):
+            widths = [*map(_find_widths, options)]
+            longest = [most for _, most in widths if most is not None]
+            return min(least for least, _ in widths), max(longest) if len(longest) == len(widths) else None
+        case Repetition(body, minimum, maximum):
+            least, most = _find_widths(body)
+            return least * minimum, None if most is None or maximum is None else most * maximum
+        case Backreference():
+            return 0, None
+        case _:
+            return 0, 0
+
+
+def _add_widths(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
 
 
 def find_first_characters(node: PatternNode) -> Ranges | None:

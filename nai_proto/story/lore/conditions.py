@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import fmod
 from operator import add, mul, sub
 from typing import Any, Final, Literal, TypeAlias
@@ -18,14 +19,26 @@ from ...arguments import CONTAINER, INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT, ch
 from ...errors import LimitExceeded
 from ...limits import Limits
 from ..json_records import Record, as_number, as_text, as_texts, make_records_reader
+from ..jsregex.matcher import SCAN_SHIFT
 from ..utf16 import count_units
 from .key_matching import Key
-from .search_text import tail_start
+from .search_text import SearchTexts
 
-__all__ = ["COMBINATION", "MODE", "ConditionInputs", "ConditionOutcome", "evaluate_condition", "evaluate_conditions"]
+__all__ = [
+    "COMBINATION",
+    "MODE",
+    "ConditionEvaluator",
+    "ConditionInputs",
+    "ConditionOutcome",
+    "evaluate_condition",
+    "evaluate_conditions",
+]
 
 MODE: Final = one_of("normal", "adventure")
 COMBINATION: Final = one_of("any", "all")
+_CONDITION_STEPS: Final = 8
+"""Steps that a condition takes, whatever it asks."""
+_LINE_SHIFT: Final = 5  # 2 ** 5 characters of a text that is split into lines cost about as much as one step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,18 +98,18 @@ def evaluate_conditions(
         inputs: what they are evaluated on.
         combine: whether any or all of them have to hold.
         fill: fills in placeholders, as for `Key.parse`.
-        limits: for keys, and for the depth to which conditions are nested: `Limits.json_depth`.
+        limits: for keys, for the depth to which conditions are nested (`Limits.json_depth`), and for all of them together
+            (`Limits.lore_steps`).
 
     Raises:
-        LimitExceeded: they are nested too deeply.
+        LimitExceeded: they are nested too deeply, or take too many steps.
     """
     conditions = list_items(conditions, Record, "conditions", "a list of Record")
     check_type(inputs, ConditionInputs, "inputs", "ConditionInputs")
     COMBINATION.convert(combine, "combine")
     OPTIONAL_FUNCTION.check(fill, "fill")
     LIMITS.check(limits, "limits")
-    evaluator = _Evaluator(inputs, fill, limits)
-    return _combine(combine, combine == "all", [evaluator.evaluate(condition, 1) for condition in conditions])
+    return ConditionEvaluator(inputs, inputs.chance, fill, SearchTexts(limits)).combine(conditions, combine)
 
 
 def evaluate_condition(
@@ -112,16 +125,16 @@ def evaluate_condition(
         condition: one of `Entry.advanced_conditions`.
         inputs: what it is evaluated on.
         fill: fills in placeholders, as for `Key.parse`.
-        limits: for keys, and for the depth to which conditions are nested: `Limits.json_depth`.
+        limits: as for `evaluate_conditions`.
 
     Raises:
-        LimitExceeded: it is nested too deeply.
+        LimitExceeded: it is nested too deeply, or takes too many steps.
     """
     check_type(condition, Record, "condition", "a Record")
     check_type(inputs, ConditionInputs, "inputs", "ConditionInputs")
     OPTIONAL_FUNCTION.check(fill, "fill")
     LIMITS.check(limits, "limits")
-    return _Evaluator(inputs, fill, limits).evaluate(condition, 1)
+    return ConditionEvaluator(inputs, inputs.chance, fill, SearchTexts(limits)).evaluate(condition)
 
 
 def _combine(kind: str, every: bool, parts: Sequence[ConditionOutcome]) -> ConditionOutcome:
@@ -168,13 +181,27 @@ _RELATIONS: Final[Mapping[str, Callable[[str, str], bool]]] = {
 _PLACES: Final = {"story": "the story", "memory": "the memory", "an": "the author's note", "lore": "active lore"}
 
 
-class _Evaluator:
-    """Evaluates conditions; each method returns whether the condition holds, and the reason."""
+class ConditionEvaluator:
+    """Evaluates the conditions of one entry.
 
-    def __init__(self, inputs: ConditionInputs, fill: Callable[[str], str] | None, limits: Limits) -> None:
+    Args:
+        inputs: what they are evaluated on.
+        chance: draws the random numbers, in place of that of the inputs.
+        fill: fills in placeholders, as for `Key.parse`.
+        texts: in which keys are searched; the steps are taken from its budget.
+    """
+
+    def __init__(
+        self,
+        inputs: ConditionInputs,
+        chance: Callable[[], float] | None,
+        fill: Callable[[str], str] | None,
+        texts: SearchTexts,
+    ) -> None:
         self._inputs = inputs
+        self._chance = chance
         self._fill = fill
-        self._limits = limits
+        self._texts = texts
         self._by_type: Final[Mapping[str, Callable[[Mapping[str, Any]], tuple[bool, str]]]] = {
             "key": self._evaluate_key,
             "lore": self._evaluate_lore,
@@ -186,9 +213,23 @@ class _Evaluator:
             "true": lambda _: (True, "always"),
         }
 
-    def evaluate(self, condition: Record, depth: int) -> ConditionOutcome:
-        if depth > self._limits.json_depth:
-            raise LimitExceeded("levels of conditions", limit=self._limits.json_depth, value=depth)
+    # Each of the methods below that evaluates a type returns whether the condition holds, and the reason.
+
+    def combine(self, conditions: Iterable[Record], rule: Literal["any", "all"]) -> ConditionOutcome:
+        """Return the outcome of several conditions; all are evaluated, always in the same order.
+
+        Raises:
+            LimitExceeded: they are nested too deeply, or take too many steps.
+        """
+        return _combine(rule, rule == "all", [self.evaluate(condition) for condition in conditions])
+
+    def evaluate(self, condition: Record, depth: int = 1) -> ConditionOutcome:
+        """Return the outcome of one condition, at some depth in others; raises as `combine` does."""
+        most = self._texts.limits.json_depth
+        if depth > most:
+            raise LimitExceeded("levels of conditions", limit=most, value=depth)
+        self._texts.budget.spend(_CONDITION_STEPS)
+        self._texts.budget.check()
         data = condition.data
         kind = as_text(data.get("type")) or ""
         if kind in ("and", "or"):
@@ -206,13 +247,13 @@ class _Evaluator:
         return ConditionOutcome(kind, *(evaluate(data) if evaluate else (False, "this type of condition is not known")))
 
     def _evaluate_key(self, data: Mapping[str, Any]) -> tuple[bool, str]:
-        key = Key.parse(as_text(data.get("key")) or "", fill=self._fill, limits=self._limits)
+        key = Key.parse(as_text(data.get("key")) or "", fill=self._fill, limits=self._texts.limits)
         most = as_number(data.get("range"))
         problems: list[str] = []
         places = as_texts(data.get("in"))
         for place in ("story",) if places is None else places:
             for text in self._list_texts(place):
-                found = key.search(text, 0 if most is None else tail_start(text, int(most)))
+                found = key.search_in(self._texts.prepare(text, None if most is None else int(most)))
                 if found.match is not None:
                     return True, f"the key is in {_PLACES[place]}"
                 problems += [found.problem] if found.problem else []
@@ -237,7 +278,7 @@ class _Evaluator:
 
     def _evaluate_random(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         """Evaluate a chance from 0 to 1. A number above 1 is in percent, as in some files."""
-        chance, draw = as_number(data.get("chance")), self._inputs.chance
+        chance, draw = as_number(data.get("chance")), self._chance
         if chance is None:
             return False, "it has no chance"
         if draw is None:
@@ -263,14 +304,25 @@ class _Evaluator:
         return holds, f"{value:g} {sign} {target:g} is {'true' if holds else 'false'}"
 
     def _read_number(self, value: object) -> _Number:
-        story = self._inputs.story
         if value == "characterCount":
-            return count_units(story)
+            return self._unit_count
         if value == "currentStep":
             return self._inputs.step
         if value == "paragraphCount":
-            return sum(1 for line in story.split("\n") if line.strip())
+            return self._paragraph_count
         return as_number(value)
+
+    @cached_property
+    def _unit_count(self) -> int:
+        story = self._inputs.story
+        self._texts.budget.spend(len(story) >> SCAN_SHIFT)
+        return count_units(story)
+
+    @cached_property
+    def _paragraph_count(self) -> int:
+        story = self._inputs.story
+        self._texts.budget.spend(len(story) >> _LINE_SHIFT)
+        return sum(1 for line in story.split("\n") if line.strip())
 
     def _evaluate_string(self, data: Mapping[str, Any]) -> tuple[bool, str]:
         left, right = self._read_operand(data.get("left")), self._read_operand(data.get("right"))
@@ -278,6 +330,7 @@ class _Evaluator:
         relation = _RELATIONS.get(comparison)
         if left is None or right is None or relation is None:
             return False, "an operand or the comparison is not understood"
+        self._texts.budget.spend((len(left) + len(right)) >> SCAN_SHIFT)
         holds = relation(left, right)
         return holds, f"{comparison} is {'true' if holds else 'false'}"
 

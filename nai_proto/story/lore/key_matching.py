@@ -28,11 +28,11 @@ from ...arguments import INTEGER, LIMITS, OPTIONAL_FUNCTION, TEXT
 from ...errors import LimitExceeded
 from ...limits import Limits
 from .. import jsregex
-from ..jsregex.case_folding import fold_case
 from ..jsregex.character_sets import SPACE
-from .search_text import SearchText
+from ..jsregex.step_budget import StepBudget
+from .search_text import KeyMatch, SearchText, Word
 
-__all__ = ["BLANKS", "Key", "KeyKind", "KeyMatch", "KeyMatcher", "KeySearch", "fill_key"]
+__all__ = ["BLANKS", "Key", "KeyKind", "KeyMatcher", "KeySearch", "fill_key"]
 
 KeyKind: TypeAlias = Literal["plain", "all", "regex"]
 """One word, several words that all have to be there, or a regular expression."""
@@ -43,17 +43,9 @@ _SEPARATOR: Final = re.compile(r"(?<!\S)&|&(?!\S)")
 """An ``&`` that is not inside of a word."""
 BLANKS: Final = "".join(chr(code) for first, last in SPACE for code in range(first, last + 1))
 """What JavaScript trims."""
-_WORD: Final = frozenset("0123456789_abcdefghijklmnopqrstuvwxyz")
-"""The characters of words in a folded text."""
 _SYNTAX: Final = re.compile(r"[\^$\\.*+?()\[\]{}|/]")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyMatch:
-    """A match of a key: start and end, in characters of the text."""
-
-    start: int
-    end: int
+_KEY_STEPS: Final = 4
+"""Steps that a search for a key takes, whatever it finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +58,10 @@ class KeySearch:
     "Why there can be no match: the key cannot be parsed, or the search took too many steps."
 
 
-_Find: TypeAlias = Callable[[SearchText, int, int], KeyMatch | None]
-"""Finds the match furthest down between two characters of a text."""
+_Find: TypeAlias = Callable[[SearchText], KeyMatch | None]
+"""Finds the match furthest down in a text."""
+_MayFind: TypeAlias = Callable[[SearchText], bool]
+"""Returns False if there can be no match in a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +73,8 @@ class Key:
     kind: KeyKind
     problem: str | None = field(default=None, repr=False)
     "Why it never matches; None if it can match."
-    _find: _Find = field(repr=False, compare=False, default=lambda _text, _start, _end: None)
-    _required: tuple[str, ...] = field(repr=False, compare=False, default=())
-    "Folded texts that have to be in a folded text, if there is a match in it."
+    _find: _Find = field(repr=False, compare=False, default=lambda _: None)
+    _may_find: _MayFind = field(repr=False, compare=False, default=lambda _: False)
 
     @classmethod
     def parse(cls, text: str, *, fill: Callable[[str], str] | None = None, limits: Limits = Limits()) -> Key:
@@ -98,7 +91,10 @@ class Key:
         TEXT.check(text, "text")
         OPTIONAL_FUNCTION.check(fill, "fill")
         LIMITS.check(limits, "limits")
-        filled_text = _fill(text, fill) if fill and "${" in text else text
+        try:
+            filled_text = _fill(text, fill) if fill and "${" in text else text
+        except LimitExceeded as error:
+            return cls(text, "plain", str(error))
         if len(filled_text) > limits.regex:
             return cls(text, "plain", f"it has more than {limits.regex} characters")
         made = _parse(filled_text, limits)
@@ -111,6 +107,9 @@ class Key:
             text: is searched.
             start, end: in characters, as in a slice; text outside of them is ignored. For a ``searchRange``, which counts
                 UTF-16 units, `tail_start` returns the start.
+
+        Raises:
+            LimitExceeded: the search takes more steps than `Limits.lore_steps`.
         """
         TEXT.check(text, "text")
         INTEGER.check(start, "start")
@@ -119,27 +118,27 @@ class Key:
         if self.problem is not None:
             return KeySearch(problem=self.problem)
         start, end, _ = slice(start, end).indices(len(text))
-        return self.search_prepared(SearchText(text, start), start, end)
+        budget = StepBudget(Limits().lore_steps, "steps of the search for a key")
+        return self.search_in(SearchText(text[:end], start, budget))
 
-    def search_prepared(self, text: SearchText, start: int, end: int) -> KeySearch:
+    def search_in(self, text: SearchText) -> KeySearch:
         """Return what `search` does, for a text in which other keys are searched too.
 
-        Args:
-            text: the text.
-            start, end: in characters, from 0 to its length.
+        Raises:
+            LimitExceeded: all searches together take more steps than the text's budget has.
         """
+        text.budget.spend(_KEY_STEPS)
         try:
-            return KeySearch(self._find(text, start, end), self.problem)
+            found = KeySearch(self._find(text), self.problem)
         except LimitExceeded as error:
-            return KeySearch(problem=str(error))
+            found = KeySearch(problem=str(error))
+        text.budget.check()
+        return found
 
-    def may_match(self, folded: str) -> bool:
-        """Return False if the key cannot match in a text, which is quick for keys that are words.
-
-        Args:
-            folded: `SearchText.folded`, or that of several texts joined.
-        """
-        return all(required in folded for required in self._required)
+    def may_match(self, text: SearchText) -> bool:
+        """Return False if the key cannot match in a text, nor in any part of it between two line ends. This is quick."""
+        text.budget.spend(_KEY_STEPS)
+        return self._may_find(text)
 
     def find_last(self, text: str, start: int = 0, end: int | None = None) -> KeyMatch | None:
         """Return the match furthest down; None if there is none, whatever the reason. Arguments are as for `search`."""
@@ -166,15 +165,19 @@ class KeyMatcher:
         """Return whether there is a key that can match."""
         return bool(self._keys)
 
-    def may_match(self, folded: str) -> bool:
+    def may_match(self, text: SearchText) -> bool:
         """Return False if no key can match in a text: see `Key.may_match`."""
-        return any(key.may_match(folded) for key in self._keys)
+        return any(key.may_match(text) for key in self._keys)
 
-    def find_last(self, text: SearchText, start: int = 0) -> tuple[int, int, str] | None:
-        """Return start, end and key of the match that begins furthest down, behind ``start``."""
+    def find_last(self, text: SearchText) -> tuple[int, int, str] | None:
+        """Return start, end and key of the match that begins furthest down.
+
+        Raises:
+            LimitExceeded: all searches together take more steps than the text's budget has.
+        """
         best: tuple[int, int, str] | None = None
         for key in [*self._keys]:
-            result = key.search_prepared(text, start, len(text.text))
+            result = key.search_in(text)
             if result.problem is not None:
                 self.problems.append(f'"{key.text}": {result.problem}')
                 self._keys.remove(key)
@@ -212,9 +215,8 @@ def _parse(text: str, limits: Limits) -> Key:
     parts = [part for piece in _SEPARATOR.split(text) if (part := piece.strip(BLANKS))]
     if not any(part.strip("&") for part in parts):
         return Key(text, "plain", "it is empty")
-    required = tuple(fold_case(word, unicode=True) for part in parts for word in _split_part(part))
-    find = _make_finder_of_all([_make_part_finder(part) for part in parts])
-    return Key(text, "all" if "&" in text else "plain", None, find, required)
+    find = _make_finder_of_all([_make_part_finder(part) for part in dict.fromkeys(parts)])
+    return Key(text, "all" if "&" in text else "plain", None, find, lambda searched: find(searched) is not None)
 
 
 def _parse_expression(text: str, pattern: str, flags: str, limits: Limits) -> Key:
@@ -223,11 +225,11 @@ def _parse_expression(text: str, pattern: str, flags: str, limits: Limits) -> Ke
     except (jsregex.PatternError, LimitExceeded) as error:
         return Key(text, "regex", str(error))
 
-    def find(searched: SearchText, start: int, end: int) -> KeyMatch | None:
-        found = regex.search_last(searched.text, start, end)
+    def find(searched: SearchText) -> KeyMatch | None:
+        found = regex.search_last_in(searched.in_form(regex.form), searched.budget)
         return KeyMatch(*(found.names.get("hl") or found.span)) if found else None
 
-    return Key(text, "regex", None, find)
+    return Key(text, "regex", None, find, lambda searched: regex.may_match(searched.in_form(regex.form)))
 
 
 def _split_part(part: str) -> list[str]:
@@ -240,8 +242,8 @@ def _make_part_finder(part: str) -> _Find:
     find_whole = _make_word_finder(part)
     if "&" not in part:
         return find_whole
-    find_words = _make_finder_of_all([_make_word_finder(word) for word in _split_part(part)])
-    return lambda text, start, end: find_whole(text, start, end) or find_words(text, start, end)
+    find_words = _make_finder_of_all([_make_word_finder(word) for word in dict.fromkeys(_split_part(part))])
+    return lambda text: find_whole(text) or find_words(text)
 
 
 def _make_finder_of_all(finders: list[_Find]) -> _Find:
@@ -249,10 +251,10 @@ def _make_finder_of_all(finders: list[_Find]) -> _Find:
     if len(finders) == 1:
         return finders[0]
 
-    def find(text: SearchText, start: int, end: int) -> KeyMatch | None:
+    def find(text: SearchText) -> KeyMatch | None:
         best: KeyMatch | None = None
         for find_one in finders:
-            match = find_one(text, start, end)
+            match = find_one(text)
             if match is None:
                 return None
             best = match if best is None or match.start > best.start else best
@@ -261,21 +263,6 @@ def _make_finder_of_all(finders: list[_Find]) -> _Find:
     return find
 
 
-def _make_word_finder(word: str) -> _Find:
-    folded = fold_case(word, unicode=True)
-    size = len(folded)
-    begins, ends = (end.isascii() and end.lower() in _WORD for end in (word[0], word[-1]))
-
-    def find(text: SearchText, start: int, end: int) -> KeyMatch | None:
-        searched, limit = text.folded, end
-        while (at := searched.rfind(folded, start, limit)) >= 0:
-            behind = at + size
-            is_cut = (begins and at > start and searched[at - 1] in _WORD) or (
-                ends and behind < end and searched[behind] in _WORD
-            )
-            if not is_cut:
-                return KeyMatch(at, behind)
-            limit = behind - 1
-        return None
-
-    return find
+def _make_word_finder(text: str) -> _Find:
+    word = Word(text)
+    return lambda searched: searched.find_last(word)

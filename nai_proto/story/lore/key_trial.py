@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from ...arguments import LIMITS, OPTIONAL_FUNCTION, TEXT, check_type
 from ...limits import Limits
-from .entries import SEARCH_RANGE, Entry
-from .key_matching import Key, KeyMatch, KeySearch
+from .entries import Entry
+from .key_matching import Key, KeySearch
 from .lorebook import Lorebook
-from .search_text import SearchText, tail_start
+from .search_text import KeyMatch, SearchTexts
 
 __all__ = ["EntryTrial", "KeyTrial", "try_lorebook"]
 
@@ -63,20 +63,21 @@ def try_lorebook(
         text: the text of a story, placeholders filled in and comments removed.
         fill: fills in the placeholders of keys, as for `Key.parse`, and of titles.
         limits: for keys.
+
+    Raises:
+        LimitExceeded: the searches take more steps than `Limits.lore_steps`.
     """
     check_type(lorebook, Lorebook, "lorebook", "a Lorebook")
     TEXT.check(text, "text")
     OPTIONAL_FUNCTION.check(fill, "fill")
     LIMITS.check(limits, "limits")
-    searched = SearchText.tail(text, SEARCH_RANGE[1])
+    texts = SearchTexts(limits)
     disabled = lorebook.disabled_categories
     trials: list[EntryTrial] = []
     for entry in lorebook.entries:
-        start = tail_start(text, entry.search_range)
-        keys = (
-            KeyTrial(key, key.search_prepared(searched, start, len(text)))
-            for key in entry.parse_keys(fill=fill, limits=limits)
-        )
         name = fill(entry.display_name) if fill else entry.display_name
+        texts.budget.spender = name
+        searched = texts.prepare(text, entry.search_range)
+        keys = (KeyTrial(key, key.search_in(searched)) for key in entry.parse_keys(fill=fill, limits=limits))
         trials.append(EntryTrial(entry, name, entry.enabled and entry.category not in disabled, tuple(keys)))
     return tuple(trials)
