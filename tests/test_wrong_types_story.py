@@ -304,7 +304,7 @@ def test_an_origin_and_a_kind_may_be_given_by_their_texts(legacy: bool) -> None:
     assert results[0] == results[1]
     any_kind: Any = "story"
     story().insert_sections(0, "a", now=NOW, kind=any_kind)
-    with pytest.raises(InvalidRequestError, match=r"^origin is 'nobody', and takes one of user, ai, edit, "):
+    with pytest.raises(InvalidRequestError, match=r"^no origin is called 'nobody'; there are user, ai, edit, "):
         changed("append", legacy)(text="a", now=NOW, origin="nobody")
 
 
