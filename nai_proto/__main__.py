@@ -17,7 +17,9 @@ def main() -> None:
     try:
         commands = distribution("nai-proto").entry_points.select(group="console_scripts", name="nai")
     except PackageNotFoundError:
-        sys.exit("The command nai is not installed: pip install 'nai-proto[cli]'")
+        from .extras import explain_install
+
+        sys.exit(f"The command nai is not installed: {explain_install('cli')}")
     next(iter(commands)).load()()
 
 

@@ -63,7 +63,7 @@ def test_python_m_nai_proto_says_which_extra_it_needs() -> None:
     code = "import runpy, sys; sys.modules['typer'] = None; runpy.run_module('nai_proto', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code, "demo"], capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "The nai command needs the extra cli: pip install 'nai-proto[cli]'\n"
+    assert done.stderr == "The nai command needs the extra cli: pip install '.[cli]' in a checkout\n"
 
 
 def test_python_m_nai_proto_says_that_the_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_python_m_nai_proto_says_that_the_package_is_not_installed(monkeypatch: 
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr("importlib.metadata.distribution", find_nothing)
-    with pytest.raises(SystemExit, match=r"The command nai is not installed: pip install 'nai-proto\[cli\]'"):
+    with pytest.raises(SystemExit, match=r"The command nai is not installed: pip install '\.\[cli\]'"):
         main()
 
 
@@ -396,7 +396,7 @@ def test_without_its_extra_the_command_says_what_to_install() -> None:
         [sys.executable, "-c", program, "demo"], capture_output=True, text=True, timeout=50, check=False
     )
     assert done.returncode == 1
-    assert "nai-proto[cli]" in done.stderr
+    assert "pip install '.[cli]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from nai_proto.errors import FileError
 from nai_proto.exchange.reply import App, Handler, Start, Write
+from nai_proto.extras import explain_install
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import Password, PersistentToken
 from nai_transports.cli.account import doctor, doctor_checks
@@ -244,7 +245,7 @@ def test_a_keyring_is_broken_missing_or_not_installed(monkeypatch: pytest.Monkey
     monkeypatch.setenv("NAI_TOKEN", "pst-unknown")
     monkeypatch.setitem(sys.modules, "keyring", None)
     (finding,) = examine(status=5)["keyring"]
-    assert (finding["outcome"], finding["advice"]) == ("note", "pip install '.[keyring]' in a checkout")
+    assert (finding["outcome"], finding["advice"]) == ("note", explain_install("keyring"))
 
 
 # ---- what is installed
@@ -278,7 +279,7 @@ def test_a_library_is_missing_too_old_or_new_enough(monkeypatch: pytest.MonkeyPa
         "extra keyring": "ok",
     }
     assert found["extra image"].detail == "too old: pillow 11.2.9 (needs 11.3)"
-    assert "pip install --upgrade '.[tokenizers]' in a checkout" in str(found["extra tokenizers"].advice)
+    assert explain_install("tokenizers") in str(found["extra tokenizers"].advice)
 
 
 def test_this_installation_has_its_libraries() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from ..arguments import BYTES, INTEGER, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError, Truncated
+from ..extras import explain_install
 from ..limits import Limits
 from .image_headers import detect_format
 from .png import SIGNATURE, build_png_chunk, read_pixel_chunks, read_png_header
@@ -36,7 +37,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_EXTRA: Final = "needs Pillow: pip install 'nai-proto[image]'"
+_EXTRA: Final = f"needs Pillow: {explain_install('image')}"
 _PNG_CHUNKS: Final = (b"IHDR", b"PLTE", b"IDAT", b"eXIf", b"IEND")
 """What Pillow is given of a PNG; texts, profiles and further frames do not change its pixels."""
 

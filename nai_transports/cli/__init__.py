@@ -66,7 +66,9 @@ def _run_command(arguments: list[str]) -> None:
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):
             raise
-        sys.exit("The nai command needs the extra cli: pip install 'nai-proto[cli]'")
+        from nai_proto.extras import explain_install
+
+        sys.exit(f"The nai command needs the extra cli: {explain_install('cli')}")
     if arguments[0] == "help":
         arguments = [*arguments[1:], "--help"]
     app(arguments, prog_name="nai")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import MissingExtra
+from nai_proto.extras import explain_install
 
 from ..files import read, write
 
@@ -31,7 +32,7 @@ def cache_directory() -> Path:
     try:
         from platformdirs import user_cache_path
     except ModuleNotFoundError:
-        raise MissingExtra("tokenizer files need platformdirs: pip install 'nai-proto[tokenizers]'") from None
+        raise MissingExtra(f"tokenizer files need platformdirs: {explain_install('tokenizers')}") from None
     return user_cache_path("nai-proto", appauthor=False) / "tokenizers"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import FileError, MissingExtra, NaiError
+from nai_proto.extras import explain_install
 from nai_proto.tokenizers.registry import TOKENIZERS
 from nai_proto.version import __version__
 
@@ -106,8 +107,7 @@ def _check_extra(extra: str, purpose: str, libraries: Mapping[str, str]) -> Diag
     old = [name for name, version in installed.items() if _parse_version(version) < _parse_version(libraries[name])]
     missing = [name for name in libraries if name not in installed]
     title = f"extra {extra}" if extra else "libraries"
-    target = f".[{extra}]" if extra else "."
-    install = f"pip install --upgrade '{target}' in a checkout"
+    install = explain_install(extra)
     if old:
         wanted = ", ".join(f"{name} {installed[name]} (needs {libraries[name]})" for name in old)
         return Diagnosis(title, Outcome.PROBLEM, f"too old: {wanted}", install)
@@ -139,7 +139,7 @@ def check_keyring() -> Iterator[Diagnosis]:
     try:
         yield Diagnosis("keyring", Outcome.OK, system_keyring.describe())
     except MissingExtra:
-        yield Diagnosis("keyring", Outcome.NOTE, f"not used; {in_file}", "pip install '.[keyring]' in a checkout")
+        yield Diagnosis("keyring", Outcome.NOTE, f"not used; {in_file}", explain_install("keyring"))
     except system_keyring.NoKeyring as error:
         yield Diagnosis("keyring", Outcome.NOTE, f"{error}; {in_file}")
     except FileError as error:

@@ -16,6 +16,7 @@ from nai_proto.emulator import Emulator
 from nai_proto.emulator.accounts.account import Account
 from nai_proto.errors import MissingExtra, NaiError
 from nai_proto.exchange.session import Session
+from nai_proto.extras import explain_install
 from nai_proto.library import Library
 from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
@@ -111,7 +112,7 @@ def demo(
         with screen.show_results() as display:
             for name in others:
                 if name == "trio" and find_spec("trio") is None:
-                    screen.skipped[name] = "needs `pip install '.[trio]'` in a checkout"
+                    screen.skipped[name] = f"needs {explain_install('trio')}"
                 else:
                     display.update(name)
                     run(name)
@@ -148,6 +149,6 @@ def _find_tokenizer() -> tuple[Tokenizer | None, str | None, str]:
     try:
         return load(MODEL), None, ""
     except MissingExtra as error:
-        return None, str(error), "token ids need `pip install '.[tokenizers]'` in a checkout"
+        return None, str(error), f"token ids need {explain_install('tokenizers')}"
     except NaiError as error:
         return None, str(error), "there is no tokenizer file, and none could be had"

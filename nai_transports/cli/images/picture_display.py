@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from nai_proto.errors import InvalidRequestError, MissingExtra
+from nai_proto.extras import explain_install
 
 from ..common.output import escape_line, open_console
 
@@ -106,9 +107,7 @@ def open_picture_display() -> PictureDisplay:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("textual_image", "PIL"):
             raise
-        raise MissingExtra(
-            "--show needs the library textual-image: pip install 'nai-proto[show]', or in a checkout pip install '.[show]'"
-        ) from None
+        raise MissingExtra(f"--show needs the library textual-image: {explain_install('show')}") from None
     return PictureDisplay(open_console(), renderers.Image)
 
 

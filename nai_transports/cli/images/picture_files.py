@@ -9,6 +9,7 @@ from typing import Final
 from nai_proto.codecs.picture_files import to_jpeg
 from nai_proto.codecs.pillow_images import has_pillow
 from nai_proto.errors import MissingExtra, NaiError
+from nai_proto.extras import explain_install
 from nai_proto.image.image_files import image_type
 
 from ..common.output_files import OutputFiles, OutputPath, choose_paths
@@ -34,7 +35,7 @@ def choose_picture_paths(
     """
     paths = choose_paths(output, name, (*_SUFFIXES[image_format], *_SUFFIXES["jpeg"]), parts)
     if any(_is_jpeg(path) for path in paths) and not has_pillow():
-        raise MissingExtra("a picture is converted to JPEG with Pillow: pip install 'nai-proto[image]'")
+        raise MissingExtra(f"a picture is converted to JPEG with Pillow: {explain_install('image')}")
     return paths
 
 
