@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from nai_proto import account, text
 from nai_proto.__main__ import main
-from nai_proto.emulator.faults import describe_faults
+from nai_proto.emulator.faults import FAULTS, describe_faults
 from nai_proto.errors import RateLimitError, StreamError, Truncated
 from nai_proto.exchange.actions import Steps
 from nai_proto.exchange.flow import flow
@@ -135,7 +135,8 @@ def test_emulate_refuses_token_ids_without_a_tokenizer_and_says_why(no_tokenizer
 
 def test_emulate_prints_its_address_and_credentials() -> None:
     with run_emulator() as (ready, _):
-        assert set(ready) == {"url", "email", "password", "token", "key"}
+        assert [*ready] == ["url", "hosts", "email", "password", "token", "key", "console"]
+        assert ready["hosts"] is ready["console"] is None
         assert ready["token"].startswith("pst-")
 
         @flow
@@ -257,10 +258,14 @@ def test_emulate_runs_nai_itself_with_its_account_whatever_profile_there_is(tmp_
     assert [story["title"] for story in json.loads(done.stdout)][:1] == ["The Quiet Harbour"]
 
 
-def test_a_command_that_does_not_exist_has_the_status_of_a_shell() -> None:
+def test_a_command_that_does_not_exist_has_the_status_of_a_shell(tmp_path: Path) -> None:
     done = nai("emulate", "--", "no-such-program")
     assert done.returncode == 127
     assert done.stderr == "nai emulate: no-such-program cannot be run: No such file or directory\n"
+    done = nai("emulate", "--json", "--", str(tmp_path))
+    assert done.returncode == 126
+    error = json.loads(done.stderr)["error"]
+    assert (error["kind"], error["exit_status"]) == ("program", 126)
 
 
 def test_a_command_that_a_signal_ended_has_the_status_of_a_shell() -> None:
@@ -295,6 +300,30 @@ except KeyboardInterrupt:
     time.sleep(0.3)
     print("report")
     raise SystemExit(3)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process groups there")
+def test_an_interrupt_of_emulate_alone_interrupts_its_command_each_time(tmp_path: Path) -> None:
+    with run_under_emulate(tmp_path / "ready", "ready.touch(); time.sleep(60)") as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 128 + signal.SIGINT
+    with run_under_emulate(tmp_path / "again", _COUNT_INTERRUPTS) as process:
+        for expected in ("1\n", "2\n"):
+            process.send_signal(signal.SIGINT)
+            assert process.stdout is not None
+            assert process.stdout.readline() == expected
+        assert process.wait(30) == 4
+
+
+_COUNT_INTERRUPTS = """
+for count in (1, 2):
+    try:
+        ready.touch()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print(count, flush=True)
+raise SystemExit(4)
 """
 
 
@@ -350,6 +379,8 @@ def test_emulate_lists_all_faults() -> None:
     done = nai("emulate", "--list-faults")
     assert done.returncode == 0
     assert done.stdout == describe_faults() + "\n"
+    listed = json.loads(nai("emulate", "--list-faults", "--json").stdout)
+    assert [each["name"] for each in listed] == [*FAULTS]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
@@ -385,9 +416,11 @@ def test_an_invalid_token_is_a_usage_error() -> None:
 def test_a_port_in_use_is_a_one_line_error() -> None:
     with run_emulator() as (ready, _):
         done = nai("emulate", "--port", ready["url"].rpartition(":")[2])
-    assert done.returncode == 1
-    assert "cannot listen" in done.stderr
-    assert "Traceback" not in done.stderr
+        as_json = nai("emulate", "--json", "--port", ready["url"].rpartition(":")[2])
+    assert done.returncode == as_json.returncode == 1
+    assert done.stderr.startswith("nai emulate: cannot listen on 127.0.0.1:")
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot listen" in json.loads(as_json.stderr)["error"]["message"]
 
 
 def test_without_its_extra_the_command_says_what_to_install() -> None:
@@ -494,7 +527,7 @@ def test_emulate_records_and_replay_answers_the_same_program(tmp_path: Path) -> 
         process.kill()  # nothing that was over is lost
     assert ready["token"] not in file.read_text("utf-8")
     with run_emulator(str(file), command="replay") as (again, _):
-        assert set(again) == set(ready) - {"key"}
+        assert again.keys() == ready.keys()
         now = outcome({**ready, "url": again["url"]})
     assert [one.error for one in then] == [one.error for one in now] == [None, None]
     assert [one.result for one in then] == [one.result for one in now]

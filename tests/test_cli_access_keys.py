@@ -72,7 +72,8 @@ def test_the_access_token_is_the_one_of_a_login(owner: Any, name: str, monkeypat
     monkeypatch.setenv("NAI_TOKEN", done.stdout.strip())
     assert nai("subscription").exit_code == 0
     assert nai("account", "settings").exit_code == 0
-    assert list(json.loads(nai(name, EMAIL, "--json").stdout)) == ["access_token"]
+    printed = json.loads(nai(name, EMAIL, "--json").stdout)
+    assert (bool(printed["access_token"]), printed["persistent_token"]) == (True, None)
 
 
 @pytest.mark.usefixtures("owner")

@@ -29,6 +29,7 @@ from nai_transports.cli.common.stored_logins import LoginPlace, StoredLogin, kee
 from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator, cuts, reading
+from tests.terminal_runner import TerminalRunner
 from tests.test_cli_login import EXPIRED, build_token
 
 
@@ -100,9 +101,8 @@ def test_a_working_installation_has_nothing_to_fix() -> None:
 def test_other_programs_get_four_values_a_line_and_a_terminal_gets_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     for line in nai().stdout.splitlines():
         assert len(line.split("\t")) == 4
-    monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
-    shown = nai().stdout
+    shown = TerminalRunner().invoke(app, ["doctor"]).stdout
     assert "\t" not in shown
     assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines())) <= 80
 

@@ -605,4 +605,4 @@ def test_ctrl_c_leaves_no_partial_file_and_no_unfinished_image(owner: Account) -
     there = list_files()
     assert there
     assert all(name.startswith(f"{NAME}-7-step-") for name in there)
-    assert (process.returncode, out, err.decode().split("\n")[0]) == (130, b"", f"written before: {', '.join(there)}")
+    assert (process.returncode, out, err.decode()) == (130, b"", f"\nwritten before: {', '.join(there)}\n")

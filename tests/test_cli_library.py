@@ -19,6 +19,7 @@ from nai_proto.library.file_names import make_safe_name
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.terminal_runner import TerminalRunner
 from tests.test_library import TITLES, change, keys_of, refusing
 
 
@@ -215,8 +216,6 @@ def test_an_empty_account_exports_nothing(owner: Account, tmp_path: Path) -> Non
     assert nai("list", "--json").stdout == "[]\n"
 
 
-def test_on_a_terminal_an_export_shows_its_progress(
-    owner: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "items" in nai("export", str(tmp_path)).stderr
+@pytest.mark.usefixtures("owner")
+def test_on_a_terminal_an_export_shows_its_progress(tmp_path: Path) -> None:
+    assert "items" in TerminalRunner().invoke(app, ["library", "export", str(tmp_path)]).stderr

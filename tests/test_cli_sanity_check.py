@@ -17,6 +17,7 @@ from nai_proto.http import Head
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.terminal_runner import TerminalRunner
 from tests.test_library import KEY, change, keys_of, refusing
 
 
@@ -76,7 +77,7 @@ def test_an_intact_account_is_clean(owner: Account) -> None:
     done = nai(EMAIL)
     assert (done.exit_code, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
-    assert lines[0] == "stories       3 of 3 opened"
+    assert lines[0] == "stories\t3 of 3 opened"
     assert lines[-1] == "No problems found."
     assert json.loads(nai(EMAIL, "--json").stdout)["clean"] is True
 
@@ -126,7 +127,7 @@ def test_a_type_that_cannot_be_listed_is_a_finding(monkeypatch: pytest.MonkeyPat
     with serve_in_thread(refusing(an_emulator()[0], "/user/objects/shelf", Head(404))) as url:
         done = nai(EMAIL, "--url", url)
     assert done.exit_code == 5
-    assert "loss   shelf: Objects of this type could not be listed: 404" in done.stdout
+    assert "loss\tshelf: Objects of this type could not be listed: 404" in done.stdout
     assert "1 finding." in done.stdout
 
 
@@ -151,12 +152,12 @@ def test_what_could_control_a_terminal_is_escaped(owner: Account) -> None:
     done = nai(EMAIL)
     assert done.exit_code == 5
     assert "stories \\x1b[31m\\u202e (meta \\n\\x07): It does not open" in done.stdout
-    assert all(line.isprintable() for line in done.stdout.splitlines())
+    assert all(line.isprintable() for line in done.stdout.replace("\t", " ").splitlines())
 
 
-def test_on_a_terminal_progress_is_shown_and_erased(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    done = nai(EMAIL)
+@pytest.mark.usefixtures("owner")
+def test_on_a_terminal_progress_is_shown_and_erased() -> None:
+    done = TerminalRunner().invoke(app, ["sanity-check", EMAIL])
     assert done.exit_code == 0
     assert "storycontent" in done.stderr
-    assert done.stdout.startswith("stories ")
+    assert "\nkeystore      " in done.stdout

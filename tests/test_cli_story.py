@@ -27,6 +27,7 @@ from nai_transports.cli.story.tree import format_tree
 from nai_transports.httpx import Client
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
+from tests.terminal_runner import TerminalRunner
 from tests.test_continue_story import KEY, load_byte_tokenizer, load_word_tokenizer
 
 NOW = 1_700_000_000
@@ -96,8 +97,8 @@ def test_a_story_of_the_account_is_shown() -> None:
     for shown in (
         "Swans",
         "kayra-v1",
-        "history nodes     4",
-        "branches          2",
+        "history nodes\t4",
+        "branches\t2",
         "The lake was frozen. A swan sang.",
     ):
         assert shown in done.stdout
@@ -154,11 +155,15 @@ def test_a_damaged_text_is_a_one_line_error(file: Path) -> None:
 
 
 def test_the_history_is_drawn_as_a_tree(file: Path) -> None:
-    lines = nai("story", "tree", file).stdout.splitlines()
+    lines = TerminalRunner().invoke(app, ["story", "tree", str(file)]).stdout.splitlines()
     assert [line[0] for line in lines] == ["○", "○", "├", "●"]
     assert "Chapter 1\\nThe lake was frozen." in lines[1]
     assert "A Swan slept." in lines[2]
     assert "2023-11-14 22:15" in lines[3]
+    rows = [line.split("\t") for line in nai("story", "tree", file).stdout.splitlines()]
+    assert [row[2] for row in rows] == ["", "", "", "current"]
+    assert [row[1] for row in rows] == ["", rows[0][0], rows[1][0], rows[1][0]]
+    assert rows[1][5] == "Chapter 1\\nThe lake was frozen."
     document = json.loads(nai("story", "tree", file, "--json").stdout)
     assert [node["origin"] for node in document["nodes"]] == ["root", "prompt", "ai", "ai"]
     assert document["current"] == document["nodes"][-1]["id"]

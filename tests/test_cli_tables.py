@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from nai_transports.cli.common.tables import Column, TableRow, print_table
@@ -23,7 +25,7 @@ def test_foreign_text_cannot_break_lines_or_cells_or_control_the_terminal(capsys
 def test_a_terminal_gets_a_head_and_no_id_is_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     print_table(COLUMNS, [("A title that is much longer than what is left " * 3 + "word" * 20, "1,024", ID)])
     shown = capsys.readouterr().out

@@ -66,6 +66,7 @@ def test_each_command_prints_one_json_document_when_asked(files: Path) -> None:
     facts = {"tokenizer": "nerdstash_v2", "tokens": ids, "count": len(ids)}
     assert json.loads(nai("tokens", "encode", "--json", TEXT).stdout) == facts
     assert json.loads(nai("tokens", "count", TEXT, "--json").stdout) == {
+        "model": None,
         "tokenizer": "nerdstash_v2",
         "count": len(ids),
     }
@@ -148,7 +149,7 @@ def test_without_its_extra_it_says_what_to_install(files: Path, library: str) ->
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert "nai-proto[tokenizers]" in line
+    assert "pip install '.[tokenizers]'" in line
 
 
 def test_the_commands_are_listed() -> None:

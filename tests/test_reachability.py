@@ -136,7 +136,7 @@ def test_a_real_host_answers_and_a_closed_port_does_not(served: str) -> None:
 def test_the_command_shows_each_address_and_its_exit_code_says_whether_all_work(served: str) -> None:
     done = run_command("health", "--url", served)
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(rf"ok  {re.escape(served)} \(account, text, image, api\): answers in \d\.\d\d s\n", done.stdout)
+    assert re.fullmatch(rf"ok\t{re.escape(served)} \(account, text, image, api\): answers in \d\.\d\d s\n", done.stdout)
     (said,) = json.loads(run_command("health", "--json", "--url", served).stdout)
     assert said.pop("seconds") >= 0
     assert said == {

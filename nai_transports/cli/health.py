@@ -11,7 +11,7 @@ from nai_proto.exchange.reachability import HealthOutcome, HostHealth, health
 from .common.account_options import ServiceOptions
 from .common.errors import ExitStatus
 from .common.json_document import print_json
-from .common.output import Json, escape_line
+from .common.output import Json, escape_line, print_columns
 
 __all__ = ["health_command"]
 
@@ -47,9 +47,9 @@ def health_command(*, service: ServiceOptions, as_json: Json = False) -> None:
         width = max(len(each.outcome) for each in hosts)
         for each in hosts:
             roles = ", ".join(role.value for role in each.roles)
-            outcome = typer.style(f"{each.outcome.value:<{width}}", fg=_COLORS[each.outcome])
             time = "" if each.seconds is None else f" in {each.seconds:.2f} s"
-            typer.echo(f"{outcome}  {each.url} ({roles}): {escape_line(each.detail)}{time}")
+            said = f"{each.url} ({roles}): {escape_line(each.detail)}{time}"
+            print_columns(each.outcome.value, said, width=width, fg=_COLORS[each.outcome])
     if not all(each.is_reachable for each in hosts):
         raise typer.Exit(ExitStatus.FINDINGS)
 

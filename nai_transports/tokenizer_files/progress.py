@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Final, TypeAlias
+
+from ..terminals import can_draw
 
 __all__ = ["Progress", "show_progress"]
 
@@ -53,6 +54,5 @@ def show_progress(progress: Progress | None) -> Generator[Progress, None, None]:
 
 
 def _can_show_bar() -> bool:
-    """Return whether stderr is a terminal that can move its cursor, and rich is installed."""
-    is_terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return is_terminal and find_spec("rich") is not None
+    """Return whether stderr is a terminal on which one can be drawn, and rich is installed."""
+    return can_draw(sys.stderr) and find_spec("rich") is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final, Never
 
 import typer
@@ -10,10 +11,11 @@ import typer
 from nai_proto import account as accounts
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.actions import Steps
-from nai_proto.secret import Token
+from nai_proto.secret import AccessToken, Token
 
 from ..common.account_options import AccountOptions
 from ..common.credentials import Credentials
+from ..common.json_document import print_json, to_time
 from ..common.output import Json
 from ..common.prompts import confirm
 
@@ -34,7 +36,10 @@ def access_key(
     """
     login = _check_arguments(context, account.with_email(email_argument))
     key = accounts.access_key(login.email, login.password).reveal()
-    _print("access_key", key, as_json)
+    if as_json:
+        print_json({"access_key": key})
+    else:
+        typer.echo(key)
 
 
 def access_token(
@@ -61,8 +66,28 @@ def access_token(
     if overwrite and not yes:
         confirm("The older persistent token will stop working everywhere. Create a new one?", _NEEDS_YES)
     with account.open_client() as client:
-        token = client.run(_create_token(login, persistent, overwrite)).reveal()
-    _print("persistent_token" if persistent else "access_token", token, as_json)
+        token = client.run(_create_token(login, persistent, overwrite))
+    if as_json:
+        print_json(_describe_token(token))
+    else:
+        typer.echo(token.reveal())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatedToken:
+    """The token that ``nai access-token`` prints; one of the first two is None."""
+
+    access_token: str | None
+    persistent_token: str | None
+    expires_at: datetime | None
+    "Of the access token."
+
+
+def _describe_token(token: Token) -> CreatedToken:
+    secret = token.reveal()
+    if isinstance(token, AccessToken):
+        return CreatedToken(access_token=secret, persistent_token=None, expires_at=to_time(token.expires_at))
+    return CreatedToken(access_token=None, persistent_token=secret, expires_at=None)
 
 
 _NEEDS_YES: Final = "this makes the older persistent token stop working everywhere; give --yes to confirm"
@@ -83,7 +108,3 @@ def _create_token(login: Credentials, persistent: bool, overwrite: bool) -> Step
     if not persistent:
         return token
     return (yield from accounts.create_persistent_token(overwrite=overwrite).with_options(token=token))
-
-
-def _print(name: str, secret: str, as_json: bool) -> None:
-    typer.echo(json.dumps({name: secret}) if as_json else secret)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Never
 
 import typer
@@ -15,6 +14,7 @@ from nai_proto.secret import Password
 
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
+from ..common.json_document import print_json
 from ..common.output import Json, describe_response, print_facts
 from ..common.prompts import ask, ask_secret
 from ..common.stored_logins import forget_login, replace_login
@@ -48,8 +48,12 @@ def show_account(*, account: AccountOptions, as_json: Json = False) -> None:
 def _read_account() -> Steps[Never, dict[str, object]]:
     paid = yield from accounts.get_subscription()
     known = yield from accounts.get_information()
-    paying = {"tier": paid.tier.name.lower(), "active": paid.active, "expires_at": paid.expires_at, "anlas": paid.anlas}
-    return {**paying, **describe_response(known)}
+    paying = describe_response(paid)
+    return {
+        **{name: paying[name] for name in ("tier", "active", "expires_at")},
+        "anlas": paid.anlas,
+        **describe_response(known),
+    }
 
 
 def subscription(*, account: AccountOptions, as_json: Json = False) -> None:
@@ -72,26 +76,39 @@ def priority(*, account: AccountOptions, as_json: Json = False) -> None:
 
 
 @account.command()
-def settings(*, account: AccountOptions) -> None:
+def settings(*, account: AccountOptions, as_json: Json = False) -> None:
     """Print the website's settings as stored, usually JSON. Does not work with a persistent token."""
     with account.sign_in(persistent=False) as client:
         stored = client.run(accounts.get_client_settings())
-    typer.echo(stored)
+    if as_json:
+        print_json({"settings": stored})
+    else:
+        typer.echo(stored)
 
 
 @account.command("gift-keys")
 def gift_keys(*, account: AccountOptions, as_json: Json = False) -> None:
     """Print the gift keys that the account bought. Does not work with a persistent token."""
     with account.sign_in(persistent=False) as client:
-        keys: Mapping[str, Any] = {"gift_keys": client.run(accounts.get_gift_keys())}
-    print_facts(keys, as_json)
+        keys = client.run(accounts.get_gift_keys())
+    print_facts({"gift_keys": keys}, as_json)
 
 
 # ---- change
 
 
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What a command has changed."""
+
+    email: str | None
+    "Of the account; None if the token of an e-mail says which it is."
+    done: str
+    "``password_changed``, ``email_sent``, ``email_verified`` or ``account_deleted``."
+
+
 @account.command("change-password")
-def change_password(*, account: AccountOptions) -> None:
+def change_password(*, account: AccountOptions, as_json: Json = False) -> None:
     """Change the password, and encrypt the keystore with the new one, so that all stories still open.
 
     Asks for the new password. If the command fails midway, run it again with the same two passwords; it continues where it
@@ -101,11 +118,14 @@ def change_password(*, account: AccountOptions) -> None:
     new = Password(ask_secret("New password", _NO_NEW_PASSWORD, twice=True))
     with account.open_client() as client:
         client.run(accounts.change_password(login.email, login.password, new))
-    typer.echo("The password is changed, and the keystore encrypted with it.")
+    if not as_json:
+        typer.echo("The password is changed, and the keystore encrypted with it.")
     sources = account.build_sources()
     kept = sources.stored
     if kept is not None and isinstance(kept.secret, Password) and kept.is_for(login.email):
         replace_login(sources.place, replace(kept, secret=new))
+    if as_json:
+        print_json(AccountChange(login.email, "password_changed"))
 
 
 @account.command()
@@ -115,14 +135,19 @@ def verify(
     ] = None,
     *,
     account: AccountOptions,
+    as_json: Json = False,
 ) -> None:
     """Verify the e-mail with the token that was sent to it, or have the token sent again."""
+    email = account.get_email() if token is None else None
     with account.open_client() as client:
-        if token is None:
-            client.run(accounts.resend_verification(account.get_email()))
-        else:
+        if email is not None:
+            client.run(accounts.resend_verification(email))
+        elif token is not None:
             client.run(accounts.verify_email(token))
-    typer.echo("The e-mail was sent." if token is None else "The e-mail is verified.")
+    if as_json:
+        print_json(AccountChange(email, "email_sent" if token is None else "email_verified"))
+    else:
+        typer.echo("The e-mail was sent." if token is None else "The e-mail is verified.")
 
 
 @account.command()
@@ -130,6 +155,7 @@ def delete(
     *,
     account: AccountOptions,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Delete the account and everything it stores, at once and for ever. Asks for the account's e-mail to confirm.
 
@@ -146,9 +172,12 @@ def delete(
         ):
             raise InvalidRequestError("that is not the account's e-mail; nothing was deleted")
         client.run(accounts.delete_account().with_options(token=token))
-    typer.echo("The account is deleted.")
+    if not as_json:
+        typer.echo("The account is deleted.")
     if sources.stored is not None and sources.stored.is_for(login.email):
         forget_login(sources.place)
+    if as_json:
+        print_json(AccountChange(login.email, "account_deleted"))
 
 
 _NO_NEW_PASSWORD: Final = "no terminal to ask for the new password at"

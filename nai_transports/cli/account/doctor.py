@@ -22,11 +22,12 @@ from nai_proto.exchange.session import Session
 from nai_proto.secret import AccessToken, Token
 
 from ...proxy import needs_no_proxy
+from ...terminals import is_terminal
 from ..common.account_options import AccountOptions, choose_proxy, find_proxy
 from ..common.credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken, describe_token
 from ..common.errors import ExitStatus, MissingCredentials
 from ..common.json_document import print_json, to_time
-from ..common.output import Json, escape_line, format_date, is_terminal
+from ..common.output import Json, escape_line, format_date
 from ..common.profile_file import UserProfile
 from .doctor_checks import (
     Diagnosis,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Never
@@ -73,6 +73,7 @@ def login(
         bool,
         typer.Option("--insecure-storage", help="Without a keyring, keep it in a file, not encrypted; do not ask."),
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Log in once for all commands, with e-mail and password or with a token.
 
@@ -94,11 +95,15 @@ def login(
     keyring_problem = _find_keyring_problem()
     kept = _choose_secret(checked, keep, keyring_problem)
     where = _keep(sources, kept, keyring_problem, insecure_storage)
-    _describe_login(checked, kept, where, sources)
+    if not as_json:
+        _describe_login(checked, kept, where, sources)
     if profile.name not in load_profiles().by_name and profile.name != DEFAULT:
         email = None if checked.credentials is None else checked.credentials.email
         path = add_profile(UserProfile(name=profile.name, url=account.url, email=email))
-        typer.echo(f"The profile {profile.name} is in {path}.")
+        if not as_json:
+            typer.echo(f"The profile {profile.name} is in {path}.")
+    if as_json:
+        print_json(_build_report(sources, where, kept.email, checked.token, checked.subscription))
     _warn_of_variables(sources)
 
 
@@ -262,7 +267,17 @@ _CHOICE: Final = (
 # ---- logout
 
 
-def logout(*, account: AccountOptions) -> None:
+@dataclass(frozen=True, slots=True)
+class Logout:
+    """What ``nai logout`` did."""
+
+    profile: str
+    address: str
+    deleted_from: list[str]
+    "Where a login was kept; empty if none was."
+
+
+def logout(*, account: AccountOptions, as_json: Json = False) -> None:
     """Delete the login that `nai login` kept for the profile.
 
     A token itself stays valid: that of a login for 30 days, a persistent one until another is made (`nai access-token
@@ -271,7 +286,9 @@ def logout(*, account: AccountOptions) -> None:
     sources = account.build_sources(account.load_profile(is_new=True))
     address = normalize_address(sources.place.address)
     places = forget_login(sources.place)
-    if places:
+    if as_json:
+        print_json(Logout(sources.profile.name, address, [*places]))
+    elif places:
         typer.echo(
             f"The login of the profile {sources.profile.name} at {address} was deleted from {' and '.join(places)}."
         )
@@ -286,7 +303,7 @@ def logout(*, account: AccountOptions) -> None:
 
 @dataclass(frozen=True, slots=True)
 class AccountReport:
-    """Who commands act for, as ``nai whoami`` prints it."""
+    """Who commands act for, as ``nai whoami`` prints it, and ``nai login`` as JSON."""
 
     profile: str
     address: str
@@ -311,20 +328,19 @@ def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
         paid = client.run(accounts.get_subscription())
         token = client.session.token
     assert token is not None  # `use_token` has set it
-    report = AccountReport(
-        profile=profile.name,
+    print_facts(asdict(_build_report(sources, found.source, found.email, token, paid)), as_json)
+
+
+def _build_report(
+    sources: CredentialSources, source: str, email: str | None, token: Token, paid: Subscription
+) -> AccountReport:
+    return AccountReport(
+        profile=sources.profile.name,
         address=normalize_address(sources.place.address),
-        source=found.source,
-        email=found.email,
+        source=source,
+        email=email,
         token=describe_token(token),
         token_expires_at=to_time(token.expires_at) if isinstance(token, AccessToken) else None,
         tier=paid.tier.name.lower(),
         active=paid.active,
     )
-    if as_json:
-        print_json(report)
-        return
-    shown = {each.name: getattr(report, each.name) for each in fields(report)}
-    if report.token_expires_at is not None:
-        shown["token_expires_at"] = report.token_expires_at.timestamp()
-    print_facts({name: value for name, value in shown.items() if value is not None}, as_json=False)

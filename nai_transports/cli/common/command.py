@@ -19,12 +19,12 @@ from typer.core import TyperCommand, TyperGroup
 
 from nai_proto.unknown_names import suggest_name
 
+from ...terminals import choose_colors
 from .error_messages import ServiceAddress
 from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error
 from .examples import EXAMPLES
 from .help_page import format_command_page, format_group_page
 from .numbers import parse_numbers_plainly
-from .output import choose_colors
 from .parameters import list_parameters
 
 __all__ = ["CommandGroup", "Group", "OptionGroup", "build_command", "run_command_line"]
@@ -201,8 +201,6 @@ def run_command_line(main: Callable[..., object], args: Sequence[str] | None = N
             status = main(args=[*given], **settings)
     except typer.Exit as ended:
         status = ended.exit_code
-    except typer.Abort:
-        status = end_with_failure(name, CommandFailure("cancelled", ExitStatus.FAILED, "cancelled"), as_json=as_json)
     except _UsageError as error:
         status = _end_with_usage_error(error, name, as_json=as_json)
     sys.exit(status if isinstance(status, int) else 0)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -50,9 +50,10 @@ __all__ = [
     "ExitStatus",
     "MissingCredentials",
     "OverLimit",
+    "ProgramNotExecutable",
+    "ProgramNotFound",
     "WrongUsage",
     "describe_failure",
-    "end_interrupted",
     "end_with_failure",
     "exit_on_error",
     "reading_options",
@@ -72,6 +73,10 @@ class ExitStatus(IntEnum):
     "Too dear, or over a limit: of the price, of the account, or of requests at a time."
     FINDINGS = 5
     "The command did its work, and found what is not as it should be."
+    NOT_EXECUTABLE = 126
+    "Of ``nai emulate -- COMMAND``: the command cannot be run."
+    NOT_FOUND = 127
+    "Of ``nai emulate -- COMMAND``: there is no such command."
     INTERRUPTED = 130
     "Ctrl-C."
 
@@ -82,6 +87,14 @@ class CommandFailed(NaiError):
 
 class MissingCredentials(NaiError):
     """There is no token, e-mail or password, and nobody can be asked for it."""
+
+
+class ProgramNotFound(NaiError):
+    """The program that a command is to run does not exist."""
+
+
+class ProgramNotExecutable(NaiError):
+    """The program that a command is to run cannot be run."""
 
 
 class WrongUsage(InvalidRequestError):
@@ -130,6 +143,8 @@ _KINDS: tuple[tuple[type[Exception], str, ExitStatus], ...] = (
     (FileError, "file", ExitStatus.FAILED),
     (InvalidFile, "file", ExitStatus.FAILED),
     (MissingExtra, "missing_extra", ExitStatus.FAILED),
+    (ProgramNotFound, "program", ExitStatus.NOT_FOUND),
+    (ProgramNotExecutable, "program", ExitStatus.NOT_EXECUTABLE),
     (NaiError, "failed", ExitStatus.FAILED),
 )
 "The first row that fits an error has its kind and its exit status."
@@ -206,7 +221,7 @@ def _find_kind(type_: type[NaiError]) -> tuple[str, ExitStatus]:
 def exit_on_error(
     command: str, *, as_json: bool = False, find_address: Callable[[], ServiceAddress | None] = lambda: None
 ) -> Generator[None, None, None]:
-    """End the command for a `NaiError`, for stdout that cannot be written, and for Ctrl-C.
+    """End the command for a `NaiError`, for stdout that cannot be written, for Ctrl-C, and for an answer that is no.
 
     Args:
         command: the command with its groups, such as ``nai story undo``, with which the line begins.
@@ -222,8 +237,14 @@ def exit_on_error(
         failure = describe_failure(error, find_address())
     except OutputFailed as error:
         failure = CommandFailure("output", ExitStatus.FAILED, error.reason)
-    except KeyboardInterrupt:
-        raise typer.Exit(end_interrupted()) from None
+    except (KeyboardInterrupt, typer.Abort) as error:
+        notes: list[str] = getattr(error, "__notes__", [])
+        if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
+            failure = CommandFailure("cancelled", ExitStatus.FAILED, "cancelled")
+        elif as_json:
+            failure = CommandFailure("interrupted", ExitStatus.INTERRUPTED, ". ".join(["interrupted", *notes]))
+        else:
+            raise typer.Exit(_end_interrupted(notes)) from None
     else:
         return
     raise typer.Exit(end_with_failure(command, failure, as_json=as_json)) from None
@@ -237,13 +258,13 @@ def end_with_failure(command: str, failure: CommandFailure, *, as_json: bool) ->
     return int(failure.exit_status)
 
 
-def end_interrupted() -> int:
-    """Begin a new line after Ctrl-C, and return the exit status."""
-    try:
+def _end_interrupted(notes: Iterable[str]) -> int:
+    """Begin a new line after Ctrl-C, print what is to be known, and return the exit status."""
+    with suppress(OutputFailed):
         sys.stdout.flush()
-    except OutputFailed:
-        pass
     typer.echo(err=True)
+    for note in notes:
+        typer.echo(escape_line(note), err=True)
     return int(ExitStatus.INTERRUPTED)
 
 

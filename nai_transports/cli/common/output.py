@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias, cast
 
 import msgspec
 import typer
@@ -14,18 +13,20 @@ import typer
 from nai_proto.exchange.responses import Response
 from nai_proto.tier import Tier
 
+from ...terminals import choose_colors, is_terminal
+from .json_document import print_json, to_time
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
     "Json",
-    "choose_colors",
     "describe_response",
     "escape_line",
     "escape_lines",
     "format_date",
-    "is_terminal",
     "open_console",
+    "print_columns",
     "print_facts",
     "print_problems",
 ]
@@ -35,59 +36,71 @@ _SHOWN_PROBLEMS: Final = 5
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Return whether a stream is a terminal, or is to be treated as one because of FORCE_COLOR."""
-    return stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+def open_console(*, stderr: bool = False, **settings: Any) -> Console:
+    """Return a console of rich that draws on a terminal only, with colours as `choose_colors` says.
 
-
-def choose_colors() -> bool | None:
-    """Return whether colours and styles are printed: no with NO_COLOR or TERM=dumb, yes with FORCE_COLOR, else None.
-
-    None means that each stream has them if it is a terminal.
+    Args:
+        stderr: is it for stderr, and not for stdout?
+        settings: further arguments of rich's.
     """
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return True if os.environ.get("FORCE_COLOR") else None
-
-
-def open_console(**settings: Any) -> Console:
-    """Return a console of rich that prints colours and styles only as `choose_colors` says; arguments as rich's."""
     from rich.console import Console
 
-    return Console(color_system=None if choose_colors() is False else "auto", highlight=False, **settings)
+    on_terminal = is_terminal(sys.stderr if stderr else sys.stdout)
+    wanted = choose_colors()
+    colors: Literal["auto", "standard"] | None = (
+        None if wanted is False else "standard" if wanted and not on_terminal else "auto"
+    )
+    return Console(stderr=stderr, force_terminal=on_terminal, color_system=colors, highlight=False, **settings)
 
 
 # ---- facts
 
 
 def describe_response(response: Response) -> dict[str, object]:
-    """Return the fields of a response that are set and not private, by their names."""
+    """Return the fields of a response that are not private, by their names; those that are not known are None."""
     fields = ((field.name, getattr(response, field.name)) for field in msgspec.structs.fields(response))
     return {
-        name: describe_response(value)
-        if isinstance(value, Response)
-        else value.name.lower()
-        if isinstance(value, Tier)
-        else value
-        for name, value in fields
-        if name != "extra" and name not in response.private and value is not None
+        name: _describe_value(name, value) for name, value in fields if name != "extra" and name not in response.private
     }
+
+
+def _describe_value(name: str, value: object) -> object:
+    if isinstance(value, Response):
+        return describe_response(value)
+    if isinstance(value, Tier):
+        return value.name.lower()
+    return to_time(value) if name.endswith("_at") and isinstance(value, int | float) else value
 
 
 def print_facts(facts: Mapping[str, object], as_json: bool) -> None:
     """Print facts, a line for each, or as one JSON document with the same names.
 
     Args:
-        facts: values by name. A number whose name ends in ``_at`` is a time in UNIX seconds; the lines show it as a date.
+        facts: values by name; the lines leave out what is None.
         as_json: print JSON?
     """
     if as_json:
-        typer.echo(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return
     lines = list(_format_facts(facts))
     width = max((len(name) for name, _ in lines), default=0)
     for name, value in lines:
-        typer.echo(f"{typer.style(f'{name:<{width}}', dim=True)}  {value}")
+        print_columns(name, value, width=width, dim=True)
+
+
+def print_columns(first: str, *others: str, width: int, **style: Any) -> None:
+    """Print a line of several parts: for other programs, with tabs between them.
+
+    Args:
+        first: the first part. A terminal shows it in a column of this width, and in this style.
+        others: the other parts.
+        width: of the column, in characters.
+        style: as `typer.style` takes it.
+    """
+    if is_terminal(sys.stdout):
+        typer.echo("  ".join((typer.style(f"{first:<{width}}", **style), *others)))
+    else:
+        typer.echo("\t".join((first, *others)))
 
 
 def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -97,23 +110,20 @@ def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tup
         match value:
             case dict():
                 yield from _format_facts(cast("dict[str, object]", value), f"{name}: ")
+            case None:
+                pass
             case list() | tuple() if value:
-                items = cast("Sequence[object]", value)
+                items = ["none" if item is None else item for item in cast("Sequence[object]", value)]
                 names = [key] if len(items) == 1 else [f"{key} {number}" for number in range(1, len(items) + 1)]
                 yield from _format_facts(dict(zip(names, items, strict=True)), prefix)
             case bool():
                 yield name, "yes" if value else "no"
             case int() | float():
-                yield name, _format_time(value) if key.endswith("_at") else str(value)
+                yield name, str(value)
+            case datetime():
+                yield name, f"{value:%Y-%m-%d %H:%M} UTC"
             case _:
                 yield name, _quote_unprintable(str(value or "none"))
-
-
-def _format_time(seconds: float) -> str:
-    try:
-        return f"{format_date(seconds)} UTC"
-    except (OverflowError, OSError, ValueError):  # the service may send any number
-        return str(seconds)
 
 
 def format_date(seconds: float | None) -> str:

@@ -177,7 +177,7 @@ class OutputFiles:
         if self.written:
             lines.append(f"written before: {', '.join(map(str, self.written))}")
         for line in lines:
-            if isinstance(error, NaiError):
+            if isinstance(error, (NaiError, KeyboardInterrupt)):
                 error.add_note(line)
             else:
                 with suppress(OSError):

@@ -1,12 +1,12 @@
 """Progress on a terminal: a line for each task of a command with a bar, its rate and the time that is left.
 
-The lines are on stderr and are erased at the end. There are none if stderr is no terminal, or one that cannot move its
-cursor (TERM=dumb), or with ``--quiet``. Notes are printed above them, and stay.
+The lines are on stderr and are erased at the end. There are none if stderr is no terminal, or with ``--quiet``. Notes are
+printed above them, and stay. With NO_COLOR or TERM=dumb nothing is drawn or erased: each task is named in a line when it
+begins.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from .output import is_terminal, open_console
+from ...terminals import can_draw, is_terminal
+from .output import open_console
 from .standard_streams import end_line
 
 if TYPE_CHECKING:
@@ -66,6 +67,24 @@ class ProgressDisplay:
             self._progress.update(self._first, description="opening")
 
 
+class _PlainDisplay(ProgressDisplay):
+    """A line for each task when it begins, for a terminal on which nothing is drawn.
+
+    Args:
+        first: what is done until the first task starts.
+    """
+
+    def __init__(self, first: str) -> None:
+        super().__init__(None, first)
+        self._named = set[str]()
+        self.update(first, 0, 0)
+
+    def update(self, task: str, done: int, total: int) -> None:  # noqa: ARG002 -- a line does not show them
+        if task not in self._named:
+            self._named.add(task)
+            typer.echo(f"{task} …", err=True)
+
+
 @contextmanager
 def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDisplay, None, None]:
     """Show progress on stderr while the block runs, and erase it at the end.
@@ -74,8 +93,8 @@ def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDispl
         first: what is done until the first task starts.
         quiet: show nothing, as if stderr were no terminal?
     """
-    if quiet or not _can_show():
-        yield ProgressDisplay(None, first)
+    if quiet or not can_draw(sys.stderr):
+        yield ProgressDisplay(None, first) if quiet or not is_terminal(sys.stderr) else _PlainDisplay(first)
         return
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
     from rich.text import Text
@@ -152,7 +171,3 @@ def _format_duration(seconds: float) -> str:
     if seconds < _HOUR:
         return f"{seconds / _MINUTE:.0f} min"
     return f"{seconds / _HOUR:.1f} h"
-
-
-def _can_show() -> bool:
-    return bool(sys.stderr) and is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import typer
 
-from .output import escape_line, is_terminal, open_console
+from ...terminals import is_terminal
+from .output import escape_line, open_console
 
 __all__ = ["Column", "TableRow", "print_table"]
 

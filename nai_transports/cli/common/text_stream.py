@@ -8,7 +8,7 @@ from typing import Final, Self
 
 import typer
 
-from .output import is_terminal
+from ...terminals import can_draw, is_terminal
 
 __all__ = ["TextStream", "escape_prose"]
 
@@ -66,7 +66,8 @@ class TextStream:
         """Write a piece of what belongs to the text and is no part of it: dimmed, before it, and on a terminal only."""
         if text and self._is_terminal:
             self._is_aside = True
-            self._write(text, typer.style(escape_prose(text), dim=True))
+            shown = escape_prose(text)
+            self._write(text, typer.style(shown, dim=True) if can_draw(sys.stdout) else shown)
 
     def end_line(self) -> None:
         """End the line if there is text in it, and no note on stderr has ended it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict
 from importlib.util import find_spec
@@ -22,17 +23,20 @@ from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
 
 from ...servers.serve import serve_in_thread, system_entropy
+from ...terminals import is_terminal
 from ...tokenizer_files import load
-from ..common.output import Json
+from ..common.output import Json, open_console
 from .demo_picture import draw_picture
 from .demo_runs import MODEL, TRANSPORTS, RunObserver, continue_first_story
-from .demo_screen import DemoScreen, StoryDisplay, open_console
+from .demo_screen import DemoScreen, StoryDisplay
 
 __all__ = ["demo"]
 
 _EMAIL: Final = "writer@example.com"
 _PASSWORD: Final = Password("the quiet harbour")
 _SECONDS_PER_TOKEN: Final = 0.02
+_WIDTH: Final = 80
+"""Columns of the screen where stdout is no terminal."""
 _NEXT: Final = (
     (("nai", "emulate", "--", "nai", "generate", "The fox"), "a story from an emulator"),
     (("nai", "emulate", "--", "nai", "image", "red fox, snow"), "a picture from it"),
@@ -89,7 +93,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Show the library at work against an emulator: a story on every transport, a picture, and a damaged story."""
-    screen = DemoScreen(open_console(quiet=as_json))
+    screen = DemoScreen(open_console(quiet=as_json, width=None if is_terminal(sys.stdout) else _WIDTH))
     tokenizer, reason, advice = _find_tokenizer()
     app = Emulator(now=time.time, entropy=system_entropy, pace=_SECONDS_PER_TOKEN, tokenizers=lambda _: tokenizer)
     account = app.add_account(_EMAIL, _PASSWORD)

@@ -20,13 +20,13 @@ from rich.text import Text
 
 from nai_proto.codecs.pixels import Pixels
 
+from ...terminals import can_draw
 from ..common.block_pictures import draw_blocks
 from ..common.output import escape_line, escape_lines
 
-__all__ = ["DemoScreen", "ResultDisplay", "StoryDisplay", "TransportRun", "open_console"]
+__all__ = ["DemoScreen", "ResultDisplay", "StoryDisplay", "TransportRun"]
 
 _PICTURE_ROWS: Final = 13
-_WIDTH: Final = 80
 _REFRESHES_PER_SECOND: Final = 20
 
 
@@ -100,7 +100,7 @@ class DemoScreen:
             return beside
         left = Text()
         if self.picture is not None:
-            colors = self.console.color_system is not None and not self.console.no_color
+            colors = self.console.color_system is not None
             left = draw_blocks(self.picture, _PICTURE_ROWS, colors=colors)
         columns = Table.grid(padding=(0, 3, 0, 0))
         columns.add_column(min_width=round(2 * _PICTURE_ROWS * 512 / 768))
@@ -138,7 +138,7 @@ class DemoScreen:
     def _grow(self) -> Generator[Callable[[RenderableType], None], None, None]:
         """Show what the block hands over in the place of what it handed over before; elsewhere, only the last."""
         last: RenderableType = Text()
-        if self.console.is_terminal and not self.console.is_dumb_terminal:
+        if can_draw(sys.stdout):
             with Live(console=self.console, refresh_per_second=_REFRESHES_PER_SECOND) as live:
                 yield live.update
             return
@@ -185,9 +185,3 @@ class ResultDisplay:
         """Show the screen's runs, picture and facts as they are now, and what happens next."""
         self._screen.running = running if self._screen.console.is_terminal else ""
         self._show(self._screen.render_results())
-
-
-def open_console(*, quiet: bool) -> Console:
-    """Return a console on stdout, 80 columns wide where it is no terminal."""
-    is_terminal = sys.stdout.isatty()
-    return Console(quiet=quiet, highlight=False, width=None if is_terminal else _WIDTH)

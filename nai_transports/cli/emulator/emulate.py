@@ -20,7 +20,7 @@ from nai_proto.codecs.json import find_problem
 from nai_proto.codecs.type_mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.control import ControlApp
-from nai_proto.emulator.faults import FAULTS, describe_faults
+from nai_proto.emulator.faults import FAULTS, describe_fault_kinds, describe_faults
 from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
@@ -31,7 +31,9 @@ from ...servers.console import load_console
 from ...servers.recordings import record_to_file
 from ...servers.serve import StoreChanges, system_entropy
 from ...servers.state import StateFile, read_state
-from .serve_until_stopped import TokenizerFinder, serve_until_stopped
+from ..common.errors import WrongUsage
+from ..common.json_document import print_json
+from .serve_until_stopped import ServerJson, TokenizerFinder, serve_until_stopped
 
 __all__ = ["emulate"]
 
@@ -39,12 +41,6 @@ _SWITCHES: Final = tuple(field.name for kind in (Switches, OpenAISwitches) for f
 _HOSTS: Final = ("one", "strict", "lenient")
 _TRIAL: Final = "trial"
 _TIERS: Final = (*(tier.name.lower() for tier in Tier), _TRIAL)
-
-
-def _list_faults(wanted: bool) -> None:
-    if wanted:
-        typer.echo(describe_faults())
-        raise typer.Exit
 
 
 def emulate(
@@ -103,9 +99,7 @@ def emulate(
         bool,
         typer.Option("--record-contents", help="Record prompts, responses and stored contents too. They are private."),
     ] = False,
-    list_faults: Annotated[  # noqa: ARG001 -- its callback does it
-        bool, typer.Option("--list-faults", is_eager=True, callback=_list_faults, help="List all faults and exit.")
-    ] = False,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List all faults and exit.")] = False,
     hosts: Annotated[
         str,
         typer.Option(
@@ -129,16 +123,22 @@ def emulate(
             help="Run this command with NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD set, and end with its exit status.",
         ),
     ] = None,
+    as_json: ServerJson = False,
 ) -> None:
     """Run an emulator of all NovelAI endpoints, until SIGTERM or Ctrl-C, or while a command runs.
 
-    Prints one line of JSON when it is ready: {"url": …, "email": …, "password": …, "token": "pst-…", "key": …}. These are
-    the credentials of an account that exists only here, and the key of its control: requests to /_emulator/requests,
-    /_emulator/replies, /_emulator/faults and /_emulator/accounts take it in the header X-Emulator-Key. If hosts have ports
-    of their own, url is the address for accounts, and {"hosts": {"account": …, "text": …, "image": …, "api": …}} has all
-    addresses. The tokenizer of a model is loaded, or downloaded to the user's cache, at the first request that cannot do
-    without it.
+    Prints one line of JSON when it is ready: {"url": …, "hosts": null, "email": …, "password": …, "token": "pst-…", "key":
+    …, "console": null}. These are the credentials of an account that exists only here, and the key of its control: requests
+    to /_emulator/requests, /_emulator/replies, /_emulator/faults and /_emulator/accounts take it in the header
+    X-Emulator-Key. If hosts have ports of their own, url is the address for accounts, and hosts has all of them: {"account":
+    …, "text": …, "image": …, "api": …}. The tokenizer of a model is loaded, or downloaded to the user's cache, at the first
+    request that cannot do without it.
     """
+    if list_faults:
+        _print_faults(as_json)
+        return
+    if export and as_json:
+        raise WrongUsage("give --export or --json, not both: each prints the address in its own form")
     if hosts not in _HOSTS:
         raise typer.BadParameter(f"{hosts!r} is not one of {', '.join(_HOSTS)}", param_hint="--hosts")
     if port + 2 > 65_535 and hosts != "one":
@@ -169,9 +169,13 @@ def emulate(
         emulator.mailbox.gift_keys.update(_parse_gift_keys(gift_key or ()))
         if store is not None:
             store(emulator.changes()).result()
-        ready = {"email": email, "password": password, "token": account.persistent_token.reveal(), "key": key}
-        if console:
-            ready["console"] = f"{{}}/_emulator/#key={key}"
+        ready = {
+            "email": email,
+            "password": password,
+            "token": account.persistent_token.reveal(),
+            "key": key,
+            "console": f"{{}}/_emulator/#key={key}" if console else None,
+        }
         status = serve_until_stopped(
             "emulate",
             ControlApp(emulator, key, recorded, load_console() if console else None),
@@ -184,6 +188,13 @@ def emulate(
             program=command or (),
         )
     raise typer.Exit(status)
+
+
+def _print_faults(as_json: bool) -> None:
+    if as_json:
+        print_json(describe_fault_kinds())
+    else:
+        typer.echo(describe_faults())
 
 
 def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None:

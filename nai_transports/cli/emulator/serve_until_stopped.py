@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import shlex
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -23,8 +20,15 @@ from nai_proto.tokenizers import Tokenizer
 
 from ...servers.serve import StoreChanges, run_on_selector_loop, serve
 from ...tokenizer_files import load
+from ..common.errors import CommandFailed
+from ..common.json_document import print_json
+from .child_program import run_program
 
-__all__ = ["TokenizerFinder", "serve_until_stopped"]
+__all__ = ["ServerJson", "TokenizerFinder", "serve_until_stopped"]
+
+ServerJson: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print errors as JSON, too; the address is JSON in any case.")
+]
 
 
 class TokenizerFinder:
@@ -65,7 +69,7 @@ def serve_until_stopped(
     the program with them in its environment.
 
     Args:
-        command: the command's name, for the error message.
+        command: the command's name, for the note where the console is.
         app: the server's logic.
         host: the address to listen on.
         port: the port to listen on; 0 takes free ones.
@@ -79,7 +83,8 @@ def serve_until_stopped(
         The exit status of the program, as a shell gives it; 0 without one.
 
     Raises:
-        typer.Exit: the address is in use, or not one of this machine, or there is no such program; stderr has said so.
+        CommandFailed: the address is in use, or not one of this machine.
+        ProgramNotFound, ProgramNotExecutable: the program cannot be run.
     """
     status = 0
 
@@ -92,13 +97,17 @@ def serve_until_stopped(
         async with AsyncExitStack() as stack:
             addresses = await _open_listeners(stack, app, host, port, separate_hosts, store)
             url = str(addresses["url"])
-            ready = {**addresses, **{name: value and value.replace("{}", url) for name, value in facts.items()}}
+            known = {name: value and value.replace("{}", url) for name, value in facts.items()}
+            ready = {**addresses, **dict.fromkeys(_FACTS), **known}
             if program:
                 if console := ready.get("console"):
                     typer.echo(f"nai {command}: console at {console}", err=True)
-                status = await _run(command, program, ready, stop)
+                status = await run_program(program, _variables(ready), stop)
                 return
-            typer.echo(_to_exports(ready) if as_exports else json.dumps(ready))
+            if as_exports:
+                typer.echo(_to_exports(ready))
+            else:
+                print_json(ready)
             sys.stdout.flush()
             await stop.wait()
 
@@ -108,11 +117,12 @@ def serve_until_stopped(
         raise
     except OSError as error:
         ports = f"{port}–{port + 2}" if separate_hosts and port else f"{port}"
-        typer.echo(f"nai {command}: cannot listen on {host}:{ports}: {error.strerror}", err=True)
-        raise typer.Exit(1) from None
+        problem = f"cannot listen on {host}:{ports}: {error.strerror}"
     except KeyboardInterrupt:  # on systems where the loop takes no signal handlers
-        pass
-    return status
+        return status
+    else:
+        return status
+    raise CommandFailed(problem)
 
 
 def _variables(ready: Mapping[str, object]) -> dict[str, str]:
@@ -121,37 +131,12 @@ def _variables(ready: Mapping[str, object]) -> dict[str, str]:
 
 
 _VARIABLES: Final = ("url", "token", "email", "password")
+_FACTS: Final = ("email", "password", "token", "key", "console")
+"""What the line of JSON has beside addresses; what a server does not have is null."""
 
 
 def _to_exports(ready: Mapping[str, object]) -> str:
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(ready).items())
-
-
-async def _run(command: str, program: Sequence[str], ready: Mapping[str, object], stop: asyncio.Event) -> int:
-    """Run a program to its end, and return its exit status.
-
-    Each SIGTERM is passed on. Ctrl-C is not: the terminal sends it to the program itself, which may want to report
-    something before it ends.
-    """
-    if stop.is_set():
-        return _KILLED + signal.SIGTERM
-    try:
-        process = subprocess.Popen(program, env={**os.environ, **_variables(ready)})  # noqa: ASYNC220 -- the user's
-    except OSError as error:
-        typer.echo(f"nai {command}: {program[0]} cannot be run: {error.strerror}", err=True)
-        raise typer.Exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE) from None
-    if sys.platform != "win32":
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, process.terminate)
-        loop.add_signal_handler(signal.SIGINT, lambda: None)
-    status = await asyncio.to_thread(process.wait)
-    return status if status >= 0 else _KILLED - status
-
-
-_NOT_EXECUTABLE: Final = 126
-_NOT_FOUND: Final = 127
-_KILLED: Final = 128
-"Exit statuses of a shell; the last one is added to the number of the signal."
 
 
 async def _open_listeners(
@@ -159,7 +144,7 @@ async def _open_listeners(
 ) -> dict[str, object]:
     """Listen on one port, or on three consecutive ones, or on three free ones; return the addresses."""
     if not separate_hosts:
-        return {"url": await stack.enter_async_context(serve(app, host, port, store=store))}
+        return {"url": await stack.enter_async_context(serve(app, host, port, store=store)), "hosts": None}
     urls: dict[Host, str] = {}
     for number, role in enumerate((Host.ACCOUNT, Host.TEXT, Host.API)):
         role_port = port + number if port else 0

@@ -215,6 +215,8 @@ def image(
     Computes the price first, including what is free for the account, and asks before it spends Anlas. With --image, start
     from that image; with --mask or --box, inpaint only a part of it.
     """
+    if show and as_json:
+        raise InvalidRequestError("stdout cannot take both the pictures of --show and --json; leave out one of them")
     options = _drop_missing(
         {
             "model": None if model is None else find_image_model(model),

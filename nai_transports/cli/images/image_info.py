@@ -18,6 +18,7 @@ from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError, Remote
 from nai_proto.image.model_hashes import find_model
 
 from ... import files
+from ..common.json_document import print_json
 from ..common.output import Json, escape_line, print_facts
 from .input_images import name_file_in_errors
 
@@ -85,11 +86,11 @@ def image_info(
     --json prints a list with all parameters. The exit status is 1 if a file could not be read at all.
     """
     public = _parse_key(key)
-    documents: list[bytes] = []
+    documents: list[dict[str, object]] = []
     for path in pictures:
         try:
             facts = _describe_file(path, files.read(path), public)
-            documents.append(write_json(facts))
+            documents.append(facts)
         except NaiError as error:
             typer.echo(f"nai image-info: {escape_line(str(error))}", err=True)
             continue
@@ -98,7 +99,7 @@ def image_info(
                 typer.echo()
             print_facts(_to_lines(facts), as_json=False)
     if as_json:
-        typer.echo(b"[" + b",".join(documents) + b"]")
+        print_json(documents)
     if len(documents) < len(pictures):
         raise typer.Exit(1)
 

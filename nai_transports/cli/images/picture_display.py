@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nai_proto.errors import InvalidRequestError, MissingExtra
 from nai_proto.extras import explain_install
 
+from ...terminals import can_draw, is_terminal
 from ..common.output import escape_line, open_console
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ def open_picture_display() -> PictureDisplay:
         InvalidRequestError: stdout is not a terminal, or one that cannot show pictures or is to have no colours.
         MissingExtra: textual-image is not installed.
     """
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         raise InvalidRequestError("--show needs a terminal, and stdout is none; without --show, images are files only")
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if not can_draw(sys.stdout):
         raise InvalidRequestError("--show needs colours, which NO_COLOR or TERM=dumb excludes")
     logging.getLogger("textual_image").addHandler(logging.NullHandler())
     _let_terminal_answer()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import msgspec
 import typer
 
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 
 from ..common.account_options import ServiceOptions
+from ..common.json_document import print_json
 from ..common.output import Json, escape_line
 from ..common.tables import Column, print_table
 from .option_errors import find_image_model
@@ -41,7 +40,7 @@ def tags(
         else:
             suggestions = client.run(suggest_tags(word, known_model, lang="jp"))
     if as_json:
-        typer.echo(write_json(msgspec.to_builtins(suggestions)))
+        print_json(suggestions)
     elif not suggestions:
         typer.echo(f"nai tags: no tag contains {escape_line(word)!r}", err=True)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +16,7 @@ from nai_proto.image.image_files import image_type
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
-from ..common.json_document import print_json, to_time
+from ..common.json_document import to_time
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite, choose_paths
 from .option_errors import find_image_model
@@ -58,7 +57,6 @@ def vibe(
             raise InvalidRequestError("--information and --strength need --model")
         vibes = [_describe_vibe(each) for each in vibes_in_file]
         facts: dict[str, object] = {"file": str(file), "vibes": vibes}
-        lines: dict[str, object] = {"file": str(file), "vibes": [_to_lines(each) for each in vibes]}
     else:
         if len(vibes_in_file) != 1:
             raise InvalidRequestError(f"{file} has {len(vibes_in_file)} vibes; give a file with one vibe to encode it")
@@ -75,7 +73,7 @@ def vibe(
                     with account.show_progress("encoding"):
                         (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
             path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)))
-        facts = lines = {
+        facts = {
             "file": str(path),
             "model": chosen_model.id,
             "information_extracted": vibe_input.extracted,
@@ -83,10 +81,7 @@ def vibe(
             "anlas": price.anlas,
             "price": str(price),
         }
-    if as_json:
-        print_json(facts)
-    else:
-        print_facts(lines, as_json=False)
+    print_facts(facts, as_json)
 
 
 def _build_vibe(vibe_input: VibeInput, model: ImageModel) -> StoredVibe:
@@ -112,13 +107,6 @@ def _describe_vibe(vibe: StoredVibe) -> dict[str, object]:
         "information_extracted": vibe.information_extracted,
         "encodings": _list_encodings(vibe),
     }
-
-
-def _to_lines(facts: Mapping[str, object]) -> dict[str, object]:
-    """Return the facts of a vibe as lines by their names, without what is not known."""
-    created = facts["created_at"]
-    shown = {**facts, "created_at": created.timestamp() if isinstance(created, datetime) else None}
-    return {name: fact for name, fact in shown.items() if fact is not None}
 
 
 def _list_encodings(vibe: StoredVibe) -> dict[str, list[object]]:

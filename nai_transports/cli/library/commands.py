@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
 from nai_proto.errors import InvalidRequestError
 
+from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.output import Json, escape_lines
@@ -60,7 +60,7 @@ def show(
         print_json(details)
     elif text:
         full_text = details.text or ""
-        typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)
+        typer.echo(escape_lines(full_text) if is_terminal(sys.stdout) else full_text)
     else:
         _print_story(details)
 
@@ -71,8 +71,7 @@ def _print_story(details: StoryDetails) -> None:
     if "text" in facts:
         facts.pop("preview", None)
     blocks = {name: str(facts.pop(name)) for name in _BLOCKS if name in facts}
-    times = {name: value.timestamp() for name, value in facts.items() if isinstance(value, datetime)}
-    show_facts({**facts, **times}, as_json=False)
+    show_facts(facts, as_json=False)
     for name, block in blocks.items():
         cut = block[:_SHOWN_CHARACTERS] + (" …" if len(block) > _SHOWN_CHARACTERS else "")
         typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{escape_lines(cut)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -13,7 +12,7 @@ from nai_proto.library import Finding, SanityReport, Severity, TypeCount, check
 from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus, WrongUsage
 from ..common.json_document import print_json
-from ..common.output import Json, escape_line
+from ..common.output import Json, escape_line, print_columns
 from .library_loader import load_library
 
 __all__ = ["sanity_check"]
@@ -21,6 +20,7 @@ __all__ = ["sanity_check"]
 _NO_ARGUMENT: Final = (
     "give only the e-mail as an argument; run `nai login`, set NAI_PASSWORD, or type the password at the prompt"
 )
+_SEVERITY_WIDTH: Final = 5
 _COLORS: Final = {Severity.LOSS: "red", Severity.FAULT: "yellow", Severity.NOTE: "blue"}
 
 
@@ -73,28 +73,30 @@ def sanity_check(
     if as_json:
         print_json(_describe_report(report))
     else:
-        typer.echo("\n".join(_format_report(report)))
+        _print_report(report)
     raise typer.Exit(0 if report.is_clean else ExitStatus.FINDINGS)
 
 
-def _format_report(report: SanityReport) -> Iterator[str]:
-    """Yield the counts, then a line for each finding, the worst first."""
+def _print_report(report: SanityReport) -> None:
+    """Print the counts, then a line for each finding, the worst first."""
     width = max(len(count.type) for count in report.counts)
     for count in report.counts:
-        yield f"{escape_line(count.type):<{width}}  {count.opened} of {count.total} opened"
-    yield f"{'keystore':<{width}}  {report.keys} keys"
-    yield ""
-    yield from (_format_finding(finding) for finding in report.findings)
+        print_columns(escape_line(count.type), f"{count.opened} of {count.total} opened", width=width)
+    print_columns("keystore", f"{report.keys} keys", width=width)
+    typer.echo()
+    for finding in report.findings:
+        print_columns(
+            finding.severity.value, _format_finding(finding), width=_SEVERITY_WIDTH, fg=_COLORS[finding.severity]
+        )
     number = len(report.findings)
-    yield "No problems found." if report.is_clean else f"{number} finding{'s' if number > 1 else ''}."
+    typer.echo("No problems found." if report.is_clean else f"{number} finding{'s' if number > 1 else ''}.")
 
 
 def _format_finding(finding: Finding) -> str:
-    severity = typer.style(f"{finding.severity.value:<5}", fg=_COLORS[finding.severity])
     words = [finding.type, *([finding.id] if finding.id else [])]
     meta = f" (meta {finding.meta})" if finding.meta else ""
     others = "".join(f" [{each.type} {each.id}]" for each in finding.others)
-    return f"{severity}  {escape_line(' '.join(words) + meta)}: {escape_line(finding.sentence + others)}"
+    return escape_line(f"{' '.join(words)}{meta}: {finding.sentence}{others}")
 
 
 def _describe_report(report: SanityReport) -> SanityCheck:

@@ -11,6 +11,7 @@ import typer
 from nai_proto.story import build_continuation, build_counted_continuation, resolve_model
 from nai_proto.story.context.report import Context, ContextRow
 
+from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line, escape_lines
@@ -92,7 +93,7 @@ def context(
     if as_json:
         print_json(_describe_context(built))
     elif text:
-        typer.echo(escape_lines(built.prompt) if sys.stdout.isatty() else built.prompt)
+        typer.echo(escape_lines(built.prompt) if is_terminal(sys.stdout) else built.prompt)
     else:
         print_context(built)
         inclusion = "some parts were left out" if built.full else "everything is included"

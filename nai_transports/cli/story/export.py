@@ -83,6 +83,8 @@ def export(
     book = partial(build_book, selected, author=author, language=language, chapters=chapters)
     data = _export(format_, selected, book, author, origins)
     if output is not None and output.is_stdout:
+        if as_json:
+            raise WrongUsage("stdout cannot take both the story and --json; give -o with a file name")
         sys.stdout.buffer.write(data)
         return
     with reading_options():

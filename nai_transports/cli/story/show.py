@@ -12,6 +12,7 @@ from nai_proto.story import Lorebook, Story
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.utf16 import replace_lone_surrogates
 
+from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.output import Json, escape_lines
@@ -58,13 +59,13 @@ def show(
 ) -> None:
     """Show a story: its settings, history, lorebook, and the end of its text."""
     selected = select_story(story, answer, account).story
-    if text:
-        full_text = replace_lone_surrogates(selected.text)
-        typer.echo(escape_lines(full_text) if sys.stdout.isatty() else full_text)
-        return
     report = _describe_story(selected)
     if as_json:
         print_json(report)
+        return
+    if text:
+        full_text = replace_lone_surrogates(selected.text)
+        typer.echo(escape_lines(full_text) if is_terminal(sys.stdout) else full_text)
         return
     facts = {name: value for name, value in asdict(report).items() if value not in (None, "", [])}
     blocks = {name: str(facts.pop(name)) for name in ("memory", "authors_note", "text") if name in facts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from shutil import get_terminal_size
@@ -13,9 +13,11 @@ import typer
 
 from nai_proto.story import History, Node
 
+from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line
+from ..common.tables import print_table
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["format_tree", "tree"]
@@ -62,25 +64,40 @@ def tree(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Draw a story's history: each node's id, author, time and text. The filled circle is the current node."""
+    """Draw a story's history: each node's id, author, time and text. The filled circle is the current node.
+
+    Other programs get a line for each node: its id, its parent's, `current` for the current one, author, time, text, and how
+    many characters were deleted, with tabs between them.
+    """
     history = select_story(story, answer, account).story.history
     if as_json:
         print_json(StoryTree(current=history.current, nodes=[_describe_node(node) for node in history.values()]))
         return
-    columns = get_terminal_size().columns if width is None and sys.stdout.isatty() else None
+    if not is_terminal(sys.stdout):
+        titles = ("node", "parent", "is current", "author", "time (UTC)", "text", "deleted characters")
+        print_table(titles, (_describe_row(node, history, width or _WIDTH) for node, _ in _walk(history)))
+        return
+    columns = get_terminal_size().columns if width is None else None
     for line in format_tree(history, width or columns or _WIDTH, columns):
         typer.echo(line)
 
 
 def format_tree(history: History, width: int, columns: int | None = None) -> Iterator[str]:
-    """Yield a line for each node that the root leads to.
-
-    An only child, and the last of several children, stands below its parent; the other children are indented.
+    """Yield a line for each node that the root leads to, as it is drawn on a terminal.
 
     Args:
         history: the history.
         width: the maximum length of a node's text, in characters.
         columns: the maximum width of a line, in cells of a terminal; None for any.
+    """
+    for node, prefix in _walk(history):
+        yield _format_node(node, f"{prefix}{'●' if node.id == history.current else '○'} ", width, columns)
+
+
+def _walk(history: History) -> Iterator[tuple[Node, str]]:
+    """Yield each node that the root leads to, and what is drawn before it.
+
+    An only child, and the last of several children, stands below its parent; the other children are indented.
     """
     if history.root is None or history.root not in history:
         return
@@ -92,7 +109,7 @@ def format_tree(history: History, width: int, columns: int | None = None) -> Ite
             continue
         visited.add(id_)
         node = history[id_]
-        yield _format_node(node, f"{prefix}{'●' if id_ == history.current else '○'} ", width, columns)
+        yield node, prefix
         children = [child for child in node.children if child in history]
         todo += [(child, child_prefix, child_prefix) for child in children[-1:]]
         todo += [(child, f"{child_prefix}├─", f"{child_prefix}│ ") for child in reversed(children[:-1])]
@@ -100,16 +117,34 @@ def format_tree(history: History, width: int, columns: int | None = None) -> Ite
 
 def _format_node(node: Node, mark: str, width: int, columns: int | None) -> str:
     """Return the line of a node; its text is cut to the width, and to what is left of the columns."""
-    created = to_time(node.date)
-    date = "" if created is None else f"{created:%Y-%m-%d %H:%M}"
-    deleted = sum(len(change.deleted) for change in node.changes)
-    head = mark + "".join(f"{part}  " for part in (str(node.id), str(node.origin), date) if part)
+    deleted = _count_deleted(node)
+    head = mark + "".join(f"{part}  " for part in (str(node.id), str(node.origin), _format_time(node)) if part)
     tail = f"  (-{deleted})" if deleted else ""
-    text = escape_line(node.inserted)
-    cut = text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    cut = _cut(escape_line(node.inserted), width)
     if columns is not None:
         cut = _cut_to_cells(cut, max(columns - len(head) - len(tail), _LEAST_CELLS))
     return f"{head}{cut}".rstrip() + tail
+
+
+def _describe_row(node: Node, history: History, width: int) -> Sequence[str]:
+    """Return the row of a node for other programs."""
+    parent = "" if node.parent is None else str(node.parent)
+    state = "current" if node.id == history.current else ""
+    deleted = str(_count_deleted(node) or "")
+    return str(node.id), parent, state, str(node.origin), _format_time(node), _cut(node.inserted, width), deleted
+
+
+def _format_time(node: Node) -> str:
+    created = to_time(node.date)
+    return "" if created is None else f"{created:%Y-%m-%d %H:%M}"
+
+
+def _count_deleted(node: Node) -> int:
+    return sum(len(change.deleted) for change in node.changes)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
 def _cut_to_cells(text: str, most: int) -> str:

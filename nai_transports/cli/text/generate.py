@@ -17,11 +17,12 @@ from nai_proto.exchange.actions import Runnable
 from nai_proto.tokenizers import Tokenizer
 
 from ...sync import Client
+from ...terminals import is_terminal
 from ...tokenizer_files import load
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
 from ..common.json_document import print_json
-from ..common.output import Json, is_terminal
+from ..common.output import Json
 from ..common.tables import print_table
 from ..common.text_input import read_standard_input, read_text_file
 from ..common.text_stream import TextStream

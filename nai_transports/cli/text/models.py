@@ -10,10 +10,11 @@ import typer
 from nai_proto import account as accounts
 from nai_proto import openai
 
+from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.errors import MissingCredentials
 from ..common.json_document import print_json
-from ..common.output import Json, is_terminal
+from ..common.output import Json
 from ..common.tables import Column, print_table
 from .model_table import ModelRow, build_model_table, describe_row, format_row
 

@@ -9,7 +9,6 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from nai_proto import modules
-from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import AmbiguousNameError
 from nai_proto.image.price import Price, PriceItem
 from nai_proto.modules import TrainedModule
@@ -19,6 +18,7 @@ from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
+from ..common.json_document import print_json
 from ..common.output import Json, describe_response, escape_line, print_facts
 from ..common.prompts import confirm
 from ..common.tables import Column, print_table
@@ -85,7 +85,7 @@ def list_modules(*, account: AccountOptions, as_json: Json = False) -> None:
     with account.sign_in() as client:
         listed = client.run(modules.list_modules())
     if as_json:
-        typer.echo(write_json([_describe_module(each) for each in listed]))
+        print_json([_describe_module(each) for each in listed])
     elif not listed:
         typer.echo("nai module list: the account has no modules", err=True)
     else:
@@ -108,10 +108,10 @@ def show(
     """Show one module and how far its training is."""
     with account.sign_in() as client:
         trained = _find_module(client, id)
-    if prefix:
+    if prefix and not as_json:
         typer.echo(trained.prefix)
-        return
-    _print_module(trained, as_json=as_json)
+    else:
+        _print_module(trained, as_json=as_json, prefix=trained.prefix if prefix else None)
 
 
 @module.command()
@@ -119,13 +119,14 @@ def save(
     id: _Id,  # noqa: A002
     *,
     account: AccountOptions,
+    as_json: Json = False,
 ) -> None:
     """Store a module that is ready with the account's other objects, encrypted, where the website looks for it."""
     library = load_library(account, types=())
     with account.open_client() as client:
         trained = _find_module(client, id, library.token)
         client.run(library.save_module(trained))
-    typer.echo("The module is stored.")
+    _print_done("The module is stored.", trained, as_json)
 
 
 @module.command()
@@ -134,6 +135,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     *,
     account: AccountOptions,
+    as_json: Json = False,
 ) -> None:
     """Delete a module. The steps of its training are not given back."""
     with account.sign_in() as client:
@@ -141,7 +143,7 @@ def delete(
         if not yes:
             confirm(f"This deletes the module {escape_line(trained.name)!r} for ever. Continue?", _NEEDS_YES)
         client.run(modules.delete_module(trained.id))
-    typer.echo("The module is deleted.")
+    _print_done("The module is deleted.", trained, as_json)
 
 
 def _find_module(client: Client, beginning: str, token: Token | None = None) -> TrainedModule:
@@ -165,6 +167,7 @@ def buy_steps(
     yes: Annotated[bool, typer.Option("--yes", help="Spend money without asking.")] = False,
     *,
     account: AccountOptions,
+    as_json: Json = False,
 ) -> None:
     """Buy training steps with the account's means of payment.
 
@@ -176,7 +179,10 @@ def buy_steps(
         if not yes:
             confirm(f"This buys {amount} steps with the account's means of payment. Continue?", _NEEDS_YES_TO_BUY)
         client.run(operation)
-    typer.echo(f"{amount} steps are bought.")
+    if as_json:
+        print_json({"bought_steps": amount})
+    else:
+        typer.echo(f"{amount} steps are bought.")
 
 
 _NEEDS_YES: Final = "this deletes a module for ever, and there is no terminal to ask at; give --yes to confirm"
@@ -186,16 +192,24 @@ _NEEDS_YES_TO_BUY: Final = "this costs money, and there is no terminal to ask at
 # ---- output
 
 
-def _describe_module(trained: TrainedModule) -> dict[str, object]:
+def _describe_module(trained: TrainedModule, prefix: str | None = None) -> dict[str, object]:
     facts = describe_response(trained)
     losses = trained.loss_history
     del facts["loss_history"]
-    facts |= {"losses": len(losses), "last_loss": losses[-1]} if losses else {}
-    return facts if trained.error is None else {**facts, "error": trained.error}
+    progress = {"losses": len(losses), "last_loss": losses[-1] if losses else None}
+    return {**facts, **progress, "error": trained.error, "prefix": prefix}
 
 
-def _print_module(trained: TrainedModule, *, as_json: bool) -> None:
-    print_facts(_describe_module(trained), as_json)
+def _print_module(trained: TrainedModule, *, as_json: bool, prefix: str | None = None) -> None:
+    print_facts(_describe_module(trained, prefix), as_json)
+
+
+def _print_done(done: str, trained: TrainedModule, as_json: bool) -> None:
+    """Print what was done to a module, or the module as it was before that."""
+    if as_json:
+        _print_module(trained, as_json=True)
+    else:
+        typer.echo(done)
 
 
 def _print_modules(listed: Sequence[TrainedModule]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
@@ -14,6 +13,7 @@ from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS
 
 from ..common.command import CommandGroup
+from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.tables import Column, print_table
 
@@ -33,7 +33,7 @@ def list_presets(
     if not selected:
         raise InvalidRequestError(f"{model!r} has no official presets; models: {', '.join(each.id for each in MODELS)}")
     if as_json:
-        typer.echo(json.dumps([_describe_preset(preset) for preset in selected], ensure_ascii=False))
+        print_json([_describe_preset(preset) for preset in selected])
         return
     print_table(("model", "preset", "enabled samplers, in order"), map(_describe_row, selected))
 
@@ -47,7 +47,7 @@ def show(
     """Show the settings of a preset, and what a request sends of them. --json prints the .preset file."""
     preset = Preset.from_official(model, name)
     if as_json:
-        typer.echo(json.dumps(preset.to_preset_data(), ensure_ascii=False))
+        print_json(preset.to_preset_data())
         return
     sent = build_parameters(preset.model, preset=preset, settings=None)
     rows = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -20,6 +20,8 @@ from ...tokenizer_files import load
 from ...tokenizer_files.website import is_url
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
+from ..common.errors import WrongUsage
+from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.text_input import read_standard_input
 from ..common.tokenizers import load_or_none
@@ -79,10 +81,26 @@ def count(
     if chosen is None:
         remote_model = model or (Model.GLM if remote else Model.KAYRA).id
         number = _count_remotely(_read_input(text), remote_model, account)
-        typer.echo(json.dumps({"model": remote_model, "count": number}) if as_json else number)
+        _print_count(CountedText(remote_model, None, number), as_json)
         return
-    number = chosen.count(_read_input(text))
-    _print_result(as_json, chosen, str(number), count=number)
+    _print_count(CountedText(None, chosen.name, chosen.count(_read_input(text))), as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedText:
+    """How many tokens a text has, and who counted them."""
+
+    model: str | None
+    "The model for which the service counted; None if a tokenizer file did."
+    tokenizer: str | None
+    count: int
+
+
+def _print_count(counted: CountedText, as_json: bool) -> None:
+    if as_json:
+        print_json(counted)
+    else:
+        typer.echo(counted.count)
 
 
 def _count_remotely(text: str, model: str, account: AccountOptions) -> int:
@@ -94,15 +112,26 @@ def decode_packed(
     model: Annotated[str, typer.Argument(help=f"Model id or name, such as {Model.KAYRA.name}.")],
     data: Annotated[str | None, typer.Argument(help=f"Tokens in base64. {_INPUT}", show_default=False)] = None,
     path: _Path = None,
+    as_json: Json = False,
 ) -> None:
     """Print the token ids in base64 of the service, and their text.
 
     The model determines the bytes per token.
     """  # docs/protocol/native.md#191-command-line
-    packed = _read_input(data).strip()
-    ids = unpack(packed, find_tokenizer_info(tokenizer_name(model)).token_width)
+    ids = _unpack(_read_input(data).strip(), find_tokenizer_info(tokenizer_name(model)).token_width)
     text = _load_tokenizer(model, None, path).decode(ids)
-    typer.echo(f"Tokens = {ids}\nText = {text}")
+    if as_json:
+        print_json({"model": Model.named(model).id, "tokens": ids, "text": text})
+    else:
+        typer.echo(f"Tokens = {ids}\nText = {text}")
+
+
+def _unpack(packed: str, width: int) -> list[int]:
+    try:
+        return unpack(packed, width)
+    except RemoteProtocolError as error:
+        problem = str(error)
+    raise WrongUsage(problem)
 
 
 def _load_tokenizer(model: str | None, name: str | None, path: str | None) -> Tokenizer:
@@ -150,4 +179,7 @@ def _parse_ids(text: str) -> list[int]:
 
 
 def _print_result(as_json: bool, chosen: Tokenizer, plain: str, **facts: object) -> None:
-    typer.echo(json.dumps({"tokenizer": chosen.name, **facts}) if as_json else plain)
+    if as_json:
+        print_json({"tokenizer": chosen.name, **facts})
+    else:
+        typer.echo(plain)

@@ -1,0 +1,28 @@
+"""What may be written to a terminal: colours, styles, and what is drawn in the place of something else."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+__all__ = ["can_draw", "choose_colors", "is_terminal"]
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal; None, which stands for a closed one, is none."""
+    return stream is not None and stream.isatty()
+
+
+def choose_colors() -> bool | None:
+    """Return whether colours and styles are printed: no with NO_COLOR or TERM=dumb, yes with FORCE_COLOR, else None.
+
+    None means that each stream has them if it is a terminal.
+    """
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def can_draw(stream: TextIO | None) -> bool:
+    """Return whether a stream is a terminal that takes control sequences, such as those that a bar is drawn with."""
+    return is_terminal(stream) and choose_colors() is not False

@@ -1,0 +1,223 @@
+"""What every command writes: nothing drawn into a pipe, no control sequence where none is wanted, no traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from typer.testing import CliRunner
+
+from nai_proto.emulator import Account
+from nai_transports.cli import main
+from nai_transports.cli.app import app
+from nai_transports.cli.common.json_document import print_json
+from tests.every_command import COMMANDS, Clock, prepare, run_command, serve_account
+from tests.support import PASSWORD
+from tests.terminal_runner import TerminalRunner
+
+DRAWN: Final = re.compile("[\x1b\r\u2500-\u25ff]")
+"""Control sequences, lines, blocks and circles."""
+VALUES: Final = {
+    "models": 5,
+    "presets list": 3,
+    "presets show": 3,
+    "module list": 6,
+    "library list": 5,
+    "story tree": 7,
+    "tags": 3,
+    "doctor": 4,
+    "health": 2,
+    "whoami": 2,
+    "account show": 2,
+    "account priority": 2,
+    "subscription": 2,
+    "image-info": 2,
+    "image": 2,
+    "director": 2,
+    "upscale": 2,
+    "vibe": 2,
+    "speak": 2,
+    "story context": 7,
+    "lorebook test": 4,
+}
+"""How many values a line has, of commands that print a line for each row or fact."""
+WITH_A_SUM: Final = ("story context", "lorebook test")
+"""Those that print a sentence at the end."""
+FULL: Final = Path("/dev/full")
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[Account, Clock]]:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    with serve_account(monkeypatch, tmp_path) as account:
+        yield account
+
+
+# ---- pipes and terminals
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "demo"])
+def test_a_pipe_gets_lines_with_tabs_and_nothing_drawn(
+    served: tuple[Account, Clock], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = prepare(command, *served)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    done = run_command(command, *arguments)
+    assert done.exit_code in (0, 1, 5), done.output
+    assert not DRAWN.search(done.output), done.output
+    lines = done.stdout.splitlines()[: -1 if command in WITH_A_SUM else None]
+    if command in VALUES:
+        assert {line.count("\t") + 1 for line in lines} == {VALUES[command]}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_terminal_that_is_to_have_no_colours_gets_no_control_sequence(
+    served: tuple[Account, Clock], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = prepare(command, *served)
+    variables = [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"TERM": "dumb"}]
+    for name, value in {"TERM": "xterm-256color", **variables[len(command) % len(variables)]}.items():
+        monkeypatch.setenv(name, value)
+    done = run_command(command, *arguments, runner=TerminalRunner())
+    assert done.exit_code in (0, 1, 5), done.output
+    assert not re.search("[\x1b\r]", done.output), done.output
+
+
+@pytest.mark.parametrize("command", ["whoami", "health", "models", "sanity-check"])
+def test_force_color_adds_colours_and_nothing_else_to_a_pipe(
+    served: tuple[Account, Clock], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run_command(command, *prepare(command, *served))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    colored = run_command(command)
+    seconds = re.compile(r"\d\.\d\d s")
+    stripped = re.sub(r"\x1b\[[0-9;]*m", "", colored.stdout)
+    assert seconds.sub("", stripped) == seconds.sub("", plain.stdout)
+    assert colored.stderr == plain.stderr
+
+
+# ---- streams that fail
+
+
+class Ended:
+    """How the command line ended: its status, and the lines on stderr."""
+
+    def __init__(self, status: int, stderr: str) -> None:
+        self.status = status
+        self.stderr = stderr
+
+    @property
+    def about_stdout(self) -> list[str]:
+        return [line for line in self.stderr.splitlines() if "stdout" in line]
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, stdout: Any, *arguments: str) -> Ended:
+    """Run the whole command line in this process with this stdout; None stands for a closed one."""
+    with Path("stderr").open("w", encoding="utf-8") as stderr, monkeypatch.context() as patches:
+        stdin = io.TextIOWrapper(io.BytesIO(PASSWORD.encode()), "utf-8")
+        for name, stream in {"stdin": stdin, "stdout": stdout, "stderr": stderr}.items():
+            patches.setattr(sys, name, stream)
+        patches.setattr(sys, "argv", ["nai", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        sys.stderr.flush()
+    status = ended.value.code
+    return Ended(status if isinstance(status, int) else -1, Path("stderr").read_text("utf-8"))
+
+
+def open_stdout(kind: str) -> AbstractContextManager[Any]:
+    match kind:
+        case "full":
+            return FULL.open("w", encoding="utf-8")
+        case "pipe":
+            reading, writing = os.pipe()
+            os.close(reading)
+            return os.fdopen(writing, "w", encoding="utf-8")
+        case "ascii":
+            return open(os.devnull, "w", encoding="ascii")
+        case _:
+            return nullcontext()
+
+
+KINDS: Final = ("full", "closed", "pipe", "ascii")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (name, KINDS[at % len(KINDS)])
+        for at, name in enumerate(COMMANDS)
+        if name not in ("demo", "account change-password")
+    ],
+)
+def test_a_stdout_that_cannot_be_written_ends_every_command_without_a_traceback(
+    served: tuple[Account, Clock], command: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = prepare(command, *served)
+    with open_stdout(kind) as stdout:
+        ended = run_main(monkeypatch, stdout, *command.split(), *arguments)
+    assert "Traceback" not in ended.stderr
+    if kind == "ascii" and not ended.about_stdout:  # all of it was ASCII
+        assert ended.status in (0, 1, 5)
+        return
+    assert ended.status == 1, ended.stderr
+    assert len(ended.about_stdout) == (0 if kind == "pipe" else 1), ended.stderr
+
+
+def test_json_is_ascii_where_stdout_is_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {"title": "物語 \U0001f600 \ud800", "more": "plain"}
+    for encoding in ("ascii", "latin-1", "utf-8"):
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding))
+        print_json(document)
+        sys.stdout.flush()
+        assert json.loads(raw.getvalue()) == document
+        assert raw.getvalue().isascii() is (encoding != "utf-8")
+
+
+# ---- errors that come half-way
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["generate", "x", "--number", "3", "--echo"],
+        ["chat", "x"],
+        ["complete", "x"],
+        ["image", "sea", "--size", "64x64", "-n", "2", "--seed", "7"],
+        ["module", "train", "long.txt", "--name", "Sea", "--steps", "50", "--learning-rate", "0.001"],
+        ["story", "delete", "The Quiet Harbour", "--backup", "backups"],
+    ],
+    ids=lambda line: line[0],
+)
+def test_an_error_or_a_no_leaves_stdout_empty_and_ends_stderr_with_one_document(
+    served: tuple[Account, Clock], line: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert served
+    monkeypatch.setattr("nai_transports.cli.common.prompts.is_interactive", lambda: False)
+    if "--steps" in line or "--backup" in line:
+        expected = ("usage", 2)  # nobody can be asked
+    else:
+        monkeypatch.setattr("nai_transports.sync.Client.stream", fail)
+        monkeypatch.setattr("nai_transports.sync.Client.run", fail)
+        expected = ("interrupted", 130)
+    done = CliRunner().invoke(app, [*line, "--json"], prog_name="nai")
+    assert done.stdout == ""
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert (error["kind"], error["exit_status"]) == expected
+    assert done.exit_code == expected[1]
+    assert error["command"].startswith(f"nai {line[0]}")
+
+
+def fail(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
