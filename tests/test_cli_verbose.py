@@ -28,6 +28,8 @@ from nai_transports.events import (
 )
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator
+from tests.test_cli import NAI
+from tests.test_cli_waits import on_terminals, run_on_terminal
 
 PROMPT = "a-prompt-that-nobody-else-may-read"
 NEW_PASSWORD = "another-password-7"
@@ -93,8 +95,16 @@ def test_a_retry_is_shown_between_its_exchanges(emulator: tuple[Emulator, Accoun
     marks = "".join(line[0] for line in lines)
     assert re.fullmatch(r"\*>+<+\*\*>+<+\*", marks)
     assert [line for line in lines if re.match("< [0-9]", line)] == ["< 503 Service Unavailable", "< 200 OK"]
-    assert "* The service is overloaded (503). Waiting 0.2 s, then trying again (attempt 2 of 3)." in lines
+    assert "* The service is busy (503). Waiting 0.2 s, then trying again (attempt 2 of 3)." in lines
     assert f"* Using the open connection to {url.removeprefix('http://')}" in lines
+
+
+@on_terminals
+def test_beside_streamed_text_each_line_is_one_of_its_own(url: str) -> None:
+    lines = run_on_terminal([*NAI, "generate", PROMPT, "--max-length", "9", "-v"], TERM="dumb").splitlines()
+    assert "" not in lines
+    end = next(number for number, line in enumerate(lines) if line.startswith("< ") and "of body" in line)
+    assert lines[end - 1][:2] not in ("* ", "> ", "< ")  # the text
 
 
 def test_the_other_events_have_a_line_too(capsys: pytest.CaptureFixture[str]) -> None:

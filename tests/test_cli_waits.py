@@ -22,6 +22,7 @@ from nai_proto.errors import (
     RateLimitError,
     RequestTimeoutError,
     ServerError,
+    StatusError,
     TimedOut,
     TransportError,
     Truncated,
@@ -59,10 +60,10 @@ def nai(*arguments: str) -> Result:
     ("error", "reason"),
     [
         (RateLimitError(429, "Too Many Requests"), "The service is busy (429)"),
-        (ServerError(503, "no", body=b"{}"), "The service is overloaded (503)"),
+        (ServerError(503, "no", body=b"{}"), "The service is busy (503)"),
         (ServerError(500, "no"), "The service failed (500)"),
         (RequestTimeoutError(408, "late"), "The service failed (408)"),
-        (ServerError(502, "Bad gateway", body=b"<html>"), "The gateway in front of the service cannot reach it (502)"),
+        (ServerError(502, "Bad gateway", body=b"<html>"), "The gateway failed (502)"),
         (Truncated("cut"), "The response broke off"),
         (
             TimedOut("nothing within 3 s, connecting (a:1)", sent=False, phase="connect"),
@@ -80,6 +81,12 @@ def test_a_retry_says_why_how_long_and_which_attempt(
     assert first.startswith(reason)
     assert first.endswith(". Waiting 0.4 s, then trying again (attempt 2 of 3).")
     assert second.endswith(". Waiting 5 s, then trying again (attempt 3 of 3).")
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_a_retry_after_a_status_fits_into_80_columns(status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    note_wait(Waiting(120.0, None, StatusError.kind(status)(status, "no", body=b"<html>"), 2, 3))
+    assert len(capsys.readouterr().err) <= 80
 
 
 def test_a_retry_at_once_says_no_time(capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,7 +152,7 @@ def test_commands_of_every_kind_tell_their_waits(emulator: Emulator, arguments: 
     if arguments == ("health",):  # which asks each host once
         assert "attempt" not in done.stderr
     else:
-        assert done.stderr == "The service is overloaded (503). Waiting 0.2 s, then trying again (attempt 2 of 3).\n"
+        assert done.stderr == "The service is busy (503). Waiting 0.2 s, then trying again (attempt 2 of 3).\n"
 
 
 # ---- on a terminal

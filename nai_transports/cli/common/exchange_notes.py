@@ -13,7 +13,6 @@ from typing import Final
 from nai_proto.errors import (
     ConcurrentGenerationError,
     NaiError,
-    RateLimitError,
     StatusError,
     TimedOut,
     TransportError,
@@ -63,16 +62,14 @@ def _describe_retry(event: Waiting, error: NaiError) -> str:
 
 
 def _explain(error: NaiError) -> str:
-    """Return why a request is repeated, as the beginning of a sentence."""
+    """Return why a request is repeated, as the beginning of a sentence: short, so that the note fits into 80 columns."""
     match error:
         case ConcurrentGenerationError():
             return "Another generation is running on this account"
         case StatusError() if is_gateway_page(error):
-            return f"The gateway in front of the service cannot reach it ({error.status})"
-        case RateLimitError():
+            return f"The gateway failed ({error.status})"
+        case StatusError(status=429 | 503):
             return f"The service is busy ({error.status})"
-        case StatusError(status=503):
-            return f"The service is overloaded ({error.status})"
         case StatusError():
             return f"The service failed ({error.status})"
         case Truncated():
