@@ -68,7 +68,8 @@ class Client(clients.Client):
     Args:
         http: a client of httpx or httpx2, with its own proxies, certificates and connection limits; it is not closed.
             If None, one is made, and closed with this client.
-        proxy: for a client that is made here: a URL, also of SOCKS (with ``httpx[socks]``).
+        proxy: for a client that is made here: a URL, also of SOCKS (with ``httpx[socks]``). An HTTP proxy opens tunnels to
+            https addresses; requests to http addresses, which httpx would send to the proxy itself, are refused.
     """
 
     def __init__(
@@ -82,7 +83,12 @@ class Client(clients.Client):
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         super().__init__(session, token, base_url, on_event)
-        self._transport = HttpxTransport(_make_client(proxy) if http is None else http, self._log, owns=http is None)
+        self._transport = HttpxTransport(
+            _make_client(proxy) if http is None else http,
+            self._log,
+            owns=http is None,
+            has_proxy=http is None and _is_http_proxy(proxy),
+        )
 
 
 class AsyncClient(clients.AsyncClient):
@@ -100,7 +106,10 @@ class AsyncClient(clients.AsyncClient):
     ) -> None:
         super().__init__(session, token, base_url, on_event)
         self._transport = AsyncHttpxTransport(
-            _make_async_client(proxy) if http is None else http, self._log, owns=http is None
+            _make_async_client(proxy) if http is None else http,
+            self._log,
+            owns=http is None,
+            has_proxy=http is None and _is_http_proxy(proxy),
         )
 
     @property
@@ -112,6 +121,10 @@ class _TrioStream(streams.CheckpointStream[E, R, P]):
     """A stream on trio."""
 
     _checkpoint = staticmethod(anyio.lowlevel.checkpoint)
+
+
+def _is_http_proxy(proxy: str | None) -> bool:
+    return proxy is not None and proxy.lower().startswith("http")
 
 
 def _make_client(proxy: str | None) -> ClientLike[Any]:

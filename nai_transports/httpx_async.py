@@ -23,6 +23,7 @@ from .httpx_messages import (
     AsyncClientLike,
     AsyncResponseLike,
     Timeout,
+    check_proxied,
     make_head,
     make_request,
     make_timeout,
@@ -39,8 +40,9 @@ _READ_AHEAD_BYTES: Final = 262_144
 class AsyncHttpxTransport:
     """Send requests through httpx's async client. Arguments as for `HttpxTransport`."""
 
-    def __init__(self, http: AsyncClientLike[Any], observer: EventLog, *, owns: bool) -> None:
+    def __init__(self, http: AsyncClientLike[Any], observer: EventLog, *, owns: bool, has_proxy: bool = False) -> None:
         self._http = http
+        self._has_proxy = has_proxy
         self._owns = owns
         self._observer = observer
         self._working: set[AsyncHttpxExchange] = set()
@@ -50,6 +52,8 @@ class AsyncHttpxTransport:
 
     def send(self, send: Send, budget: Budget, io: AsyncHttpxIO) -> IoSteps[AsyncHttpxExchange]:
         request = send.request
+        if self._has_proxy:
+            check_proxied(request)
         # The exchange limits each wait for bytes itself.
         timeout: Timeout = {**make_timeout(budget), "read": None}
         watch = ExchangeWatch(self._observer, request, io.now)

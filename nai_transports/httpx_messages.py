@@ -23,6 +23,7 @@ __all__ = [
     "RequestLike",
     "ResponseLike",
     "Timeout",
+    "check_proxied",
     "make_head",
     "make_request",
     "make_timeout",
@@ -97,6 +98,16 @@ class AsyncClientLike(_Builds[_Request], Protocol[_Request]):
 
     async def send(self, request: _Request, *, stream: bool, follow_redirects: bool) -> AsyncResponseLike: ...
     async def aclose(self) -> None: ...
+
+
+def check_proxied(request: Request) -> None:
+    """Raise InvalidRequestError if httpx would send a request, with its token, to the HTTP proxy itself."""
+    if request.scheme == "http":
+        raise InvalidRequestError(
+            "httpx sends what is for an http address to the proxy itself, with the token: use an https address, or the "
+            "client of nai_transports.sync, .asyncio or .trio, which open a tunnel",
+            parameter="proxy",
+        )
 
 
 def make_request(

@@ -21,6 +21,7 @@ from .httpx_messages import (
     ClientLike,
     ResponseLike,
     Timeout,
+    check_proxied,
     make_head,
     make_request,
     make_timeout,
@@ -41,10 +42,12 @@ class HttpxTransport:
         http: the client of httpx.
         observer: receives events.
         owns: is ``http`` closed with this transport?
+        has_proxy: does ``http`` use an HTTP proxy for all requests?
     """
 
-    def __init__(self, http: ClientLike[Any], observer: EventLog, *, owns: bool) -> None:
+    def __init__(self, http: ClientLike[Any], observer: EventLog, *, owns: bool, has_proxy: bool = False) -> None:
         self._http = http
+        self._has_proxy = has_proxy
         self._owns = owns
         self._observer = observer
 
@@ -53,6 +56,8 @@ class HttpxTransport:
 
     def send(self, send: Send, budget: Budget, io: HttpxIO) -> IoSteps[HttpxExchange]:
         request = send.request
+        if self._has_proxy:
+            check_proxied(request)
         timeout: Timeout = {**make_timeout(budget), "read": budget.limit("read")}
         watch = ExchangeWatch(self._observer, request, io.now)
         watch.begin()

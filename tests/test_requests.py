@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nai_proto import errors
-from nai_proto.exchange.actions import Send, Steps, get_context
+from nai_proto.exchange.actions import Compute, Send, Steps, get_context
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.reply import Start
 from nai_proto.exchange.session import Session
@@ -21,7 +25,7 @@ from nai_transports.servers.forwarding import ForwardingApp
 from nai_transports.servers.serve import serve_in_thread
 from tests.drivers import DRIVERS
 from tests.raw_servers import RawConnection, echo, raw_server, response
-from tests.test_connections import answers_to, failure, with_client
+from tests.test_connections import answers_to, error_of, failure, with_client
 
 on_every_driver = pytest.mark.parametrize("driver", DRIVERS)
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -88,6 +92,45 @@ TARGETS = (
     "/a\x7f",
     "/ä",
     " /x",
+    "//elsewhere.invalid/x",
+    "///elsewhere.invalid/x",
+    "/\\elsewhere.invalid/x",
+    "/x\\y",
+    "\\\\elsewhere.invalid/x",
+    "https://elsewhere.invalid/",
+    "/x#fragment",
+    "/x?y#fragment",
+    "#",
+    "/x?a b",
+    "/..",
+    "/../x",
+    "/x/../y",
+    "/x/..?y",
+    "/./x",
+    "/x/.",
+    "/%2e%2E/x",
+    "/.%2e",
+    "/x%0d%0aHost:%20elsewhere.invalid",
+    "/x%0Ay",
+    "/%00",
+    "/x%7f",
+    "/x?\u2028",
+    "/\u010d\u010a",
+)
+
+ALLOWED = (
+    "/",
+    "/x",
+    "/x//y",
+    "/x/",
+    "/@elsewhere.invalid/x",
+    "/https://elsewhere.invalid/",
+    "/..x/x../...",
+    "/%2F..%2F",
+    "/x?",
+    "/x?y=//elsewhere.invalid/..&z=%0A%0D?@\\",
+    "/x%250d",
+    "/~[x]{y}|'\"",
 )
 
 
@@ -97,13 +140,34 @@ def test_a_target_that_is_no_path_never_leaves(driver: str, signed: bool) -> Non
     def check(connection: RawConnection) -> None:
         raise AssertionError("a connection was opened")
 
-    with raw_server(check) as server:
+    async def main(client: Any) -> None:
         for target in TARGETS:
             request = Request("GET", target, host=Host.TEXT, base=server.url if signed else "")
-            error = failure(driver, _send(request, sign=not signed), server.url)
+            error = await error_of(client.run(_send(request, sign=not signed)))
             assert isinstance(error, errors.InvalidRequestError), target
             assert error.parameter == "target"
+
+    with raw_server(check) as server:
+        with_client(driver, main, server.url)
         assert server.connections == []
+
+
+@pytest.mark.parametrize("target", ALLOWED)
+def test_a_path_and_a_query_may_have_any_other_character(target: str) -> None:
+    assert Session(base_url="https://a.example/x").sign(Request("GET", target, host=Host.TEXT)).target == "/x" + target
+
+
+@given(st.text(st.characters(max_codepoint=0x17F)) | st.text("/\\.%2eE0aA@#? x:", max_size=12))
+def test_the_standard_library_and_httpx_find_host_and_path_of_what_leaves(target: str) -> None:
+    try:
+        request = Session(base_url="https://a.example:8443").sign(Request("GET", target, host=Host.TEXT))
+    except errors.InvalidRequestError:
+        return
+    parts, read = urlsplit(request.url), httpx.URL(request.url)
+    assert (parts.hostname, parts.port, parts.username) == ("a.example", 8443, None) == (read.host, read.port, None)
+    assert not read.userinfo
+    assert (parts.path, parts.fragment) == (request.path, "")
+    assert unquote(read.raw_path.decode()) == unquote(target)
 
 
 def test_a_target_that_is_no_path_is_not_forwarded() -> None:
@@ -256,3 +320,89 @@ def test_what_no_proxy_does_not_cover_is_reached_through_one(
         found = proxy_from_environment(url)
     assert found is not None
     assert (found.host, found.port) == ("proxy.example", 3128)
+
+
+# ---- forwarding
+
+
+def _forward(server_url: str, request: Request) -> None:
+    """Pass a request through the forwarding app, to the end of its response."""
+    forwarding = ForwardingApp(Session(base_url=server_url, token="pst-own"))
+    handler = forwarding(request)
+    action: Any = next(handler)
+    with suppress(StopIteration):
+        action = handler.send(b'{"input": "x"}')
+        action = handler.send(b"")
+        while True:
+            if isinstance(action, Compute):
+                action.perform()
+            action = handler.send(None)
+    forwarding.close()
+
+
+def test_forwarding_goes_to_the_sessions_address_whatever_the_request_says() -> None:
+    fields = Headers(
+        [
+            ("Host", "elsewhere.invalid"),
+            ("Authorization", "Bearer theirs"),
+            ("Proxy-Authorization", "Basic secret"),
+            ("Connection", "close, X-Hop"),
+            ("X-Hop", "secret"),
+            ("X-Kept", "yes"),
+        ]
+    )
+    with raw_server(echo) as server:
+        _forward(server.url, Request("POST", "/ai/generate", fields))
+    (request,) = server.requests
+    assert request.fields(b"host") == [server.url.removeprefix("http://").encode()]
+    assert request.fields(b"authorization") == [b"Bearer theirs"]
+    assert request.fields(b"x-kept") == [b"yes"]
+    assert b"secret" not in request.head
+    assert b"pst-own" not in request.head
+
+
+# ---- where a token goes
+
+
+@on_every_driver
+@pytest.mark.parametrize(
+    "location", ["//{other}/", "http://127.0.0.1:{port}/", "http://a:b@{other}/", "/elsewhere", "https://{other}/"]
+)
+def test_no_redirect_takes_a_token_anywhere(driver: str, location: str) -> None:
+    with raw_server(echo) as other:
+        authority = other.url.removeprefix("http://")
+        leads = location.format(other=authority, port=other.port)
+
+        statuses = iter((301, 302, 303, 307, 308))
+
+        def redirect(connection: RawConnection) -> None:
+            connection.read_request()
+            connection.send(response("x", f"Location: {leads}", "Connection: close", status=f"{next(statuses)} Moved"))
+
+        async def main(client: Any) -> list[int]:
+            request = Request("POST", "/x", body=b'{"input": "x"}', host=Host.TEXT)
+            return [await client.run(_send(request)) for _ in range(5)]
+
+        with raw_server(redirect) as server:
+            session = Session(base_url=server.url, token="pst-secret")
+            assert with_client(driver, main, session) == [301, 302, 303, 307, 308]
+        assert {request.head.split(b" ")[1] for request in server.requests} == {b"/x"}
+        assert other.connections == []
+
+
+@pytest.mark.parametrize("driver", ["httpx", "httpx-asyncio", "httpx-trio"])
+def test_httpx_gives_no_token_to_a_proxy(driver: str) -> None:
+    with raw_server(echo) as proxy:
+        error = failure(driver, _send(Request("GET", "/x", host=Host.TEXT)), "http://text.example", proxy=proxy.url)
+    assert isinstance(error, errors.InvalidRequestError)
+    assert error.parameter == "proxy"
+    assert proxy.connections == []
+
+
+@on_every_driver
+def test_two_hosts_are_refused(driver: str) -> None:
+    with raw_server(echo) as server:
+        session = Session(base_url=server.url, token="pst-secret", headers={"Host": "elsewhere.invalid"})
+        error = failure(driver, _send(Request("GET", "/x", host=Host.TEXT)), session)
+    assert isinstance(error, errors.InvalidRequestError)
+    assert server.requests == []

@@ -174,6 +174,10 @@ BAD = [
     "https://[::1]hunter2",
     "https://hunter2:80:90",
     "https://hunter2.example\\x",
+    "https://hunter2.example//x",
+    "https://hunter2.example/../x",
+    "https://hunter2.example/x/%2e%2e",
+    "https://hunter2.example/x%0d%0ay",
     "https://hunter2.example:" + "9" * 5000,
 ]
 

@@ -1,7 +1,8 @@
 """The table of all endpoints, from which the client builds requests and by which the emulator routes them.
 
-`match` is the inverse of `build`: parameters in a path are percent-encoded, so that any text except ``""``, ``"."`` and
-``".."`` is restored. A literal segment wins over a parameter, and `build` refuses a value that is another endpoint's name.
+`match` is the inverse of `build`: parameters in a path are percent-encoded, so that any text without control characters,
+except ``""``, ``"."`` and ``".."``, is restored. A literal segment wins over a parameter, and `build` refuses a value that
+is another endpoint's name.
 """
 
 from __future__ import annotations
@@ -181,8 +182,8 @@ def build(
     """Return the request for an endpoint, relative and unsigned.
 
     Raises:
-        InvalidRequestError: a path parameter is missing, unknown, empty, ``.``, ``..``, or another endpoint's name; or a
-            parameter is not Unicode text.
+        InvalidRequestError: a path parameter is missing, unknown, empty, ``.``, ``..``, or another endpoint's name, or has
+            a control character; or a parameter is not Unicode text.
     """
     if set(parameters.path) != set(row.names):
         raise InvalidRequestError(f"{row.name} takes {', '.join(row.names) or 'no path parameters'}")
@@ -204,6 +205,8 @@ def _segment(row: Endpoint, part: str, values: Mapping[str, str]) -> str:
     value = values[name]
     if value in ("", ".", ".."):
         raise InvalidRequestError(f"{row.name}: {name} is {value!r}, which is no path segment")
+    if _CONTROL.search(value):
+        raise InvalidRequestError(f"{row.name}: {name} has a line end or another control character")
     if value in _collisions(row):
         raise InvalidRequestError(f"{row.name}: {name} {value!r} is the name of another endpoint")
     try:
@@ -217,6 +220,7 @@ def _percent_encode(text: str) -> str:
     return _ESCAPED.sub(lambda byte: b"%%%02X" % byte[0][0], text.encode()).decode("ascii")
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPED: Final = re.compile(rb"[^A-Za-z0-9._~-]")
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from ..arguments import check_type
 from ..errors import InvalidRequestError
 from ..http import NO_HEADERS, Headers, Host, Request
+from ..http.messages import is_target
 from ..limits import Limits, Timeouts
 from ..secret import PersistentToken, Token, parse_token
 from ..version import __version__
@@ -18,7 +19,7 @@ from .retry import RetryPolicy
 __all__ = ["NO_OPTIONS", "FlowOptions", "Session"]
 
 _BASE_URL: Final = re.compile(
-    r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?:/[!$-.0->@-\[\]-~/]*)?"
+    r"https?://(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?P<path>/[!$-.0->@-\[\]-~/]*)?"
 )
 _DEFAULT_HEADERS: Final = Headers([("User-Agent", f"nai-proto/{__version__}"), ("Accept-Encoding", "identity")])
 _HOSTS: Final = {
@@ -206,7 +207,7 @@ class Session:
 def _check_base_url(name: str, url: str) -> None:
     check_type(url, str, name, "a URL as a string")
     parts = _BASE_URL.fullmatch(url)
-    if parts is None or int(parts["port"] or 0) > 65_535:
+    if parts is None or int(parts["port"] or 0) > 65_535 or not is_target(parts["path"] or "/"):
         raise InvalidRequestError(
             f"{name} is not http(s)://host[:port][/path], without user, query, fragment and blanks", parameter=name
         )

@@ -15,7 +15,7 @@ from typing import Final, cast
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..secret import AccessToken, PersistentToken
 
-__all__ = ["NO_HEADERS", "Head", "Headers", "Host", "Request"]
+__all__ = ["NO_HEADERS", "Head", "Headers", "Host", "Request", "is_target"]
 
 
 class Host(enum.Enum):
@@ -134,10 +134,14 @@ class Request:
         return self.base + self.target
 
     def check_target(self) -> None:
-        """Raise InvalidRequestError unless the target is a path and query, so that it cannot name another host."""
-        if not _TARGET.fullmatch(self.target):
+        """Raise InvalidRequestError unless the target is a path and query, so that it cannot name another host.
+
+        See docs/connections.md#targets.
+        """
+        if not is_target(self.target):
             raise InvalidRequestError(
-                "a request's target begins with '/', and is printable ASCII without blanks: percent-encode the rest",
+                "a request's target is a path with at most one query: it begins with one '/', is printable ASCII without "
+                "blanks, '#' and, in its path, '\\', '.' and '..' segments and control characters; percent-encode the rest",
                 parameter="target",
             )
 
@@ -156,7 +160,18 @@ class Request:
         return replace(self, headers=self.headers.adding(fields))
 
 
-_TARGET: Final = re.compile(r"/[!-~]*")
+# Programs disagree on what is refused here: "//host" and "/\\host" are addresses to some, others resolve "..", drop "#…", or
+# decode an encoded line end. A text in a query may have lines.
+_TARGET: Final = re.compile(
+    r"(?!//)"
+    r"(?:/(?!(?:\.|%2[Ee]){1,2}(?:[/?]|\Z))(?:%(?![01]|7[Ff])|[!\"$&-.0->@-\[\]-~])*)+"  # segments
+    r"(?:\?[!\"$-~]*)?"
+)
+
+
+def is_target(text: str) -> bool:
+    """Return whether a text is the target of a request: a path, and perhaps a query."""
+    return _TARGET.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from nai_proto.exchange.driving import run_steps
 from nai_proto.exchange.endpoints import match
 from nai_proto.exchange.reply import Cut, Handler, Read, Start, Write
 from nai_proto.exchange.session import Session
-from nai_proto.http import Head, Host, Request
+from nai_proto.http import Head, Headers, Host, Request
 
 from ..clients import raw_transport
 from ..events import EventLog
@@ -34,13 +34,15 @@ _REPLACED_FIELDS: Final = ("host", "content-length", "expect", "accept-encoding"
 _HOP_BY_HOP_FIELDS: Final = (
     "connection",
     "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
     "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
 )
-"Fields that apply to one connection only (RFC 9110 §7.6.1)."
+"Fields that apply to one connection only, besides those that Connection names (RFC 9110 §7.6.1, §11.7)."
 
 
 class ForwardingApp:
@@ -101,15 +103,19 @@ def _build_request(request: Request, body: bytes) -> Request:
     """Return the request to the host of its endpoint; the api host if no endpoint matches."""
     matched = match(request.method, None, request.target, body)
     host = Host.API if matched is None else matched[0].host
-    return Request(
-        request.method, request.target, request.headers.without(*_REPLACED_FIELDS, *_HOP_BY_HOP_FIELDS), body, host
-    )
+    return Request(request.method, request.target, _end_to_end(request.headers).without(*_REPLACED_FIELDS), body, host)
+
+
+def _end_to_end(headers: Headers) -> Headers:
+    """Return the fields that are for the other end, and not for one connection on the way."""
+    named = ",".join(headers.get_all("connection")).split(",")
+    return headers.without(*_HOP_BY_HOP_FIELDS, *(name.strip() for name in named))
 
 
 def _send_back(exchange: RawExchange) -> Handler:
     """Write a response to the client as it arrives."""
     try:
-        yield Start(Head(exchange.head.status, exchange.head.headers.without(*_HOP_BY_HOP_FIELDS)))
+        yield Start(Head(exchange.head.status, _end_to_end(exchange.head.headers)))
         while data := (yield from compute(lambda: run_steps(exchange.receive(None)))):
             yield Write(data)
     except NaiError:
