@@ -79,7 +79,8 @@ def get_kept(ring: MemoryKeyring, profile: str = "default") -> Any:
 def test_with_the_password_every_command_works_afterwards(ring: MemoryKeyring) -> None:
     assert nai("whoami").exit_code == 3
     assert "The password is in the system's keyring." in log_in_with_password()
-    assert get_kept(ring) == {"email": EMAIL, "password": PASSWORD}
+    kept = get_kept(ring)
+    assert (kept["email"], kept["password"], kept["token"][:3]) == (EMAIL, PASSWORD, "eyJ")
     assert succeed("account", "settings") is not None
     assert "Harbour" in succeed("library", "list")
     facts = json.loads(succeed("whoami", "--json"))
@@ -153,7 +154,80 @@ def test_the_examples_of_its_help_page_work(
     succeed(*line.split(), typed=typed)
 
 
+# ---- the token of the last login
+
+
+def count_logins(emulator: Emulator) -> int:
+    return sum(each.path == "/user/login" for each in emulator.requests)
+
+
+def test_with_the_password_one_login_is_enough_for_all_commands(
+    emulated: tuple[Emulator, Any], ring: MemoryKeyring
+) -> None:
+    emulator, _ = emulated
+    log_in_with_password()
+    succeed("subscription")
+    succeed("generate", "The keeper")
+    succeed("account", "gift-keys")  # takes no persistent token
+    assert count_logins(emulator) == 1
+    assert "token" in get_kept(ring)
+
+
+@pytest.mark.parametrize("token", [None, EXPIRED, "eyJ.replaced.x"])
+def test_a_token_that_is_missing_expired_or_refused_is_replaced_by_a_new_login(
+    emulated: tuple[Emulator, Any], ring: MemoryKeyring, token: str | None
+) -> None:
+    emulator, _ = emulated
+    entry = keyring_entry(os.environ["NAI_URL"])
+    kept = {"email": EMAIL, "password": PASSWORD} | ({} if token is None else {"token": token})
+    ring.kept[entry] = json.dumps(kept)
+    for _ in range(2):
+        succeed("generate", "The keeper")
+        assert count_logins(emulator) == 1
+    assert get_kept(ring)["token"] not in (None, EXPIRED, "eyJ.replaced.x")
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_login_that_is_deleted_meanwhile_is_not_kept_again(
+    ring: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = {"email": EMAIL, "password": PASSWORD}
+    entry = keyring_entry(os.environ["NAI_URL"])
+    ring.kept[entry] = json.dumps(kept)
+
+    def read_once(service: str, username: str) -> str | None:
+        return ring.kept.pop((service, username), None)
+
+    monkeypatch.setattr(ring, "get_password", read_once)
+    succeed("subscription")
+    assert ring.kept == {}
+
+
 # ---- what is refused
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+@pytest.mark.parametrize(("wrong", "status"), [(1, 0), (2, 0), (3, 3)])
+def test_a_wrong_password_is_asked_for_again_up_to_three_times(ring: MemoryKeyring, wrong: int, status: int) -> None:
+    typed = [*["open sesame"] * wrong, PASSWORD, "token"]
+    done = nai("login", "--email", EMAIL, typed="\n".join(typed) + "\n")
+    assert done.exit_code == status, done.stderr
+    assert done.stderr.count("Type it again") == min(wrong, 2)
+    assert "sesame" not in done.output
+    assert bool(ring.kept) == (status == 0)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("status", [403, 429, 500])
+def test_a_service_that_does_not_check_the_password_is_not_asked_again(
+    emulated: tuple[Emulator, Any], ring: MemoryKeyring, status: int
+) -> None:
+    emulator, _ = emulated
+    emulator.replies.add(*[{"path": "/user/login", "status": status}] * 9)
+    done = nai("login", "--email", EMAIL, typed=f"{PASSWORD}\n{PASSWORD}\n{PASSWORD}\n")
+    assert done.exit_code not in (0, 3)
+    assert done.stderr.count("Password") == 1
+    assert ring.kept == {}
 
 
 @pytest.mark.usefixtures("owner")

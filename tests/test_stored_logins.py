@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from nai_transports.cli.common.stored_logins import (
     forget_login,
     keep_in_file,
     keep_in_keyring,
+    keep_last_token,
     normalize_address,
     replace_login,
 )
@@ -47,6 +49,7 @@ def get_mode(path: Path) -> int:
         LOGIN,
         StoredLogin(AccessToken("eyJ.eyJ.x"), EMAIL),
         StoredLogin(PersistentToken("pst-1")),
+        StoredLogin(Password(PASSWORD), EMAIL, AccessToken("eyJ.eyJ.x")),
         StoredLogin(Password("käse \ud800 \x00"), "Käse@example.com"),
     ],
 )
@@ -76,9 +79,24 @@ def test_a_changed_login_stays_where_it_was(ring: MemoryKeyring) -> None:
     keep_in_file(PLACE, LOGIN)
     found = find_login(PLACE)
     assert found is not None
-    replace_login(PLACE, StoredLogin(changed.secret, EMAIL, found.where))
+    replace_login(PLACE, replace(changed, where=found.where))
     assert ring.kept == {}
     assert find_login(PLACE) == changed
+
+
+@pytest.mark.usefixtures("config")
+def test_the_token_of_a_new_login_is_kept_only_beside_the_password_that_gave_it(ring: MemoryKeyring) -> None:
+    token = AccessToken("eyJ.eyJ.x")
+    keep_last_token(PLACE, LOGIN, token)
+    assert ring.kept == {}
+    for keep in (keep_in_keyring, keep_in_file):
+        keep(PLACE, LOGIN)
+        keep_last_token(PLACE, LOGIN, token)
+        assert find_login(PLACE) == replace(LOGIN, last_token=token)
+    other = StoredLogin(Password("other"), EMAIL)
+    keep_in_file(PLACE, other)
+    keep_last_token(PLACE, LOGIN, token)
+    assert find_login(PLACE) == other
 
 
 @pytest.mark.usefixtures("config")

@@ -123,7 +123,7 @@ def change_password(*, account: AccountOptions, as_json: Json = False) -> None:
     sources = account.build_sources()
     kept = sources.stored
     if kept is not None and isinstance(kept.secret, Password) and kept.is_for(login.email):
-        replace_login(sources.place, replace(kept, secret=new))
+        replace_login(sources.place, replace(kept, secret=new, last_token=None))
     if as_json:
         print_json(AccountChange(login.email, "password_changed"))
 

@@ -36,6 +36,10 @@ from ..common.stored_logins import StoredLogin, forget_login, keep_in_file, keep
 __all__ = ["login", "logout", "whoami"]
 
 
+_ATTEMPTS: Final = 3
+"""How often a password is asked for."""
+
+
 class KeptSecret(StrEnum):
     """What `nai login` keeps."""
 
@@ -91,7 +95,7 @@ def login(
     elif (email := _choose_email(sources, profile, with_password)) is None:
         checked = _check_token(account, profile, _parse_token(prompts.ask_secret("Token", _NO_TERMINAL)))
     else:
-        checked = _check_password(account, profile, Credentials(email, _find_password(sources, with_password)))
+        checked = _log_in(account, sources, email, with_password)
     keyring_problem = _find_keyring_problem()
     kept = _choose_secret(checked, keep, keyring_problem)
     where = _keep(sources, kept, keyring_problem, insecure_storage)
@@ -144,14 +148,32 @@ def _choose_email(sources: CredentialSources, profile: UserProfile, with_passwor
     return prompts.ask("E-mail, or - to type a token", _NO_TERMINAL).removeprefix("-") or None
 
 
-def _find_password(sources: CredentialSources, with_password: bool) -> Password:
-    if with_password:
-        return Password(_read_stdin("a password"))
-    if password := sources.get_variable(PASSWORD_VARIABLE):
-        return Password(password)
+def _log_in(account: AccountOptions, sources: CredentialSources, email: str, with_password: bool) -> _CheckedLogin:
+    """Return the login with a password that is given; else ask for one, up to three times while it is wrong."""
+    profile = sources.profile
+    if password := _find_password(sources, with_password):
+        return _check_password(account, profile, Credentials(email, password))
     if not prompts.is_interactive():
         raise MissingCredentials(_NO_TERMINAL)
-    return Password(prompts.ask_secret("Password", _NO_TERMINAL))
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        typed = Password(prompts.ask_secret("Password", _NO_TERMINAL))
+        try:
+            return _check_password(account, profile, Credentials(email, typed))
+        except MissingCredentials:
+            if not attempts_left:
+                raise
+            typer.echo(
+                f"No account has the e-mail {email} and this password. Type it again, or press Ctrl-C.", err=True
+            )
+    raise AssertionError("unreachable")
+
+
+def _find_password(sources: CredentialSources, with_password: bool) -> Password | None:
+    """Return the password of stdin or of the environment, if one is given so."""
+    if with_password:
+        return Password(_read_stdin("a password"))
+    password = sources.get_variable(PASSWORD_VARIABLE)
+    return Password(password) if password else None
 
 
 def _read_stdin(what: str) -> str:
@@ -210,8 +232,10 @@ def _choose_secret(checked: _CheckedLogin, keep: KeptSecret | None, keyring_prob
         if prompts.is_interactive():
             typer.echo(_CHOICE.format(date=_format_end(checked.token)), err=True)
             keep = prompts.ask_choice("Keep", KeptSecret, KeptSecret.TOKEN if keyring_problem else KeptSecret.PASSWORD)
-    secret = credentials.password if keep is KeptSecret.PASSWORD else checked.token
-    return StoredLogin(secret, credentials.email)
+    if keep is KeptSecret.PASSWORD:
+        assert isinstance(checked.token, AccessToken)  # as every login gives
+        return StoredLogin(credentials.password, credentials.email, checked.token)
+    return StoredLogin(checked.token, credentials.email)
 
 
 def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | None, insecure_storage: bool) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeGuard
 
 import typer
 
@@ -39,6 +39,8 @@ from .profile_file import (
     make_timeouts,
 )
 from .progress import ProgressDisplay, show_progress
+from .renewing_client import RenewingClient
+from .stored_logins import keep_last_token
 
 __all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "find_proxy", "format_account_page"]
 
@@ -147,12 +149,18 @@ class ServiceOptions(OptionGroup):
         """Show progress as `nai_transports.cli.common.progress.show_progress` does, unless the command is to be quiet."""
         return show_progress(first, quiet=self.quiet)
 
-    def open_client(self, token: Token | None = None, profile: UserProfile | None = None) -> Client:
+    def open_client(
+        self,
+        token: Token | None = None,
+        profile: UserProfile | None = None,
+        make_client: Callable[..., Client] = Client,
+    ) -> Client:
         """Return a blocking client; https goes through the proxy that the environment or the profile names.
 
         Args:
             token: signs the requests; None for those that need no account.
             profile: as for `build_session`.
+            make_client: takes a session, and the options of `Client`.
 
         Raises:
             WrongUsage: as for `build_session`. When something is run: the proxy is not an HTTP proxy's URL.
@@ -161,7 +169,7 @@ class ServiceOptions(OptionGroup):
         session = self.build_session(profile)
         signed = session if token is None else session.with_token(token)
         on_event = None if self.quiet else note_exchange if self.verbose else note_wait
-        return Client(signed, proxy=partial(choose_proxy, profile=profile), on_event=on_event)
+        return make_client(signed, proxy=partial(choose_proxy, profile=profile), on_event=on_event)
 
 
 def choose_proxy(url: str, profile: UserProfile) -> Proxy | None:
@@ -269,7 +277,7 @@ class AccountOptions(ServiceOptions):
 
     @contextmanager
     def sign_in(self, *, persistent: bool = True) -> Generator[Client, None, None]:
-        """Give a blocking client with a token, or with the token of a login.
+        """Give a blocking client with a token, or with that of a login.
 
         A token that the service refuses inside the block is an error that says where the token came from.
 
@@ -281,7 +289,6 @@ class AccountOptions(ServiceOptions):
         Raises:
             MissingCredentials: there is no token, and no e-mail or no password.
             InvalidRequestError: the token or the address is not valid.
-            NaiError: logging in failed.
         """
         profile = self.load_profile()
         found = self.build_sources(profile).find_token(persistent=persistent)
@@ -292,21 +299,31 @@ class AccountOptions(ServiceOptions):
     def use_token(self, found: FoundToken | Credentials, profile: UserProfile) -> Generator[Client, None, None]:
         """Give a blocking client as `sign_in` does, for what was found.
 
-        Raises:
-            NaiError: logging in failed.
+        With a password, it has the token of the last login if that was kept; else it logs in when something is run.
         """
         if isinstance(found, Credentials):
-            with self.open_client(profile=profile) as client:
-                token: Token = client.run(account.login(found.email, found.password))
-        else:
-            token = found.token
-        with self.open_client(token, profile) as client:
+            with self._open_renewing_client(found, profile) as client:
+                yield client
+            return
+        with self.open_client(found.token, profile) as client:
             try:
                 yield client
             except AuthenticationError as error:
-                if isinstance(found, FoundToken):
-                    error.add_note(_explain_refusal(found))
+                error.add_note(_explain_refusal(found))
                 raise
+
+    def _open_renewing_client(self, login: Credentials, profile: UserProfile) -> Client:
+        """Return a client that logs in, and keeps the token beside the password if `nai login` kept that."""
+        kept = login.kept
+        token = None if kept is None or _is_expired(kept.last_token) else kept.last_token
+        place = self.build_sources(profile).place
+
+        def keep(new_token: AccessToken) -> None:
+            if kept is not None:
+                keep_last_token(place, kept, new_token)
+
+        log_in = account.login(login.email, login.password)
+        return self.open_client(token, profile, partial(RenewingClient, log_in=log_in, keep=keep))
 
 
 def format_account_page() -> str:
@@ -316,9 +333,14 @@ def format_account_page() -> str:
 
 def _explain_refusal(found: FoundToken) -> str:
     """Return where a refused token came from, whether it has expired, and what to do."""
-    expires_at = found.token.expires_at if isinstance(found.token, AccessToken) else None
-    expired = expires_at is not None and expires_at < time.time()
-    reason = f"expired on {format_date(expires_at)} UTC" if expired else "was replaced, or is not of this service"
+    reason = "was replaced, or is not of this service"
+    if _is_expired(found.token):
+        reason = f"expired on {format_date(found.token.expires_at)} UTC"
     if found.source == TOKEN_VARIABLE:
         return f"The token of {TOKEN_VARIABLE} {reason}: set it to another one, or unset it and run `nai login`"
     return f"The token that `nai login` kept in {found.source} {reason}: run `nai login` again"
+
+
+def _is_expired(token: Token | None) -> TypeGuard[AccessToken]:
+    expires_at = token.expires_at if isinstance(token, AccessToken) else None
+    return expires_at is not None and expires_at < time.time()

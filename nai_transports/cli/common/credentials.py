@@ -61,6 +61,8 @@ class Credentials:
     password: Password
     source: str = ""
     "Where the password comes from, in words."
+    kept: StoredLogin | None = None
+    "What `nai login` kept, if the password is from there."
 
     def __repr__(self) -> str:
         return "Credentials(…)"
@@ -147,7 +149,7 @@ class CredentialSources:
         if not isinstance(login.secret, Password):
             yield FoundToken(login.secret, login.where, login.email)
         elif name := login.email or email:
-            yield Credentials(name, login.secret, login.where)
+            yield Credentials(name, login.secret, login.where, login)
 
     # ---- e-mail and password
 

@@ -1,5 +1,8 @@
 """What `nai login` keeps: the password or a token of each profile, for one address.
 
+Beside a password there is the token of the last login with it, so that commands need not log in anew. It opens less than the
+password does, and is kept in the same place.
+
 A login is kept in the system's keyring, or in a file that only the person can read. Its name there has the profile and the
 address, so that what belongs to one server is never sent to another, whatever the profile's address becomes later.
 """
@@ -7,14 +10,15 @@ address, so that what belongs to one server is never sent to another, whatever t
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import typer
 
 from nai_proto.errors import FileError, InvalidFile, MissingExtra, NaiError
-from nai_proto.secret import Password, Token, parse_token
+from nai_proto.secret import AccessToken, Password, Token, parse_token
 
 from . import secret_file, system_keyring
 
@@ -25,6 +29,7 @@ __all__ = [
     "forget_login",
     "keep_in_file",
     "keep_in_keyring",
+    "keep_last_token",
     "normalize_address",
     "replace_login",
 ]
@@ -42,6 +47,8 @@ class StoredLogin:
     secret: Password | Token
     email: str | None = field(default=None, repr=False)
     "In the spelling that logged in; None if only the token is known."
+    last_token: AccessToken | None = field(default=None, repr=False)
+    "Of the last login with the password; None for a login that keeps a token itself."
     where: str = field(default="", compare=False)
     "Where it is kept, in words."
 
@@ -128,6 +135,14 @@ def replace_login(place: LoginPlace, login: StoredLogin) -> None:
     (keep_in_keyring if login.where == _KEYRING else keep_in_file)(place, login)
 
 
+def keep_last_token(place: LoginPlace, login: StoredLogin, token: AccessToken) -> None:
+    """Keep the token of a new login beside the password, if that is still kept. Without it, the next command logs in."""
+    with suppress(NaiError):
+        kept = find_login(place)  # another command may have changed or deleted it meanwhile
+        if kept is not None and kept.secret == login.secret:
+            replace_login(place, replace(kept, last_token=token))
+
+
 def forget_login(place: LoginPlace) -> list[str]:
     """Delete what is kept, and return where it was, in words.
 
@@ -150,8 +165,14 @@ def forget_login(place: LoginPlace) -> list[str]:
 
 
 def _format(login: StoredLogin) -> str:
-    secret = {"password" if isinstance(login.secret, Password) else "token": login.secret.reveal()}
-    return json.dumps(secret if login.email is None else {"email": login.email, **secret})
+    is_password = isinstance(login.secret, Password)
+    token = login.last_token if is_password else login.secret
+    texts = {
+        "email": login.email,
+        "password": login.secret.reveal() if is_password else None,
+        "token": None if token is None else token.reveal(),
+    }
+    return json.dumps({key: text for key, text in texts.items() if text is not None})
 
 
 def _parse(text: str, where: str) -> StoredLogin:
@@ -160,7 +181,9 @@ def _parse(text: str, where: str) -> StoredLogin:
         values: Any = json.loads(text)
         password, token, email = (values.get(key) for key in ("password", "token", "email"))
         if email is None or isinstance(email, str):
-            return StoredLogin(Password(password) if token is None else parse_token(token), email, where)
+            if password is None:
+                return StoredLogin(parse_token(token), email, where=where)
+            return StoredLogin(Password(password), email, None if token is None else AccessToken(token), where)
     except (ValueError, AttributeError, NaiError):
         pass
     raise InvalidFile(f"the login in {where} is damaged: run `nai login` again")
