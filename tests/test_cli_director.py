@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -63,6 +64,39 @@ def test_bg_removal_gives_three_and_is_never_free(owner: Account) -> None:
     assert facts["files"] == [f"face-bg-removal-{part}.png" for part in ("masked", "generated", "blend")]
     assert all(map(size_of, facts["files"]))
     assert count_anlas(owner) == before - facts["anlas"] < before
+
+
+def test_the_price_alone_needs_no_account_and_changes_nothing(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("NAI_TOKEN")
+    for arguments, price in (
+        (("director", "lineart", "face.png"), "20 Anlas, free with Opus"),
+        (("director", "bg-removal", "face.png"), "65 Anlas (never free)"),
+        (("upscale", "face.png"), "1 Anlas"),
+        (("vibe", "face.png"), "2 Anlas"),
+    ):
+        done = nai(*arguments, "--price")
+        assert (done.exit_code, done.stdout, done.stderr) == (0, f"{price}\n", "")
+    facts = json.loads(nai("director", "lineart", "face.png", "--price", "--json").stdout)
+    assert facts == {"anlas": 20, "anlas_with_opus": 0, "price": "20 Anlas, free with Opus"}
+    assert list_files() == ["face.png"]
+
+
+@pytest.mark.parametrize("arguments", [("director", "bg-removal"), ("upscale",)])
+def test_the_pictures_are_shown_with_their_files(
+    owner: Account, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    shown: list[tuple[int, bytes, str]] = []
+
+    class Display:
+        def show(self, *picture: Any) -> None:
+            shown.append(picture)
+
+    monkeypatch.setattr("nai_transports.cli.images.director.open_picture_display", Display)
+    done = nai(*arguments, "face.png", "--show", "--yes", "--json")
+    files = json.loads(done.stdout)["files"]
+    assert shown == [(number, Path(name).read_bytes(), name) for number, name in enumerate(files)]
+    assert files
 
 
 @pytest.mark.usefixtures("terminal")

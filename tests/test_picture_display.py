@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+from base64 import b64decode
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -100,6 +101,33 @@ def test_a_terminal_with_sixel_gets_sixels(tmp_path: Path) -> None:
     written = show_on({b"\x1b[c": SIXEL}, tmp_path)
     assert len(re.findall(r"\x1bP[0-9;]*q", written)) == 4
     assert "▀" not in written
+
+
+@pytest.mark.parametrize("variable", [("TERM_PROGRAM", "iTerm.app"), ("LC_TERMINAL", "iTerm2")])
+def test_iterm_gets_the_whole_file_in_the_cells_that_are_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: tuple[str, str]
+) -> None:
+    monkeypatch.setenv(*variable)
+    monkeypatch.delenv("TMUX", raising=False)
+    written = show_on({}, tmp_path)  # the terminal is asked nothing, and the library is not needed
+    files = re.findall(r"\x1b\]1337;File=inline=1;size=(\d+);width=(\d+);height=(\d+);\S+?:([\w+/=]+)\x07", written)
+    first, second = ((tmp_path / name).read_bytes() for name in ("first.png", "second.png"))
+    assert [b64decode(each[3]) for each in files] == [first, first, second, second]
+    assert {(int(columns), int(rows)) for _, columns, rows, _ in files} == {(26, 13)}
+    assert {int(size) for size, *_ in files} == {len(first), len(second)}
+    # Lines are made before the picture is drawn over them, so that nothing scrolls below the cursor that was saved.
+    assert written.count("\r\n" * 13 + "\x1b[13A\x1b7\x1b]1337") == 4
+    assert written.count("\x07\x1b8\x1b[13B\r") == 4
+    assert "▀" not in written
+
+
+@needs_library
+def test_iterm_behind_tmux_is_asked_as_every_other_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_TERMINAL", "iTerm2")
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    written = show_on({b"\x1b[c": SIXEL}, tmp_path)
+    assert "\x1b]1337" not in written
+    assert re.search(r"\x1bP[0-9;]*q", written)
 
 
 @needs_library

@@ -144,6 +144,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         "nai director emotion picture.png --emotion happy --prompt smile -o happy.png",
     ),
     "upscale": (
+        "nai upscale picture.png --price",
         "nai upscale picture.png --yes",
         "nai upscale picture.png --max-anlas 1 --yes -o large.jpg",
     ),

@@ -26,7 +26,9 @@ from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite
 from .input_images import fit_source, get_size, read_image
 from .option_errors import find_image_model
+from .picture_display import PictureDisplay, Show, open_picture_display
 from .picture_files import choose_picture_paths, write_picture
+from .price_report import PriceOnly, describe_price, print_price
 
 __all__ = ["director", "upscale"]
 
@@ -50,6 +52,8 @@ def director(
     defry: Annotated[
         int | None, typer.Option(help="How much to weaken the effect, 0 to 5, for colorize and emotion. Default: 0.")
     ] = None,
+    show: Show = False,
+    price_only: PriceOnly = False,
     output: Output = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
@@ -65,6 +69,10 @@ def director(
     data = read_image(file)
     size = get_size(data)
     flow = augment(data, tool, emotion=emotion, prompt=prompt, defry=defry, size=size)
+    if price_only:
+        print_price(describe_price(lambda allowance: tool_price(tool, *size, allowance=allowance)), as_json)
+        return
+    display = open_picture_display() if show else None
     parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
     paths = choose_picture_paths(output, f"{file.stem}-{emotion or tool}", parts=parts)
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
@@ -73,7 +81,7 @@ def director(
         costs.confirm(price)
         with account.show_progress(tool):
             images = client.run(flow)
-        saved = _write_images(outputs, paths, images)
+        saved = _write_images(outputs, paths, images, display)
     _print_result(saved, price, as_json)
 
 
@@ -84,6 +92,8 @@ def upscale(
         float | None,
         typer.Option(help="How blurred the image is: 0, or 0.3 to 0.5 in steps of 0.05.", show_default=False),
     ] = None,
+    show: Show = False,
+    price_only: PriceOnly = False,
     output: Output = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
@@ -97,19 +107,30 @@ def upscale(
     size = get_size(data)
     price = upscale_price(*size)
     flow = upscaled(fit_source(data, size), model=find_image_model(model), declared_blur_sigma=blur)
+    if price_only:
+        print_price(describe_price(lambda _: price), as_json)
+        return
+    display = open_picture_display() if show else None
     paths = choose_picture_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}")
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
         with account.show_progress("upscaling"):
             image = client.run(flow)
-        saved = _write_images(outputs, paths, [image])
+        saved = _write_images(outputs, paths, [image], display)
     _print_result(saved, price, as_json)
 
 
-def _write_images(outputs: OutputFiles, paths: Sequence[Path], images: Sequence[Image]) -> list[Path]:
+def _write_images(
+    outputs: OutputFiles, paths: Sequence[Path], images: Sequence[Image], display: PictureDisplay | None
+) -> list[Path]:
     """Write the images, and return their paths. If there are more than expected, the others get numbers."""
     more = [paths[-1].with_stem(f"{paths[-1].stem}-{number}") for number in range(len(paths) + 1, len(images) + 1)]
-    return [write_picture(outputs, path, image.data) for path, image in zip([*paths, *more], images, strict=False)]
+    saved: list[Path] = []
+    for number, (path, image) in enumerate(zip([*paths, *more], images, strict=False)):
+        saved.append(write_picture(outputs, path, image.data))
+        if display is not None:
+            display.show(number, image.data, str(saved[-1]))
+    return saved
 
 
 def _print_result(saved: Sequence[Path], price: Price, as_json: bool) -> None:

@@ -21,6 +21,7 @@ from .image_request import ImageRequestBuilder, add_source_image, rebuild_reques
 from .option_errors import find_image_model, name_options_in_errors
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
 from .picture_display import open_picture_display
+from .price_report import print_price
 from .vibe_inputs import parse_vibes
 
 __all__ = ["image"]
@@ -262,7 +263,7 @@ def image(
     if builder.note:
         typer.echo(f"nai image: {builder.note}", err=True)
     if price:
-        _print_price(builder.describe_price(), as_json)
+        print_price(builder.describe_price(), as_json)
         return
     display = open_picture_display() if show else None
     with account.sign_in() as client:
@@ -271,13 +272,6 @@ def image(
     if not as_json:
         facts = {name: fact for name, fact in facts.items() if fact and name != "requested_model"}
     print_facts(facts, as_json)
-
-
-def _print_price(facts: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        print_facts(facts, as_json)
-    else:
-        typer.echo(facts["price"])
 
 
 def _choose_sampler(sampler: str | None, unlisted: str | None) -> str | None:

@@ -29,7 +29,6 @@ from nai_proto.image import (
 from nai_proto.image.argument_types import SIZE
 from nai_proto.image.model_hashes import find_model
 from nai_proto.image.options import CONFLICTS, ImageOptions
-from nai_proto.image.price import NOTHING_FREE
 
 from ... import files
 from ...sync import Client
@@ -41,12 +40,12 @@ from .input_images import fit_mask, fit_source, get_size, name_file_in_errors, r
 from .option_errors import to_option
 from .picture_display import PictureDisplay
 from .picture_files import choose_picture_paths
+from .price_report import describe_price
 from .vibe_inputs import VibeInput, encode_vibes, find_unencoded, to_request_vibes
 
 __all__ = ["ImageRequestBuilder", "add_source_image", "rebuild_request"]
 
 _SIZES: Final = ("width", "height")
-_WITH_OPUS: Final = Allowance(opus=True, v5=True)
 
 
 def rebuild_request(
@@ -215,14 +214,7 @@ class ImageRequestBuilder:
 
     def describe_price(self) -> dict[str, object]:
         """Return what the request costs, without asking an account: in full, and for an account with Opus."""
-        full, opus = (self._price(allowance) for allowance in (NOTHING_FREE, _WITH_OPUS))
-        is_single = [item.count for item in opus.items] == [1]
-        return {
-            **self._describe_request(),
-            "anlas": full.anlas,
-            "anlas_with_opus": opus.anlas,
-            "price": str(opus) if is_single or full.anlas == opus.anlas else f"{full}; {opus.anlas} with Opus",
-        }
+        return {**self._describe_request(), **describe_price(self._price)}
 
     def _price(self, allowance: Allowance) -> Price:
         """Return the price of the images, and of the vibes that have to be encoded for them."""

@@ -1,6 +1,6 @@
-"""Show pictures in the terminal, by the protocol that it has: kitty's, sixel (also iTerm2's), or else in half blocks.
+"""Show pictures in the terminal, by the protocol that it has: iTerm2's, kitty's, sixel, or else in half blocks.
 
-The library textual-image (the extra ``show``) finds the protocol out by asking the terminal, and draws. Nothing of it is
+The library textual-image (the extra ``show``) draws all but iTerm2's, and asks the terminal what it can. Nothing of it is
 imported unless pictures are to be shown.
 """
 
@@ -9,20 +9,30 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, TypeAlias
+
+import typer
 
 from nai_proto.errors import InvalidRequestError, MissingExtra
 from nai_proto.extras import explain_install
 
 from ...terminals import can_draw, is_terminal
 from ..common.output import escape_line, open_console
+from ..common.output_files import OUTPUT_PANEL
+from .iterm_pictures import ItermPicture, is_iterm
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["PictureDisplay", "open_picture_display"]
+__all__ = ["PictureDisplay", "Show", "open_picture_display"]
+
+Show: TypeAlias = Annotated[
+    bool, typer.Option("--show", help="Show the picture in the terminal.", rich_help_panel=OUTPUT_PANEL)
+]
 
 _MOST_ROWS: Final = 40
 _ROWS_BELOW: Final = 11
@@ -36,12 +46,13 @@ class PictureDisplay:
 
     Args:
         console: the terminal.
-        renderer: textual-image's class for the protocol of the terminal.
+        make_picture: returns what rich prints for a picture's file, by the protocol of the terminal; its ``cleanup`` is
+            called when another picture takes its place.
     """
 
-    def __init__(self, console: Console, renderer: Any) -> None:
+    def __init__(self, console: Console, make_picture: Callable[[BinaryIO], Any]) -> None:
         self._console = console
-        self._renderer = renderer
+        self._make_picture = make_picture
         self._preview_of: int | None = None
         self._rows = 0
         self._shown: Any = None
@@ -68,7 +79,7 @@ class PictureDisplay:
         from rich.segment import Segments
         from rich.text import Text
 
-        picture = self._renderer(io.BytesIO(data), "auto", "auto")
+        picture = self._make_picture(io.BytesIO(data))
         size = self._console.size
         options = self._console.options.update(
             width=size.width, height=max(_FEWEST_ROWS, min(_MOST_ROWS, size.height - _ROWS_BELOW))
@@ -94,12 +105,21 @@ def open_picture_display() -> PictureDisplay:
 
     Raises:
         InvalidRequestError: stdout is not a terminal, or one that cannot show pictures or is to have no colours.
-        MissingExtra: textual-image is not installed.
+        MissingExtra: textual-image is needed, and not installed.
     """
     if not is_terminal(sys.stdout):
         raise InvalidRequestError("--show needs a terminal, and stdout is none; without --show, images are files only")
     if not can_draw(sys.stdout):
         raise InvalidRequestError("--show needs colours, which NO_COLOR or TERM=dumb excludes")
+    return PictureDisplay(open_console(), ItermPicture if is_iterm() else _find_protocol())
+
+
+def _find_protocol() -> Callable[[BinaryIO], Any]:
+    """Return what makes pictures for the terminal, which is asked.
+
+    Raises:
+        MissingExtra: as for `open_picture_display`.
+    """
     logging.getLogger("textual_image").addHandler(logging.NullHandler())
     _let_terminal_answer()
     try:
@@ -108,7 +128,7 @@ def open_picture_display() -> PictureDisplay:
         if error.name is None or error.name.partition(".")[0] not in ("textual_image", "PIL"):
             raise
         raise MissingExtra(f"--show needs the library textual-image: {explain_install('show')}") from None
-    return PictureDisplay(open_console(), renderers.Image)
+    return partial(renderers.Image, width="auto", height="auto")
 
 
 def _let_terminal_answer() -> None:

@@ -20,6 +20,7 @@ from ..common.json_document import to_time
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite, choose_paths
 from .option_errors import find_image_model
+from .price_report import PriceOnly, describe_price, print_price
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
 
 __all__ = ["vibe"]
@@ -38,6 +39,7 @@ def vibe(
         float | None,
         typer.Option(min=-1, max=1, help="Strength to store in the file, -1 to 1. Default: the file's, or 0.6."),
     ] = None,
+    price_only: PriceOnly = False,
     output: Output = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
@@ -53,8 +55,8 @@ def vibe(
     """
     vibes_in_file = read_vibes(file)
     if model is None and image_type(files.read(file)) is None:
-        if information is not None or strength is not None:
-            raise InvalidRequestError("--information and --strength need --model")
+        if information is not None or strength is not None or price_only:
+            raise InvalidRequestError("--information, --strength and --price need --model")
         vibes = [_describe_vibe(each) for each in vibes_in_file]
         facts: dict[str, object] = {"file": str(file), "vibes": vibes}
     else:
@@ -64,8 +66,11 @@ def vibe(
         if chosen_model.family.vibes != "encoded":
             raise InvalidRequestError(f"{chosen_model.id} takes no encoded vibes; V4 and V4.5 do")
         vibe_input = build_vibe_input(file, vibes_in_file[0], strength, information)
-        (path,) = choose_paths(output, file.stem, (".naiv4vibe",))
         price = Price(encoding_price().items if find_unencoded([vibe_input], chosen_model) else ())
+        if price_only:
+            print_price(describe_price(lambda _: price), as_json)
+            return
+        (path,) = choose_paths(output, file.stem, (".naiv4vibe",))
         with OutputFiles([path], overwrite=overwrite) as outputs:
             if not price.is_free:
                 with account.sign_in() as client:
