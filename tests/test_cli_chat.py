@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto import openai
+from nai_proto.errors import FileError
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.image.models import MODELS as IMAGE_MODELS
 from nai_proto.text.models import CHAT_MODELS, MODELS
@@ -309,3 +310,50 @@ def test_a_broken_answer_keeps_what_came(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert "node lost" in done.stderr
     saved = json.loads((tmp_path / "talk.json").read_text("utf-8"))
     assert saved["messages"][1] == {"role": "assistant", "content": "It was", "stopped": True}
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("pieces", "note", "kept"),
+    [
+        (2, "(stopped; what came is kept: type on, or /retry for another answer, or /undo; Ctrl-D ends)\n", 2),
+        (0, "(stopped before an answer came: /retry asks again, /undo takes the message back; Ctrl-D ends)\n", 1),
+    ],
+)
+def test_ctrl_c_during_an_answer_says_what_is_kept_and_what_to_type_next(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pieces: int, note: str, kept: int
+) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")
+    chunks = [
+        b"data: %s\n\n" % json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]}).encode()
+        for text in [*["It was "] * pieces, ""]
+    ]
+    seen: list[object] = []
+
+    def press_ctrl_c(_: object, chunk: object) -> None:
+        seen.append(chunk)
+        if len(seen) == len(chunks):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("nai_transports.cli.text.chat_session._write_chunk", press_ctrl_c)
+    with serve_in_thread(streams(*chunks)) as url:
+        done = nai("chat", "--url", url, "--save", str(tmp_path / "talk.json"), typed="hello\n/system\n")
+    assert done.exit_code == 0
+    assert note in done.stderr
+    assert "there is no system prompt" in done.stderr  # the conversation goes on
+    saved = json.loads((tmp_path / "talk.json").read_text("utf-8"))
+    assert len(saved["messages"]) == kept
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_conversation_that_cannot_be_written_leaves_no_empty_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def write(path: Path, _: bytes) -> None:
+        raise FileError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr("nai_transports.files.write", write)
+    done = nai("chat", "hello", "--save", str(tmp_path / "talk.json"))
+    assert done.exit_code == 1
+    assert "No space left on device" in done.stderr
+    assert not (tmp_path / "talk.json").exists()

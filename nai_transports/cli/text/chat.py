@@ -17,7 +17,7 @@ from ..common.output import Json
 from ..common.text_input import read_text_argument
 from .chat_commands import format_hint
 from .chat_input import ChatInput
-from .chat_session import ChatSession, list_served_models
+from .chat_session import AnswerStopped, ChatSession, list_served_models
 from .conversation import Conversation
 from .conversation_file import ConversationFile, find_last_saved, state_directory
 from .model_choice import choose_chat_model
@@ -98,9 +98,10 @@ def _converse(session: ChatSession, typed: ChatInput) -> None:
             if not typed.is_interactive:
                 raise
             typer.echo(f"nai chat: {error}", err=True)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             if not typed.is_interactive:
                 raise
-            typer.echo("\n(Ctrl-D ends the conversation)", err=True)
+            note = str(stop) if isinstance(stop, AnswerStopped) else "\n(Ctrl-D ends the conversation)"
+            typer.echo(note, err=True)
     if typed.is_interactive:
         typer.echo(err=True)

@@ -19,10 +19,16 @@ from .conversation import Conversation
 from .conversation_file import ConversationFile
 from .model_choice import choose_chat_model
 
-__all__ = ["ChatSession", "list_served_models"]
+__all__ = ["AnswerStopped", "ChatSession", "list_served_models"]
 
 _EXCERPT: Final = 60
 """Characters of a message that a note shows."""
+_STOPPED: Final = "(stopped; what came is kept: type on, or /retry for another answer, or /undo; Ctrl-D ends)"
+_STOPPED_EARLY: Final = "(stopped before an answer came: /retry asks again, /undo takes the message back; Ctrl-D ends)"
+
+
+class AnswerStopped(KeyboardInterrupt):
+    """The person stopped an answer. The message says what is kept, and what to type next."""
 
 
 class ChatSession:
@@ -56,7 +62,7 @@ class ChatSession:
 
         Raises:
             NaiError: there is no answer, or it broke off; what came of it is kept. Or it cannot be saved.
-            KeyboardInterrupt: the person stopped it; what came is kept.
+            AnswerStopped: the person stopped it; what came is kept.
         """
         self._change(self.conversation.with_question(message))
         return self._answer()
@@ -71,14 +77,22 @@ class ChatSession:
                     if not self._is_quiet:
                         _write_chunk(out, chunk)
                 completion = stream.result
-            except (KeyboardInterrupt, NaiError):
-                if isinstance(partial := stream.partial, openai.ChatCompletion) and partial.text:
-                    self._keep(partial, is_stopped=True)
+            except NaiError:
+                self._keep_partial(stream.partial)
                 raise
+            except KeyboardInterrupt:
+                raise AnswerStopped(_STOPPED if self._keep_partial(stream.partial) else _STOPPED_EARLY) from None
             if not self._is_quiet:
                 out.end_line()
         self._keep(completion)
         return completion
+
+    def _keep_partial(self, partial: object) -> bool:
+        """Keep an answer that broke off, and return whether there was anything to keep."""
+        if not isinstance(partial, openai.ChatCompletion) or not partial.text:
+            return False
+        self._keep(partial, is_stopped=True)
+        return True
 
     def _keep(self, completion: openai.ChatCompletion, *, is_stopped: bool = False) -> None:
         reasoning = completion.choices[0].message.reasoning_content if completion.choices else None

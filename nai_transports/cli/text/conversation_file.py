@@ -69,9 +69,7 @@ class ConversationFile:
         """
         data = format_conversation(conversation)
         if self._data is None:
-            files.create(self.path)
-            os.chmod(self.path, 0o600)  # while it is empty; writing keeps it
-            files.write(self.path, data)
+            self._write_first(data)
         elif self._data != data:
             if files.read(self.path) != self._data:
                 raise FileError(
@@ -82,6 +80,16 @@ class ConversationFile:
         if not self._is_remembered:
             _remember(self.path)
             self._is_remembered = True
+
+    def _write_first(self, data: bytes) -> None:
+        """Create the file with its content, or not at all: an empty one would be no conversation."""
+        files.create(self.path)
+        try:
+            os.chmod(self.path, 0o600)  # while it is empty; writing keeps it
+            files.write(self.path, data)
+        except BaseException:
+            self.path.unlink(missing_ok=True)
+            raise
 
 
 def find_last_saved() -> Path:
