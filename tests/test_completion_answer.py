@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from .test_cli import nai
 
 _PROGRAM = """\
 import sys
+import threading
 from nai_transports.cli import main
 main()
 print([name for name in ("typer", "click", "rich", "nai_proto.text") if name in sys.modules])
@@ -107,6 +110,23 @@ def test_the_service_is_not_waited_for_longer_than_a_person_waits() -> None:
     assert (
         account_values.list_stories({"url": ["http://127.0.0.1:1"], "email": ["a@b"], "unsafe_password": ["c"]}) == ()
     )
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer")
+def test_whatever_takes_too_long_is_given_up_silently_and_the_timer_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nai_transports.cli.completion import account_values
+
+    before = signal.getsignal(signal.SIGALRM)
+    monkeypatch.setattr(account_values, "_PATIENCE_S", 0.01)
+    ended = False
+    try:
+        with account_values._patience():
+            threading.Event().wait(60)
+            ended = True
+        assert not ended
+        assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+    finally:
+        signal.signal(signal.SIGALRM, before)
 
 
 # ---- what commands take is kept
