@@ -62,7 +62,7 @@ class Emulator:
         tokenizers: returns a tokenizer by its name or by a model's id, as `nai_transports.tokenizer_files.load` does, or
             None. Without one, requests that hold token ids are answered with 501.
         local_tokenizers: the same, without downloads, as `nai_transports.tokenizer_files.load` with ``download=False``: for
-            native text without token ids, which can do without a tokenizer. None is ``tokenizers``.
+            requests without token ids, which can do without a tokenizer. None is ``tokenizers``.
         switches: how strict it is, and what limits it has.
         openai: how the OpenAI-compatible endpoints behave.
         strict: does the api host refuse account requests, as the service's does today? This matters only where

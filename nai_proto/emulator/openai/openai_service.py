@@ -2,7 +2,7 @@
 
 Tokens are those of the model's tokenizer if it is available, else those of the emulator's own vocabulary: all of them, in
 prompts, answers, usage, counts and log probabilities. The header field ``X-Emulator-Vocabulary: own`` says so. Only requests
-that contain token ids need the tokenizer.
+that contain token ids need the tokenizer; for others it is looked for only where it is at hand.
 
 See docs/protocol/openai.md#1-endpoints.
 """
@@ -193,8 +193,9 @@ class OpenAIService:
         """Check the rest of the request, and return the task. No token is generated yet."""
         model = self._models.find_for_generation(request.model, context.owner.tier)
         settings = build_settings(request)
-        tokenizer = yield from self._registry.tokenizer(model.id)
         field_with_ids = "logit_bias" if settings.logit_bias else "" if isinstance(prompts[0], str) else "prompt"
+        find_tokenizer = self._registry.tokenizer if field_with_ids else self._registry.local_tokenizer
+        tokenizer = yield from find_tokenizer(model.id)
         if field_with_ids and tokenizer is None:
             raise missing_tokenizer(model.id, field_with_ids)
         language_model, encoded = yield from self._encode(tokenizer, prompts)
