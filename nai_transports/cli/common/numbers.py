@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import typer
 from typer.models import ParameterInfo
@@ -14,6 +16,8 @@ from typer.models import ParameterInfo
 __all__ = ["parse_numbers_plainly"]
 
 _Number = TypeVar("_Number", int, float)
+
+_PLAIN: Final = re.compile(r"[-+.0-9A-Za-z]+")
 
 
 def parse_numbers_plainly(hint: Any) -> Any:
@@ -43,10 +47,10 @@ def _set_parser(setting: Any, type_: type[int] | type[float]) -> Any:
 
 def _build_parser(type_: type[_Number], least: float | None, most: float | None) -> Callable[[str | _Number], _Number]:
     def parse(text: str | _Number) -> _Number:
-        try:
-            number = type_(text)
-        except ValueError:
-            number = None
+        number: _Number | None = None
+        if _PLAIN.fullmatch(str(text)):  # Python also takes 1_000, blanks, and the digits of every script
+            with suppress(ValueError):
+                number = type_(text)
         if number is None or not math.isfinite(number):
             raise typer.BadParameter(f"{text!r} is no {'whole ' if type_ is int else ''}number")
         if (least is not None and number < least) or (most is not None and number > most):

@@ -17,7 +17,10 @@ __all__ = ["parse_box", "parse_character", "parse_reference", "parse_size", "par
 _WIDTH_HEIGHT: Final = re.compile(r"([0-9]{1,9})\s*[x×*]\s*([0-9]{1,9})", re.IGNORECASE)
 _BOX: Final = re.compile(r"\s*,\s*".join([r"(-?[0-9]{1,9})"] * 4))
 _POSITION: Final = re.compile(r"(.*)@\s*(?:([A-E][1-5])|([0-9.]+)\s*,\s*([0-9.]+))\s*", re.IGNORECASE | re.DOTALL)
-_NO_POSITION: Final = re.compile(r"@\s*(?:[A-Z]?[0-9]+|[-0-9.,\s]+|)\s*\Z", re.IGNORECASE)
+_NUMBER: Final = r"[-+]?(?:[0-9.]+(?:e[-+]?[0-9]+)?|nan|inf(?:inity)?)"
+_NO_POSITION: Final = re.compile(
+    rf"@\s*(?:[A-Z]?[0-9]+|[-0-9.,\s]+|{_NUMBER}\s*,[^@,]*|[^@,\s]+\s*,\s*{_NUMBER}|)\s*\Z", re.IGNORECASE
+)
 """What looks like a place behind a prompt and is none."""
 _EMOTICON: Final = "@_@"
 """A tag that ends like the mark of a place."""
