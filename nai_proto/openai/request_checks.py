@@ -105,21 +105,14 @@ def check_parameters(parameters: Mapping[str, object]) -> None:
 
 def _check_value(name: str, value: object, rule: ParameterRule) -> None:
     parameter = name.partition("[")[0]
+    allowed = f"{rule.describe()} is allowed"
     if not rule.kind.accepts(value):
-        raise rule.kind.error_class(value)(
-            f"{name} is {describe_value(value)}, and {rule.kind} is allowed", parameter=parameter
-        )
+        raise rule.kind.error_class(value)(f"{name} is {describe_value(value)}, and {allowed}", parameter=parameter)
     if not isinstance(value, int | float):
         return
     least, most = rule.least, rule.most
-    if most is not None and least is not None and not least <= value <= most:
-        raise InvalidRequestError(
-            f"{name} is {value!r}, and {rule.kind} from {least:g} to {most:g} is allowed", parameter=parameter
-        )
-    if least is not None and value < least:
-        raise InvalidRequestError(
-            f"{name} is {value!r}, and {rule.kind} not below {least:g} is allowed", parameter=parameter
-        )
+    if (least is not None and value < least) or (most is not None and value > most):
+        raise InvalidRequestError(f"{name} is {value!r}, and {allowed}", parameter=parameter)
 
 
 def prompt_to_json(prompt: Prompt) -> object:

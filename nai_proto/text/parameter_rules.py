@@ -180,7 +180,8 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
             raise unknown_choice(value, "phrase repetition penalty", PhraseRepPen, parameter=name)
         if not rule.kind.accepts(value):
             raise rule.kind.error_class(value)(
-                f"{name} is {describe_value(value)}, and {model.id} takes {rule.kind}", parameter=name
+                f"{name} is {describe_value(value)}, and {model.id} takes {rule.describe(_get_host(rule, model))}",
+                parameter=name,
             )
         if name in _OWNER and not model.has_sampler(_OWNER[name]):
             raise InvalidRequestError(f"{name} belongs to a sampler that {model.id} does not take", parameter=name)
@@ -191,10 +192,15 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
 
 
 def _check_range(name: str, value: float, rule: ParameterRule, model: Model) -> None:
-    host = model.host if rule.text_host_range is not None else None
+    host = _get_host(rule, model)
     least, most = rule.range_on(host)
     if (least is not None and value < least) or (most is not None and value > most):
         raise InvalidRequestError(f"{name} is {value!r}, and {model.id} takes {rule.describe(host)}", parameter=name)
+
+
+def _get_host(rule: ParameterRule, model: Model) -> Host | None:
+    """Return the host whose range the model has; None where all hosts have one."""
+    return model.host if rule.text_host_range is not None else None
 
 
 def _check_items(name: str, items: Sequence[object], rule: ParameterRule, model: Model) -> None:
