@@ -316,8 +316,8 @@ def test_a_broken_answer_keeps_what_came(monkeypatch: pytest.MonkeyPatch, tmp_pa
 @pytest.mark.parametrize(
     ("pieces", "note", "kept"),
     [
-        (2, "(stopped; what came is kept: type on, or /retry for another answer, or /undo; Ctrl-D ends)\n", 2),
-        (0, "(stopped before an answer came: /retry asks again, /undo takes the message back; Ctrl-D ends)\n", 1),
+        (2, "(stopped; what came is kept: type on, /retry or /undo; Ctrl-D ends)\n", 2),
+        (0, "(stopped before an answer came: /retry or /undo; Ctrl-D ends)\n", 1),
     ],
 )
 def test_ctrl_c_during_an_answer_says_what_is_kept_and_what_to_type_next(

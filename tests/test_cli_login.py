@@ -212,7 +212,7 @@ def test_a_wrong_password_is_asked_for_again_up_to_three_times(ring: MemoryKeyri
     typed = [*["open sesame"] * wrong, PASSWORD, "token"]
     done = nai("login", "--email", EMAIL, typed="\n".join(typed) + "\n")
     assert done.exit_code == status, done.stderr
-    assert done.stderr.count("Type it again") == min(wrong, 2)
+    assert done.stderr.count("type it again") == min(wrong, 2)
     assert "sesame" not in done.output
     assert bool(ring.kept) == (status == 0)
 

@@ -41,10 +41,10 @@ def _describe_profile(options: ServiceOptions, profile: UserProfile) -> str:
     if not path.exists():
         return f"{profile.name}, without settings: there is no {path}"
     if options.is_profile_named:
-        chosen = "--profile"
+        chosen = "named by --profile"
     else:
-        chosen = PROFILE_VARIABLE if os.environ.get(PROFILE_VARIABLE) else "nothing else"
-    return f"{profile.name} of {path}, named by {chosen}: {', '.join(profile.settings) or 'no settings'}"
+        chosen = f"named by {PROFILE_VARIABLE}" if os.environ.get(PROFILE_VARIABLE) else "since none is named"
+    return f"{profile.name} of {path}, {chosen}: {', '.join(profile.settings) or 'no settings'}"
 
 
 def _format_timeouts(timeouts: Timeouts) -> str:

@@ -163,7 +163,7 @@ def _log_in(account: AccountOptions, sources: CredentialSources, email: str, wit
             if not attempts_left:
                 raise
             typer.echo(
-                f"No account has the e-mail {email} and this password. Type it again, or press Ctrl-C.", err=True
+                "No account has this e-mail and password: type it again, or press Ctrl-C.", err=True
             )
     raise AssertionError("unreachable")
 

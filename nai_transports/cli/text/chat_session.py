@@ -23,8 +23,8 @@ __all__ = ["AnswerStopped", "ChatSession", "list_served_models"]
 
 _EXCERPT: Final = 60
 """Characters of a message that a note shows."""
-_STOPPED: Final = "(stopped; what came is kept: type on, or /retry for another answer, or /undo; Ctrl-D ends)"
-_STOPPED_EARLY: Final = "(stopped before an answer came: /retry asks again, /undo takes the message back; Ctrl-D ends)"
+_STOPPED: Final = "(stopped; what came is kept: type on, /retry or /undo; Ctrl-D ends)"
+_STOPPED_EARLY: Final = "(stopped before an answer came: /retry or /undo; Ctrl-D ends)"
 
 
 class AnswerStopped(KeyboardInterrupt):
