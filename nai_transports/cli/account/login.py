@@ -162,9 +162,7 @@ def _log_in(account: AccountOptions, sources: CredentialSources, email: str, wit
         except MissingCredentials:
             if not attempts_left:
                 raise
-            typer.echo(
-                "No account has this e-mail and password: type it again, or press Ctrl-C.", err=True
-            )
+            typer.echo("No account has this e-mail and password: type it again, or press Ctrl-C.", err=True)
     raise AssertionError("unreachable")
 
 

@@ -159,7 +159,9 @@ def _explain_stream(error: StreamError, _: ServiceAddress | None) -> str:
 def _explain_transport(error: TransportError, address: ServiceAddress | None) -> str:
     message = str(error)
     if "the proxy " in message:
-        return f"{message}. The proxy is that of HTTPS_PROXY; NO_PROXY names the hosts that need none"
+        return (
+            f"{message}. It is that of HTTPS_PROXY, ALL_PROXY or the profile; NO_PROXY names the hosts that need none"
+        )
     if isinstance(error, TimedOut):
         return f"{message}: --timeout SECONDS waits longer.{_name_address(address)}"
     if address is None:
