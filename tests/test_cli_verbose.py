@@ -215,6 +215,6 @@ def test_every_command_that_talks_to_the_service_has_the_option() -> None:
     direct = [
         str(path.relative_to(cli))
         for path in sorted(cli.rglob("*.py"))
-        if re.search(r"(?<![\w.])(?:Async)?Client\(", path.read_text("utf-8"))
+        if re.search(r"(?<![\w.])(?:Async)?Client\(|= Client\b", path.read_text("utf-8"))
     ]
     assert direct == ["common/account_options.py", "emulator/demo_picture.py", "emulator/demo_runs.py"]
