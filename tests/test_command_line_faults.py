@@ -23,6 +23,7 @@ from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import list_files, write_image
 from tests.support import EMAIL, PASSWORD, an_emulator, cuts, streams, token
+from tests.terminal_runner import TerminalRunner
 from tests.test_cli import NAI
 from tests.test_cli_failures import FULL, run
 from tests.test_tokenizers import sentencepiece_file
@@ -68,13 +69,6 @@ def tokenizer_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def emulator(emulated: tuple[str, Emulator]) -> Emulator:
     return emulated[1]
-
-
-@pytest.fixture
-def terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands print as on a terminal, though a test reads it."""
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
 
 
 def nai(*arguments: object) -> Result:
@@ -269,10 +263,12 @@ def test_markup_is_printed_as_it_is() -> None:
     assert "[red]no[/red] [cli]" in fail(1, "generate", "--file", "[red]no[/red] [cli]")
 
 
-@pytest.mark.usefixtures("terminal_of_80_columns")
-def test_ids_are_whole_on_80_columns_and_a_beginning_of_one_is_enough() -> None:
+def test_ids_are_whole_on_80_columns_and_a_beginning_of_one_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = TerminalRunner().invoke(app, ["library", "list", "--quiet"]).stdout
+    assert "┃" in listed
     for story in json.loads(succeed("library", "list", "--json")):
-        assert story["id"] in succeed("library", "list", "--quiet")
+        assert story["id"] in listed
         for command in ("library", "story"):
             assert story["title"] in succeed(command, "show", story["id"][:6], "--quiet")
 
@@ -330,11 +326,10 @@ def test_a_wait_is_told_while_it_lasts(emulator: Emulator) -> None:
 
 
 def test_an_error_after_half_a_line_begins_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
     broken = b'event:error\ndata:{"statusCode":500,"message":"lost"}\n\n'
     with serve_in_thread(streams(token("It was", 0), broken)) as url:
-        done = CliRunner().invoke(app, ["generate", "x", "--url", url])
+        done = TerminalRunner().invoke(app, ["generate", "x", "--url", url])
     assert done.exit_code == 1
     assert re.search(r"(\A|\n)nai generate: .*lost", done.output)
     assert "It was\n" in done.stdout
