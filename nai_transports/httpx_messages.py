@@ -170,8 +170,10 @@ def translate(error: Exception, request: Request, budget: Budget, phases: Phases
     if isinstance(error, LimitReached):
         return budget.timed_out(phase, sent=phases.is_sent, where=f"{host}:{port}")
     if not {"TransportError", "StreamError", "InvalidURL"} & set(names):
-        # A proxy of SOCKS may send what httpcore does not understand, or close the connection.
-        return transport_error("connect", error, host, int(port), False) if phase == "connect" else None
+        # httpcore passes on what it does not expect: answers of SOCKS proxies, and alerts of TLS 1.3 after the handshake.
+        if phase == "connect" or isinstance(error, OSError):
+            return transport_error(phase, error, host, int(port), phases.is_sent)
+        return None
     if "LocalProtocolError" in names or "InvalidURL" in names:
         return InvalidRequestError("httpx refuses the request: a header field or the URL is not valid")
     if "RemoteProtocolError" in names:
