@@ -19,6 +19,7 @@ from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Head, Request
 
 from .events import EventLog
+from .httpx_first_bytes import AsyncFirstBytes
 from .httpx_messages import (
     AsyncClientLike,
     AsyncResponseLike,
@@ -128,6 +129,7 @@ class AsyncHttpxExchange:
         self._timeout = timeout
         self._budget = budget
         self._phases = Phases(budget, io.now)
+        self._first_bytes = AsyncFirstBytes(request)
         self._io = io
         self._watch = watch
         self._scope = anyio.CancelScope()
@@ -197,6 +199,7 @@ class AsyncHttpxExchange:
     async def _follow(self, event: str, info: Mapping[str, Any]) -> None:
         """Follow the exchange by an event of ``trace``."""
         self._phases.follow(event, info)
+        self._first_bytes.follow(event, info)
         self._arrived.set()
 
     async def _work(self, working: set[AsyncHttpxExchange]) -> None:

@@ -10,6 +10,7 @@ import h11
 from nai_proto.errors import InvalidRequestError, NaiError, Phase, RemoteProtocolError, TransportError, Truncated
 from nai_proto.exchange.budget import Budget, LimitReached
 from nai_proto.exchange.connection_setup import connection_refused
+from nai_proto.exchange.connections import host_and_port
 from nai_proto.http import Head, Headers, Request
 
 from .httpx_phases import Phases
@@ -161,9 +162,7 @@ def translate(error: Exception, request: Request, budget: Budget, phases: Phases
         phases: of the exchange.
     """
     names = [kind.__name__ for kind in type(error).__mro__]
-    host, _, port = request.authority.rpartition(":")
-    if not host or request.authority.endswith("]"):
-        host, port = request.authority, "443" if request.scheme == "https" else "80"
+    host, port = host_and_port(request)
     phase = phases.phase
     if isinstance(error, NaiError):
         return None
@@ -172,20 +171,20 @@ def translate(error: Exception, request: Request, budget: Budget, phases: Phases
     if not {"TransportError", "StreamError", "InvalidURL"} & set(names):
         # httpcore passes on what it does not expect: answers of SOCKS proxies, and alerts of TLS 1.3 after the handshake.
         if phase == "connect" or isinstance(error, OSError):
-            return transport_error(phase, error, host, int(port), phases.is_sent)
+            return transport_error(phase, error, host, port, phases.is_sent)
         return None
     if "LocalProtocolError" in names or "InvalidURL" in names:
         return InvalidRequestError("httpx refuses the request: a header field or the URL is not valid")
     if "RemoteProtocolError" in names:
         if phase == "connect":
-            return connection_refused(
-                host, int(port), "the proxy closed the connection, or sent something that is not HTTP"
-            )
+            return connection_refused(host, port, "the proxy closed the connection, or sent something that is not HTTP")
         if phase == "idle":
             return Truncated("the connection closed, or violated HTTP, before the end of the body")
         if not _is_caused_by(error, h11.RemoteProtocolError):
-            return TransportError("the server closed the connection without a response", sent=True, phase="read")
-        return RemoteProtocolError("the server sent something that is not HTTP")
+            return TransportError(
+                f"{request.authority} closed the connection without a response", sent=True, phase="read"
+            )
+        return RemoteProtocolError("malformed head")
     name = next(name for name in names if name in _PHASES)
     where = _PHASES[name]
     if where == "read" or phase == "connect":
@@ -193,7 +192,7 @@ def translate(error: Exception, request: Request, budget: Budget, phases: Phases
     sent = where not in ("pool", "connect")
     if name.endswith("Timeout"):
         return budget.timed_out(where, sent=sent, where=f"{host}:{port}")
-    return transport_error(where, error, host, int(port), sent)
+    return transport_error(where, error, host, port, sent)
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -17,6 +17,7 @@ from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Request
 
 from .events import EventLog
+from .httpx_first_bytes import FirstBytes
 from .httpx_messages import (
     ClientLike,
     ResponseLike,
@@ -64,7 +65,8 @@ class HttpxTransport:
         exchange: HttpxExchange | None = None
         try:
             phases = Phases(budget, io.now)
-            sending = partial(self._send, make_request(self._http, request, timeout, partial(_follow, phases)))
+            follow = partial(_follow, phases, FirstBytes(request))
+            sending = partial(self._send, make_request(self._http, request, timeout, follow))
             response = yield from _call(sending, io, request, budget, phases)
             exchange = HttpxExchange(response, request, timeout, budget, phases, io, watch)
             watch.receive_head(exchange.head)
@@ -176,7 +178,8 @@ def _call(function: Callable[[], Any], io: HttpxIO, request: Request, budget: Bu
     raise translate(failure, request, budget, phases) or failure
 
 
-def _follow(phases: Phases, event: str, info: Mapping[str, Any]) -> None:
+def _follow(phases: Phases, first_bytes: FirstBytes, event: str, info: Mapping[str, Any]) -> None:
     """Follow an exchange by an event of ``trace``."""
     phases.follow(event, info)
     limit_stream(phases.unfinished)
+    first_bytes.follow(event, info)

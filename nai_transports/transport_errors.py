@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from nai_proto.errors import LocalProtocolError, Phase, TransportError, excerpt
+from nai_proto.exchange.connection_setup import NO_TLS
 
 __all__ = ["failure_reason", "transport_error", "wrong_runtime"]
 
@@ -29,6 +30,10 @@ _NUMBERS: Final[tuple[tuple[type[OSError], int], ...]] = (
     (ConnectionAbortedError, errno.ECONNABORTED),
     (TimeoutError, errno.ETIMEDOUT),
 )
+
+
+_NO_TLS_REASONS: Final = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
+"""What OpenSSL calls bytes that are no record of TLS."""
 
 
 def transport_error(phase: Phase, error: BaseException, host: str, port: int, sent: bool) -> TransportError:
@@ -57,6 +62,8 @@ def failure_reason(error: BaseException) -> str:
     while True:
         if isinstance(seen, ssl.SSLCertVerificationError):
             return f"its certificate does not verify: {excerpt(seen.verify_message)}"
+        if isinstance(seen, ssl.SSLError) and seen.reason in _NO_TLS_REASONS:
+            return NO_TLS
         if isinstance(seen, ssl.SSLError):
             return f"TLS failed: {excerpt((seen.reason or seen.strerror or str(seen)).replace('_', ' ').lower())}"
         if isinstance(seen, socket.gaierror):

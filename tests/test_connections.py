@@ -454,7 +454,7 @@ def test_what_a_server_says_before_tls_is_refused_and_nothing_is_sent(
         assert server.wait_all_closed()
     assert type(error) is errors.TransportError
     assert (error.phase, error.sent) == ("connect", False)
-    assert "before TLS" in str(error)
+    assert "does not speak TLS" in str(error)
     assert received == []
 
 

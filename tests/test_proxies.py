@@ -200,9 +200,9 @@ def test_a_refusal_names_its_status_and_nothing_that_the_proxy_says(transport: s
         (b"HTTP/1.1 200", "closed the connection without a response"),
         (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "malformed"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "does not speak HTTP"),
-        (b"\x15\x03\x01\x00\x02\x02\x28\r\n\r\n", "does not speak HTTP"),
-        (GRANTED + b"<html>", "bytes of its own"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "bytes of its own"),
+        (b"\x15\x03\x01\x00\x02\x02\x28\r\n\r\n", "the proxy opens no tunnel: it speaks TLS"),
+        (GRANTED + b"<html>", "bytes before the request"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>", "bytes before the request"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2000 + b"\r\n\r\n", "head"),
     ],
 )

@@ -136,6 +136,9 @@ class TalkativeIO:
     def __init__(self, server: Server) -> None:
         self.server = server
 
+    def is_readable(self) -> bool:
+        return False
+
     def write(self, stream: object, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
         if answer := self.server.shake_hands(data):
             assert received(answer) is False
@@ -148,5 +151,5 @@ class TalkativeIO:
 def test_what_comes_while_the_handshake_is_written_is_not_lost() -> None:
     client, server = TlsClient(CLIENT, "localhost"), Server()
     io: Any = TalkativeIO(server)
-    run_steps(shake_hands(io, object(), client, lambda: None))
+    run_steps(shake_hands(io, io, "localhost", 443, client, lambda: None))
     assert server.decrypt(client.encrypt(b"request")) == b"request"

@@ -36,10 +36,11 @@ class ClientExchange:
         LocalProtocolError: the wire has an open exchange, or is closed.
     """
 
-    __slots__ = ("_answered", "_head", "_wire", "_written", "data_to_send")
+    __slots__ = ("_answered", "_head", "_peer", "_wire", "_written", "data_to_send")
 
     def __init__(self, wire: Wire, request: Request, limits: Limits | None = None) -> None:
         self._wire = wire
+        self._peer = request.authority or "the server"
         self.data_to_send = wire.send_request(request, limits)
         "The bytes of the request."
         self._written = False
@@ -105,6 +106,6 @@ class ClientExchange:
             case EndOfMessage():
                 return b""
             case ConnectionClosed():
-                raise TransportError("the server closed the connection without a response", sent=True, phase="read")
+                raise TransportError(f"{self._peer} closed the connection without a response", sent=True, phase="read")
             case Request():
                 raise RemoteProtocolError("the server sent a request instead of a response")

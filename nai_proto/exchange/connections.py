@@ -13,14 +13,14 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from ..errors import NaiError, Phase, TransportError
-from ..http import Head
+from ..http import Head, Request
 from ..http.wire import Signal, Tunnel, Wire
 from ..limits import Limits
 from .actions import Send
 from .budget import Budget, LimitReached
 from .client import ClientExchange
 from .connection_pool import Lease, Pool, PoolLimits
-from .connection_setup import connection_refused, open_tunnel, shake_hands
+from .connection_setup import open_tunnel, shake_hands
 from .driving import IoSteps
 from .observation import (
     ConnectionDiscarded,
@@ -31,7 +31,7 @@ from .observation import (
 )
 from .raw_io import ByteStream, PoolLock, RawIO, Tls, TunnelProxy
 
-__all__ = ["RawExchange", "RawTransport"]
+__all__ = ["RawExchange", "RawTransport", "host_and_port"]
 
 
 @dataclass(slots=True, eq=False)
@@ -127,7 +127,7 @@ class RawTransport:
     def _take(self, send: Send, budget: Budget, io: RawIO) -> IoSteps[tuple[Lease[Connection], Connection]]:
         """Return a connection to an address: an idle one with nothing to read, or a new one."""
         request = send.request
-        host, port = _host_and_port(request.scheme, request.authority)
+        host, port = host_and_port(request)
         lease = yield from self._acquire((request.scheme, request.authority, io.key()), host, port, budget, io)
         connection = lease.connection
         try:
@@ -179,10 +179,8 @@ class RawTransport:
                 if proxy is not None:
                     yield from open_tunnel(io, stream, proxy, host, port, send.limits or Limits(), deadline.left)
                 if send.request.scheme == "https" and self._make_tls is not None:
-                    if stream.is_readable():  # unencrypted bytes must not be taken for decrypted ones
-                        raise connection_refused(host, port, "it closed the connection, or sent bytes, before TLS")
                     tls = self._make_tls(host)
-                    yield from shake_hands(io, stream, tls, deadline.left)
+                    yield from shake_hands(io, stream, host, port, tls, deadline.left)
             through = None if proxy is None else f"{proxy.host}:{proxy.port}"
             return Connection(host, port, stream, tls, through, Wire("client", Limits()))
         except BaseException as failure:
@@ -331,8 +329,9 @@ class RawExchange:
         raise failure or budget.timed_out(phase, sent=True, where=f"{connection.host}:{connection.port}")
 
 
-def _host_and_port(scheme: str, authority: str) -> tuple[str, int]:
-    host, colon, port = authority.rpartition(":")
-    if not colon or authority.endswith("]"):
-        host, port = authority, "443" if scheme == "https" else "80"
+def host_and_port(request: Request) -> tuple[str, int]:
+    """Return where a signed request is sent."""
+    host, colon, port = request.authority.rpartition(":")
+    if not colon or request.authority.endswith("]"):
+        host, port = request.authority, "443" if request.scheme == "https" else "80"
     return host.removeprefix("[").removesuffix("]"), int(port)

@@ -22,6 +22,7 @@ import h11
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from ..limits import Limits
 from .body_framing import BodyFraming, FixedReader, MutedWriter, Reader, Writer, opens_tunnel
+from .first_bytes import LONGEST_START, check_response_start
 from .heads import ANY_REQUEST, build_response, format_request_head
 from .messages import Head, Headers, Request
 from .wire_states import NEED_DATA, OUR_TRANSITIONS, PAUSED, PEER_TRANSITIONS, Signal, WireInput, WireState
@@ -78,7 +79,6 @@ _HEAD, _BODY, _DONE, _TUNNEL, _RELEASED, _FAILED = WireState  # Python 3.11 take
 
 # asyncio reads at most this much at once. Larger reads are cut, which bounds what is copied of pipelined messages.
 _PIECE: Final = 262_144
-_RESPONSE_START: Final = b"HTTP/"
 _WITH_LENGTH: Final = frozenset({"POST", "PUT", "PATCH"})  # RFC 9110 §8.6: they send a length of 0 too
 
 
@@ -111,7 +111,7 @@ class Wire:
         )
         self._fed = 0  # bytes that h11 has received
         self._our_state = self._peer_state = _HEAD
-        self._method = ""
+        self._method = self._peer = ""
         self._expects = False
         self._keep = True
         self._body: Reader = FixedReader(0)
@@ -190,11 +190,10 @@ class Wire:
     def _read_head(self) -> Event | Signal:
         while self._inbox:
             piece = self._take()
-            is_start = self._fed < len(_RESPONSE_START)
+            if self._fed < LONGEST_START and self._role == "client":
+                check_response_start(self._h11.trailing_data[0] + piece, self._peer)
             self._fed += len(piece)
             self._h11.receive_data(piece)
-            if is_start and self._role == "client":
-                self._check_start()
             while type(event := self._next_h11_event()) is h11.InformationalResponse:  # isinstance is slow for an ABC
                 if event.status_code == 101:
                     raise RemoteProtocolError("status 101, although the request asked for no other protocol")
@@ -211,12 +210,6 @@ class Wire:
         if not self._fed:
             return CONNECTION_CLOSED
         raise Truncated("the connection closed inside the head of a message")
-
-    def _check_start(self) -> None:
-        """Check that a response begins as one of HTTP, before the rest comes, which it never may."""
-        received, _ = self._h11.trailing_data
-        if not received.startswith(_RESPONSE_START[: len(received)]):
-            raise RemoteProtocolError("what answers here does not speak HTTP", excerpt=excerpt(received))
 
     def _read_between(self) -> Event | Signal:
         if not self._inbox:
@@ -293,6 +286,7 @@ class Wire:
         self._begin()
         self._h11.send(ANY_REQUEST)
         self._method = request.method
+        self._peer = f"what answers at {request.authority}" if request.base else "it"
         self._keep = not close
         self._step_our(WireInput.HEAD)
         self._step_our(WireInput.END)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Self, TypeGuard
 import typer
 
 from nai_proto import account
-from nai_proto.errors import AuthenticationError, NaiError
+from nai_proto.errors import AuthenticationError, NaiError, TransportError
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
 from nai_proto.secret import AccessToken, Token
@@ -22,7 +22,7 @@ from ...proxy import Proxy, needs_no_proxy, parse_proxy
 from ...sync import Client
 from .command import OptionGroup
 from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
-from .error_messages import ServiceAddress, is_refused_login
+from .error_messages import ServiceAddress, is_of_proxy, is_refused_login
 from .errors import WrongUsage
 from .exchange_notes import note_exchange, note_wait
 from .help_page import ACCOUNT_PANEL, format_options_page
@@ -91,17 +91,29 @@ class ServiceOptions(OptionGroup):
         ),
     ] = False
 
+    @contextmanager
     def enclose(
         self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
-    ) -> AbstractContextManager[object]:
+    ) -> Generator[None, None, None]:
         """Use the models and the preset of the profile where the command line names none.
+
+        An error about the proxy says which one it is, and where its address came from.
 
         Raises:
             WrongUsage: the command is to be quiet and verbose.
         """
         if self.quiet and self.verbose:
             raise WrongUsage("--quiet and --verbose exclude each other")
-        return fill_in(command, values, is_given, self.load_profile)
+        try:
+            with fill_in(command, values, is_given, self.load_profile):
+                yield
+        except TransportError as error:
+            if is_of_proxy(error) and (found := find_proxy(self.load_profile())):
+                source, url = found
+                proxy = parse_proxy(url)
+                address = f"The proxy {proxy.host}:{proxy.port} is from {source}"
+                error.add_note(f"{address}: correct it, or name the service's host in NO_PROXY")
+            raise
 
     def load_profile(self, *, is_new: bool = False) -> UserProfile:
         """Return the profile that the option, NAI_PROFILE or nobody names.

@@ -6,6 +6,8 @@ has a sentence about the account, the network or the address.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,8 +32,9 @@ from nai_proto.errors import (
     TimedOut,
     TransportError,
 )
+from nai_proto.exchange.connection_setup import NO_TLS
 
-__all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_refused_login"]
+__all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_of_proxy", "is_refused_login"]
 
 _LOGIN_PATH: Final = "/user/login"
 _GATEWAY_STATUSES: Final = frozenset({502, 503, 504, *range(520, 531)})
@@ -55,6 +58,11 @@ def is_gateway_page(error: NaiError) -> bool:
         return False
     is_page = _HTML.match(error.body) is not None
     return is_page or (error.status in _GATEWAY_STATUSES and not error.body.lstrip().startswith(b"{"))
+
+
+def is_of_proxy(error: TransportError) -> bool:
+    """Return whether the proxy failed, and not the service."""
+    return "the proxy" in str(error)
 
 
 def is_refused_login(error: AuthenticationError) -> bool:
@@ -158,24 +166,21 @@ def _explain_stream(error: StreamError, _: ServiceAddress | None) -> str:
 
 def _explain_transport(error: TransportError, address: ServiceAddress | None) -> str:
     message = str(error)
-    if "the proxy " in message:
-        return (
-            f"{message}. It is that of HTTPS_PROXY, ALL_PROXY or the profile; NO_PROXY names the hosts that need none"
-        )
+    if is_of_proxy(error):  # which is named in a note
+        return message
     if isinstance(error, TimedOut):
         return f"{message}: --timeout SECONDS waits longer.{_name_address(address)}"
-    if address is None:
-        return f"{message}: is this machine online? nai health asks each of the service's hosts"
-    return f"{message}.{_name_address(address, is_down=error.phase == 'connect')}"
+    if address is not None:
+        return f"{message}.{_name_address(address, is_down=message.endswith(os.strerror(errno.ECONNREFUSED)))}"
+    if message.endswith(NO_TLS):
+        return f"{message}: a firewall in between may answer for the service; nai doctor checks each of its hosts"
+    return f"{message}: is this machine online? nai health asks each of the service's hosts"
 
 
 def _explain_protocol(error: RemoteProtocolError, address: ServiceAddress | None) -> str:
     received = f": it sent {error.excerpt!r}" if error.excerpt else ""
-    return (
-        f"{error.plain_message}{received}"
-        if address is None
-        else f"{error.plain_message}{received}.{_name_address(address)}"
-    )
+    message = f"{error.plain_message}{received}"
+    return message if address is None else f"{message}.{_name_address(address)}"
 
 
 def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> str:
