@@ -263,6 +263,13 @@ def test_markup_is_printed_as_it_is() -> None:
     assert "[red]no[/red] [cli]" in fail(1, "generate", "--file", "[red]no[/red] [cli]")
 
 
+def test_a_missing_extra_is_named_with_what_installs_it_in_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nai_transports.cli.images.picture_files.has_pillow", lambda: False)
+    line = fail(1, *draw("-o", "x.jpg"))
+    assert line.endswith("pip install '.[image]' in a checkout")
+    assert "pip install 'nai-proto" not in line  # no registry has it
+
+
 def test_ids_are_whole_on_80_columns_and_a_beginning_of_one_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     listed = TerminalRunner().invoke(app, ["library", "list", "--quiet"]).stdout
