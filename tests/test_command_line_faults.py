@@ -415,8 +415,8 @@ def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch, variable: dict[str,
         monkeypatch.delenv(name, raising=False)
     for name, value in variable.items():
         monkeypatch.setenv(name, value)
-    for arguments in (("presets", "list"), ("subscription",), ("generate", "--nothing")):
-        assert "\x1b" not in nai(*arguments).output
+    for arguments in (["presets", "list"], ["subscription"], ["library", "list"], ["generate", "--nothing"]):
+        assert "\x1b" not in TerminalRunner().invoke(app, arguments).output
 
 
 def test_parameters_of_a_picture_are_in_words_without_what_is_switched_off() -> None:

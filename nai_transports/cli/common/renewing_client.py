@@ -55,7 +55,8 @@ class RenewingClient(Client):
 
     def stream(self, flow: Any) -> Any:
         """Return a stream of a flow as `Client.stream` does; it begins with a login if there is no token."""
-        return super().stream(self._sign(flow))
+        steps: Steps[Any, Any] = self._sign(flow)
+        return super().stream(steps)
 
     def _sign(self, flow: Runnable[E, R]) -> Steps[E, R]:
         if self.session.token is None:
