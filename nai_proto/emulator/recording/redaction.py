@@ -23,6 +23,7 @@ from typing import Final, TypeAlias
 from ...exchange.reply import RawWrite, Start, Write
 from ...http import Headers
 from ...http.redaction import SECRET_FORMS
+from .quotations import Quotations, fill, hide_text
 from .recording_file import RecordedExchange, SentAction
 from .value_masking import Masks, mask_body, mask_field, mask_raw, mask_target
 
@@ -121,8 +122,8 @@ class _RedactingMasks:
         self._salt = salt
         self._contents = contents
         self._known: dict[bytes, None] = {}
-        self._pattern = _NO_SECRETS
-        self.request_contents: set[bytes] = set()
+        self._longest_first: list[bytes] = []
+        self.request_contents = Quotations()
         "The contents of the current exchange's request, which error messages may quote."
 
     def mask_secret(self, value: bytes) -> bytes:
@@ -130,7 +131,7 @@ class _RedactingMasks:
             self._known[value] = None
             if len(self._known) > _MAX_SECRETS:
                 del self._known[next(iter(self._known))]
-            self._pattern = re.compile(b"|".join(map(re.escape, sorted(self._known, key=len, reverse=True))))
+            self._longest_first = sorted(self._known, key=len, reverse=True)
         return self._replace(value)
 
     def mask_content(self, value: bytes) -> bytes:
@@ -138,22 +139,23 @@ class _RedactingMasks:
             return self.mask_plain(value)
         if len(value) >= _MIN_LENGTH:
             self.request_contents.add(value)
-        return _hide(value)
+        return hide_text(value)
 
     def mask_name(self, value: bytes) -> bytes:
         return self.mask_plain(value) if self._contents else b"?" + self._replace(value)[1:]
 
     def mask_field(self, value: bytes) -> bytes:
-        return value if value.isdigit() else _hide(value)
+        return value if value.isdigit() else hide_text(value)
 
     def mask_plain(self, value: bytes) -> bytes:
         value = SECRET_FORMS.sub(lambda found: self.mask_secret(found[0]), value)
-        return self._pattern.sub(lambda found: self._replace(found[0]), value)
+        for secret in self._longest_first:
+            if secret in value:
+                value = value.replace(secret, self._replace(secret))
+        return value
 
     def mask_message(self, value: bytes) -> bytes:
-        for content in self.request_contents:
-            value = _remove_quotations(value, content)
-        return self.mask_plain(value)
+        return self.mask_plain(self.request_contents.hide(value))
 
     def mask_number(self, value: bytes) -> bytes:
         if self._contents:
@@ -180,39 +182,12 @@ _MIN_LENGTH: Final = 6
 "The shortest secret or content that is looked for elsewhere, in bytes."
 _MAX_LENGTH: Final = 4096
 "The longest secret that is looked for elsewhere, in bytes; the service has no longer one."
-_QUOTE_BYTES: Final = 12
-"How many bytes of a content count as a quotation of it."
 _MAX_SECRETS: Final = 256
 "How many secrets are looked for elsewhere; the latest ones."
-_NO_SECRETS: Final = re.compile(rb"(?!)")
 _PREFIXES: Final = (b"pst-", b"eyJ")
 _ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.|\Z)", re.DOTALL)
 _SETS: Final = (b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789")
 _HEX: Final = (b"0123456789abcdef",)
-_BASE64: Final = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-
-
-def _hide(value: bytes) -> bytes:
-    """Return as many bytes without meaning."""
-    if _BASE64.fullmatch(value):
-        return re.sub(rb"[^=]", b"A", value)
-    return _fill(len(value))
-
-
-def _fill(size: int) -> bytes:
-    return (b"redacted" * (size // 8 + 1))[:size]
-
-
-def _remove_quotations(message: bytes, content: bytes) -> bytes:
-    """Return a message without quotations of a content or its beginning."""
-    start = content[:_QUOTE_BYTES]
-    at = message.find(start)
-    while at >= 0:
-        pairs = enumerate(zip(content, message[at:], strict=False))
-        size = next((number for number, (one, other) in pairs if one != other), min(len(content), len(message) - at))
-        message = message[:at] + _hide(content[:size]) + message[at + size :]
-        at = message.find(start, at + size)
-    return message
 
 
 class _ComparingMasks:
@@ -234,7 +209,7 @@ class _ComparingMasks:
         return value
 
     def mask_plain(self, value: bytes) -> bytes:
-        if not self._contents and (value == _fill(len(value)) or not value.strip(b"A")):
+        if not self._contents and (value == fill(len(value)) or not value.strip(b"A")):
             return b"*"
         return SECRET_FORMS.sub(b"*", value)
 

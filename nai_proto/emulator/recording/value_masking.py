@@ -156,10 +156,10 @@ _PAIR: Final = re.compile(rb"(?P<name>[^&=]+)(?P<equals>=?)(?P<value>[^&]*)")
 _SECRET_PART: Final = re.compile(
     rb'(?P<head>;\s*name="[^"\r\n]{0,100}(?i:'
     + _SECRET_WORDS.pattern
-    + rb')[^"\r\n]{0,100}"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)(?P<value>.*?)(?=\r\n--|\Z)',
+    + rb')[^"\r\n]{0,100}"[^\r\n]{0,1000}\r\n(?:[^\r\n]{1,1000}\r\n){0,16}\r\n)(?P<value>.*?)(?=\r\n--|\Z)',
     re.DOTALL,
 )
-"A part of a multipart form with a secret."
+"A part of a multipart form with a secret. Its head is bounded, so that a body of nothing but heads is read once."
 
 
 def _mask_pair(found: re.Match[bytes], masks: Masks) -> bytes:
