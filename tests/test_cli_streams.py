@@ -120,11 +120,12 @@ class Ended:
         return [line for line in self.stderr.splitlines() if "stdout" in line]
 
 
-def run_main(monkeypatch: pytest.MonkeyPatch, stdout: Any, *arguments: str) -> Ended:
+def run_main(monkeypatch: pytest.MonkeyPatch, stdout: Any, *arguments: str, has_stderr: bool = True) -> Ended:
     """Run the whole command line in this process with this stdout; None stands for a closed one."""
     with Path("stderr").open("w", encoding="utf-8") as stderr, monkeypatch.context() as patches:
         stdin = io.TextIOWrapper(io.BytesIO(PASSWORD.encode()), "utf-8")
-        for name, stream in {"stdin": stdin, "stdout": stdout, "stderr": stderr}.items():
+        streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr if has_stderr else None}
+        for name, stream in streams.items():
             patches.setattr(sys, name, stream)
         patches.setattr(sys, "argv", ["nai", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -172,6 +173,18 @@ def test_a_stdout_that_cannot_be_written_ends_every_command_without_a_traceback(
         return
     assert ended.status == 1, ended.stderr
     assert len(ended.about_stdout) == (0 if kind == "pipe" else 1), ended.stderr
+
+
+@pytest.mark.parametrize("command", ["generate", "library list", "library import", "image", "tags", "login"])
+def test_a_closed_stderr_changes_nothing(
+    served: tuple[Account, Clock], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*command.split(), *prepare(command, *served)]
+    with Path("stdout").open("w", encoding="utf-8") as stdout:
+        ended = run_main(monkeypatch, stdout, *arguments, has_stderr=False)
+    assert ended.status == (1 if command == "library import" else 0)  # of a damaged file
+    assert Path("stdout").read_text("utf-8")
+    assert run_main(monkeypatch, None, "tags", "cat", has_stderr=False).status == 1
 
 
 def test_json_is_ascii_where_stdout_is_not_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:

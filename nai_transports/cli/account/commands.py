@@ -180,5 +180,5 @@ def delete(
         print_json(AccountChange(login.email, "account_deleted"))
 
 
-_NO_NEW_PASSWORD: Final = "no terminal to ask for the new password at"
+_NO_NEW_PASSWORD: Final = "no terminal to ask for the new password at: run this command at one"
 _NEEDS_YES: Final = "this deletes all stories for ever; give --yes to confirm"

@@ -13,6 +13,8 @@ import typer
 
 from nai_proto.errors import InvalidRequestError
 
+from .errors import MissingCredentials
+
 __all__ = ["ask", "ask_choice", "ask_secret", "confirm", "is_interactive"]
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
@@ -29,7 +31,8 @@ def ask(question: str, alternative: str) -> str:
         InvalidRequestError: stdin is not a terminal.
         typer.Abort: the input ended (Ctrl-D).
     """
-    _check_interactive(alternative)
+    if not is_interactive():
+        raise InvalidRequestError(alternative)
     while True:
         if answer := _read_line(question):
             return answer
@@ -43,11 +46,12 @@ def ask_secret(question: str, alternative: str, *, twice: bool = False) -> str:
         twice: ask twice, until both answers are equal?
 
     Raises:
-        InvalidRequestError: stdin is not a terminal.
+        MissingCredentials: stdin is not a terminal.
         typer.Abort: the input ended (Ctrl-D).
         KeyboardInterrupt: Ctrl-C, which typer takes for an end of the input.
     """
-    _check_interactive(alternative)
+    if not is_interactive():
+        raise MissingCredentials(alternative)
     again = twice and f"{question} again"
     try:
         answer: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=again)
@@ -99,11 +103,6 @@ def _read_line(question: str) -> str:
         return input().strip()
     except EOFError:
         raise typer.Abort from None
-
-
-def _check_interactive(alternative: str) -> None:
-    if not is_interactive():
-        raise InvalidRequestError(alternative)
 
 
 def is_interactive() -> bool:
