@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +23,7 @@ from nai_transports.cli.common.json_document import print_json
 from tests.every_command import COMMANDS, Clock, prepare, run_command, serve_account
 from tests.support import PASSWORD
 from tests.terminal_runner import TerminalRunner
+from tests.test_cli import NAI
 
 DRAWN: Final = re.compile("[\x1b\r\u2500-\u25ff]")
 """Control sequences, lines, blocks and circles."""
@@ -90,6 +92,30 @@ def test_a_terminal_that_is_to_have_no_colours_gets_no_control_sequence(
     done = run_command(command, *arguments, runner=TerminalRunner())
     assert done.exit_code in (0, 1, 5), done.output
     assert not re.search("[\x1b\r]", done.output), done.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_conversation_there_has_no_control_sequence(served: tuple[Account, Clock], variable: dict[str, str]) -> None:
+    assert served
+    ours, theirs = os.openpty()
+    line = [*NAI, "chat", "--max-tokens", "5", "--no-history"]
+    shown = b""
+    with subprocess.Popen(
+        line, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm", **variable}
+    ):
+        os.close(theirs)
+        typed = [b"Hello\r", b"\x04"]
+        try:
+            while piece := os.read(ours, 65_536):
+                shown += piece
+                if typed and shown.endswith(b"> "):
+                    os.write(ours, typed.pop(0))
+        except OSError:  # the end, on Linux
+            pass
+    os.close(ours)
+    assert b"> Hello" in shown
+    assert b"\x1b" not in shown
 
 
 @pytest.mark.parametrize("command", ["whoami", "health", "models", "sanity-check"])

@@ -18,6 +18,7 @@ from typing import Final
 
 import typer
 
+from ...terminals import can_draw
 from ..common import prompts
 from .chat_commands import complete_command
 
@@ -119,9 +120,8 @@ def _load_readline() -> ModuleType | None:
     readline.set_completer_delims(" ")
     readline.set_completer(_complete)
     readline.parse_and_bind("tab: complete")
-    readline.parse_and_bind(
-        "set enable-bracketed-paste on"
-    )  # Python switches it off: lines that are pasted are one turn
+    if can_draw(sys.stdout):  # it asks the terminal by a control sequence
+        readline.parse_and_bind("set enable-bracketed-paste on")  # Python switches it off: pasted lines are one turn
     return readline
 
 
