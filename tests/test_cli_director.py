@@ -92,7 +92,7 @@ def test_the_pictures_are_shown_with_their_files(
         def show(self, *picture: Any) -> None:
             shown.append(picture)
 
-    monkeypatch.setattr("nai_transports.cli.images.director.open_picture_display", Display)
+    monkeypatch.setattr("nai_transports.cli.images.director.open_picture_display", lambda **_: Display())
     done = nai(*arguments, "face.png", "--show", "--yes", "--json")
     files = json.loads(done.stdout)["files"]
     assert shown == [(number, Path(name).read_bytes(), name) for number, name in enumerate(files)]

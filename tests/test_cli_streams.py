@@ -258,5 +258,15 @@ def test_an_error_or_a_no_leaves_stdout_empty_and_ends_stderr_with_one_document(
     assert error["command"].startswith(f"nai {line[0]}")
 
 
+@pytest.mark.parametrize(
+    "line", ["image sea --show", "upscale sea.png --show", "speak x -o -", "story export draft.story -o -"]
+)
+def test_what_stdout_would_have_beside_the_document_is_refused(served: tuple[Account, Clock], line: str) -> None:
+    assert served
+    done = TerminalRunner().invoke(app, [*line.split(), "--json"], prog_name="nai")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert json.loads(done.stderr.splitlines()[-1])["error"]["kind"] == "usage"
+
+
 def fail(*_: object, **__: object) -> None:
     raise KeyboardInterrupt

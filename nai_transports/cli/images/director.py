@@ -72,7 +72,7 @@ def director(
     if price_only:
         print_price(describe_price(lambda allowance: tool_price(tool, *size, allowance=allowance)), as_json)
         return
-    display = open_picture_display() if show else None
+    display = open_picture_display(as_json=as_json) if show else None
     parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
     paths = choose_picture_paths(output, f"{file.stem}-{emotion or tool}", parts=parts)
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
@@ -110,7 +110,7 @@ def upscale(
     if price_only:
         print_price(describe_price(lambda _: price), as_json)
         return
-    display = open_picture_display() if show else None
+    display = open_picture_display(as_json=as_json) if show else None
     paths = choose_picture_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}")
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)

@@ -216,8 +216,6 @@ def image(
     Computes the price first, including what is free for the account, and asks before it spends Anlas. With --image, start
     from that image; with --mask or --box, inpaint only a part of it.
     """
-    if show and as_json:
-        raise InvalidRequestError("stdout cannot take both the pictures of --show and --json; leave out one of them")
     options = _drop_missing(
         {
             "model": None if model is None else find_image_model(model),
@@ -265,7 +263,7 @@ def image(
     if price:
         print_price(builder.describe_price(), as_json)
         return
-    display = open_picture_display() if show else None
+    display = open_picture_display(as_json=as_json) if show else None
     with account.sign_in() as client:
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
         facts = builder.generate(client, costs, output, display, overwrite=overwrite, quiet=account.quiet)

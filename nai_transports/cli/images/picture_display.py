@@ -100,13 +100,19 @@ class PictureDisplay:
         self._console.file.write(f"\x1b[{rows}A\r\x1b[J")
 
 
-def open_picture_display() -> PictureDisplay:
+def open_picture_display(*, as_json: bool = False) -> PictureDisplay:
     """Return a display of pictures on stdout.
 
+    Args:
+        as_json: is a document to be printed there, too?
+
     Raises:
-        InvalidRequestError: stdout is not a terminal, or one that cannot show pictures or is to have no colours.
+        InvalidRequestError: stdout is not a terminal, or one that cannot show pictures or is to have no colours, or it is
+            to have a document.
         MissingExtra: textual-image is needed, and not installed.
     """
+    if as_json:
+        raise InvalidRequestError("stdout cannot take both the pictures of --show and --json; leave out one of them")
     if not is_terminal(sys.stdout):
         raise InvalidRequestError("--show needs a terminal, and stdout is none; without --show, images are files only")
     if not can_draw(sys.stdout):
