@@ -21,7 +21,7 @@ from nai_transports.cli.app import app
 from nai_transports.cli.text import chat_session
 from nai_transports.cli.text.model_table import build_model_table
 from nai_transports.servers.serve import serve_in_thread
-from tests.support import EMAIL, PASSWORD, an_emulator, streams
+from tests.support import EMAIL, PASSWORD, an_emulator, answers, streams
 from tests.test_wrong_types import SUBSCRIPTION
 
 
@@ -157,7 +157,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
         patch.setattr(openai, "chat_completion_stream", lambda *a, **o: real(*a, **o).with_options(retry=NO_RETRY))
         done = nai("chat", typed="hello\nhello again\n")
     assert done.exit_code == 0
-    assert done.stderr.count("Concurrent generation is locked") == 2
+    assert done.stderr.count("nai chat: another generation is running on this account") == 2
 
 
 @pytest.mark.parametrize(
@@ -357,3 +357,15 @@ def test_a_conversation_that_cannot_be_written_leaves_no_empty_file(
     assert done.exit_code == 1
     assert "No space left on device" in done.stderr
     assert not (tmp_path / "talk.json").exists()
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_an_error_in_a_conversation_says_what_to_do_next_and_the_conversation_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")
+    with serve_in_thread(answers(402, b'{"message": "no subscription"}', content_type="application/json")) as url:
+        done = nai("chat", "--url", url, typed="hello\n/system\n")
+    assert done.exit_code == 0
+    assert "nai subscription shows its plan" in done.stderr
+    assert "there is no system prompt" in done.stderr

@@ -11,7 +11,8 @@ from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.text.models import Model
 
 from ..common.account_options import AccountOptions
-from ..common.errors import reading_options
+from ..common.error_messages import ServiceAddress
+from ..common.errors import describe_failure, reading_options
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.text_input import read_text_argument
@@ -68,7 +69,8 @@ def chat(
             conversation = conversation.with_model(chosen.id)
         session = ChatSession(client, conversation, options, file, is_quiet=as_json)
         if message is None:
-            _converse(session, ChatInput(None if no_history else state_directory() / "chat-history"))
+            typed = ChatInput(None if no_history else state_directory() / "chat-history")
+            _converse(session, typed, account.find_address())
             return
         completion = session.send(read_text_argument(message))
     if as_json:
@@ -82,7 +84,7 @@ def _open_conversation(save: Path | None, go_on: bool) -> tuple[ConversationFile
     return None if save is None else ConversationFile.create(save), Conversation(model=Model.GLM.id)
 
 
-def _converse(session: ChatSession, typed: ChatInput) -> None:
+def _converse(session: ChatSession, typed: ChatInput, address: ServiceAddress | None) -> None:
     """Hold a conversation until the input ends. Without a person at a terminal, an error ends it too."""
     if typed.is_interactive:
         session.show_last()
@@ -97,7 +99,7 @@ def _converse(session: ChatSession, typed: ChatInput) -> None:
         except NaiError as error:
             if not typed.is_interactive:
                 raise
-            typer.echo(f"nai chat: {error}", err=True)
+            typer.echo(f"nai chat: {describe_failure(error, address).message}", err=True)
         except KeyboardInterrupt as stop:
             if not typed.is_interactive:
                 raise
