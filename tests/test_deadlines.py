@@ -123,12 +123,12 @@ def test_every_piece_of_the_body_begins_the_deadline_anew(driver: str) -> None:
         connection.read_request()
         connection.send(STREAM_HEAD)
         for number in range(8):
-            connection.wait(0.1)
+            connection.wait(0.15)
             connection.send(chunk(token("drip ", number)))
         connection.wait_closed()
 
     with raw_server(script) as server:
-        session = Session(base_url=server.url, timeouts=Timeouts(idle=0.5))
+        session = Session(base_url=server.url, timeouts=Timeouts(idle=1))
         error = timed_out(driver, stream(), session, "idle")
     assert isinstance(error.partial, text.Completion)
     assert error.partial.text == "drip " * 8
@@ -244,7 +244,7 @@ def test_what_connecting_takes_is_not_charged_to_the_head(driver: str, monkeypat
         monkeypatch.setattr(module, "default_context", lambda: CLIENT_TLS)
 
     def script(connection: RawConnection) -> None:
-        connection.wait(2 * LIMIT)
+        connection.wait(1.2)
         connection.socket = SERVER_TLS.wrap_socket(connection.socket, server_side=True)
         connection.send(response(connection.read_request().input))
 
@@ -252,7 +252,7 @@ def test_what_connecting_takes_is_not_charged_to_the_head(driver: str, monkeypat
         return await answers_to(client, "one")
 
     with raw_server(script) as server:
-        session = Session(base_url=f"https://localhost:{server.port}", timeouts=Timeouts(read=LIMIT))
+        session = Session(base_url=f"https://localhost:{server.port}", timeouts=Timeouts(read=1))
         assert with_client(driver, main, session) == ["one"]
 
 
