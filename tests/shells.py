@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shlex
 import signal
 import sys
 import textwrap
@@ -16,6 +17,7 @@ from pathlib import Path
 from shutil import which
 
 from nai_transports.cli.completion.scripts import SCRIPTS
+from tests.forked_python import forked_python
 
 READY = "READY>"
 _EMPTY_LINE = "\x15"
@@ -116,7 +118,6 @@ def open_shell(name: str, home: Path, **environment: str) -> Generator[Shell, No
 
 def _write_command(home: Path, calls: Path) -> None:
     program = f"""\
-        #!{sys.executable}
         import json, os, sys
         if sys.argv[1] in ("__complete", "completion"):
             from nai_transports.cli import main
@@ -128,7 +129,8 @@ def _write_command(home: Path, calls: Path) -> None:
     """
     command = home / "bin" / "nai"
     command.parent.mkdir()
-    command.write_text(textwrap.dedent(program), "utf-8")
+    line = shlex.join([*forked_python(), "-c", textwrap.dedent(program)])
+    command.write_text(f'#!/bin/sh\nexec {line} "$@"\n', "utf-8")
     command.chmod(0o755)
 
 

@@ -32,6 +32,7 @@ from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
 from nai_transports.cli.app import app
 from nai_transports.cli.command_table import ALIASES, COMMANDS, FIRST_PAGE, LIBRARY, STORY, format_first_page
+from tests.forked_python import forked_nai
 from tests.support import at, with_token
 from tests.test_tokenizers import sentencepiece_file
 
@@ -40,7 +41,7 @@ NAI = [sys.executable, "-c", "from nai_transports.cli import main; main()"]
 
 def nai(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*NAI, *arguments],
+        [*forked_nai(), *arguments],
         capture_output=True,
         text=True,
         timeout=50,
@@ -79,13 +80,14 @@ def test_python_m_nai_proto_says_that_the_package_is_not_installed(monkeypatch: 
 def run_emulator(
     *arguments: str, command: str = "emulate", **environment: str
 ) -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
-    line, pipe = [*NAI, command, *arguments], subprocess.PIPE
+    line, pipe = [*forked_nai(), command, *arguments], subprocess.PIPE
     with subprocess.Popen(line, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **environment}) as process:
         assert process.stdout is not None
         try:
             yield json.loads(process.stdout.readline()), process
         finally:
             process.kill()
+            process.communicate()  # its end
 
 
 @pytest.fixture(scope="module")

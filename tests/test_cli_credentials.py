@@ -23,6 +23,7 @@ from nai_transports.cli.common.profile_file import UserProfile
 from nai_transports.cli.common.stored_logins import LoginPlace, StoredLogin, keep_in_keyring
 from nai_transports.cli.emulator import serve_until_stopped as serve
 from nai_transports.servers.serve import serve_in_thread
+from tests.forked_python import forked_nai
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_cli import NAI
@@ -47,7 +48,7 @@ def alone(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     reading, writing = os.pipe()
     try:
         return subprocess.run(
-            [*NAI, *arguments],
+            [*forked_nai(), *arguments],
             stdin=reading,
             capture_output=True,
             text=True,

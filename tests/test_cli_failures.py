@@ -31,7 +31,8 @@ from nai_proto.errors import (
 from nai_transports.cli.app import app
 from nai_transports.cli.common.error_messages import ServiceAddress
 from nai_transports.cli.common.errors import ExitStatus, MissingCredentials, OverLimit, describe_failure
-from tests.test_cli import NAI, run_emulator
+from tests.forked_python import forked_nai
+from tests.test_cli import run_emulator
 
 CLOSED = "http://127.0.0.1:9"
 FULL = Path("/dev/full")
@@ -66,7 +67,7 @@ LISTINGS = (
 def run(
     *arguments: str, stdout: Any = subprocess.PIPE, redirect: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    line = ["sh", "-c", f'"$@" {redirect}', "sh", *NAI, *arguments]
+    line = ["sh", "-c", f'"$@" {redirect}', "sh", *forked_nai(), *arguments]
     return subprocess.run(
         line,
         stdin=subprocess.DEVNULL,
@@ -239,9 +240,14 @@ def test_a_refused_connection_names_the_address_and_where_it_is_from() -> None:
 )
 def test_no_color_and_dumb_terminals_are_obeyed(arguments: tuple[str, ...], variable: dict[str, str]) -> None:
     ours, theirs = pty.openpty()
-    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    environment = {"TERM": "xterm", **inherited, **variable}
     with subprocess.Popen(
-        [*NAI, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env={"TERM": "xterm", **environment, **variable}
+        [*forked_nai(), *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={"TERM": "xterm", **environment, **variable},
     ) as process:
         os.close(theirs)
         shown = b""

@@ -38,6 +38,7 @@ from tests.cli_images import (
     read_size,
     write_image,
 )
+from tests.forked_python import forked_nai
 from tests.image_support import JPEG, PNG
 from tests.support import an_emulator, reading
 from tests.test_cli import NAI
@@ -77,7 +78,7 @@ def test_a_full_disk_loses_no_picture(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def run_nai(*arguments: str, prepare: Callable[[], None] | None = None, **environment: str) -> tuple[int, str, str]:
     """Run a command as a program of its own; return its status, stdout and stderr."""
     with subprocess.Popen(
-        [*NAI, *arguments],
+        [*(NAI if prepare else forked_nai()), *arguments],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

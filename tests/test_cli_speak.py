@@ -17,8 +17,8 @@ from nai_proto.testing import run_in_memory
 from nai_proto.voice import speak
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import emulated_images, nai
+from tests.forked_python import forked_nai
 from tests.support import an_emulator, answers, with_token
-from tests.test_cli import NAI
 
 TEXT = "The lamp, in the old lighthouse!"
 
@@ -109,7 +109,7 @@ def test_a_voice_is_no_directory() -> None:
 def test_a_sound_that_stdout_cannot_take_is_kept_in_a_file(owner: Account, tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_DATA_HOME": str(tmp_path / "data")}
     with Path("/dev/full").open("wb") as full:
-        line = [*NAI, "speak", TEXT, "-o", "-"]
+        line = [*forked_nai(), "speak", TEXT, "-o", "-"]
         done = subprocess.run(line, stdout=full, stderr=subprocess.PIPE, text=True, env=environment, check=False)
     (kept,) = (tmp_path / "data/nai-proto/rescued").glob("*/*")
     assert (kept.name, kept.read_bytes()) == ("The-lamp-in-the-old-lighthouse-Ligeia.mp3", sound())

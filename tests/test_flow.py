@@ -11,7 +11,6 @@ import json
 import os
 import pickle
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
@@ -66,6 +65,7 @@ from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessKey, AccessToken, Password, PersistentToken
 from nai_proto.testing import FlowTrace, play, run_in_memory
 from nai_proto.text import Completion, Model, Token, generate, generate_stream
+from tests.forked_python import forked_python
 from tests.support import with_token
 
 # docs/protocol/native.md#3-key-derivation, made with argon2-cffi and equal to what the published novelai-api gives
@@ -746,7 +746,7 @@ def test_an_operation_runs_in_another_process() -> None:
     for operation, script in scripts:
         expected = play(operation, script, session)
         done = subprocess.run(
-            [sys.executable, "-c", CHILD],
+            [*forked_python(), "-c", CHILD],
             input=pickle.dumps((operation, session, script)),
             capture_output=True,
             check=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import subprocess
-import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from nai_proto.secret import AccessToken, PersistentToken
 from nai_proto.testing import Clock, FlowTrace, play, run_in_memory
 from nai_transports import memory
 from nai_transports.servers.serve import serve_in_thread
+from tests.forked_python import forked_python
 from tests.support import ALL, ASYNC, EMAIL, PASSWORD, SYNC, an_emulator, connecting, on, opened, running
 
 every_transport = pytest.mark.parametrize("transport", ALL)
@@ -94,7 +94,7 @@ def test_a_flow_value_runs_in_another_process(transport: str) -> None:
     expected = run_in_memory(TALE, an_emulator()[0])
     with serve_in_thread(an_emulator()[0]) as url:
         done = subprocess.run(
-            [sys.executable, "-c", CHILD],
+            [*forked_python(), "-c", CHILD],
             input=pickle.dumps((TALE, transport, url)),
             capture_output=True,
             check=False,

@@ -22,6 +22,7 @@ from nai_transports.cli.common.examples import EXAMPLES
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import finder
 
+from .forked_python import forked_nai
 from .support import EMAIL, PASSWORD, an_emulator
 from .test_help_pages import list_commands
 from .test_tokenizers import hugging_face_file, sentencepiece_file
@@ -139,12 +140,13 @@ def test_an_example_that_serves_runs_until_it_is_interrupted_or_done(owner: Acco
     _run_program(line, ends=command == "demo" or " -- " in line)
 
 
-def _run_program(line: str, *, ends: bool) -> None:
+def _run_program(example: str, *, ends: bool) -> None:
     """Run a line to its end, or interrupt it when it has said that it is ready."""
     scripts = Path(sys.executable).parent
-    words = shlex.split(line.partition(" | ")[0])
+    words = shlex.split(example.partition(" | ")[0])
     environment = {**os.environ, "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as running:
+    line = [*forked_nai(), *words[1:]]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as running:
         assert running.stdout is not None
         assert running.stdout.readline()
         if not ends:

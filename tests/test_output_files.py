@@ -19,6 +19,7 @@ from nai_transports import files
 from nai_transports.cli.common import output_files
 from nai_transports.cli.common.output_files import OutputFiles, OutputPath, build_file_name, choose_paths
 from nai_transports.cli.common.signals import hold_signals
+from tests.forked_python import forked_python
 
 
 def list_files(directory: Path) -> list[str]:
@@ -363,7 +364,7 @@ with OutputFiles([first, second], overwrite=False) as outputs:
 def test_a_signal_ends_the_block_after_the_file_that_is_being_written(
     tmp_path: Path, number: int, status: int, when: str
 ) -> None:
-    line = [sys.executable, "-c", SCRIPT, str(int(number)), when]
+    line = [*forked_python(), "-c", SCRIPT, str(int(number)), when]
     path = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, env=path, timeout=50, check=False)
     assert (done.returncode, done.stdout) == (status, "")

@@ -24,6 +24,7 @@ from nai_proto.emulator import Account
 from nai_proto.errors import InvalidRequestError, MissingExtra
 from nai_transports.cli.images.picture_display import open_picture_display
 from tests.cli_images import PROMPT, SMALL, emulated_images, list_files, nai
+from tests.forked_python import forked_nai, forked_python
 from tests.test_cli import NAI
 
 needs_library = pytest.mark.skipif(find_spec("textual_image") is None, reason="needs textual-image")
@@ -85,7 +86,8 @@ def show_on(answers: dict[bytes, str], directory: Path, stdin: bytes | None = No
     paths = [directory / "first.png", directory / "second.png"]
     for path, colour in zip(paths, ((200, 30, 10), (10, 30, 200)), strict=True):
         Image.new("RGB", (64, 64), colour).save(path)
-    return play_terminal(answers, [sys.executable, "-c", SCRIPT, *map(str, paths)], stdin)
+    python = forked_python() if stdin is None else (sys.executable,)  # of a fork, it is not the controlling terminal
+    return play_terminal(answers, [*python, "-c", SCRIPT, *map(str, paths)], stdin)
 
 
 @needs_library
@@ -170,7 +172,7 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
 
 @needs_library
 def test_the_command_shows_the_image_and_previews_and_writes_the_file(owner: Account) -> None:
-    written = play_terminal({b"\x1b[c": SIXEL}, [*NAI, "image", PROMPT, *SMALL, "--steps", "3", "--show"])
+    written = play_terminal({b"\x1b[c": SIXEL}, [*forked_nai(), "image", PROMPT, *SMALL, "--steps", "3", "--show"])
     (name,) = list_files()
     assert "steps: 1 of 3" in written
     assert len(re.findall(r"\x1bP[0-9;]*q", written)) >= 2

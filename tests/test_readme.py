@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from nai_proto.emulator import Account
 from nai_proto.exchange.call import TRANSITIONS, CallState
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import load
+from tests.forked_python import forked_python
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_floors import FLOORS
 from tests.test_tokenizers import sentencepiece_file
@@ -105,9 +105,8 @@ def test_every_program_runs_against_the_emulator(
     with serve_in_thread(emulator) as url:
         for name, value in environment(url, account).items():
             monkeypatch.setenv(name, value)
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=50, check=False
-        )
+        strict = f"import warnings; warnings.simplefilter('error')\n{program}"
+        done = subprocess.run([*forked_python(), "-c", strict], capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     says_something = "print" in program and key != DRIVER
