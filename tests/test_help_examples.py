@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,14 +79,23 @@ def _write_files(here: Path, token: str) -> None:
     (here / "opening.txt").write_text("The keeper lit the lamp, and")
     (here / "notes.txt").write_text("The tide turned at nine.\n" * 20)
     Image.new("RGB", (64, 128), "navy").save(here / "picture.png")
-    _run('nai story export "The Quiet Harbour" -o draft.story')
-    _run('nai story export "The Quiet Harbour" -o quest.scenario')
-    scenario = json.loads((here / "quest.scenario").read_text("utf-8"))
+    (here / "draft.story").write_bytes(_export("draft.story"))
+    scenario = json.loads(_export("quest.scenario"))
     scenario["context"] = [{"text": "${hero[Ada]} is small."}]
     (here / "quest.scenario").write_text(json.dumps(scenario))
     (here / "harbour.lorebook").write_text(
         '{"lorebookVersion": 5, "entries": [{"text": "A bell.", "displayName": "Bell", "keys": ["bell"], "enabled": true}]}'
     )
+
+
+@cache
+def _export(file: str) -> bytes:
+    """Return the file that a story of the account is exported to; it is the same for each account."""
+    _run(f'nai story export "The Quiet Harbour" -o exported-{file}')
+    exported = Path(f"exported-{file}")
+    content = exported.read_bytes()
+    exported.unlink()
+    return content
 
 
 def _run(line: str, typed: str = "y\n" * 3) -> Result:
