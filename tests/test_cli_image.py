@@ -437,7 +437,7 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
     ("arguments", "about", "status"),
     [
         ((), "give a prompt", 2),
-        ((PROMPT, "--size", "big"), "--size is WIDTHxHEIGHT in pixels, or one of small_portrait", 2),
+        ((PROMPT, "--size", "big"), "--size: no size is called 'big'; there are small_portrait", 2),
         ((PROMPT, "--size", "potrait"), "did you mean 'portrait'?", 2),
         (
             (PROMPT, "--size", "100000x1"),

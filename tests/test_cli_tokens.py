@@ -113,7 +113,7 @@ def test_packed_tokens_are_decoded_with_the_model_s_token_width(files: Path) -> 
     ("arguments", "why", "status"),
     [
         (("tokens", "encode", "a", "--model", "nobody"), "no model with a known tokenizer is called 'nobody'", 2),
-        (("tokens", "encode", "a", "--tokenizer", "nobody"), "no tokenizer is called 'nobody'; tokenizers: gpt2,", 2),
+        (("tokens", "encode", "a", "--tokenizer", "nobody"), "no tokenizer is called 'nobody'; there are gpt2,", 2),
         (("tokens", "count", "a", "--model", "clio-v1", "--tokenizer", "gpt2"), "not both", 2),
         (("tokens", "count", "a", "--path", "/nowhere/at.all"), "No such file", 1),
         (("tokens", "count", "a", "--path", __file__), "neither SentencePiece nor JSON", 1),
@@ -121,8 +121,8 @@ def test_packed_tokens_are_decoded_with_the_model_s_token_width(files: Path) -> 
         (("tokens", "decode", "1", "x2"), "'x2' is not a token id", 2),
         (("tokens", "decode", "1" * 11), "is not a token id", 2),
         (("decode", "nobody", "AAAA"), "no model with a known tokenizer is called 'nobody'", 2),
-        (("decode", "kayra-v1", "%%%"), "not base64", 1),
-        (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4", 1),
+        (("decode", "kayra-v1", "%%%"), "not base64", 2),
+        (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4", 2),
     ],
 )
 def test_an_error_is_one_line(files: Path, arguments: tuple[str, ...], why: str, status: int) -> None:
@@ -162,3 +162,11 @@ def test_the_commands_are_listed() -> None:
 def test_a_url_needs_the_name_of_its_tokenizer(files: Path) -> None:
     said = run_failing("tokens", "count", "x", "--path", "https://elsewhere.example/mine.json", status=2)
     assert said == "nai tokens count: --path with a URL needs --model or --tokenizer"
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("ids", [("999999999",), ("1", "65535", "2"), ("-1",), ("1", "-5"), ("[1,", "70000]")])
+def test_an_id_that_the_tokenizer_does_not_have_is_refused_with_the_range(ids: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["tokens", "decode", *ids], prog_name="nai")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "is not a token id: those of nerdstash_v2 are 0 to " in done.stderr

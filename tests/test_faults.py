@@ -455,8 +455,8 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "there is no fault '', only refuse, gateway"),
-        ("cutt", "there is no fault 'cutt', only refuse, gateway"),
+        ("", "no fault is called ''; there are refuse, gateway"),
+        ("cutt", "no fault is called 'cutt'; did you mean 'cut'"),
         ("cut:", "'cut:': '' is not KEY=VALUE"),
         ("cut:at", "'cut:at': 'at' is not KEY=VALUE"),
         ("cut:at=1,at=2", "'cut:at=1,at=2': at is there twice"),

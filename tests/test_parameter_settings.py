@@ -77,14 +77,14 @@ def test_token_ids_need_no_brackets() -> None:
 @pytest.mark.parametrize(
     ("assignment", "about"),
     [
-        ("top_pp=1", "no parameter 'top_pp'; did you mean 'top_p'?"),
+        ("top_pp=1", "no parameter is called 'top_pp'; did you mean 'top_p'?"),
         ("qqqq=1", "there are temperature, max_length"),
         ("top_p", "--set is NAME=VALUE, such as top_p=0.9, not 'top_p'"),
         ("top_k=many", "--set top_k takes an integer not below 0, not 'many'"),
         ("top_k=1.5", "takes an integer"),
         ("top_p=", "takes a number from 0 to 1, not ''"),
         ("do_sample=maybe", "there are true, false"),
-        ("order=temperature,tempo", "no sampler 'tempo'"),
+        ("order=temperature,tempo", "no sampler is called 'tempo'"),
         ("order=temperatur", "did you mean 'temperature'?"),
         ("phrase_rep_pen=hard", "there are off, very_light"),
         ("bad_words_ids=a", "takes a list of non-empty lists of token ids"),
@@ -107,7 +107,7 @@ def test_a_long_value_is_cut_in_the_error() -> None:
 
 def test_chats_and_completions_have_their_own_parameters() -> None:
     assert parse_settings(["seed=5", 'stop=["a"]'], OPENAI_PARAMETERS) == {"seed": 5, "stop": ["a"]}
-    assert "no parameter 'tail_free_sampling'" in refusal("tail_free_sampling=1", rules=OPENAI_PARAMETERS)
+    assert "no parameter is called 'tail_free_sampling'" in refusal("tail_free_sampling=1", rules=OPENAI_PARAMETERS)
 
 
 # ---- completion

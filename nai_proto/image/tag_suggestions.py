@@ -17,6 +17,7 @@ from ..exchange.operation import Operation
 from ..exchange.readers import JsonBodyReader
 from ..exchange.retry import Repeat
 from ..http import Headers
+from ..unknown_names import unknown_choice
 from .models import IMAGE_MODEL, ImageModel
 
 __all__ = ["JapaneseTag", "Tag", "suggest_tags"]
@@ -84,7 +85,7 @@ def suggest_tags(
             "tags are suggested for a part of one, not for nothing: give a prompt", parameter="prompt"
         )
     if lang not in ("en", "jp"):
-        raise InvalidRequestError(f"lang is en or jp, not {lang!r}", parameter="lang")
+        raise unknown_choice(lang, "language of tags", ("en", "jp"), parameter="lang")
     query = (("model", ImageModel.named(model).id), ("prompt", prompt), *((("lang", lang),) if lang != "en" else ()))
     request = build(endpoint("suggest_tags"), EndpointParameters(query=query), Headers.of(accept="application/json"))
     reader: JsonBodyReader[object, Any] = JsonBodyReader(object, _tags if lang == "en" else _japanese)

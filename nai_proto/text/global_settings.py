@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final, Self, TypedDict
 
 from ..arguments import FLAG, INTEGER, convert_fields, record, takes
-from ..errors import InvalidRequestError
+from ..unknown_names import unknown_choice
 from .models import MODEL, Model
 from .phrases import BanList, BiasGroup
 from .text_parameters import LogitBias
@@ -70,8 +70,7 @@ class GlobalSettings:
         """
         for name in changes:
             if name not in _SettingChanges.__annotations__:
-                known = ", ".join(_SettingChanges.__annotations__)
-                raise InvalidRequestError(f"there is no global setting {name!r}; there are {known}", parameter=name)
+                raise unknown_choice(name, "global setting", _SettingChanges.__annotations__, parameter=name)
         return replace(self, **changes)
 
     def bans(self, model: Model | str) -> list[list[int]]:

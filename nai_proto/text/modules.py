@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..arguments import TEXT, ArgumentType, convert_fields, list_of
-from ..errors import InvalidRequestError
+from ..errors import InvalidRequestError, UnknownChoiceError
 from ..unknown_names import unknown_choice
 from .models import Model
 
-__all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "find_prefix", "is_trained_prefix"]
+__all__ = ["MODULES", "NO_MODULE", "TEXT_ADVENTURE", "Module", "check_prefix", "find_prefix", "is_trained_prefix"]
 
 NO_MODULE: Final = "vanilla"
 "The ``prefix`` of a request without a module; every model takes it."
@@ -77,20 +77,31 @@ def find_prefix(module: Module | str | None, model: Model) -> str:
         return name
     listed = module if isinstance(module, Module) else MODULES.get(name)
     if listed is None:
-        has = [each for each in MODULES.values() if each.is_available_for(model)]
-        raise unknown_choice(
-            name,
-            f"module of {model.id}",
-            [each.id for each in has],
-            parameter="module",
-            spellings=[each.name for each in has if each.name],
-        )
+        raise _unknown_module(name, model, "module")
     if not listed.is_available_for(model):
         having = ", ".join(sorted(listed.models)) if listed.models else "those with modules"
         raise InvalidRequestError(
             f"{model.id} does not have the module {name!r}; these models do: {having}", parameter="module"
         )
     return name
+
+
+def check_prefix(prefix: str, model: Model) -> None:
+    """Raise if a ``prefix`` is no module's.
+
+    Raises:
+        UnknownChoiceError: there is no such module. Whether the model has it is not looked at.
+    """
+    if prefix not in MODULES and not is_trained_prefix(prefix):
+        raise _unknown_module(prefix, model, "prefix")
+
+
+def _unknown_module(name: str, model: Model, parameter: str) -> UnknownChoiceError:
+    has = [each for each in MODULES.values() if each.is_available_for(model)]
+    names = [each.name for each in has if each.name]
+    return unknown_choice(
+        name, f"module of {model.id}", [each.id for each in has], parameter=parameter, spellings=names
+    )
 
 
 def is_trained_prefix(prefix: str) -> bool:

@@ -20,6 +20,7 @@ from ..http import Host
 from ..unknown_names import suggest_name, unknown_choice
 from .model_kinds import check_native
 from .models import Model
+from .modules import check_prefix
 from .samplers import SAMPLERS, SamplerOrder
 from .text_parameters import PhraseRepPen
 
@@ -178,6 +179,10 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
             and value not in frozenset(PhraseRepPen)
         ):
             raise unknown_choice(value, "phrase repetition penalty", PhraseRepPen, parameter=name)
+        if name == "prefix" and isinstance(value, str):
+            check_prefix(value, model)
+        if rule.kind is ParameterKind.ORDER and (unknown := _find_unknown_sampler(value)) is not None:
+            raise unknown_choice(unknown, "sampler", [each.name for each in SAMPLERS], parameter=name)
         if not rule.kind.accepts(value):
             raise rule.kind.error_class(value)(
                 f"{name} is {describe_value(value)}, and {model.id} takes {rule.describe(_get_host(rule, model))}",
@@ -189,6 +194,12 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
             _check_range(name, value, rule, model)
         elif isinstance(value, Sequence) and not isinstance(value, str):
             _check_items(name, cast("Sequence[object]", value), rule, model)
+
+
+def _find_unknown_sampler(order: object) -> str | None:
+    """Return the first text of an order that is no sampler's name; None without one."""
+    words = [each for each in order if isinstance(each, str)] if isinstance(order, list | tuple) else []
+    return next((each for each in words if each not in [sampler.name for sampler in SAMPLERS]), None)
 
 
 def _check_range(name: str, value: float, rule: ParameterRule, model: Model) -> None:

@@ -17,6 +17,7 @@ from ...codecs.json import encode_json
 from ...codecs.type_mismatch import find_mismatch
 from ...errors import InvalidRequestError, excerpt
 from ...exchange.endpoints import endpoint
+from ...unknown_names import unknown_choice
 from .content import Crlf, Failure
 from .delivery import CutOff, Delay, Jitter, SlowHead, Split, Stall, Throughput, WrongLength
 from .fault import Fault
@@ -74,7 +75,7 @@ def decode_fault(document: object, *, lax: bool = False) -> Fault:
     given: Mapping[str, object] = cast("Mapping[str, object]", document) if isinstance(document, Mapping) else {}
     name = str(given.get("fault", ""))
     if name not in FAULTS:
-        raise InvalidRequestError(f"there is no fault {excerpt(name)!r}, only {', '.join(FAULTS)}", parameter="fault")
+        raise unknown_choice(name, "fault", FAULTS, parameter="fault")
     kind = FAULTS[name]
     known = [one.name for one in fields(kind)]
     for key in given:

@@ -17,9 +17,10 @@ from typing import Any, Final, NoReturn, TypeVar, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from nai_proto.unknown_names import suggest_name
+from nai_proto.unknown_names import unknown_choice
 
 from ...terminals import choose_colors
+from .argument_encoding import check_encoding
 from .error_messages import ServiceAddress
 from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error
 from .examples import EXAMPLES
@@ -79,7 +80,7 @@ class Group(TyperGroup):
         name = args[0]
         if name in self.list_commands(ctx) or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
-        return ctx.fail(f"no command is called {name!r}{suggest_name(name, self.list_commands(ctx))}")
+        return ctx.fail(str(unknown_choice(name, "command", self.list_commands(ctx), parameter="command")))
 
     def summarize_command(self, ctx: Any, name: str) -> str:
         """Return what a command does, in a sentence."""
@@ -148,6 +149,9 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
         as_json = bool(values.get("as_json"))
         frame = exit_on_error(context.command_path, as_json=as_json, find_address=lambda: _find_address(groups, values))
         with frame, ExitStack() as enclosing:
+            # what a program is started with is not ours to judge
+            for parameter in context.command.params if context.allow_interspersed_args else ():
+                check_encoding(max(parameter.opts, key=len), values.get(parameter.name or ""))
             for group in groups.values():
                 enclosing.enter_context(_build_group(group, values).enclose(context.command_path, values, is_given))
             arguments = {name: _build_group(group, values) for name, group in groups.items()}  # of the changed values

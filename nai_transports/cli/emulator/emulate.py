@@ -25,6 +25,7 @@ from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
 from nai_proto.tier import Tier
+from nai_proto.unknown_names import unknown_choice
 
 from ... import files
 from ...servers.console import load_console
@@ -140,11 +141,11 @@ def emulate(
     if export and as_json:
         raise WrongUsage("give --export or --json, not both: each prints the address in its own form")
     if hosts not in _HOSTS:
-        raise typer.BadParameter(f"{hosts!r} is not one of {', '.join(_HOSTS)}", param_hint="--hosts")
+        raise unknown_choice(hosts, "arrangement of --hosts", _HOSTS, parameter="hosts")
     if port + 2 > 65_535 and hosts != "one":
         raise typer.BadParameter("three ports are needed, this one and the next two", param_hint="--port")
     if tier.lower() not in _TIERS:
-        raise typer.BadParameter(f"{tier!r} is not one of {', '.join(_TIERS)}", param_hint="--tier")
+        raise unknown_choice(tier, "tier", _TIERS, parameter="tier")
     switches, openai = _parse_switches(switch or ())
     replies = () if reply is None else _load_replies(reply)
     emulator = Emulator(
@@ -285,9 +286,10 @@ def _parse_switches(options: Sequence[str]) -> tuple[Switches, OpenAISwitches]:
     values: dict[str, object] = {}
     for one in options:
         name, equals, value = one.partition("=")
-        if not equals or name not in _SWITCHES:
-            problem = f"{one!r} is not NAME=VALUE with one of the names {', '.join(_SWITCHES)}"
-            raise typer.BadParameter(problem, param_hint="--switch")
+        if not equals:
+            raise typer.BadParameter(f"{one!r} is not NAME=VALUE", param_hint="--switch")
+        if name not in _SWITCHES:
+            raise unknown_choice(name, "switch", _SWITCHES, parameter="switch")
         values[name] = list(filter(None, value.split(","))) if name == "models" else value
     try:
         return msgspec.convert(values, Switches, strict=False), msgspec.convert(values, OpenAISwitches, strict=False)

@@ -9,6 +9,7 @@ from typing import Final
 from nai_proto.errors import InvalidRequestError, UnknownChoiceError
 from nai_proto.image import ImageModel
 from nai_proto.image.models import unknown_model
+from nai_proto.text.models import Model
 
 __all__ = ["find_image_model", "name_options_in_errors", "to_option"]
 
@@ -62,6 +63,13 @@ def find_image_model(name: str) -> ImageModel:
         InvalidRequestError: there is none. The message has the models, and those that may have been meant.
     """
     model = ImageModel.named(name)
+    text_model = Model.named(name)
+    if text_model.is_listed:
+        command = "nai generate" if text_model.is_native else "nai chat"
+        raise InvalidRequestError(
+            f"{text_model.id} is a text model, and draws no images: {command} --model {text_model.id}",
+            parameter="model",
+        )
     if not model.is_listed:
         raise unknown_model(name)
     return model

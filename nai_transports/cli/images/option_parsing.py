@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Character, ImageResolution, Position, PreciseReference
-from nai_proto.unknown_names import suggest_name
+from nai_proto.unknown_names import unknown_choice
 
 from .input_images import fit_reference, read_image
 
@@ -41,10 +41,8 @@ def parse_size(value: str) -> ImageResolution | tuple[int, int]:
         if each in ImageResolution.__members__:
             return ImageResolution[each]
     names = [each.lower().removeprefix("normal_") for each in ImageResolution.__members__ if not each.endswith("_V1")]
-    raise InvalidRequestError(
-        f"--size is WIDTHxHEIGHT in pixels, or one of {', '.join(names)}, not {value[:60]!r}{suggest_name(value, names)}",
-        parameter="size",
-    )
+    error = unknown_choice(value, "size", names, parameter="size")
+    raise InvalidRequestError(f"--size: {error}; any other is WIDTHxHEIGHT in pixels", parameter="size")
 
 
 def parse_character(value: str) -> Character:

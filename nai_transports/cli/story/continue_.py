@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -19,6 +19,9 @@ from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, check_model, select_story
 
 __all__ = ["continue_"]
+
+_LONGER: Final = "up to 20 tokens more than --max-length may come, to the end of the sentence"
+"""See docs/protocol/native.md#91-parameters--complete-list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,8 @@ class ContinuedText:
 def continue_(
     story: StoryArgument,
     max_length: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of tokens. Default: the preset's.")
+        int | None,
+        typer.Option(min=1, help="Maximum number of tokens; 20 more may end the sentence. Default: the preset's."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
     answer: AnswerOption = None,
@@ -64,6 +68,12 @@ def continue_(
         raise WrongUsage("only a story of the account can be continued; for a text, use nai generate --file")
     options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
     flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
+    if (
+        max_length is not None
+        and not account.quiet
+        and selected.story.settings.fields.get("trimResponses") is not False
+    ):
+        typer.echo(f"nai story continue: {_LONGER}", err=True)
     with account.open_client() as client, TextStream() as out:
         try:
             with client.stream(flow) as stream:

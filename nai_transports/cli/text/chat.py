@@ -21,7 +21,7 @@ from .chat_input import ChatInput
 from .chat_session import AnswerStopped, ChatSession, list_served_models
 from .conversation import Conversation
 from .conversation_file import ConversationFile, find_last_saved, state_directory
-from .model_choice import choose_chat_model
+from .model_choice import check_chat_model, choose_chat_model
 from .openai_options import OpenAISettings, describe_answer
 
 __all__ = ["chat"]
@@ -59,6 +59,8 @@ def chat(
         if as_json and message is None:
             raise InvalidRequestError("--json needs a message; - reads it from stdin")
         options = settings.build_options(thinking=thinking)
+        if model is not None:
+            check_chat_model(model)  # before anybody is asked to sign in
         file, conversation = _open_conversation(save, go_on)
     if system is not None:
         conversation = conversation.with_system(system)

@@ -16,7 +16,7 @@ from ..common.output import Json
 from ..common.text_input import read_text_argument
 from ..common.text_stream import TextStream
 from .chat_session import list_served_models
-from .model_choice import choose_chat_model
+from .model_choice import check_chat_model, choose_chat_model
 from .openai_options import OpenAISettings, describe_answer
 
 __all__ = ["complete"]
@@ -34,6 +34,7 @@ def complete(
     """Continue a prompt with a chat model, as it is, without a chat template."""
     with reading_options():
         options = settings.build_options(stop=stop)
+        check_chat_model(model)  # before anybody is asked to sign in
     prompt_text = read_text_argument(prompt)
     with account.sign_in() as client:
         with reading_options():

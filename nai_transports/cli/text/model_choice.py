@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from nai_proto.errors import InvalidRequestError, excerpt
-from nai_proto.text.models import CHAT_MODELS, MODELS, Model, suggest_model
+from nai_proto.errors import InvalidRequestError
+from nai_proto.image.models import ImageModel
+from nai_proto.text.models import CHAT_MODELS, MODELS, Model, unknown_model
 
-__all__ = ["choose_chat_model", "choose_story_model"]
+__all__ = ["check_chat_model", "choose_chat_model", "choose_story_model"]
 
 
 def choose_story_model(name: str) -> Model:
@@ -20,13 +21,30 @@ def choose_story_model(name: str) -> Model:
         InvalidRequestError: there is none. Names the nearest one, or the command for a model of another kind.
     """
     model = Model.named(name)
+    _check_text(name)
     if not model.is_listed:
-        raise _unknown_error(name, (each.id for each in MODELS))
+        raise unknown_model(name, MODELS)
     if not model.is_native:
         raise InvalidRequestError(
             f"{model.id} is a chat model: nai chat --model {model.id} talks to it, and nai complete continues a prompt",
             parameter="model",
         )
+    return model
+
+
+def check_chat_model(name: str) -> Model:
+    """Return the model with this id or name, which may be one that the library does not list.
+
+    Raises:
+        InvalidRequestError: it is a model of another kind. Names the command that it is for.
+    """
+    model = Model.named(name)
+    if model.is_listed and model.is_native:
+        raise InvalidRequestError(
+            f"{model.id} is a model for stories, which does not chat: nai generate --model {model.id} continues a text",
+            parameter="model",
+        )
+    _check_text(name)
     return model
 
 
@@ -41,22 +59,12 @@ def choose_chat_model(name: str, list_served: Callable[[], Iterable[str]]) -> Mo
     Raises:
         InvalidRequestError: there is none. Names the nearest one, or the command for a model of another kind.
     """
-    model = Model.named(name)
-    if model.is_listed and model.is_native:
-        raise InvalidRequestError(
-            f"{model.id} is a model for stories, which does not chat: nai generate --model {model.id} continues a text",
-            parameter="model",
-        )
+    model = check_chat_model(name)
     if not model.is_listed and model.id not in (served := [*list_served()]):
-        raise _unknown_error(name, dict.fromkeys((*(each.id for each in CHAT_MODELS), *served)))
+        raise unknown_model(name, dict.fromkeys((*CHAT_MODELS, *map(Model.named, served))))
     return model
 
 
-def _unknown_error(name: str, ids: Iterable[str]) -> InvalidRequestError:
-    from nai_proto.image.models import ImageModel
-
+def _check_text(name: str) -> None:
     if (image := ImageModel.named(name)).is_listed:
-        problem = f"{image.id} is a model for images: nai image --model {image.id}"
-    else:
-        problem = f"no model is called {excerpt(name, 60)!r}; there are {', '.join(ids)}{suggest_model(name)}"
-    return InvalidRequestError(problem, parameter="model")
+        raise InvalidRequestError(f"{image.id} is a model for images: nai image --model {image.id}", parameter="model")

@@ -19,7 +19,7 @@ from nai_proto.openai.request_checks import RULES as OPENAI_RULES
 from nai_proto.text.parameter_rules import RULES, ParameterKind, ParameterRule
 from nai_proto.text.samplers import SAMPLERS, SamplerOrder
 from nai_proto.text.text_parameters import PhraseRepPen, TextParameters
-from nai_proto.unknown_names import fold_name, suggest_name
+from nai_proto.unknown_names import fold_name, unknown_choice
 
 __all__ = ["NO_SEED", "OPENAI_PARAMETERS", "TEXT_PARAMETERS", "ParameterRules", "complete_setting", "parse_settings"]
 
@@ -93,8 +93,8 @@ def _find_name(written: str, rules: ParameterRules) -> str:
     if (sampler := _SAMPLERS.get(fold_name(written))) is not None:
         own = ", ".join(SAMPLERS[sampler].keys)
         raise InvalidRequestError(f"--set: {written} is a sampler, whose parameters are {own}", parameter=written)
-    hint = suggest_name(written, rules) or f"; there are {', '.join(rules)}"
-    raise InvalidRequestError(f"--set: there is no parameter {_shorten(written)}{hint}", parameter=written)
+    error = unknown_choice(written, "parameter", rules, parameter=written)
+    raise InvalidRequestError(f"--set: {error}", parameter=written)
 
 
 def _parse_value(name: str, text: str, rule: ParameterRule | None) -> object:
@@ -163,8 +163,7 @@ def _choose(word: str, choices: Mapping[str, T], what: str) -> T:
     folded = {fold_name(each): value for each, value in choices.items()}
     if (value := folded.get(fold_name(word))) is not None:
         return value
-    hint = suggest_name(word, choices)
-    raise InvalidRequestError(f"there is no {what} {_shorten(word)}; there are {', '.join(choices)}{hint}")
+    raise unknown_choice(word, what, choices, parameter=what)
 
 
 _FLAGS: Final = {"true": True, "false": False}

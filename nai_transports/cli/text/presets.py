@@ -31,7 +31,8 @@ def list_presets(
     models = MODELS if model is None else (find_listed_model(model),)
     selected = [preset for each in models for preset in Preset.official(each)]
     if not selected:
-        raise InvalidRequestError(f"{model!r} has no official presets; models: {', '.join(each.id for each in MODELS)}")
+        having = ", ".join(each.id for each in MODELS if Preset.official(each))
+        raise InvalidRequestError(f"{models[0].id} has no official presets; {having} have them", parameter="model")
     if as_json:
         print_json([_describe_preset(preset) for preset in selected])
         return

@@ -11,9 +11,10 @@ import typer
 
 from nai_proto import openai
 from nai_proto.codecs.token_packing import unpack
-from nai_proto.errors import InvalidFile, InvalidRequestError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, InvalidRequestError, RemoteProtocolError, excerpt
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import TOKENIZERS, Tokenizer, find_tokenizer_info, read, tokenizer_name
+from nai_proto.unknown_names import unknown_choice
 
 from ... import files
 from ...tokenizer_files import load
@@ -54,14 +55,14 @@ def encode(
     _print_result(as_json, chosen, " ".join(map(str, ids)), tokens=ids, count=len(ids))
 
 
-@tokens.command()
+@tokens.command(context_settings={"ignore_unknown_options": True})
 def decode(
     ids: _Ids = None, model: _Model = None, tokenizer: _TokenizerName = None, path: _Path = None, as_json: Json = False
 ) -> None:
     """Print the text of token ids. Ids are separated by blanks or commas, as `encode` prints them, or a list in brackets."""
-    numbers = _parse_ids(_read_input(" ".join(ids) if ids else None))
+    words = _split_ids(_read_input(" ".join(ids) if ids else None))
     chosen = _load_tokenizer(model, tokenizer, path)
-    text = chosen.decode(numbers)
+    text = chosen.decode([_parse_id(word, chosen) for word in words])
     _print_result(as_json, chosen, text, text=text)
 
 
@@ -143,7 +144,7 @@ def _load_tokenizer(model: str | None, name: str | None, path: str | None) -> To
         if not Path(path).is_dir():
             return _read_tokenizer_file(Path(path))
     if name is not None and name not in TOKENIZERS:
-        raise InvalidRequestError(f"no tokenizer is called {name!r}; tokenizers: {', '.join(TOKENIZERS)}")
+        raise unknown_choice(name, "tokenizer", TOKENIZERS, parameter="tokenizer")
     return load(name or tokenizer_name(model or Model.KAYRA), path=path)
 
 
@@ -170,12 +171,26 @@ def _read_input(argument: str | None) -> str:
     return read_standard_input() if argument is None else argument
 
 
-def _parse_ids(text: str) -> list[int]:
+def _split_ids(text: str) -> list[str]:
     words = re.split(r"[\s,]+", text.strip().removeprefix("[").removesuffix("]").strip())
-    wrong = next((word for word in words if word and not re.fullmatch("[0-9]{1,10}", word)), None)
-    if wrong is not None:
-        raise InvalidRequestError(f"{wrong[:40]!r} is not a token id")
-    return [int(word) for word in words if word]
+    return [word for word in words if word]
+
+
+def _parse_id(word: str, tokenizer: Tokenizer) -> int:
+    """Return a token id.
+
+    Raises:
+        WrongUsage: it is none of the tokenizer's.
+    """
+    if word.startswith("--"):  # options are not refused by the parser, since a negative number looks like one
+        raise WrongUsage(f"no such option: {excerpt(word, 40)}")
+    number = int(word) if re.fullmatch("-?[0-9]{1,10}", word) else None
+    if number is None or not 0 <= number < tokenizer.size:
+        raise WrongUsage(
+            f"{excerpt(word, 40)!r} is not a token id: those of {tokenizer.name} are 0 to {tokenizer.size - 1}",
+            parameter="ids",
+        )
+    return number
 
 
 def _print_result(as_json: bool, chosen: Tokenizer, plain: str, **facts: object) -> None:
