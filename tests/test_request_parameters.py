@@ -351,9 +351,9 @@ def test_an_unknown_module_is_refused_with_the_nearest_name() -> None:
 
 
 def test_a_prefix_among_the_overrides_stays_and_contradicts_a_module() -> None:
-    assert bare(overrides={"prefix": "x"}) == {"prefix": "x"}
+    assert bare(overrides={"prefix": "special_openings"}) == {"prefix": "special_openings"}
     with pytest.raises(InvalidRequestError, match=r"prefix.*module|module.*prefix"):
-        bare(overrides={"prefix": "x"}, module="special_instruct")
+        bare(overrides={"prefix": "special_openings"}, module="special_instruct")
 
 
 # ---- text adventures

@@ -20,7 +20,6 @@ from ..http import Host
 from ..unknown_names import suggest_name, unknown_choice
 from .model_kinds import check_native
 from .models import Model
-from .modules import check_prefix
 from .samplers import SAMPLERS, SamplerOrder
 from .text_parameters import PhraseRepPen
 
@@ -179,8 +178,6 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
             and value not in frozenset(PhraseRepPen)
         ):
             raise unknown_choice(value, "phrase repetition penalty", PhraseRepPen, parameter=name)
-        if name == "prefix" and isinstance(value, str):
-            check_prefix(value, model)
         if rule.kind is ParameterKind.ORDER and (unknown := _find_unknown_sampler(value)) is not None:
             raise unknown_choice(unknown, "sampler", [each.name for each in SAMPLERS], parameter=name)
         if not rule.kind.accepts(value):

@@ -16,7 +16,7 @@ from ..tokenizers.registry import TOKENIZERS
 from .global_settings import ALWAYS_SENT, SETTINGS, GlobalSettings
 from .model_kinds import check_native
 from .models import Model
-from .modules import TEXT_ADVENTURE, Module, find_prefix
+from .modules import TEXT_ADVENTURE, Module, check_prefix, find_prefix
 from .options import CONFLICTS
 from .parameter_rules import ParameterKind, check_parameters
 from .phrases import BIAS_GROUP, BanList, BiasGroup, encode_phrase, simplify_phrase
@@ -102,6 +102,8 @@ def build_parameters(
     own_parameters = {name: value for name, value in (overrides or {}).items() if value is not None}
     if validate is not False:
         check_native(model)
+        if isinstance(prefix := own_parameters.get("prefix"), str):
+            check_prefix(prefix, model)
         check_conflicts({**own_parameters, "module": module}, CONFLICTS)
     if tokenizer is not None and tokenizer.name in TOKENIZERS and tokenizer.name != model.tokenizer:
         raise InvalidRequestError(
