@@ -45,6 +45,8 @@ class Phases:
         limits = [None if pool is None or read is None else pool + read, total]
         limit = min((each for each in limits if each is not None), default=None)
         self._deadline: Deadline | None = Deadline(budget, limit, now)
+        self._at_most: float | None = None
+        self._is_paused = False
 
     @property
     def unfinished(self) -> Any:
@@ -69,20 +71,35 @@ class Phases:
         self.enter(phase)
 
     def enter(self, phase: Phase, at_most: float | None = None) -> None:
-        """Begin a phase, whose deadline begins now."""
+        """Begin a phase, whose deadline begins now.
+
+        If nobody is charged, it begins with the first wait: httpx has received most pieces of a body before they are asked
+        for.
+        """
         self.pause()
-        self.phase = phase
-        self._deadline = self._budget.begin(phase, self._now, at_most)
+        self.phase, self._at_most, self._is_paused = phase, at_most, False
+        if self._budget.is_bounded:
+            self._deadline = self._budget.begin(phase, self._now, at_most)
 
     def pause(self) -> None:
         """Charge the time of the phase so far; what follows is not charged."""
+        self._is_paused = True
         if self._deadline is not None:
             self._deadline.charge()
             self._deadline = None
 
+    def check(self) -> None:
+        """Check that the total has not run out; raise LimitReached if it has."""
+        if self._deadline is not None:
+            self._deadline.left()
+
     def left(self) -> float | None:
         """Return the seconds that are left of the phase; raise LimitReached if none are."""
-        return None if self._deadline is None else self._deadline.left()
+        if self._is_paused:
+            return None
+        if self._deadline is None:
+            self._deadline = self._budget.begin(self.phase, self._now, self._at_most)
+        return self._deadline.left()
 
 
 class _Current(threading.local):

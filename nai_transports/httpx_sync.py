@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nai_proto.errors import ClosedError
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.driving import IoSteps
+from nai_proto.exchange.driving import IoCall, IoSteps
 from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Request
 
@@ -67,7 +67,7 @@ class HttpxTransport:
             phases = Phases(budget, io.now)
             follow = partial(_follow, phases, FirstBytes(request))
             sending = partial(self._send, make_request(self._http, request, timeout, follow))
-            response = yield from _call(sending, io, request, budget, phases)
+            response = yield from _call(partial(io.call, sending, phases), request, budget, phases)
             exchange = HttpxExchange(response, request, timeout, budget, phases, io, watch)
             watch.receive_head(exchange.head)
         except BaseException:
@@ -151,9 +151,9 @@ class HttpxExchange:
     def receive(self, at_most: float | None) -> IoSteps[bytes]:
         if self._read is None:
             self._timeout["read"] = self._budget.limit("idle")  # httpx reads this once, when reading begins
-            self._read = partial(next, self._response.iter_raw(), b"")
+            self._read = partial(self._io.call, partial(next, self._response.iter_raw(), b""), self._phases)
         self._phases.enter("idle", at_most)
-        data: bytes = yield from _call(self._read, self._io, self._request, self._budget, self._phases)
+        data: bytes = yield from _call(self._read, self._request, self._budget, self._phases)
         self._watch.receive_data(data)
         return data
 
@@ -164,11 +164,11 @@ class HttpxExchange:
             self._response.close()
 
 
-def _call(function: Callable[[], Any], io: HttpxIO, request: Request, budget: Budget, phases: Phases) -> IoSteps[Any]:
+def _call(call: IoCall, request: Request, budget: Budget, phases: Phases) -> IoSteps[Any]:
     """Call httpx: charge the time to the budget, and convert errors."""
     try:
-        phases.left()
-        return (yield partial(io.call, function, phases))
+        phases.check()
+        return (yield call)
     except Exception as error:
         failure = error
         if (stream := phases.unfinished) is not None:

@@ -65,7 +65,8 @@ class Budget:
             now: seconds of a clock that only goes forward.
             at_most: a further limit, in seconds.
         """
-        return Deadline(self, self.limit(phase, at_most), now)
+        limit = self.limit(phase, at_most)
+        return Deadline(self, limit, now) if limit is not None or self.is_bounded else _NO_DEADLINE
 
     def spend(self, seconds: float) -> None:
         """Charge the seconds that a wait took."""
@@ -143,7 +144,8 @@ class Deadline:
 
     def charge(self) -> None:
         """Charge the time since the beginning; call this once."""
-        self._budget.spend(self._now() - self._began)
+        if self._budget.is_bounded:
+            self._budget.spend(self._now() - self._began)
 
     def __enter__(self) -> Self:
         return self
@@ -152,6 +154,8 @@ class Deadline:
         self.charge()
 
 
+_NO_DEADLINE: Final = Deadline(Budget(Timeouts()), None, lambda: 0.0)
+"""Of waits that nothing limits and nobody is charged for."""
 _TICK: Final = 0.001
 """Seconds by which a timer may be early."""
 
