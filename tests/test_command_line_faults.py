@@ -380,6 +380,21 @@ def test_an_unknown_choice_is_refused_with_those_that_there_are(option: str) -> 
     assert "Preset" not in line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("completion", "bsh"), "no shell is called 'bsh'; did you mean 'bash'? There are bash, zsh, fish"),
+        (("story", "export", "x", "--format", "mdd"), "no export format is called 'mdd'; did you mean 'md'?"),
+        (("generate", "x", "--temprature", "1"), "there is no option --temprature; did you mean '--temperature'?"),
+        (("generate", "x", "--top-p", "1"), "there is no option --top-p; give --set top_p=VALUE"),
+        (("chat", "x", "--top-k", "1"), "there is no option --top-k; give --set top_k=VALUE"),
+        (("image", "x", "--zzz"), "there is no option --zzz (see nai image --help)"),
+    ],
+)
+def test_an_unknown_option_or_choice_is_told_with_the_nearest(arguments: tuple[str, ...], line: str) -> None:
+    assert line in fail(2, *arguments)
+
+
 def test_another_model_that_inpaints_is_named() -> None:
     done = nai(*draw("--image", "sea.png", "--box", "0,0,64,64", "--json"))
     facts = json.loads(done.stdout)
@@ -441,11 +456,29 @@ def test_a_plain_chat_says_nothing_of_token_ids(tmp_path: Path) -> None:
     assert done.stdout.strip()
 
 
+@pytest.mark.parametrize("text", ["caf\udce9", "\udcff"])
+def test_bytes_that_are_not_utf_8_are_told_with_the_argument_that_has_them(text: str) -> None:
+    for arguments in (("generate", text), ("chat", "hello", "--system", text), ("generate", "a", "--stop", text)):
+        line = fail(2, *arguments)
+        assert "UTF-8" in line
+        assert "surrogate" not in line
+
+
 def test_a_server_that_is_no_http_server_is_told_with_what_it_sent() -> None:
     with serve_in_thread(cuts(b"SSH-2.0-OpenSSH_9.2\r\n")) as url:
         line = fail(1, "subscription", "--url", url)
     assert "SSH-2.0-OpenSSH_9.2" in line
     assert "closed the connection" not in line
+
+
+@pytest.mark.parametrize("ids", ["999999999", "-1", "5 999999999"])
+def test_ids_that_the_tokenizer_does_not_have_are_refused_with_its_range(
+    tokenizer_directory: Path, monkeypatch: pytest.MonkeyPatch, ids: str
+) -> None:
+    monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tokenizer_directory))
+    line = fail(2, "tokens", "decode", "--", *ids.split())
+    assert ids.split()[-1] in line
+    assert re.search(r"0 to \d+", line)
 
 
 @pytest.mark.parametrize(
@@ -463,6 +496,15 @@ def test_a_server_that_is_no_http_server_is_told_with_what_it_sent() -> None:
 )
 def test_a_box_that_is_not_in_the_picture_is_refused(box: str, problem: str) -> None:
     assert problem in fail(2, *draw("--image", "sea.png", f"--box={box}"))
+
+
+def test_a_continuation_says_that_it_may_be_longer_than_asked_for(
+    tokenizer_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tokenizer_directory))
+    arguments = ("story", "continue", TITLE, "--no-store", "--max-length", "20")
+    assert "up to 20 tokens more than --max-length may come" in nai(*arguments).stderr
+    assert "tokens more" not in nai(*arguments, "--quiet").stderr
 
 
 def test_a_backup_directory_that_does_not_exist_is_told_so(tmp_path: Path) -> None:

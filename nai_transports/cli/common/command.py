@@ -25,7 +25,7 @@ from .error_messages import ServiceAddress
 from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error
 from .examples import EXAMPLES
 from .help_page import format_command_page, format_group_page
-from .numbers import parse_numbers_plainly
+from .option_values import parse_values_plainly
 from .parameters import list_parameters
 
 __all__ = ["CommandGroup", "Group", "OptionGroup", "build_command", "run_command_line"]
@@ -133,7 +133,7 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
             groups[parameter.name] = hint
             parameters.extend(_list_options(hint))
         else:
-            hint = parse_numbers_plainly(hint)
+            hint = parse_values_plainly(hint)
             parameters.append(parameter.replace(annotation=hint, kind=inspect.Parameter.KEYWORD_ONLY))
     own_context = next((name for name, hint in hints.items() if hint is typer.Context), None)
     if own_context is None:  # typer fills in only one
@@ -182,7 +182,7 @@ def _list_options(group: type[OptionGroup]) -> Iterator[inspect.Parameter]:
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=field.default,
-            annotation=parse_numbers_plainly(hints[field.name]),
+            annotation=parse_values_plainly(hints[field.name]),
         )
 
 
@@ -216,5 +216,21 @@ def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
         typer.echo(message, nl=bool(message))
         return int(ExitStatus.USAGE)
     command: str = name if error.ctx is None else error.ctx.command_path
+    if hasattr(error, "possibilities"):  # of options
+        message = _explain_unknown_option(error.option_name, error.ctx)
     message = f"{message[:1].lower()}{message[1:].rstrip('.')} (see {command} --help)"
     return end_with_failure(command, CommandFailure("usage", ExitStatus.USAGE, message), as_json=as_json)
+
+
+def _explain_unknown_option(name: str, context: Any) -> str:
+    """Return which option was meant, or that `--set` sets a parameter of this name."""
+    from nai_proto.openai.request_checks import RULES as OPENAI_RULES  # needed only when something is wrong
+    from nai_proto.text.parameter_rules import RULES
+    from nai_proto.unknown_names import suggest_name
+
+    parameters = [] if context is None else context.command.params
+    flags = [flag for each in parameters for flag in (*each.opts, *each.secondary_opts) if flag.startswith("--")]
+    parameter = name.lstrip("-").replace("-", "_")
+    if "--set" in flags and (parameter in RULES or parameter in OPENAI_RULES):
+        return f"there is no option {name}; give --set {parameter}=VALUE"
+    return f"there is no option {name}{suggest_name(name, flags)}"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import typer
 
 from ...terminals import is_terminal
 from .output import escape_line, open_console
 
-__all__ = ["Column", "TableRow", "print_table"]
+__all__ = ["Cell", "Column", "TableRow", "print_table"]
+
+Cell: TypeAlias = str | float | None
+"""A value of a table. A terminal shows thousands of a number apart; None is shown as nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +33,25 @@ class Column:
 class TableRow:
     """The values of a row, and whether a terminal shows them dimmed."""
 
-    values: Sequence[str]
+    values: Sequence[Cell]
     is_dim: bool = False
 
 
-def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[str] | TableRow]) -> None:
+def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[Cell] | TableRow]) -> None:
     """Print a table, in which all values are foreign text that is escaped.
 
     On a terminal it has a head and lines. Elsewhere each row is a line, with tabs between its values and without the head.
 
     Args:
         columns: titles, or columns.
-        rows: a text for each column.
+        rows: a value for each column.
     """
     listed = [row if isinstance(row, TableRow) else TableRow(row) for row in rows]
-    cells = [[escape_line(value) for value in row.values] for row in listed]
     if not is_terminal(sys.stdout):
-        for values in cells:
-            typer.echo("\t".join(values))
+        for row in listed:
+            typer.echo("\t".join("" if value is None else escape_line(str(value)) for value in row.values))
         return
+    cells = [[_format_cell(value) for value in row.values] for row in listed]
     from rich.table import Table
     from rich.text import Text
 
@@ -65,3 +69,9 @@ def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[str] | 
     for row, values in zip(listed, cells, strict=True):
         table.add_row(*map(Text, values), style="dim" if row.is_dim else "")
     open_console().print(table)
+
+
+def _format_cell(value: Cell) -> str:
+    if isinstance(value, int | float):
+        return f"{value:,}"
+    return "" if value is None else escape_line(value)

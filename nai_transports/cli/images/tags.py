@@ -13,7 +13,7 @@ from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 from ..common.account_options import ServiceOptions
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line
-from ..common.tables import Column, print_table
+from ..common.tables import Cell, Column, print_table
 from .option_errors import find_image_model
 
 __all__ = ["tags"]
@@ -54,8 +54,8 @@ def _print_suggestions(suggestions: Sequence[Tag | JapaneseTag]) -> None:
     print_table(columns, map(_describe_suggestion, suggestions))
 
 
-def _describe_suggestion(suggestion: Tag | JapaneseTag) -> Sequence[str]:
+def _describe_suggestion(suggestion: Tag | JapaneseTag) -> Sequence[Cell]:
     if isinstance(suggestion, JapaneseTag):
         return suggestion.jp_tag, suggestion.en_tag, f"{suggestion.power:,g}"
-    count = f"{suggestion.count:,}{'+' if suggestion.count >= _COUNT_CAP else ''}"
+    count = suggestion.count if suggestion.count < _COUNT_CAP else f"{suggestion.count:,}+"
     return suggestion.tag, count, f"{suggestion.confidence:.2f}"

@@ -15,7 +15,7 @@ from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.output import Json, escape_lines
 from ..common.output import print_facts as show_facts
-from ..common.tables import Column, print_table
+from ..common.tables import Cell, Column, print_table
 from .library_loader import STORY_TYPES, load_library
 from .story_summary import StoryDetails, StorySummary, describe_story, summarize_story
 
@@ -39,10 +39,9 @@ def list_stories(*, account: AccountOptions, as_json: Json = False) -> None:
         typer.echo("there are no stories", err=True)
 
 
-def _describe_row(story: StorySummary) -> tuple[str, ...]:
+def _describe_row(story: StorySummary) -> tuple[Cell, ...]:
     changed = "" if story.last_updated_at is None else f"{story.last_updated_at:%Y-%m-%d %H:%M}"
-    size = "" if story.content_bytes is None else f"{story.content_bytes:,}"
-    return story.title, changed, size, story.state, story.id
+    return story.title, changed, story.content_bytes, story.state, story.id
 
 
 def show(

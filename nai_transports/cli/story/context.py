@@ -97,7 +97,7 @@ def context(
     else:
         print_context(built)
         inclusion = "some parts were left out" if built.full else "everything is included"
-        typer.echo(f"{len(built.tokens)} of {built.size} tokens, {inclusion}")
+        typer.echo(f"{len(built.tokens)} of {built.size} tokens, {inclusion}", err=True)
 
 
 def print_context(context: Context) -> None:
@@ -108,7 +108,7 @@ def print_context(context: Context) -> None:
 
 def _describe_row(row: ContextRow) -> TableRow:
     at = ", ".join(f"{start}–{end}" for start, end in row.spans)
-    numbers = (f"{number:,}" if number else "" for number in (row.tokens, row.reserved, row.allowed))
+    numbers = (number or None for number in (row.tokens, row.reserved, row.allowed))
     values = ("✓" if row.included else "·", _format_name(row), *numbers, at, _format_reason(row))
     return TableRow(values, is_dim=not row.included)
 

@@ -92,7 +92,7 @@ def try_keys(
         return
     rows = [TableRow(row, is_dim=not trial.active) for trial in trials for row in _build_rows(trial, searched)]
     print_table(("", "entry", "key", "where"), rows)
-    typer.echo(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
+    typer.echo(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active", err=True)
 
 
 def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions) -> tuple[Lorebook, str | None]:

@@ -15,6 +15,8 @@ from nai_proto.text.models import CHAT_MODELS, MODELS, Model
 from nai_proto.tier import Tier
 from nai_proto.tokenizers import tokenizer_name
 
+from ..common.tables import Cell
+
 __all__ = ["Api", "ModelRow", "build_model_table", "describe_row", "format_row"]
 
 T = TypeVar("T")
@@ -126,9 +128,9 @@ def describe_row(row: ModelRow) -> dict[str, object]:
     }
 
 
-def format_row(row: ModelRow) -> tuple[str, ...]:
+def format_row(row: ModelRow) -> tuple[Cell, ...]:
     """Return the cells of a row after its id: context, tokenizer, price."""
-    return "" if row.context is None else f"{row.context:,}", row.tokenizer or "", _format_price(row)
+    return row.context, row.tokenizer, _format_price(row)
 
 
 def _format_price(row: ModelRow) -> str:

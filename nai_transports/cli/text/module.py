@@ -21,7 +21,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.json_document import print_json
 from ..common.output import Json, describe_response, escape_line, print_facts
 from ..common.prompts import confirm
-from ..common.tables import Column, print_table
+from ..common.tables import Cell, Column, print_table
 from ..common.text_input import read_text_file
 from ..library.library_loader import load_library
 
@@ -217,6 +217,6 @@ def _print_modules(listed: Sequence[TrainedModule]) -> None:
     print_table((Column("id", is_whole=True), "name", "model", "status", *numbers), map(_describe_row, listed))
 
 
-def _describe_row(trained: TrainedModule) -> tuple[str, ...]:
+def _describe_row(trained: TrainedModule) -> tuple[Cell, ...]:
     loss = f"{trained.loss_history[-1]:.3f}" if trained.loss_history else ""
-    return trained.id, trained.name, trained.model, trained.status, f"{trained.steps:,}", loss
+    return trained.id, trained.name, trained.model, trained.status, trained.steps, loss

@@ -1,4 +1,4 @@
-"""Numbers on the command line: what is none, or is out of range, is said in plain words."""
+"""Numbers and choices on the command line: what is none of them, or is out of range, is said in plain words."""
 
 from __future__ import annotations
 
@@ -7,45 +7,65 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
+from enum import Enum
+from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 import typer
 from typer.models import ParameterInfo
 
-__all__ = ["parse_numbers_plainly"]
+from nai_proto.unknown_names import unknown_choice
+
+__all__ = ["parse_values_plainly"]
 
 _Number = TypeVar("_Number", int, float)
 
+_WORD_START: Final = re.compile("(?<=[a-z])(?=[A-Z])")
 _PLAIN: Final = re.compile(r"[-+.0-9A-Za-z]+")
 
 
-def parse_numbers_plainly(hint: Any) -> Any:
-    """Return the type of a parameter with typer's settings, by which a wrong number gets a message in plain words.
+def parse_values_plainly(hint: Any) -> Any:
+    """Return the type of a parameter with typer's settings, by which a wrong value gets a message in plain words.
 
     Args:
-        hint: as in a command's signature. Every other type than a single number is returned as it is.
+        hint: as in a command's signature. Every other type than a single number or a choice is returned as it is.
     """
     if get_origin(hint) is not Annotated:
         return hint
     annotated, *settings = get_args(hint)
     is_union = get_origin(annotated) in (Union, UnionType)
     types = [each for each in get_args(annotated) if each is not NoneType] if is_union else [annotated]
-    if types not in ([int], [float]):
-        return hint
-    return Annotated[(annotated, *(_set_parser(each, types[0]) for each in settings))]
+    if types in ([int], [float]) or (len(types) == 1 and isinstance(types[0], type) and issubclass(types[0], Enum)):
+        return Annotated[(annotated, *(_set_parser(each, types[0]) for each in settings))]
+    return hint
 
 
-def _set_parser(setting: Any, type_: type[int] | type[float]) -> Any:
+def _set_parser(setting: Any, type_: type[Any]) -> Any:
     own = ("parser", "click_type", "count")  # some of them by the version of typer
     if not isinstance(setting, ParameterInfo) or any(getattr(setting, name, None) for name in own):
         return setting
     changed = copy(setting)
-    changed.parser = _build_parser(type_, setting.min, setting.max)
+    if issubclass(type_, Enum):
+        changed.parser = partial(_parse_choice, type_)
+    else:
+        changed.parser = _build_number_parser(type_, setting.min, setting.max)
     return changed
 
 
-def _build_parser(type_: type[_Number], least: float | None, most: float | None) -> Callable[[str | _Number], _Number]:
+def _parse_choice(type_: type[Enum], text: str | Enum) -> Enum:
+    if isinstance(text, type_):
+        return text
+    choices = {str(each.value): each for each in type_}
+    if text not in choices:
+        what = _WORD_START.sub(" ", type_.__name__).lower()
+        raise typer.BadParameter(unknown_choice(str(text), what, choices, parameter="").plain_message)
+    return choices[str(text)]
+
+
+def _build_number_parser(
+    type_: type[_Number], least: float | None, most: float | None
+) -> Callable[[str | _Number], _Number]:
     def parse(text: str | _Number) -> _Number:
         number: _Number | None = None
         if _PLAIN.fullmatch(str(text)):  # Python also takes 1_000, blanks, and the digits of every script
