@@ -308,7 +308,7 @@ def test_what_was_not_looked_at_is_not_shown_as_none(tmp_path: Path, monkeypatch
     facts = read_facts(tmp_path, out.getvalue())
     assert facts["metadata"] == []
     assert "pip install '.[image]'" in facts["not_read"]["alpha"]
-    assert re.search(r"^metadata in +not known$", run_image_info(tmp_path / "picture").stdout, re.MULTILINE)
+    assert re.search(r"^metadata in\tnot known$", run_image_info(tmp_path / "picture").stdout, re.MULTILINE)
 
 
 def test_parameters_are_shown_in_words_and_what_is_switched_off_is_not(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_parameters_are_shown_in_words_and_what_is_switched_off_is_not(tmp_path:
     said = {**PARAMETERS, **switches, "skip_cfg_above_sigma": None, "request_type": "PromptGenerateRequest"}
     (tmp_path / "a.png").write_bytes(write_picture(PIXELS, Metadata.from_comment(said, description=None, source=None)))
     done = run_image_info(tmp_path / "a.png")
-    names = [line.split("  ")[0] for line in done.stdout.splitlines()]
+    names = [line.split("\t")[0] for line in done.stdout.splitlines()]
     assert [name for name in names if name in ("SMEA", "SMEA DYN", "decrisper", "Variety+ above sigma")] == ["SMEA"]
     assert {"prompt guidance", "undesired content", "guidance rescale", "kind of request"} < {*names}
     assert not {"sm", "sm dyn", "scale", "uc", "cfg rescale"} & {*names}

@@ -370,7 +370,8 @@ def test_a_size_out_of_range_is_told_so_with_the_range(size: str) -> None:
     "size", ["1e3x5", "64x64x64", "64", "-64x64", "\uff16\uff14x\uff16\uff14", "nan", "", "64x64.5"]
 )
 def test_what_is_no_size_is_refused_with_the_form_and_the_names(size: str) -> None:
-    assert re.search(r"--size is WIDTHxHEIGHT in pixels, or one of .*portrait.*not ", fail(2, *draw("--size", size)))
+    line = fail(2, *draw("--size", size))
+    assert re.search("--size: no size is called .* there are .*portrait.*; any other is WIDTHxHEIGHT in pixels", line)
 
 
 @pytest.mark.parametrize("option", ["--quality", "--uc", "--sampler", "--noise-schedule"])

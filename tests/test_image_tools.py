@@ -210,7 +210,7 @@ def test_tags_come_in_both_shapes() -> None:
         answered(operation, b'{"tags":7}', "application/json")
     with pytest.raises(InvalidRequestError, match="for a part of one"):
         suggest_tags("")
-    with pytest.raises(InvalidRequestError, match="lang is en or jp, not 'de'"):
+    with pytest.raises(InvalidRequestError, match="no language of tags is called 'de'; there are en, jp"):
         suggest_tags("x", lang="de")  # type: ignore[call-overload]  # as somebody without a type checker would
 
 

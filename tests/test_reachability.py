@@ -149,4 +149,4 @@ def test_the_command_shows_each_address_and_its_exit_code_says_whether_all_work(
     url = closed_port()
     done = run_command("health", "--url", url)
     assert (done.returncode, done.stderr) == (5, "")
-    assert done.stdout.startswith(f"unreachable  {url} (")
+    assert done.stdout.startswith(f"unreachable\t{url} (")

@@ -339,7 +339,7 @@ def test_a_failure_is_not_cached(machine: Machine) -> None:
 
 
 def test_an_unknown_model_is_an_error_before_any_download(machine: Machine) -> None:
-    with pytest.raises(InvalidRequestError, match="no tokenizer and no model has the name"):
+    with pytest.raises(InvalidRequestError, match="no tokenizer or model is called"):
         load("nobody")
     assert machine.requests == []
 
