@@ -241,7 +241,9 @@ def test_a_session_does_not_sign_with_a_token_that_the_endpoint_refuses(row: Any
     request = build(row, EndpointParameters(dict.fromkeys(row.names, "x")))
     for session in (Session(token=PERSISTENT), Session(token=ACCESS)):
         signed_by = Request(**{**fields(request), "token": PERSISTENT})
-        with pytest.raises(InvalidRequestError, match=f"{row.method} /user/.* takes no persistent token, .*login") as caught:
+        with pytest.raises(
+            InvalidRequestError, match=f"{row.method} /user/.* takes no persistent token, .*login"
+        ) as caught:
             session.sign(signed_by)
         assert "xxxx" not in str(caught.value)
     signed = Session(token=ACCESS).sign(request)

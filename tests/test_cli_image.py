@@ -243,7 +243,7 @@ def test_the_format_is_the_option_s_or_that_of_the_file_s_name(owner: Account, a
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (("-o", "sea.gif"), "-o sea.gif: this can be written as .png, .jpg, .jpeg, not as .gif"),
+        (("-o", "sea.gif"), "-o sea.gif: this can be written as .png, .jpg, .jpeg, .webp, not as .gif"),
         (("-o", "sea.png", "--format", "webp"), "-o sea.png: this can be written as .webp, .jpg, .jpeg, not as .png"),
     ],
 )

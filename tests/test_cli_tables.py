@@ -13,7 +13,7 @@ COLUMNS = ("title", Column("size", is_number=True), Column("id", is_whole=True))
 
 
 def test_other_programs_get_a_line_for_each_row_with_tabs(capsys: pytest.CaptureFixture[str]) -> None:
-    print_table(COLUMNS, [("The Harbour", "1,024", ID), TableRow(("物語", "", ""), is_dim=True)])
+    print_table(COLUMNS, [("The Harbour", 1024, ID), TableRow(("物語", None, ""), is_dim=True)])
     assert capsys.readouterr().out == f"The Harbour\t1,024\t{ID}\n物語\t\t\n"
 
 
@@ -27,7 +27,7 @@ def test_a_terminal_gets_a_head_and_no_id_is_cut(
 ) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
-    print_table(COLUMNS, [("A title that is much longer than what is left " * 3 + "word" * 20, "1,024", ID)])
+    print_table(COLUMNS, [("A title that is much longer than what is left " * 3 + "word" * 20, 1024, ID)])
     shown = capsys.readouterr().out
     assert ID in shown
     assert "title" in shown

@@ -195,7 +195,8 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
 
 def _find_unknown_sampler(order: object) -> str | None:
     """Return the first text of an order that is no sampler's name; None without one."""
-    words = [each for each in order if isinstance(each, str)] if isinstance(order, list | tuple) else []
+    items = cast("Sequence[object]", order) if isinstance(order, list | tuple) else ()
+    words = [each for each in items if isinstance(each, str)]
     return next((each for each in words if each not in [sampler.name for sampler in SAMPLERS]), None)
 
 

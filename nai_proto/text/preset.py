@@ -15,7 +15,7 @@ from ..codecs.json import encode_json
 from ..errors import InvalidFile, InvalidRequestError
 from ..exchange.actions import Steps, get_context
 from ..exchange.flow import Flow, flow
-from ..unknown_names import unknown_choice
+from ..unknown_names import fold_name, unknown_choice
 from .models import MODEL, MODELS, Model, unknown_model
 from .official_presets import find_default_name, find_presets
 from .preset_fields import DEFAULTS, FIELDS, PresetFields, SamplerSlot, build_slots, check_name, copy_setting
@@ -322,7 +322,7 @@ class Preset(PresetFields):
         if name is None:
             return cast("Flow[Never, Self]", _draw_official(cls, model))
         for one in find_presets(model):
-            if one.name == name:
+            if fold_name(one.name) == fold_name(name):
                 return cls.from_preset_data(one.document(model.id))
         raise unknown_choice(name, f"official preset of {model.id}", names, parameter="name")
 

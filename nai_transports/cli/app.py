@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
+from itertools import takewhile
 from typing import Annotated, Any, ClassVar, Final
 
 import typer
@@ -12,7 +13,7 @@ from typer.main import get_command, get_group
 
 from nai_proto.version import __version__
 
-from .command_table import ALIASES, COMMANDS, LIBRARY, STORY, Command, format_first_page
+from .command_table import ALIASES, COMMANDS, GROUPS, LIBRARY, STORY, Command, format_first_page
 from .common.command import CommandGroup, Group, run_command_line
 
 __all__ = ["app", "library", "story"]
@@ -60,10 +61,18 @@ class _Commands(_LazyCommands):
     aliases = ALIASES
 
     def main(self, *args: Any, **settings: Any) -> Any:
-        run_command_line(super().main, *args, **settings)
+        run_command_line(super().main, *args, name_command=_name_command, **settings)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- the page is the same at every width
         formatter.write(format_first_page())
+
+
+def _name_command(arguments: Sequence[str]) -> str:
+    """Return the names of a command and its group, as far as the arguments begin with them."""
+    group, *others = [*takewhile(lambda argument: not argument.startswith("-"), arguments[:2])] or [""]
+    if group not in COMMANDS:
+        return ""
+    return " ".join((group, *(name for name in others if name in GROUPS.get(group, ()))))
 
 
 class _ObjectCommands(_LazyCommands):
@@ -71,6 +80,13 @@ class _ObjectCommands(_LazyCommands):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [*_strip_dashes_of_ids(args)])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        elsewhere = [f"nai {group} {name}" for group, commands in GROUPS.items() if name in commands]
+        if elsewhere and name not in self.table:
+            return ctx.fail(f"no command is called {name!r} here; there is {' and '.join(elsewhere)}")
+        return super().resolve_command(ctx, args)
 
 
 class _StoryCommands(_ObjectCommands):

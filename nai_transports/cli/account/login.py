@@ -345,7 +345,12 @@ def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show who commands act for, where that comes from, and whether the service accepts it. Asks for nothing."""
     profile = account.load_profile()
     sources = account.build_sources(profile)
-    found = sources.find_token(asks=False)
+    try:
+        found = sources.find_token(asks=False)
+    except MissingCredentials as error:
+        option = "" if profile.name == DEFAULT else f" --profile {profile.name}"
+        problem = MissingCredentials(f"nobody is logged in (profile {profile.name}): run `nai login{option}`")
+        raise problem from error
     with account.use_token(found, profile) as client:
         paid = client.run(accounts.get_subscription())
         token = client.session.token

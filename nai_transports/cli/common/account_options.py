@@ -71,7 +71,7 @@ class ServiceOptions(OptionGroup):
     timeout: Annotated[
         float | None,
         typer.Option(
-            min=0,
+            min=0.001,
             metavar="SECONDS",
             help="Wait at most this long at each step: to connect, for the response to begin, between its parts.",
             rich_help_panel=ACCOUNT_PANEL,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from nai_proto.errors import excerpt
 
@@ -21,7 +23,7 @@ def check_encoding(name: str, value: object) -> None:
     Raises:
         WrongUsage: a text is not UTF-8. Names the first byte that is not.
     """
-    texts = value if isinstance(value, list | tuple) else (value,)
+    texts = cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
     for text in texts:
         if isinstance(text, str) and not _is_file(text):
             _check_text(name, text)

@@ -186,7 +186,13 @@ def _list_options(group: type[OptionGroup]) -> Iterator[inspect.Parameter]:
         )
 
 
-def run_command_line(main: Callable[..., object], args: Sequence[str] | None = None, **settings: Any) -> NoReturn:
+def run_command_line(
+    main: Callable[..., object],
+    args: Sequence[str] | None = None,
+    *,
+    name_command: Callable[[Sequence[str]], str],
+    **settings: Any,
+) -> NoReturn:
     """Run the command that the arguments name, and end the program.
 
     A wrong command line ends as other errors do: with one line that begins with the command's name, or with JSON.
@@ -194,6 +200,7 @@ def run_command_line(main: Callable[..., object], args: Sequence[str] | None = N
     Args:
         main: `main` of click's group.
         args: of the command line; those of the process if None.
+        name_command: returns the name of the command that the arguments name, with its group; empty if there is none.
         settings: further arguments of ``main``.
     """
     given = sys.argv[1:] if args is None else args
@@ -206,7 +213,7 @@ def run_command_line(main: Callable[..., object], args: Sequence[str] | None = N
     except typer.Exit as ended:
         status = ended.exit_code
     except _UsageError as error:
-        status = _end_with_usage_error(error, name, as_json=as_json)
+        status = _end_with_usage_error(error, f"{name} {name_command(given)}".rstrip(), as_json=as_json)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -228,8 +235,9 @@ def _explain_unknown_option(name: str, context: Any) -> str:
     from nai_proto.text.parameter_rules import RULES
     from nai_proto.unknown_names import suggest_name
 
-    parameters = [] if context is None else context.command.params
-    flags = [flag for each in parameters for flag in (*each.opts, *each.secondary_opts) if flag.startswith("--")]
+    parameters: Sequence[Any] = [] if context is None else context.command.params
+    written: list[str] = [flag for each in parameters for flag in (*each.opts, *each.secondary_opts)]
+    flags = [flag for flag in written if flag.startswith("--")]
     parameter = name.lstrip("-").replace("-", "_")
     if "--set" in flags and (parameter in RULES or parameter in OPENAI_RULES):
         return f"there is no option {name}; give --set {parameter}=VALUE"

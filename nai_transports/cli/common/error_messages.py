@@ -31,6 +31,7 @@ from nai_proto.errors import (
     StreamError,
     TimedOut,
     TransportError,
+    Truncated,
 )
 from nai_proto.exchange.connection_setup import NO_TLS
 
@@ -168,6 +169,10 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
     message = str(error)
     if is_of_proxy(error):  # which is named in a note
         return message
+    if address is not None and (error.phase == "idle" or not _is_named(address, message)):
+        address = None  # it has answered, or another one has not
+        if not isinstance(error, TimedOut):
+            return message
     if isinstance(error, TimedOut):
         return f"{message}: --timeout SECONDS waits longer.{_name_address(address)}"
     if address is not None:
@@ -180,7 +185,13 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
 def _explain_protocol(error: RemoteProtocolError, address: ServiceAddress | None) -> str:
     received = f": it sent {error.excerpt!r}" if error.excerpt else ""
     message = f"{error.plain_message}{received}"
-    return message if address is None else f"{message}.{_name_address(address)}"
+    return message if address is None or isinstance(error, Truncated) else f"{message}.{_name_address(address)}"
+
+
+def _is_named(address: ServiceAddress, message: str) -> bool:
+    """Return whether a message names the host and the port of the address."""
+    parts = urlsplit(address.url)
+    return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}" in message
 
 
 def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> str:

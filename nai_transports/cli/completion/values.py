@@ -210,7 +210,11 @@ def _sizes(_: ValueRequest) -> Candidates:
     from nai_proto.image.choices import ImageResolution
 
     return Candidates(
-        tuple(WordCandidate(each.name.lower(), f"{each.width} × {each.height}") for each in ImageResolution)
+        tuple(
+            WordCandidate(each.name.lower().removeprefix("normal_"), f"{each.width} × {each.height}")
+            for each in ImageResolution
+            if not each.name.endswith("_V1")
+        )
     )
 
 

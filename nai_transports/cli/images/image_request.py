@@ -282,7 +282,8 @@ class ImageRequestBuilder:
         number, first = (cast("int", self._request.parameters[name]) for name in ("n_samples", "seed"))
         image_format = str(self._request.parameters["image_format"])
         name = build_file_name(self._prompt)
-        return choose_picture_paths(output, name, image_format, [first + at for at in range(number)])
+        parts = [first + at for at in range(number)]
+        return choose_picture_paths(output, name, image_format, parts, other_formats=("png", "webp"))
 
     def _describe(self, writer: ImageWriter, price: Price) -> dict[str, object]:
         return {

@@ -21,19 +21,29 @@ _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {"jpeg": (".jpg", ".jpeg"), "p
 
 
 def choose_picture_paths(
-    output: OutputPath | None, name: str, image_format: str = "png", parts: Sequence[object] = ("",)
+    output: OutputPath | None,
+    name: str,
+    image_format: str = "png",
+    parts: Sequence[object] = ("",),
+    *,
+    other_formats: Sequence[str] = (),
 ) -> list[Path]:
     """Return a path for each picture, as `choose_paths` does.
 
     Args:
         output, name, parts: as for `choose_paths`.
         image_format: the format in which the service sends them; each can also be written as a JPEG.
+        other_formats: those that it sends if it is asked for them, which a refused suffix is told.
 
     Raises:
         InvalidRequestError, FileError: as for `choose_paths`.
         MissingExtra: a JPEG is asked for, and Pillow is not installed.
     """
-    paths = choose_paths(output, name, (*_SUFFIXES[image_format], *_SUFFIXES["jpeg"]), parts)
+    suffixes = (*_SUFFIXES[image_format], *_SUFFIXES["jpeg"])
+    others = tuple(suffix for each in other_formats for suffix in _SUFFIXES[each] if suffix not in suffixes)
+    if output is not None and output.suffix not in (*suffixes, *others):
+        suffixes += others
+    paths = choose_paths(output, name, suffixes, parts)
     if any(_is_jpeg(path) for path in paths) and not has_pillow():
         raise MissingExtra(f"a picture is converted to JPEG with Pillow: {explain_install('image')}")
     return paths
