@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
-from typing import Final
 
 __all__ = ["main"]
 
-_INTERRUPTED: Final = 130
-_SCRIPTS: Final = (["completion", "bash"], ["completion", "zsh"], ["completion", "fish"])
+_SCRIPTS = (["completion", "bash"], ["completion", "zsh"], ["completion", "fish"])
 
 
 def main() -> None:
@@ -18,6 +16,9 @@ def main() -> None:
     The version, the first help page and completions are printed without importing anything for commands. Ctrl-C ends the
     program with status 130 at any moment, also while it is still being loaded.
     """
+    from .common.interrupts import end_while_loading
+
+    end_while_loading()
     from .common.standard_streams import OutputFailed, flush_standard_output, guard_standard_streams
 
     try:
@@ -31,6 +32,10 @@ def main() -> None:
             sys.stderr.write(f"nai: {failure.reason}\n")
         raise
     except KeyboardInterrupt:
+        _end_interrupted()
+    except RuntimeError as error:  # Python 3.11 wraps what is raised while a class is made
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         _end_interrupted()
 
 
@@ -76,5 +81,7 @@ def _run_command(arguments: list[str]) -> None:
 
 def _end_interrupted() -> None:
     """End with the status of Ctrl-C; a second Ctrl-C changes nothing."""
+    from .common.interrupts import INTERRUPTED
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sys.exit(_INTERRUPTED)
+    sys.exit(INTERRUPTED)

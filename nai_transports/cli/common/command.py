@@ -25,6 +25,7 @@ from .error_messages import ServiceAddress
 from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error
 from .examples import EXAMPLES
 from .help_page import format_command_page, format_group_page
+from .interrupts import listen_to_interrupts
 from .option_values import parse_values_plainly
 from .parameters import list_parameters
 
@@ -156,6 +157,7 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
                 enclosing.enter_context(_build_group(group, values).enclose(context.command_path, values, is_given))
             arguments = {name: _build_group(group, values) for name, group in groups.items()}  # of the changed values
             in_groups = {field.name for group in groups.values() for field in fields(group)}  # type: ignore[arg-type]
+            listen_to_interrupts()
             function(**{name: value for name, value in values.items() if name not in in_groups}, **arguments)
 
     run.__name__ = function.__name__

@@ -41,6 +41,7 @@ _LOGIN_PATH: Final = "/user/login"
 _GATEWAY_STATUSES: Final = frozenset({502, 503, 504, *range(520, 531)})
 "Those of a gateway that cannot reach the service; from 520 on, Cloudflare's own."
 _HTML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?<(?:!doctype\s+html|html|head|title)\b", re.IGNORECASE)
+_NOT_IMPLEMENTED: Final = 501
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -149,6 +150,8 @@ def _explain_missing(error: NotFoundError, _: ServiceAddress | None) -> str:
 def _explain_server(error: ServerError | RequestTimeoutError, _: ServiceAddress | None) -> str:
     if "maintenance" in error.message.lower():
         return _explain_gateway(error)
+    if error.status == _NOT_IMPLEMENTED:
+        return f"the service cannot do this ({error.status} {error.message})"
     quoted = f"; when it lasts, quote {error.request_id} to NovelAI's support" if error.request_id else ""
     return f"the service failed ({error.status} {error.message}): try again later{quoted}"
 
