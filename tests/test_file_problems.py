@@ -274,7 +274,7 @@ def test_a_lorebook_and_a_scenario_file_say_which_of_their_fields_are_not_read(t
     file.write_text(json.dumps({"lorebookVersion": 5, "entries": entries}))
     shown = CliRunner().invoke(app, ["lorebook", "test", str(file), "--text", "x"]).stderr.splitlines()
     assert shown[0] == f"{file}: its entries[0].keys is a text, and a list was expected"
-    assert (len(shown), shown[-1]) == (6, f"{file}: and 2 more problems")
+    assert (len(shown), shown[5:]) == (7, [f"{file}: and 2 more problems", "0 of 7 entries active"])
     scenario = {"scenarioVersion": 3, "prompt": "", "placeholders": [{"key": "a"}, {"name": "b"}, 5], "tags": "a"}
     assert Scenario.loads(json.dumps(scenario).encode()).problems == (
         "its tags is a text, and a list was expected",
