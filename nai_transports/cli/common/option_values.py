@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from enum import Enum
-from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -47,20 +46,24 @@ def _set_parser(setting: Any, type_: type[Any]) -> Any:
         return setting
     changed = copy(setting)
     if issubclass(type_, Enum):
-        changed.parser = partial(_parse_choice, type_)
+        changed.parser = _build_choice_parser(type_)
     else:
         changed.parser = _build_number_parser(type_, setting.min, setting.max)
     return changed
 
 
-def _parse_choice(type_: type[Enum], text: str | Enum) -> Enum:
-    if isinstance(text, type_):
-        return text
+def _build_choice_parser(type_: type[Enum]) -> Callable[[str | Enum], Enum]:
     choices = {str(each.value): each for each in type_}
-    if text not in choices:
-        what = _WORD_START.sub(" ", type_.__name__).lower()
-        raise typer.BadParameter(unknown_choice(str(text), what, choices, parameter="").plain_message)
-    return choices[str(text)]
+
+    def parse(text: str | Enum) -> Enum:
+        if isinstance(text, type_):
+            return text
+        if text not in choices:
+            what = _WORD_START.sub(" ", type_.__name__).lower()
+            raise typer.BadParameter(unknown_choice(str(text), what, choices, parameter="").plain_message)
+        return choices[str(text)]
+
+    return parse
 
 
 def _build_number_parser(
