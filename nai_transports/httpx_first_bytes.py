@@ -64,28 +64,30 @@ class _StreamChecks:
             return
         raise refused
 
+    def watch_start(self, stream: _Stream, step: str) -> Callable[[bytes], bytes]:
+        """Return a function that is given what each read gave, checks it, and ends with the first bytes."""
+        read, start = stream.read, b""
 
-class FirstBytes(_StreamChecks):
-    """The first bytes on the streams of a request of the sync client."""
-
-    def follow(self, step: str, info: Mapping[str, Any]) -> None:
-        """Check the first read of the stream that an event of ``trace`` shows."""
-        stream = self.find_stream(step, info)
-        if stream is None:
-            return
-        read: Callable[..., bytes] = stream.read
-        start = b""
-
-        def first_read(*args: Any, **options: Any) -> bytes:
+        def take(data: bytes) -> bytes:
             nonlocal start
-            data = read(*args, **options)
             start += data
             if len(start) >= LONGEST_START:
                 stream.read = read
             self.check(start, is_encrypted=step in _ENCRYPTED)
             return data
 
-        stream.read = first_read
+        return take
+
+
+class FirstBytes(_StreamChecks):
+    """The first bytes on the streams of a request of the sync client."""
+
+    def follow(self, step: str, info: Mapping[str, Any]) -> None:
+        """Check the first read of the stream that an event of ``trace`` shows."""
+        if (stream := self.find_stream(step, info)) is not None:
+            read: Callable[..., bytes] = stream.read
+            take = self.watch_start(stream, step)
+            stream.read = lambda *args, **options: take(read(*args, **options))
 
 
 class AsyncFirstBytes(_StreamChecks):
@@ -93,19 +95,11 @@ class AsyncFirstBytes(_StreamChecks):
 
     def follow(self, step: str, info: Mapping[str, Any]) -> None:
         """Check the first read of the stream that an event of ``trace`` shows."""
-        stream = self.find_stream(step, info)
-        if stream is None:
-            return
-        read: Callable[..., Awaitable[bytes]] = stream.read
-        start = b""
+        if (stream := self.find_stream(step, info)) is not None:
+            read: Callable[..., Awaitable[bytes]] = stream.read
+            take = self.watch_start(stream, step)
 
-        async def first_read(*args: Any, **options: Any) -> bytes:
-            nonlocal start
-            data = await read(*args, **options)
-            start += data
-            if len(start) >= LONGEST_START:
-                stream.read = read
-            self.check(start, is_encrypted=step in _ENCRYPTED)
-            return data
+            async def first_read(*args: Any, **options: Any) -> bytes:
+                return take(await read(*args, **options))
 
-        stream.read = first_read
+            stream.read = first_read

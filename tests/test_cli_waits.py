@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +29,7 @@ from nai_transports.cli.common.exchange_notes import note_wait
 from nai_transports.events import Waiting
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import an_emulator
+from tests.terminal_runner import read_terminal
 from tests.test_cli import NAI
 
 LOCKED = {"status": 429, "json": {"statusCode": 429, "message": "Concurrent generation is locked"}}
@@ -160,23 +158,7 @@ def test_commands_of_every_kind_tell_their_waits(emulator: Emulator, arguments: 
 
 def run_on_terminal(line: list[str], **environment: str) -> str:
     """What a program writes to stdout and stderr if both are a terminal of 80 columns."""
-    ours, theirs = pty.openpty()
-    variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
-    variables |= {"COLUMNS": "80", "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parent.parent)}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": theirs, "stderr": theirs}
-    with subprocess.Popen(line, **streams, env=variables | environment):  # type: ignore[call-overload]
-        os.close(theirs)
-        written = b""
-        while True:
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:  # Linux's way to say that the other side is closed
-                break
-            if not piece:
-                break
-            written += piece
-    os.close(ours)
-    return written.decode()
+    return read_terminal(line, ("stdout", "stderr"), **environment)
 
 
 HALF_A_LINE = """

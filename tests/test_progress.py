@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import pytest
 
 from nai_transports.cli.common import progress
 from nai_transports.cli.common.progress import format_pace, show_progress
+from tests.terminal_runner import read_terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 
@@ -29,23 +27,7 @@ with show_progress("logging in [it]", quiet="quiet" in sys.argv) as progress:
 
 def run_on_terminal(*arguments: str, **environment: str) -> str:
     """What a program writes to stderr if that is a terminal of 80 columns."""
-    ours, theirs = pty.openpty()
-    variables = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "TERM")}
-    variables |= {"COLUMNS": "80", "TERM": "xterm-256color", "PYTHONPATH": str(Path(__file__).parent.parent)}
-    line = [sys.executable, "-c", SCRIPT, *arguments]
-    with subprocess.Popen(line, stdin=theirs, stderr=theirs, stdout=subprocess.DEVNULL, env=variables | environment):
-        os.close(theirs)
-        written = b""
-        while True:
-            try:
-                piece = os.read(ours, 65536)
-            except OSError:  # Linux's way to say that the other side is closed
-                break
-            if not piece:
-                break
-            written += piece
-    os.close(ours)
-    return written.decode()
+    return read_terminal([sys.executable, "-c", SCRIPT, *arguments], ("stdin", "stderr"), **environment)
 
 
 def test_a_line_has_a_bar_with_its_rate_and_what_is_left() -> None:
