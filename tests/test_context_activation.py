@@ -202,6 +202,8 @@ def test_a_range_counts_utf_16_units_from_the_end() -> None:
     assert statuses(story, lore("a", "key", search_range=12)) == [NO_KEY]
     assert statuses("monkey", lore("a", "key", search_range=3)) == [KEY]  # cut in a word, it is the start of the text
     assert statuses("key", lore("a", "key", search_range=0)) == [NO_KEY]
+    assert statuses("key" + "." * 9997, lore("a", "key", search_range=10_000)) == [KEY]
+    assert statuses("key" + "." * 9998, lore("a", "key", search_range=10_000)) == [NO_KEY]
 
 
 def test_forced_activation_is_reported_even_if_a_key_matches() -> None:

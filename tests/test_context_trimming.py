@@ -145,6 +145,15 @@ def test_sentences_are_tried_where_lines_leave_less_than_thirty_percent() -> Non
     assert trimmed_text(text, 9, Words(), trim_direction="trimBottom") == "Hi.\nOne two three four."
     assert trimmed_text(text, 9, Words(), maximum_trim_type="newline") == "Hi."
     assert trimmed_text("Hi you all.\nOne two three four. Five six seven.", 10, Words()) == "Hi you all."  # 3 of 10
+    below = "Hi you all.\nOne two. Three four five six seven eight nine ten."
+    assert trimmed_text(below, 11, Words()) == "Hi you all.\nOne two."  # 3 of 11
+
+
+def test_a_finer_cut_that_keeps_no_more_is_not_taken() -> None:
+    trimmed = trim(
+        "Hi.\nOne two three four five.", ContextConfig(trim_direction="trimBottom"), 4, TokenizerCounter(Words())
+    )
+    assert trimmed == TrimResult(0, 3, 1, "newline")
 
 
 def test_tokens_are_tried_where_sentences_leave_less_than_thirty_percent() -> None:

@@ -624,6 +624,13 @@ def test_without_guidance_the_opposing_prompt_is_not_read(unguided: GenerationSe
     assert model.seen == [[], [1], [1, 2]]
 
 
+@pytest.mark.parametrize(("share", "kept"), [(0, 1), (0.49, 1), (0.5, 2), (0.74, 2), (0.75, 3), (0.99, 3), (1, 5)])
+def test_tail_free_sampling_keeps_the_head_and_cuts_where_the_curve_has_bent_enough(share: float, kept: int) -> None:
+    model = still({1: 8, 2: 4, 3: 2, 4: 1, 5: 1})  # bends by 2, 1 and 1
+    left = weights_of(model, GenerationSettings(tail_free_sampling=share))
+    assert sorted(left) == [1, 2, 3, 4, 5][:kept]
+
+
 def test_top_g_keeps_the_best_groups_of_equal_probability() -> None:
     model = still({1: 0.3, 2: 0.3, 3: 0.2, 4: 0.1, 5: 0.1})
     left = [[*weights_of(model, GenerationSettings(top_g=groups))] for groups in range(5)]

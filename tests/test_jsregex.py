@@ -6,6 +6,8 @@ import pickle
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nai_proto import LimitExceeded, Limits, RemoteProtocolError
 from nai_proto.story import jsregex
@@ -64,6 +66,18 @@ def test_unsupported_pattern_has_its_own_error(pattern: str, flags: str) -> None
 @pytest.mark.parametrize("flags", ["g", "y", "d", "gyd"])
 def test_flags_g_y_and_d_have_no_effect(flags: str) -> None:
     assert jsregex.compile("b", flags).search("ab") == jsregex.Match(1, 2)
+
+
+# ---- repetitions
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 8), st.sampled_from(["ab", "(?:a|bb|)b", "(a)b", "\\w{2}"]))
+def test_a_group_is_repeated_as_often_as_its_bounds_allow(minimum: int, more: int, present: int, body: str) -> None:
+    times = min(present, minimum + more)
+    least = 2 * minimum if present >= minimum else None
+    for lazy, width in (("", 2 * times if least is not None else None), ("?", least)):
+        found = jsregex.compile(f"^(?:{body}){{{minimum},{minimum + more}}}{lazy}").search("ab" * present)
+        assert (found and found.end) == width
 
 
 # ---- units and characters

@@ -310,6 +310,12 @@ def test_quotations_of_a_prompt_are_removed_from_errors() -> None:
     assert said == '{"statusCode":400,"message":"input: redactedredactedred… is bad"}'
 
 
+@pytest.mark.parametrize(("quoted", "left"), [("Once upon a ", "redactedreda"), ("Once upon a", "Once upon a")])
+def test_twelve_bytes_of_a_prompt_are_a_quotation(quoted: str, left: str) -> None:
+    body, request_body = json.dumps({"message": f"<{quoted}>"}), '{"input":"Once upon a time"}'
+    assert json.loads(mask_response(body, "", 400, request_body))["message"] == f"<{left}>"
+
+
 @pytest.mark.parametrize(
     "word", ["a", "eyJ", "a.", "pst-", "@", '"', "[", "data:", "\\", '; name="password"\r\n', "; "]
 )
