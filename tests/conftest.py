@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING
 import argon2.low_level
 import pytest
 import typer.testing
-from hypothesis import HealthCheck, settings
 
 from nai_proto.codecs import key_derivation
+from tests.hypothesis_profiles import register_profiles
 
 if TYPE_CHECKING:
     from tests.keyrings import MemoryKeyring
 
-# A slow machine is no fault of the code: no example has a deadline.
-settings.register_profile("nai", deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
-# For a second run over the same code, packed otherwise.
-settings.register_profile("brief", settings.get_profile("nai"), max_examples=10)
-settings.load_profile("nai")
+register_profiles()
 
 # All commands are built once, and not for each run of one of them.
 setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 -- it is nobody's business but Typer's

@@ -58,6 +58,7 @@ from tests.backup_support import (
     sealed,
     story,
 )
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_library import refusing
 
@@ -103,7 +104,7 @@ class History:
 STEPS = st.sampled_from(["create", "change", "damage", "remove", "lose a key", "back up", "back up"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=scale_examples(60))
 @given(st.lists(st.tuples(STEPS, st.integers(0, 99)), max_size=25))
 def test_no_backup_loses_anything_whatever_happens_to_the_account(steps: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as directory:

@@ -25,6 +25,7 @@ from nai_proto.http.body_framing import (
     opens_tunnel,
 )
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 LIMITS = Limits()
 TRAILERS = [b"", b"X-T: 1\r\n", b"A: b\r\nC: d\r\n", b"A: b\n", b"A: b\r\n folded\r\n"]
@@ -57,7 +58,7 @@ def ways(data: bytes) -> list[list[bytes]]:
     st.binary(max_size=9),
     st.lists(st.integers(0, 300), max_size=9),
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=scale_examples(500), deadline=None)
 def test_chunks_are_read_as_written_however_they_are_cut(
     chunks: list[tuple[bytes, bytes]], trailers: bytes, behind: bytes, cuts: list[int]
 ) -> None:
@@ -69,7 +70,7 @@ def test_chunks_are_read_as_written_however_they_are_cut(
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_the_chunked_reader_reads_what_the_chunked_writer_writes(pieces: list[bytes]) -> None:
     writer, reader = ChunkedWriter(), ChunkedReader(LIMITS)
     sent = b"".join(writer.send_data(piece) for piece in pieces) + writer.send_end()
@@ -185,7 +186,7 @@ def test_a_size_line_that_never_ends_is_stopped_at_the_limit() -> None:
 
 
 @given(st.integers(0, 50), st.binary(max_size=9), st.lists(st.integers(0, 60), max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_a_body_of_known_length_ends_there(length: int, behind: bytes, cuts: list[int]) -> None:
     reader = FixedReader(length)
     assert read(reader, split(b"x" * length + behind, cuts)) == (b"x" * length, behind)

@@ -47,6 +47,7 @@ from nai_proto.limits import Limits
 from nai_proto.testing import play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
 from nai_proto.text import Completion, Token, generate, generate_stream
+from tests.hypothesis_profiles import scale_examples
 
 STREAM = generate_stream("Once upon a time", max_length=3)
 WHOLE = generate("Once upon a time")
@@ -955,7 +956,7 @@ def seen(outcome: Outcome) -> Seen:
     return Seen(outcome.events, None, type(error), error.partial)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=scale_examples(150))
 @given(st.sampled_from([STREAM, STREAM, WHOLE, ANYTHING]), heads, streams() | documents | hostile_bodies(), st.data())
 @example(STREAM, head(), b"\xef\xbb\xbf" + b'{"output":"x"}', None)
 @example(STREAM, head(), b" " * 2000 + b'{"output":"x"}', None)
@@ -1025,7 +1026,7 @@ inputs = st.lists(
 every_operation = st.sampled_from([STREAM, WHOLE, VIBE, ANYTHING, Operation(ANYTHING.request, NOTHING)])
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=scale_examples(150))
 @given(every_operation, inputs)
 def test_whatever_happens_in_whatever_order_is_an_event_or_a_documented_error(
     operation: Operation[Any, Any], happenings: list[tuple[Any, ...]]
@@ -1049,7 +1050,7 @@ def test_whatever_happens_in_whatever_order_is_an_event_or_a_documented_error(
         _ = (repr(call), call.partial, call.complete, call.started)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=scale_examples(150))
 @given(
     every_operation,
     any_heads | heads,

@@ -26,6 +26,7 @@ from nai_proto.story.lore.lorebook import Lorebook
 from nai_proto.text import Preamble
 from nai_proto.tokenizers.base import Tokenizer
 from tests.context_support import BYTES, Pairs, Seams, Words, parts
+from tests.hypothesis_profiles import scale_examples
 
 FINER = ["newline", "sentence", "token"]
 IDS = ["", "c", "d"]
@@ -290,7 +291,7 @@ LAWS: list[Callable[[Case], None]] = [
 ]
 
 
-@settings(max_examples=100)
+@settings(max_examples=scale_examples(100))
 @given(stories, sizes, tokenizers, preambles)
 def test_every_context_obeys_the_laws(
     story_parts: ContextParts, size: int, tokenizer: Tokenizer, preamble: Preamble | None
@@ -300,7 +301,7 @@ def test_every_context_obeys_the_laws(
         law(Case(story_parts, size, tokenizer, preamble, context))
 
 
-@settings(max_examples=50)
+@settings(max_examples=scale_examples(50))
 @given(stories, sizes)
 def test_a_disabled_entry_changes_nothing(story_parts: ContextParts, size: int) -> None:
     before = build_context(story_parts, tokenizer=BYTES, size=size)

@@ -26,6 +26,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.testing.strategies import cutters, hostile_bytes
+from tests.hypothesis_profiles import scale_examples
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator
 
@@ -312,7 +313,7 @@ def test_a_token_of_a_login_is_an_access_token() -> None:
     assert owner.email == EMAIL
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=scale_examples(25))
 @given(st.text(min_size=1, max_size=40), cutters())
 def test_the_text_does_not_depend_on_how_the_response_is_cut(words: str, pieces: Any) -> None:
     emulator, owner = an_emulator()

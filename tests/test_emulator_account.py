@@ -22,6 +22,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.tier import Tier
+from tests.hypothesis_profiles import scale_examples
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator
 
@@ -86,7 +87,7 @@ def test_every_account_endpoint_exists_and_requires_its_kind_of_token(row: Any) 
     assert not said or head.status == 401
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=scale_examples(150))
 @given(
     st.sampled_from([row for row in ACCOUNT_ROWS if row.method != "GET"]),
     st.binary(max_size=20)

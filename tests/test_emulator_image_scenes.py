@@ -24,6 +24,7 @@ from nai_proto.emulator.images.scene import Scene, read_scene
 from nai_proto.emulator.images.words import COLOURS, PARTS, SUBJECTS, TIMES, WEATHER
 from nai_proto.emulator.seeded_random import SeededRandom
 from nai_proto.testing import run_in_memory
+from tests.hypothesis_profiles import scale_examples
 from tests.support import with_token
 
 from .protocol_data import DATA
@@ -162,7 +163,7 @@ WORDS: Final = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(st.lists(WORDS, max_size=30).map(" ".join) | st.text(), st.integers(1, 90), st.integers(1, 90), st.booleans())
 def test_any_prompt_is_drawn_in_any_size(prompt: str, width: int, height: int, clear: bool) -> None:
     canvas = Canvas(width, height, clear=clear)

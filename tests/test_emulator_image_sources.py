@@ -27,6 +27,7 @@ from nai_proto.codecs.zip_archive import unzip
 from nai_proto.emulator.images.scaling import pick_nearest, resize
 from nai_proto.image import box_mask
 
+from .hypothesis_profiles import scale_examples
 from .image_support import png
 from .support import an_emulator
 from .test_emulator import send_request
@@ -280,7 +281,7 @@ def test_inpainting_keeps_every_kind_of_source_exactly(kind: str) -> None:
     assert not ImageChops.subtract(changed, draw_mask()).getbbox()
 
 
-@settings(max_examples=20)
+@settings(max_examples=scale_examples(20))
 @given(st.lists(st.tuples(*[st.integers(0, 200)] * 4), max_size=3))
 def test_a_mask_of_boxes_repaints_whole_blocks(boxes: list[tuple[int, int, int, int]]) -> None:
     mask = box_mask(*SIZE, boxes)

@@ -32,6 +32,7 @@ from nai_proto.image.image_files import png_size
 from nai_proto.testing import run_in_memory
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
+from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 from tests.support import with_token
 
@@ -443,7 +444,7 @@ NAMES = (
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=scale_examples(80))
 @given(
     hostile_bytes()
     | st.fixed_dictionaries(

@@ -28,6 +28,7 @@ from nai_proto.emulator.text.language_model import LanguageModel, Vocabulary, ge
 from nai_proto.emulator.text.model_registry import ModelRegistry
 from nai_proto.emulator.text.samplers import SAMPLERS
 from nai_proto.exchange.actions import Compute
+from tests.hypothesis_profiles import scale_examples
 from tests.option_rows.row import BYTES
 from tests.support import ByteTokenizer
 
@@ -101,7 +102,7 @@ def test_any_text_can_be_split_and_joined(text: str) -> None:
     assert "".join(VOCABULARY.split(text)) == text
 
 
-@settings(max_examples=40)
+@settings(max_examples=scale_examples(40))
 @given(st.text(max_size=50), any_text)
 def test_any_text_can_be_split_and_joined_in_any_vocabulary(read: str, text: str) -> None:
     vocabulary = Vocabulary(read)

@@ -30,6 +30,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection, run_in_memory
+from tests.hypothesis_profiles import scale_examples
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator, with_token
 
@@ -387,7 +388,7 @@ class Objects(RuleBasedStateMachine):
 
 
 TestObjects = Objects.TestCase
-TestObjects.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestObjects.settings = settings(max_examples=scale_examples(60), stateful_step_count=25, deadline=None)
 
 
 # ---- a collection

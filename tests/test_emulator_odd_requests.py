@@ -32,6 +32,7 @@ from nai_proto.emulator.openai.request_body import ChatRequest, CompletionReques
 from nai_proto.emulator.text.text_request import PARAMETERS, PromptRequest
 from nai_proto.http import Head, Host
 
+from .hypothesis_profiles import scale_examples
 from .support import ByteTokenizer, an_emulator
 from .test_emulator import send_request
 
@@ -132,7 +133,7 @@ def check_output(output: Any, width: int, *, as_text: bool, shape: str) -> None:
             assert len(base64.b64decode(output, validate=True)) % width == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scale_examples(60))
 @given(
     few(PARAMETERS[Host.TEXT]) | few(PARAMETERS[Host.API]),
     st.sampled_from(["kayra-v1", "llama-3-erato-v1", "clio-v1", "euterpe-v2"]),
@@ -173,7 +174,7 @@ OPENAI: Final = {"/oa/v1/completions": few(CompletionRequest), "/oa/v1/chat/comp
 
 
 @pytest.mark.parametrize("path", [*OPENAI])
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scale_examples(60))
 @given(st.data(), st.booleans())
 def test_odd_requests_of_the_openai_api_are_answered_or_refused(path: str, data: st.DataObject, strict: bool) -> None:
     odd = data.draw(OPENAI[path])
@@ -196,7 +197,7 @@ def test_odd_requests_of_the_openai_api_are_answered_or_refused(path: str, data:
 # ---- voices and token counts
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scale_examples(60))
 @given(few(SpeechRequest), st.booleans())
 def test_odd_requests_of_voices_are_answered_or_refused(odd: dict[str, Any], in_query: bool) -> None:
     sent = {"text": "Hi", "voice": 17, "opus": True, "version": "v1", "seed": "Aini", **odd}
@@ -213,7 +214,7 @@ def test_odd_requests_of_voices_are_answered_or_refused(odd: dict[str, Any], in_
         )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scale_examples(60))
 @given(few(TokenCountRequest), few(PromptRequest))
 def test_odd_token_counts_and_prompts_are_answered_or_refused(count: dict[str, Any], odd: dict[str, Any]) -> None:
     head, answer = ask("/oa/v1/internal/token-count", {"model": "glm-4-6", "prompt": "Hi", **count}, strict=False)

@@ -31,6 +31,7 @@ from nai_proto.secret import Password
 from nai_proto.testing import Clock
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
+from tests.hypothesis_profiles import scale_examples
 from tests.test_cli import nai, run_emulator
 
 from .support import ByteTokenizer, an_emulator, switched
@@ -340,7 +341,7 @@ def test_a_stop_text_ends_the_answer_stays_in_it_and_is_the_stop_reason(ids: boo
         assert len(choice["text"]) - first - len(stop) < (1 if ids else 15)
 
 
-@settings(max_examples=60)
+@settings(max_examples=scale_examples(60))
 @given(st.integers(0, 250), st.integers(1, 20), st.integers(0, 250), st.integers(1, 20))
 def test_the_first_of_several_stop_texts_ends_the_answer_wherever_tokens_end(a: int, m: int, b: int, k: int) -> None:
     whole = WHOLE
@@ -575,7 +576,7 @@ def test_any_other_body_is_400(path: str, body: bytes) -> None:
     assert head.status == 400
 
 
-@settings(max_examples=40)
+@settings(max_examples=scale_examples(40))
 @given(st.text(max_size=30), st.lists(st.text(max_size=5), max_size=3), st.text(max_size=10), st.booleans())
 def test_any_text_can_be_a_message_a_stop_text_and_a_prefix(text: str, stop: list[str], prefix: str, ids: bool) -> None:
     service = Service(ids=ids)

@@ -27,6 +27,7 @@ from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
 
+from .hypothesis_profiles import scale_examples
 from .support import ByteTokenizer, an_emulator
 from .test_emulator import parse_error, prompt, send_request
 
@@ -136,7 +137,7 @@ JUNK = (
 PARAMETERS = ("max_length", "min_length", "use_string", "order", "stop_sequences", "logit_bias", "seed", "prefix")
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=scale_examples(80))
 @given(
     st.booleans(),
     hostile_bytes()

@@ -28,6 +28,7 @@ from nai_proto.emulator.text.generation import SamplingStep, generate
 from nai_proto.emulator.text.generation_settings import GenerationSettings, SequenceBias
 from nai_proto.emulator.text.repetition_penalties import PHRASE_LEVELS
 from nai_proto.emulator.text.samplers import SAMPLERS, SamplerContext, apply_samplers
+from tests.hypothesis_profiles import scale_examples
 
 ALPHABET = range(4)
 tokens = st.sampled_from(ALPHABET)
@@ -197,7 +198,7 @@ def test_without_ends_sentence_no_sentence_is_awaited() -> None:
 # Bans
 
 
-@settings(max_examples=300)
+@settings(max_examples=scale_examples(300))
 @given(
     models,
     some_tokens,
@@ -324,7 +325,7 @@ def test_a_bias_is_on_the_token_that_goes_on_with_the_longest_beginning(context:
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=scale_examples(50))
 @example([], [0, 0, 1, 0, 0, 0], 4)  # 1 after all of it goes back to what is in itself twice
 @given(st.lists(st.integers(0, 1), max_size=6), st.lists(st.integers(0, 1), max_size=6), seeds)
 def test_a_bias_follows_the_growing_output(context: list[int], sequence: list[int], seed: int) -> None:

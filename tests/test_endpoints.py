@@ -20,6 +20,7 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint, EndpointParameters, build, endpoint, host_of_model, match
 from nai_proto.http import Headers, Host
 from nai_proto.text.models import MODELS
+from tests.hypothesis_profiles import scale_examples
 
 ROWS = [*ENDPOINTS.values()]
 LITERALS = sorted({segment for row in ROWS for segment in row.segments if segment[:1] not in ("", "{")})
@@ -62,7 +63,7 @@ def body_for(row: Endpoint) -> bytes:
 
 
 @every_row
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=scale_examples(20))
 @given(st.data())
 def test_match_of_build_gives_the_parameters_back(row: Endpoint, data: st.DataObject) -> None:
     parameters = data.draw(parameters_of(row))
@@ -226,7 +227,7 @@ targets = st.one_of(
     targets,
     bodies,
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=scale_examples(400), deadline=None)
 def test_a_hostile_target_never_raises(method: str, host: Host | None, target: str, body: bytes) -> None:
     found = match(method, host, target, body)
     if found is not None:

@@ -17,6 +17,7 @@ from nai_proto.codecs.image_frames import FrameSplitter, MessageDecoder, encode_
 from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 from nai_proto.testing.strategies import chunkings
+from tests.hypothesis_profiles import scale_examples
 
 INTERMEDIATE = bytes.fromhex(
     "0000004e86aa6576656e745f74797065ac696e7465726d656469617465a773616d705f697800a7737465705f697803"
@@ -91,7 +92,7 @@ def framed(bodies: list[bytes]) -> bytes:
 STREAMS = st.tuples(st.lists(st.binary(max_size=12), max_size=5).map(framed), st.binary(max_size=12)).map(b"".join)
 
 
-@settings(max_examples=300)
+@settings(max_examples=scale_examples(300))
 @given(STREAMS, st.data())
 @example(framed([b"x" * 11, b"", b"y" * 10]), None)
 @example(framed([b"x"]) + b"\0\0\0", None)

@@ -17,6 +17,7 @@ from PIL import Image
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.errors import InvalidRequestError, MissingExtra
 from nai_proto.image import align_mask, box_mask, build_image_request
+from tests.hypothesis_profiles import scale_examples
 from tests.image_support import PNG, png
 
 Box = tuple[int, int, int, int]
@@ -45,7 +46,7 @@ corners = st.integers(0, 128)
 boxes = st.lists(st.tuples(corners, corners, corners, corners), max_size=3)
 
 
-@settings(max_examples=40)
+@settings(max_examples=scale_examples(40))
 @given(boxes, st.sampled_from(["RGB", "RGBA", "L"]))
 def test_a_block_is_white_where_half_of_it_is(drawn: list[Box], colours: str) -> None:
     mask = align_mask(painted(128, 64, drawn, colours), 128, 64)
@@ -58,7 +59,7 @@ def test_a_block_is_white_where_half_of_it_is(drawn: list[Box], colours: str) ->
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 16).map(lambda at: 8 * at)] * 4), max_size=3))
-@settings(max_examples=20)
+@settings(max_examples=scale_examples(20))
 def test_what_is_whole_blocks_already_stays_what_it_is(drawn: list[Any]) -> None:
     assert white(align_mask(painted(128, 64, drawn), 128, 64)) == white(box_mask(128, 64, drawn))
 
@@ -84,7 +85,7 @@ def test_a_mask_of_any_other_form_is_read_by_pillow(mode: str, monkeypatch: pyte
         align_mask(file.getvalue(), 64, 64)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scale_examples(30), deadline=None)
 @given(boxes, st.sampled_from([(64, 64), (32, 100), (300, 200), (16, 8)]), st.sampled_from(["PNG", "WEBP", "GIF"]))
 def test_a_mask_of_another_size_is_scaled_by_its_nearest_pixels(
     drawn: list[Box], size: tuple[int, int], form: str

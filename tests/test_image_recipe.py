@@ -36,6 +36,7 @@ from nai_proto.image import (
     generate,
 )
 from nai_proto.image.model_hashes import HASHES
+from tests.hypothesis_profiles import scale_examples
 from tests.image_support import PNG, body_of, png
 from tests.support import an_emulator
 from tests.test_emulator import send_request as ask
@@ -193,7 +194,7 @@ def image_requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 V5_ONLY = ("transparent", "auto_text", "straight_alpha")
 
 
-@settings(max_examples=80)
+@settings(max_examples=scale_examples(80))
 @given(image_requests(), st.integers(0, 3))
 def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, dict[str, Any]], sample: int) -> None:
     prompt, options = case
@@ -210,7 +211,7 @@ def test_a_picture_s_request_is_the_one_that_it_was_drawn_for(case: tuple[str, d
     assert comment(again) == comment(request, sample)
 
 
-@settings(max_examples=40)
+@settings(max_examples=scale_examples(40))
 @given(image_requests())
 def test_a_recipe_of_a_recipe_is_the_same(case: tuple[str, dict[str, Any]]) -> None:
     prompt, options = case
@@ -458,7 +459,7 @@ def test_no_prompt_is_in_a_repr() -> None:
 # ---- the emulator's pictures
 
 
-@settings(max_examples=30)
+@settings(max_examples=scale_examples(30))
 @given(image_requests(), st.sampled_from(["png", "webp"]))
 def test_the_recipe_of_an_emulator_s_image_requests_it_again(
     case: tuple[str, dict[str, Any]], image_format: str

@@ -35,6 +35,7 @@ from nai_proto.story import Story
 from nai_proto.testing import run_in_memory
 from tests.backup_support import put
 from tests.faults import FAULTS, inject_fault
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_restore_elsewhere import MODULE, with_folder
 
@@ -286,7 +287,7 @@ def test_a_text_is_left_out_where_only_documents_are_taken() -> None:
     assert "name it on its own" in plans[0].why
 
 
-@settings(max_examples=30)
+@settings(max_examples=scale_examples(30))
 @given(st.lists(st.tuples(st.sampled_from(sorted(FILES)), st.binary(max_size=30)), max_size=4))
 def test_every_file_gets_a_plan_whatever_it_holds(files: list[tuple[str, bytes]]) -> None:
     listed = [FileToImport(f"{number}/{name}", data) for number, (name, data) in enumerate(files)]

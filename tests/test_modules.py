@@ -35,6 +35,7 @@ from nai_proto.secret import Password
 from nai_proto.testing import Clock, play, run_in_memory
 from nai_proto.tier import Tier
 from tests.faults import FAULTS, inject_fault
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, with_token
 from tests.test_emulator import parse_error, send_request
 from tests.test_emulator_persistence import PersistedEmulator
@@ -346,7 +347,7 @@ def test_a_module_that_is_saved_is_in_the_library_under_its_prefix() -> None:
     }
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=scale_examples(20), deadline=None)
 @given(number=st.integers(0, 9), name=st.sampled_from(sorted(FAULTS)))
 def test_a_module_that_is_saved_again_is_stored_once_also_after_an_interruption(number: int, name: str) -> None:
     trainer = Trainer()

@@ -40,6 +40,7 @@ from nai_proto.codecs.msgpackr import (
 )
 from nai_proto.errors import Damaged, InvalidRequestError, LimitExceeded
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
@@ -255,7 +256,7 @@ VALUES: st.SearchStrategy[Value] = st.recursive(LEAVES, containers, max_leaves=4
 
 
 @given(VALUES)
-@settings(max_examples=400)
+@settings(max_examples=scale_examples(400))
 def test_what_is_written_reads_as_the_same_value_of_the_same_types(value: Value) -> None:
     written = packb(value)
     assert typed(read(written)) == typed(value)
@@ -406,7 +407,7 @@ def test_what_can_be_written_can_be_read_under_the_same_limits(value: Value, dep
 
 
 @given(st.binary(max_size=60))
-@settings(max_examples=400)
+@settings(max_examples=scale_examples(400))
 @example(b"\xd4\x72")
 @example(b"\xd4\x72\x40\x90" + b"\x40" * 20)
 def test_whatever_bytes_arrive_there_is_a_value_or_a_documented_error(data: bytes) -> None:
@@ -418,7 +419,7 @@ def test_whatever_bytes_arrive_there_is_a_value_or_a_documented_error(data: byte
 
 
 @given(st.sampled_from([packed(vector) for vector in GOOD if len(packed(vector)) < 2000]), st.data())
-@settings(max_examples=400)
+@settings(max_examples=scale_examples(400))
 def test_a_document_with_some_bytes_changed_is_a_value_or_a_documented_error(good: bytes, data: st.DataObject) -> None:
     changed = bytearray(good)
     for _ in range(data.draw(st.integers(1, 4))):

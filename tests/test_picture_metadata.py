@@ -34,6 +34,7 @@ from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import with_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 BLANK = Pixels(64, 96, bytes(64 * 96 * 4))
 PARAMETERS = {"prompt": "the harbour at night", "scale": 5.0, "seed": 7, "uc": "夜"}
@@ -277,7 +278,7 @@ def test_what_json_cannot_hold_is_not_written() -> None:
             Metadata.from_comment(comment, description=None, source=None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scale_examples(300), deadline=None)
 @given(st.data())
 def test_altered_pictures_are_read_or_documented_errors(data: st.DataObject) -> None:
     """Checksums are made right again, or nothing but they would be tried."""

@@ -29,6 +29,7 @@ from nai_proto.codecs.stealth import read_stealth, with_stealth
 from nai_proto.codecs.webp import build_webp, iter_webp_chunks
 from nai_proto.errors import MissingExtra, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 WIDTH, HEIGHT = 61, 90
 PARAMETERS: Final[dict[str, object]] = {"prompt": "the harbour at night", "seed": 7, "steps": 23, "uc": "fog"}
@@ -239,7 +240,7 @@ def test_a_copy_in_the_colours_is_read(mark: bytes, mode: str, image_format: str
     assert found_in(file) == {Place.COLOURS: {"parameters": "a lamp\nSteps: 20"}}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(st.binary(max_size=60), st.integers(1, 70), st.integers(1, 70), st.sampled_from([3, 4]), st.booleans())
 def test_bits_in_the_colours_stand_where_other_programs_have_them(
     content: bytes, width: int, height: int, channels: int, packed: bool
@@ -283,7 +284,7 @@ def test_a_copy_that_is_the_parameters_themselves_is_the_comment(mark: bytes) ->
 # ---- gzip behind the mark
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(st.lists(st.binary(max_size=30), min_size=1, max_size=5), st.integers(0, 3), st.binary(max_size=3))
 def test_gzip_is_read_as_gzip_reads_it(parts: list[bytes], zeros: int, rest: bytes) -> None:
     packed = b"".join(gzip.compress(part, mtime=0) + bytes(zeros) for part in parts)
@@ -460,7 +461,7 @@ def test_every_mode_that_pillow_writes_is_read_as_pillow_reads_it(image_format: 
     assert written > 3
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 @given(st.sampled_from(["jpeg", "webp", "tiff", "gif", "avif"]), st.data())
 def test_damage_is_read_or_a_documented_error(name: str, data: st.DataObject) -> None:
     file = bytearray(FILES[name])

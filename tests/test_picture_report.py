@@ -30,6 +30,7 @@ from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import build_webp, iter_webp_chunks
 from nai_proto.errors import LimitExceeded, MissingExtra, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 WIDTH, HEIGHT = 64, 96
 PARAMETERS: dict[str, object] = {"prompt": "the harbour at night", "seed": 7, "steps": 23, "uc": "fog"}
@@ -162,7 +163,7 @@ WITHOUT_LOSSES: Final[list[tuple[str, str, dict[str, Any]]]] = [
 ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scale_examples(30), deadline=None)
 @given(st.data())
 def test_any_alpha_that_pillow_writes_without_losses_is_read(data: st.DataObject) -> None:
     mode, image_format, options = data.draw(st.sampled_from(WITHOUT_LOSSES))
@@ -447,7 +448,7 @@ def test_nothing_that_is_damaged_is_shown_twice() -> None:
     assert (report.copies, report.damaged) == ((METADATA,), ("the PNG ends too early",))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scale_examples(200), deadline=None)
 @given(st.sampled_from(["RGBA", "palette", "WebP with losses", "WebP without losses"]), st.data())
 def test_any_damage_behind_the_header_is_reported_or_hides_nothing(name: str, data: st.DataObject) -> None:
     file = bytearray(ENCODINGS[name]())

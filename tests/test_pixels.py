@@ -36,6 +36,7 @@ from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import build_webp, iter_webp_chunks
 from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 READERS: list[Callable[..., object]] = [read_pixels, read_grey]
 LOSSLESS = ["PNG", "WEBP", "BMP", "TIFF", "GIF"]
@@ -79,7 +80,7 @@ def flat(mode: str = "RGB") -> Image.Image:
 # ---- reading
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(pictures(), st.sampled_from([0, 50, 100]), st.integers(0, 6))
 def test_a_lossless_webp_is_read_exactly_whichever_way_it_was_encoded(
     picture: Pixels, quality: int, method: int
@@ -195,7 +196,7 @@ def test_the_orientation_in_exif_is_not_applied() -> None:
 # ---- writing
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(pictures())
 def test_every_pixel_that_is_written_to_a_webp_is_read(picture: Pixels) -> None:
     file = write_webp(picture)
@@ -357,7 +358,7 @@ def test_a_file_cut_anywhere_is_read_or_a_documented_error(image_format: str) ->
                 pass
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scale_examples(300), deadline=None)
 @given(st.sampled_from(FORMATS), st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=6))
 def test_altered_files_are_read_or_documented_errors(image_format: str, changes: list[tuple[int, int]]) -> None:
     changed_file = bytearray(FILES[image_format])

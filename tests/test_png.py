@@ -24,6 +24,7 @@ from nai_proto.codecs.png import SIGNATURE, PngHeader, build_png_chunk, check_pn
 from nai_proto.codecs.png_text import read_png_text, with_png_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 TINY = Pixels(2, 1, bytes(range(8)))
 
@@ -100,7 +101,7 @@ def filtered(picture: Pixels, filters: list[int]) -> bytes:
     return bytes(out)
 
 
-@settings(max_examples=200)
+@settings(max_examples=scale_examples(200))
 @given(st.data(), pictures())
 def test_every_filter_is_undone(data: st.DataObject, picture: Pixels) -> None:
     filters = data.draw(st.lists(st.integers(0, 4), min_size=picture.height, max_size=picture.height))
@@ -381,7 +382,7 @@ def test_what_is_no_png_is_told(file: bytes) -> None:
         list(iter_png_chunks(file))
 
 
-@settings(max_examples=300)
+@settings(max_examples=scale_examples(300))
 @given(st.data())
 def test_chunks_of_any_content_are_read_or_documented_errors(data: st.DataObject) -> None:
     kinds = st.sampled_from([b"IHDR", b"IDAT", b"IEND", b"tEXt", b"zTXt", b"iTXt", b"abCd"])

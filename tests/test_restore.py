@@ -36,6 +36,7 @@ from nai_proto.library.restore import restore
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, inject_fault, refuse_with
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -283,7 +284,7 @@ def test_nothing_more_is_tried_after_an_authentication_error() -> None:
     assert isinstance(restored[-1].saved.error, AuthenticationError)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scale_examples(30), deadline=None)
 @given(number=st.integers(0, 16), name=st.sampled_from(sorted(FAULTS)), keys_too=st.booleans())
 def test_a_second_restore_completes_one_that_was_interrupted_anywhere_without_duplicates(
     number: int, name: str, keys_too: bool
@@ -301,7 +302,7 @@ def test_a_second_restore_completes_one_that_was_interrupted_anywhere_without_du
     assert len([*now.items]) == 6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scale_examples(30), deadline=None)
 @given(number=st.integers(0, 18), name=st.sampled_from(sorted(FAULTS)), keys_too=st.booleans())
 def test_two_plans_of_one_state_store_each_object_once_also_if_the_first_is_interrupted(
     number: int, name: str, keys_too: bool

@@ -47,6 +47,7 @@ from nai_transports.cli.app import app as command_line
 from nai_transports.servers.serve import serve_in_thread
 from tests.backup_support import back_up, keys_of, put, put_keys
 from tests.faults import FAULTS, inject_fault
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_cli import NAI
 
@@ -219,7 +220,7 @@ def test_restoring_again_changes_nothing_and_says_what_differs() -> None:
 
 
 @given(st.integers(0, 32), st.sampled_from(sorted(FAULTS)), st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=scale_examples(20), deadline=None)
 def test_two_plans_of_one_state_store_each_object_once_also_if_the_first_is_interrupted(
     number: int, name: str, for_good: bool
 ) -> None:
@@ -284,7 +285,7 @@ def test_a_story_that_was_deleted_since_is_restored_again_and_is_on_its_shelf() 
 
 
 @given(st.permutations(range(9)), st.integers(1, 8))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=scale_examples(6), deadline=None)
 def test_the_order_and_the_portions_in_which_objects_are_restored_make_no_difference(order: list[int], at: int) -> None:
     emulator, owner, items = accounts()
     before = documents(owner)
@@ -295,7 +296,7 @@ def test_the_order_and_the_portions_in_which_objects_are_restored_make_no_differ
 
 
 @given(st.integers(0, 24), st.sampled_from(sorted(FAULTS)), st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=scale_examples(20), deadline=None)
 def test_a_restore_that_is_interrupted_anywhere_is_completed_by_the_next_one_without_duplicates(
     number: int, name: str, for_good: bool
 ) -> None:

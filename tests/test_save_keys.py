@@ -39,6 +39,7 @@ from nai_proto.library import KeystoreReplacement, SavedKeystore, save_keys
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, inject_fault, interleave, lose_request, lose_response, refuse_with
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in, with_token
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -304,7 +305,7 @@ def run_interleaved(emulator: Emulator, flows: list[Any], choices: Iterator[int]
     return run_in_memory(logged_in(interleave(flows, choices)), emulator).result  # type: ignore[no-any-return]  # of any flows
 
 
-@settings(max_examples=50)
+@settings(max_examples=scale_examples(50))
 @given(st.lists(st.integers(0, 2), max_size=30))
 def test_all_edits_are_saved_however_clients_interleave(order: list[int]) -> None:
     emulator, owner = an_emulator()
@@ -317,7 +318,7 @@ def test_all_edits_are_saved_however_clients_interleave(order: list[int]) -> Non
     assert dict(stored(owner)) == {**before, A: b"A" * 32, B: b"B" * 32, "c": b"C" * 32}
 
 
-@settings(max_examples=50)
+@settings(max_examples=scale_examples(50))
 @given(st.lists(st.integers(0, 1), max_size=20))
 def test_two_keys_for_one_meta_are_a_conflict(order: list[int]) -> None:
     emulator, owner = an_emulator()

@@ -44,6 +44,7 @@ from nai_proto.library.save_objects import save_objects
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
 from tests.faults import FAULTS, Fault, inject_fault, interleave, lose_request, lose_response, refuse_with
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -228,7 +229,7 @@ def test_without_a_change_index_the_data_is_compared_first() -> None:
     assert all(b"changeIndex" not in request.body for request in played.requests)
 
 
-@settings(max_examples=40)
+@settings(max_examples=scale_examples(40))
 @given(st.lists(st.integers(0, 2), max_size=20))
 def test_one_of_several_concurrent_clients_wins_and_the_others_get_a_conflict(order: list[int]) -> None:
     emulator, owner = an_emulator()

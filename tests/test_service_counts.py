@@ -28,6 +28,7 @@ from nai_proto.tier import Tier
 from nai_proto.tokenizers import TOKENIZERS
 from nai_proto.tokenizers.base import ByteVocabulary, SpecialsOverride
 from tests.context_support import Words
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, logged_in, with_token
 from tests.test_continue_story import KEY
 
@@ -64,7 +65,7 @@ def long_text(sentences: int) -> str:
     )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=scale_examples(25))
 @given(
     st.lists(
         st.sampled_from(["A swan sang.", "Oh!", "It was cold, and the lake lay still.", "\n", "雪。"]), max_size=60

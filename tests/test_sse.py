@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from nai_proto.codecs.sse import ServerSentEvent, SSEDecoder, SSESplitter, encode_event
 from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "sse_vectors.json").read_bytes())
@@ -122,7 +123,7 @@ def test_every_vector_holds_however_it_is_cut(vector: dict[str, Any]) -> None:
     assert (strict.events, *strict[1:3]) == (events, *final)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=scale_examples(500), deadline=None)
 @given(STREAMS, CUTS)
 @example(b"event:x\ndata:y\ndata:z\n\n" + BLOCK, [])
 @example(b"data:x\rdata:y\n\n", [])

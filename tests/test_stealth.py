@@ -15,6 +15,7 @@ from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png
 from nai_proto.codecs.stealth import read_stealth, stealth_room, with_stealth
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 TEXT = b'{"Description": "the harbour at night", "Comment": "{}"}'
 
@@ -38,7 +39,7 @@ def plane_of(width: int, height: int, content: bytes) -> Plane:
     return Plane(width, height, bytes(data))
 
 
-@settings(max_examples=60)
+@settings(max_examples=scale_examples(60))
 @given(st.binary(max_size=300), st.integers(20, 90), st.integers(60, 90), st.data())
 def test_what_was_written_is_read(content: bytes, width: int, height: int, data: st.DataObject) -> None:
     transparent = data.draw(st.booleans())

@@ -23,6 +23,7 @@ from nai_proto.story import Origin, Story
 from nai_proto.story.formats.fragments import Fragment, FragmentList
 from nai_proto.story.formats.section_list import JournalCache, SectionList, SectionMove
 from nai_proto.story.formats.story_text import ReplayWork
+from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
@@ -475,7 +476,7 @@ def use_everything(story: Story) -> None:
         return
 
 
-@settings(max_examples=120)
+@settings(max_examples=scale_examples(120))
 @given(st.sampled_from(sorted(DOCUMENTS)), st.data())
 def test_document_with_changed_bytes_is_readable_or_raises_a_documented_error(name: str, data: st.DataObject) -> None:
     packed = bytearray(DOCUMENTS[name])
@@ -500,7 +501,7 @@ BLOCKS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=scale_examples(120))
 @given(st.lists(FRAGMENTS, max_size=3), st.lists(BLOCKS | JSON, max_size=4), JSON)
 def test_any_legacy_story_is_readable_or_raises_a_documented_error(
     fragments: list[Any], blocks: list[Any], current: Any
@@ -511,7 +512,7 @@ def test_any_legacy_story_is_readable_or_raises_a_documented_error(
 VALUES: st.SearchStrategy[Value] = st.one_of(NUMBERS, st.text("ab", max_size=2), st.just(UNDEFINED), st.just(JsMap()))
 
 
-@settings(max_examples=120)
+@settings(max_examples=scale_examples(120))
 @given(st.sampled_from(sorted(DOCUMENTS)), st.data())
 def test_document_with_changed_values_is_readable_or_raises_a_documented_error(name: str, data: st.DataObject) -> None:
     value = unpackb(DOCUMENTS[name])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from nai_proto.story import Origin, Story
+from tests.hypothesis_profiles import scale_examples
 
 Letter: TypeAlias = tuple[str, Origin]
 Line: TypeAlias = tuple[Letter, ...]
@@ -208,4 +209,6 @@ class LegacyStoryMachine(StoryMachine):
 
 TestDocument = Document.TestCase
 TestOlder = LegacyStoryMachine.TestCase
-TestDocument.settings = TestOlder.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestDocument.settings = TestOlder.settings = settings(
+    max_examples=scale_examples(40), stateful_step_count=20, deadline=None
+)

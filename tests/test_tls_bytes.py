@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from nai_proto.exchange.connection_setup import shake_hands
 from nai_proto.exchange.driving import run_steps
 from nai_transports.tls_connection import TlsClient
+from tests.hypothesis_profiles import scale_examples
 
 AUTHORITY = trustme.CA()
 SERVER = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -78,7 +79,7 @@ def connected(size: int = 100_000) -> tuple[TlsClient, Server]:
     return client, server
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=scale_examples(30))
 @given(st.integers(1, 3_000), st.binary(max_size=40_000), st.binary(max_size=40_000))
 def test_what_is_sent_arrives_however_it_is_cut(size: int, up: bytes, down: bytes) -> None:
     client, server = connected(size)

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import InvalidFile, InvalidRequestError, MissingExtra
 from nai_proto.tokenizers import TOKENIZERS, Tokenizer, read, tokenizer_name
+from tests.hypothesis_profiles import scale_examples
 from tests.test_tokenizers import FORMS, LINES, deflated, ids, texts
 
 
@@ -193,7 +194,7 @@ def test_a_lone_surrogate_is_an_error(form: str) -> None:
 
 
 @image_forms
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scale_examples(60))
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_is_a_documented_error(form: str, data: st.DataObject) -> None:
     file = bytearray(clip_merges().encode() if form == "CLIP" else t5_file())

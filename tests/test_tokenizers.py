@@ -26,6 +26,7 @@ from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import TOKENIZERS, Tokenizer, find_tokenizer_info, read, tokenizer_name
 from nai_proto.tokenizers.base import BYTE_OF_LETTER
 from nai_proto.tokenizers.loader import _with_javascript_blanks
+from tests.hypothesis_profiles import scale_examples
 
 LINES = [*TALES.split("\n"), "  two  blanks   three", "naïve café, 你好 😀 123 4567", "\tfor x in y:\n        pass"]
 SPECIALS = ["<|pad|>", "<|unknown|>", "<|startoftext|>", "<|endoftext|>"]
@@ -402,7 +403,7 @@ def test_a_truncated_file_is_an_error_wherever_it_is_cut(form: str) -> None:
 
 
 @every_form
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=scale_examples(60))
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_is_a_documented_error(form: str, data: st.DataObject) -> None:
     """Any other exception is a bug, such as SentencePiece's for pieces that are not UTF-8."""

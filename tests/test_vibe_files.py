@@ -21,6 +21,7 @@ from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 IMAGE = b"\x89PNG picture"
 ENCODING = bytes(range(200))
@@ -255,7 +256,7 @@ def test_limits_hold() -> None:
         read_vibe_file(b'{"a":' * 200 + b"1" + b"}" * 200)
 
 
-@settings(max_examples=200)
+@settings(max_examples=scale_examples(200))
 @given(st.data())
 def test_altered_files_are_read_or_documented_errors(data: st.DataObject) -> None:
     changed_file = bytearray(json.dumps({**DOCUMENT, "vibes": [DOCUMENT]}).encode())

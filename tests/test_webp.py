@@ -20,6 +20,7 @@ from nai_proto.codecs.picture_texts import PictureTexts
 from nai_proto.codecs.webp import iter_webp_chunks, with_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 TAGS = ("DocumentName", "ImageDescription", "Software", "Artist", "Copyright")
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
@@ -192,7 +193,7 @@ def test_a_file_cut_short_is_noticed(file: bytes) -> None:
         assert isinstance(caught.value, Truncated) is (size >= 12)
 
 
-@settings(max_examples=400)
+@settings(max_examples=scale_examples(400))
 @given(st.data(), st.sampled_from(FILES))
 def test_altered_files_are_read_or_documented_errors(data: st.DataObject, file: bytes) -> None:
     changed_file = bytearray(with_webp_text(file, {"Software": "NovelAI", "UserComment": "{}"}))

@@ -39,6 +39,7 @@ from nai_proto.http.wire import (
 )
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessToken
+from tests.hypothesis_profiles import scale_examples
 
 Role: TypeAlias = Literal["client", "server"]
 Story: TypeAlias = list[object]
@@ -269,7 +270,7 @@ def pieces_of(data: bytes, damage: Damage, cuts: list[int] | None) -> list[bytes
     return split(bytes(hurt), range(len(hurt)) if cuts is None else cuts)
 
 
-equality = settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+equality = settings(max_examples=scale_examples(500), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @equality

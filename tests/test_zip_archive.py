@@ -21,6 +21,7 @@ from nai_proto.codecs import accelerators
 from nai_proto.codecs.zip_archive import Member, unzip, zip_files
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.hypothesis_profiles import scale_examples
 
 NOISE = random.Random(1).randbytes(20_000)
 FILES = [("image_0.png", NOISE), ("image_1.png", b"a" * 5000), ("leer.txt", b""), ("bild-ä.webp", b"x")]
@@ -129,7 +130,7 @@ def test_what_is_no_archive_is_told(data: bytes) -> None:
         read(data)
 
 
-@settings(max_examples=400)
+@settings(max_examples=scale_examples(400))
 @given(st.data())
 def test_altered_archives_are_read_or_documented_errors(data: st.DataObject) -> None:
     pipe, method = data.draw(st.booleans()), data.draw(st.sampled_from([0, 8]))
