@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TextIO
+from typing import Final, TextIO
 
-__all__ = ["can_draw", "choose_colors", "is_terminal"]
+__all__ = ["can_draw", "choose_colors", "is_terminal", "measure_width"]
+
+_USUAL_WIDTH: Final = 80
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -26,3 +28,16 @@ def choose_colors() -> bool | None:
 def can_draw(stream: TextIO | None) -> bool:
     """Return whether a stream is a terminal that takes control sequences, such as those that a bar is drawn with."""
     return is_terminal(stream) and choose_colors() is not False
+
+
+def measure_width(stream: TextIO | None) -> int | None:
+    """Return how many columns a stream's terminal has, or COLUMNS says that it has; None if the stream is no terminal."""
+    if stream is None or not is_terminal(stream):
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
+    except (OSError, ValueError):
+        return _USUAL_WIDTH

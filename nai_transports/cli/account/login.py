@@ -28,6 +28,7 @@ from ..common.credentials import (
 )
 from ..common.errors import MissingCredentials, WrongUsage
 from ..common.json_document import print_json, to_time
+from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_date, print_facts
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
 from ..common.secret_file import secret_file_path
@@ -162,7 +163,7 @@ def _log_in(account: AccountOptions, sources: CredentialSources, email: str, wit
         except MissingCredentials:
             if not attempts_left:
                 raise
-            typer.echo("No account has this e-mail and password: type it again, or press Ctrl-C.", err=True)
+            print_note("No account has this e-mail and password: type it again, or press Ctrl-C.")
     raise AssertionError("unreachable")
 
 
@@ -228,7 +229,7 @@ def _choose_secret(checked: _CheckedLogin, keep: KeptSecret | None, keyring_prob
     if keep is None:
         keep = KeptSecret.TOKEN
         if prompts.is_interactive():
-            typer.echo(_CHOICE.format(date=_format_end(checked.token)), err=True)
+            print_note(_CHOICE.format(date=_format_end(checked.token)))
             keep = prompts.ask_choice("Keep", KeptSecret, KeptSecret.TOKEN if keyring_problem else KeptSecret.PASSWORD)
     if keep is KeptSecret.PASSWORD:
         assert isinstance(checked.token, AccessToken)  # as every login gives
@@ -242,7 +243,7 @@ def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | 
         return keep_in_keyring(sources.place, kept)
     path = secret_file_path()
     if not insecure_storage:
-        typer.echo(f"nai: {keyring_problem}", err=True)
+        print_note(f"nai: {keyring_problem}")
         prompts.confirm(
             f"Keep it in {path} (only you can read it; not encrypted)?",
             f"{keyring_problem}; give --insecure-storage to keep the login in {path}, not encrypted",
@@ -265,9 +266,8 @@ def _warn_of_variables(sources: CredentialSources) -> None:
     if winning is None and sources.get_variable(PASSWORD_VARIABLE) and sources.email:
         winning = f"{EMAIL_VARIABLE} and {PASSWORD_VARIABLE}"
     if winning is not None:
-        typer.echo(
-            f"nai: {winning}, which the environment has, wins over this login, unless --profile names the profile",
-            err=True,
+        print_note(
+            f"nai: {winning}, which the environment has, wins over this login, unless --profile names the profile"
         )
 
 
@@ -317,7 +317,7 @@ def logout(*, account: AccountOptions, as_json: Json = False) -> None:
     else:
         typer.echo(f"No login is kept for the profile {escape_line(sources.profile.name)} at {address}.")
     if sources.get_variable(TOKEN_VARIABLE):
-        typer.echo(f"nai: {TOKEN_VARIABLE} is still set, and commands go on using it", err=True)
+        print_note(f"nai: {TOKEN_VARIABLE} is still set, and commands go on using it")
 
 
 # ---- whoami

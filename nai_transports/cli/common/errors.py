@@ -41,6 +41,7 @@ from nai_proto.errors import (
 )
 
 from .error_messages import ServiceAddress, explain, is_gateway_page
+from .notes import print_note
 from .output import escape_line
 from .standard_streams import OutputFailed, end_line
 
@@ -253,8 +254,11 @@ def exit_on_error(
 def end_with_failure(command: str, failure: CommandFailure, *, as_json: bool) -> int:
     """Print why a command failed, on a line of its own, and return its exit status. Without a message, print nothing."""
     if failure.message:
-        document = json.dumps(failure.to_json(command))
-        _print_line(document if as_json else f"{command}: {escape_line(failure.message)}")
+        if as_json:
+            end_line()
+            typer.echo(json.dumps(failure.to_json(command)), err=True)
+        else:
+            print_note(f"{command}: {escape_line(failure.message)}")
     return int(failure.exit_status)
 
 
@@ -264,10 +268,5 @@ def _end_interrupted(notes: Iterable[str]) -> int:
         sys.stdout.flush()
     typer.echo(err=True)
     for note in notes:
-        typer.echo(escape_line(note), err=True)
+        print_note(escape_line(note))
     return int(ExitStatus.INTERRUPTED)
-
-
-def _print_line(line: str) -> None:
-    end_line()
-    typer.echo(line, err=True)

@@ -30,8 +30,8 @@ from ...events import (
     Waiting,
 )
 from .error_messages import is_gateway_page
+from .notes import print_note
 from .output import escape_line
-from .progress import print_note
 
 __all__ = ["note_exchange", "note_wait"]
 

@@ -13,8 +13,10 @@ import typer
 from nai_proto.exchange.responses import Response
 from nai_proto.tier import Tier
 
-from ...terminals import choose_colors, is_terminal
+from ...terminals import choose_colors, is_terminal, measure_width
 from .json_document import print_json, to_time
+from .notes import print_note
+from .text_wrapping import wrap_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +33,7 @@ __all__ = [
     "print_problems",
 ]
 
+_COLUMN_GAP: Final = "  "
 _SHOWN_PROBLEMS: Final = 5
 
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -93,14 +96,17 @@ def print_columns(first: str, *others: str, width: int, **style: Any) -> None:
 
     Args:
         first: the first part. A terminal shows it in a column of this width, and in this style.
-        others: the other parts.
+        others: the other parts. A terminal shows them beside that column, wrapped between words.
         width: of the column, in characters.
         style: as `typer.style` takes it.
     """
-    if is_terminal(sys.stdout):
-        typer.echo("  ".join((typer.style(f"{first:<{width}}", **style), *others)))
-    else:
+    columns = measure_width(sys.stdout)
+    if columns is None:
         typer.echo("\t".join((first, *others)))
+        return
+    begin = width + len(_COLUMN_GAP)
+    shown = wrap_text(_COLUMN_GAP.join(others), columns, column=begin, hanging=begin if begin <= columns // 2 else None)
+    typer.echo(typer.style(f"{first:<{width}}", **style) + _COLUMN_GAP + shown)
 
 
 def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -161,6 +167,6 @@ def print_problems(where: str, problems: Sequence[str]) -> None:
         problems: in sentences.
     """
     for problem in problems[:_SHOWN_PROBLEMS]:
-        typer.echo(escape_line(f"{where}: {problem}"), err=True)
+        print_note(escape_line(f"{where}: {problem}"))
     if len(problems) > _SHOWN_PROBLEMS:
-        typer.echo(escape_line(f"{where}: and {len(problems) - _SHOWN_PROBLEMS} more problems"), err=True)
+        print_note(escape_line(f"{where}: and {len(problems) - _SHOWN_PROBLEMS} more problems"))

@@ -24,6 +24,7 @@ from nai_proto.errors import FileError, InvalidRequestError, NaiError
 from nai_proto.library.file_names import make_safe_name
 
 from ... import files
+from .notes import print_note
 from .signals import exit_on_signals, hold_signals
 from .standard_streams import OutputFailed
 
@@ -181,7 +182,7 @@ class OutputFiles:
                 error.add_note(line)
             else:
                 with suppress(OSError):
-                    typer.echo(line, err=True)
+                    print_note(line)
 
     def write(self, path: Path, data: bytes) -> Path:
         """Write a file, and return the path that it has. Nothing is raised, so that what comes next is written too.

@@ -12,19 +12,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import typer
-
 from ...terminals import can_draw, is_terminal
+from .notes import print_note, printing_above
 from .output import open_console
-from .standard_streams import end_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress, TaskID
 
     from nai_proto.library import LoadEvent
 
-__all__ = ["ProgressDisplay", "format_pace", "print_note", "show_progress"]
+__all__ = ["ProgressDisplay", "format_pace", "show_progress"]
 
 _BAR_WIDTH: Final = 24
 _MINUTE: Final = 60
@@ -82,7 +79,7 @@ class _PlainDisplay(ProgressDisplay):
     def update(self, task: str, done: int, total: int) -> None:  # noqa: ARG002 -- a line does not show them
         if task not in self._named:
             self._named.add(task)
-            typer.echo(f"{task} …", err=True)
+            print_note(f"{task} …")
 
 
 @contextmanager
@@ -122,29 +119,9 @@ def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDispl
         CountColumn(),
         PaceColumn(),
     )
-    with Progress(*columns, console=open_console(stderr=True), transient=True) as progress:
-        _consoles.append(progress.console)
-        try:
-            yield ProgressDisplay(progress, first)
-        finally:
-            _consoles.pop()
-
-
-_consoles: Final[list[Console]] = []
-"The console of the lines that are shown now, if there are any."
-
-
-def print_note(text: str) -> None:
-    """Print a line on stderr: above the lines of progress, and on a line of its own also if text is being printed.
-
-    Args:
-        text: a line without foreign text that is not escaped.
-    """
-    end_line()
-    if _consoles:
-        _consoles[-1].print(text, soft_wrap=True, markup=False)
-    else:
-        typer.echo(text, err=True)
+    shown = Progress(*columns, console=open_console(stderr=True), transient=True)
+    with shown as progress, printing_above(progress.console):
+        yield ProgressDisplay(progress, first)
 
 
 def format_pace(rate: float | None, left_s: float | None) -> str:

@@ -14,6 +14,7 @@ import typer
 from nai_proto.errors import InvalidRequestError
 
 from .errors import MissingCredentials
+from .text_wrapping import wrap_for_terminal
 
 __all__ = ["ask", "ask_choice", "ask_secret", "confirm", "is_interactive"]
 
@@ -98,7 +99,8 @@ def confirm(question: str, alternative: str) -> None:
 
 
 def _read_line(question: str) -> str:
-    typer.echo(f"{question}: ", nl=False, err=True)  # `typer.prompt` would write the blank to stdout
+    shown = wrap_for_terminal(f"{question}:", sys.stderr)
+    typer.echo(f"{shown} ", nl=False, err=True)  # `typer.prompt` would write the blank to stdout
     try:
         return input().strip()
     except EOFError:

@@ -15,11 +15,10 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, Final, cast
 
-import typer
-
 from nai_proto.errors import FileError, InvalidFile
 
 from ... import files
+from .notes import print_note
 from .profile_file import config_directory
 
 __all__ = ["delete", "read", "secret_file_path", "write"]
@@ -107,10 +106,9 @@ def check_permissions(path: Path) -> None:
             return
         else:
             path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-            typer.echo(
+            print_note(
                 f"nai: {path} was open to other users of this machine; now it is not. If one of them may have read it, "
-                "change the account's password",
-                err=True,
+                "change the account's password"
             )
             return
     except OSError as error:

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import typer
-
 from nai_proto.errors import FileError, InvalidFile, MissingExtra, NaiError
 from nai_proto.secret import AccessToken, Password, Token, parse_token
 
 from . import secret_file, system_keyring
+from .notes import print_note
 
 __all__ = [
     "LoginPlace",
@@ -97,7 +96,7 @@ def find_login(place: LoginPlace) -> StoredLogin | None:
     except (MissingExtra, system_keyring.NoKeyring):
         return None
     except FileError as error:
-        typer.echo(f"nai: {error}", err=True)
+        print_note(f"nai: {error}")
         return None
     return None if text is None else _parse(text, _KEYRING)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
 from nai_proto.errors import FileError, MissingExtra, TransportError
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import Tokenizer
 
 from ...tokenizer_files import load
+from .notes import print_note
 
 __all__ = ["load_or_none"]
 
@@ -27,5 +26,5 @@ def load_or_none(model: Model) -> Tokenizer | None:
     except (FileError, MissingExtra, TransportError):
         if model.is_native:
             raise
-    typer.echo(f"no tokenizer file of {model.id} is here, so the service counts its tokens", err=True)
+    print_note(f"no tokenizer file of {model.id} is here, so the service counts its tokens")
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -34,6 +35,8 @@ from ...servers.serve import StoreChanges, system_entropy
 from ...servers.state import StateFile, read_state
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
+from ..common.notes import print_note
+from ..common.text_wrapping import wrap_for_terminal
 from .serve_until_stopped import ServerJson, TokenizerFinder, serve_until_stopped
 
 __all__ = ["emulate"]
@@ -195,7 +198,7 @@ def _print_faults(as_json: bool) -> None:
     if as_json:
         print_json(describe_fault_kinds())
     else:
-        typer.echo(describe_faults())
+        typer.echo(wrap_for_terminal(describe_faults(), sys.stdout))
 
 
 def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None:
@@ -239,9 +242,7 @@ def _record(app: App, path: Path | None, contents: bool) -> AbstractContextManag
         return nullcontext(app)
     if path is None:
         raise typer.BadParameter("--record-contents needs --record", param_hint="--record-contents")
-    return record_to_file(
-        app, path, contents=contents, on_failure=lambda reason: typer.echo(f"nai emulate: {reason}", err=True)
-    )
+    return record_to_file(app, path, contents=contents, on_failure=lambda reason: print_note(f"nai emulate: {reason}"))
 
 
 @contextmanager
@@ -324,4 +325,4 @@ def _ignore_missing_tokenizer(model: str, reason: str) -> None:
 
 
 def _report_missing_tokenizer(model: str, reason: str) -> None:
-    typer.echo(f"nai emulate: requests with token ids of {model} get 501: {reason}", err=True)
+    print_note(f"nai emulate: requests with token ids of {model} get 501: {reason}")

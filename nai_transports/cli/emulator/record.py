@@ -13,6 +13,7 @@ from nai_proto.exchange.session import Session
 
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
+from ..common.notes import print_note
 from .serve_until_stopped import ServerJson, serve_until_stopped
 
 __all__ = ["record", "replay"]
@@ -46,7 +47,7 @@ def record(
 
 
 def _print_failure(reason: str) -> None:
-    typer.echo(f"nai record: {reason}", err=True)
+    print_note(f"nai record: {reason}")
 
 
 def replay(

@@ -22,6 +22,7 @@ from ...servers.serve import StoreChanges, run_on_selector_loop, serve
 from ...tokenizer_files import load
 from ..common.errors import CommandFailed
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from .child_program import run_program
 
 __all__ = ["ServerJson", "TokenizerFinder", "serve_until_stopped"]
@@ -101,7 +102,7 @@ def serve_until_stopped(
             ready = {**addresses, **dict.fromkeys(_FACTS), **known}
             if program:
                 if console := ready.get("console"):
-                    typer.echo(f"nai {command}: console at {console}", err=True)
+                    print_note(f"nai {command}: console at {console}")
                 status = await run_program(program, _variables(ready), stop)
                 return
             if as_exports:

@@ -14,6 +14,7 @@ from nai_proto.image.options import ImageOptions
 from ...preset_files import load_image_preset
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
+from ..common.notes import print_note
 from ..common.output import Json, print_facts
 from ..common.output_files import OUTPUT_PANEL, Output, OutputPath, Overwrite
 from ..common.text_input import read_text_argument
@@ -259,7 +260,7 @@ def image(
     with name_options_in_errors():
         builder = ImageRequestBuilder(text, options, vibes, previews=previews)
     if builder.note:
-        typer.echo(f"nai image: {builder.note}", err=True)
+        print_note(f"nai image: {builder.note}")
     if price:
         print_price(builder.describe_price(), as_json)
         return

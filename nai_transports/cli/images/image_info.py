@@ -19,6 +19,7 @@ from nai_proto.image.model_hashes import find_model
 
 from ... import files
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, escape_line, print_facts
 from .input_images import name_file_in_errors
 
@@ -92,7 +93,7 @@ def image_info(
             facts = _describe_file(path, files.read(path), public)
             documents.append(facts)
         except NaiError as error:
-            typer.echo(f"nai image-info: {escape_line(str(error))}", err=True)
+            print_note(f"nai image-info: {escape_line(str(error))}")
             continue
         if not as_json:
             if len(documents) > 1:

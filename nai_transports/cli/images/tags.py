@@ -12,6 +12,7 @@ from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 
 from ..common.account_options import ServiceOptions
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, escape_line
 from ..common.tables import Cell, Column, print_table
 from .option_errors import find_image_model
@@ -42,7 +43,7 @@ def tags(
     if as_json:
         print_json(suggestions)
     elif not suggestions:
-        typer.echo(f"nai tags: no tag contains {escape_line(word)!r}", err=True)
+        print_note(f"nai tags: no tag contains {escape_line(word)!r}")
     else:
         _print_suggestions(suggestions)
 

@@ -14,6 +14,7 @@ from ... import backups, files
 from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus
 from ..common.json_document import print_json, to_time
+from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_date
 from ..common.tables import Column, print_table
 from .library_loader import UnreadType, list_unread
@@ -131,11 +132,11 @@ def backup(
     )
     for name, kept_as in summary.repaired.items():
         what = f"was changed by somebody else; that file is now {kept_as}" if kept_as else "was missing or outdated"
-        typer.echo(f"repaired {directory / name}: it {what}", err=True)
+        print_note(f"repaired {directory / name}: it {what}")
     if summary.failed:
-        typer.echo(f"{summary.failed} did not open; backed up encrypted.", err=True)
+        print_note(f"{summary.failed} did not open; backed up encrypted.")
     for type_, reason in summary.unread.items():
-        typer.echo(f"{escape_line(type_)} could not be listed: {reason}", err=True)
+        print_note(f"{escape_line(type_)} could not be listed: {reason}")
 
 
 def _describe_backup(directory: Path, summary: backups.BackupSummary) -> Backup:

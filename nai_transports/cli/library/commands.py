@@ -13,6 +13,7 @@ from nai_proto.errors import InvalidRequestError
 from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, escape_lines
 from ..common.output import print_facts as show_facts
 from ..common.tables import Cell, Column, print_table
@@ -36,7 +37,7 @@ def list_stories(*, account: AccountOptions, as_json: Json = False) -> None:
         columns = ("title", "changed (UTC)", Column("bytes", is_number=True), "state", Column("id", is_whole=True))
         print_table(columns, map(_describe_row, stories))
     else:
-        typer.echo("there are no stories", err=True)
+        print_note("there are no stories")
 
 
 def _describe_row(story: StorySummary) -> tuple[Cell, ...]:

@@ -15,6 +15,7 @@ from nai_proto.objects import TYPES
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json
 from .library_loader import STORY_TYPES, UnreadType, list_unread, load_library
 
@@ -61,9 +62,9 @@ def export(
     stories = None if not only else [account_library.find(name) for name in only]
     paths_by_outcome = _write_files(directory, export_files(account_library, stories), account, overwrite=overwrite)
     for type_, error in account_library.unread.items():
-        typer.echo(f"nai library export: {type_} could not be listed: {error}", err=True)
+        print_note(f"nai library export: {type_} could not be listed: {error}")
     for path in paths_by_outcome[_KEPT]:
-        typer.echo(f"nai library export: {path} already exists with other content (--force replaces it)", err=True)
+        print_note(f"nai library export: {path} already exists with other content (--force replaces it)")
     if as_json:
         written, unchanged, kept = ([*map(str, paths)] for paths in paths_by_outcome.values())
         print_json(LibraryExport(str(directory), written, unchanged, kept, list_unread(account_library.unread)))

@@ -19,6 +19,7 @@ from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, escape_line
 from ..common.prompts import confirm
 from ..common.tables import print_table
@@ -184,7 +185,7 @@ def _print_result(report: Import) -> None:
     """Print the id of each new story or preset; what was not stored goes to stderr."""
     for file in report.files:
         if file.error is not None:
-            typer.echo(escape_line(f"{file.path}: {file.error}"), err=True)
+            print_note(escape_line(f"{file.path}: {file.error}"))
         elif file.id is not None:
             typer.echo(escape_line(f"Imported {file.path} as {file.title} ({file.id})"))
     imported = sum(file.id is not None for file in report.files)

@@ -12,6 +12,7 @@ from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.library import RestoreAction, RestoredObject, RestoreStep, SaveOutcome
 
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import escape_line
 from ..common.tables import Column, print_table
 
@@ -110,7 +111,7 @@ def print_restore(report: Restore, as_json: bool) -> None:
     for item in report.steps:
         if item.error is not None:
             line = f"{item.type} {item.title} ({item.id}): {item.outcome}: {item.error}"
-            typer.echo(escape_line(line), err=True)
+            print_note(escape_line(line))
     outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
     stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))
     unchanged += outcomes.count(SaveOutcome.UNCHANGED.value)  # another restore has created them since the plan

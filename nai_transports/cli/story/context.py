@@ -14,6 +14,7 @@ from nai_proto.story.context.report import Context, ContextRow
 from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, escape_line, escape_lines
 from ..common.tables import Column, TableRow, print_table
 from ..common.tokenizers import load_or_none
@@ -97,7 +98,7 @@ def context(
     else:
         print_context(built)
         inclusion = "some parts were left out" if built.full else "everything is included"
-        typer.echo(f"{len(built.tokens)} of {built.size} tokens, {inclusion}", err=True)
+        print_note(f"{len(built.tokens)} of {built.size} tokens, {inclusion}")
 
 
 def print_context(context: Context) -> None:

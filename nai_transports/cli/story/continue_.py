@@ -13,6 +13,7 @@ from nai_proto.text import Token
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json
 from ..common.text_stream import TextStream
 from ..common.tokenizers import load_or_none
@@ -73,7 +74,7 @@ def continue_(
         and not account.quiet
         and selected.story.settings.fields.get("trimResponses") is not False
     ):
-        typer.echo(f"nai story continue: {_LONGER}", err=True)
+        print_note(f"nai story continue: {_LONGER}")
     with account.open_client() as client, TextStream() as out:
         try:
             with client.stream(flow) as stream:
@@ -92,7 +93,7 @@ def continue_(
     unsaved = [saved for saved in continued.saved if not saved.outcome.ok]
     for saved in unsaved:
         reason = "it was changed elsewhere meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value
-        typer.echo(f"nai story continue: {saved.item.stored.type} was not saved: {reason}", err=True)
+        print_note(f"nai story continue: {saved.item.stored.type} was not saved: {reason}")
     raise typer.Exit(1 if unsaved else 0)
 
 

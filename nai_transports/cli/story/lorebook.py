@@ -21,6 +21,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.errors import WrongUsage, reading_options
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import TableRow, print_table
 from ..common.text_input import read_standard_input, read_text_file
@@ -92,7 +93,7 @@ def try_keys(
         return
     rows = [TableRow(row, is_dim=not trial.active) for trial in trials for row in _build_rows(trial, searched)]
     print_table(("", "entry", "key", "where"), rows)
-    typer.echo(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active", err=True)
+    print_note(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
 
 
 def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions) -> tuple[Lorebook, str | None]:

@@ -14,6 +14,7 @@ from ..common.account_options import AccountOptions
 from ..common.error_messages import ServiceAddress
 from ..common.errors import describe_failure, reading_options
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json
 from ..common.text_input import read_text_argument
 from .chat_commands import format_hint
@@ -90,7 +91,7 @@ def _converse(session: ChatSession, typed: ChatInput, address: ServiceAddress | 
     """Hold a conversation until the input ends. Without a person at a terminal, an error ends it too."""
     if typed.is_interactive:
         session.show_last()
-        typer.echo(format_hint(), err=True)
+        print_note(format_hint())
     while True:
         try:
             turn = typed.read_turn()
@@ -101,11 +102,10 @@ def _converse(session: ChatSession, typed: ChatInput, address: ServiceAddress | 
         except NaiError as error:
             if not typed.is_interactive:
                 raise
-            typer.echo(f"nai chat: {describe_failure(error, address).message}", err=True)
+            print_note(f"nai chat: {describe_failure(error, address).message}")
         except KeyboardInterrupt as stop:
             if not typed.is_interactive:
                 raise
-            note = str(stop) if isinstance(stop, AnswerStopped) else "\n(Ctrl-D ends the conversation)"
-            typer.echo(note, err=True)
+            print_note(str(stop) if isinstance(stop, AnswerStopped) else "\n(Ctrl-D ends the conversation)")
     if typed.is_interactive:
         typer.echo(err=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import typer
-
 from nai_proto import openai
 from nai_proto.errors import InvalidRequestError, NaiError
 
 from ...sync import Client
+from ..common.notes import print_note
 from ..common.output import escape_line
 from ..common.text_stream import TextStream, escape_prose
 from .chat_commands import ChatCommand, format_help, parse_line
@@ -134,7 +133,7 @@ class ChatSession:
             case ChatCommand("load", path):
                 self._load(path)
             case ChatCommand("help"):
-                _note(format_help())
+                print_note(format_help())
             case _:
                 return False
         return True
@@ -153,19 +152,19 @@ class ChatSession:
     def _undo(self) -> None:
         taken = self.conversation.require_last()
         self._change(self.conversation.with_undo())
-        _note(f"taken back: {_excerpt(taken.question)}")
+        print_note(f"taken back: {_excerpt(taken.question)}")
 
     def _system(self, text: str) -> None:
         if text:
             self._change(self.conversation.with_system(None if text == "-" else text))
-        _note(escape_prose(self.conversation.system) if self.conversation.system else "there is no system prompt")
+        print_note(escape_prose(self.conversation.system) if self.conversation.system else "there is no system prompt")
 
     def _model(self, name: str) -> None:
         if name:
             self._change(
                 self.conversation.with_model(choose_chat_model(name, lambda: list_served_models(self._client)).id)
             )
-        _note(escape_line(self.conversation.model))
+        print_note(escape_line(self.conversation.model))
 
     def _save(self, path: str) -> None:
         if path and (self._file is None or Path(path).expanduser() != self._file.path):
@@ -176,7 +175,7 @@ class ChatSession:
             raise InvalidRequestError("/save takes FILE: this conversation has no file yet")
         else:
             self._file.save(self.conversation)
-        _note(f"saved as {escape_line(str(self._file.path))}, now and after each turn")
+        print_note(f"saved as {escape_line(str(self._file.path))}, now and after each turn")
 
     def _load(self, path: str) -> None:
         if self._file is None and self.conversation.turns:
@@ -187,10 +186,12 @@ class ChatSession:
     def show_last(self) -> None:
         """Show how long the conversation is, and the last turn."""
         turns = len(self.conversation.turns)
-        _note(f"{escape_line(self.conversation.model)}, {turns} message{'' if turns == 1 else 's'}")
+        print_note(f"{escape_line(self.conversation.model)}, {turns} message{'' if turns == 1 else 's'}")
         if (last := self.conversation.last) is not None:
-            _note(f"> {escape_prose(last.question)}")
-            _note(escape_prose(last.answer) if last.answer is not None else "(without an answer: /retry asks again)")
+            print_note(f"> {escape_prose(last.question)}")
+            print_note(
+                escape_prose(last.answer) if last.answer is not None else "(without an answer: /retry asks again)"
+            )
 
 
 def list_served_models(client: Client) -> list[str]:
@@ -202,11 +203,6 @@ def _write_chunk(out: TextStream, chunk: openai.ChatChunk) -> None:
     for choice in chunk.choices:
         out.write_aside(choice.delta.reasoning_content or "")
         out.write(choice.text)
-
-
-def _note(text: str) -> None:
-    """Print what is no answer: on stderr."""
-    typer.echo(text, err=True)
 
 
 def _excerpt(text: str) -> str:

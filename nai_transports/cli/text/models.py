@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from itertools import groupby
 
-import typer
-
 from nai_proto import account as accounts
 from nai_proto import openai
 
@@ -14,6 +12,7 @@ from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.errors import MissingCredentials
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json
 from ..common.tables import Column, print_table
 from .model_table import ModelRow, build_model_table, describe_row, format_row
@@ -47,7 +46,7 @@ def _load_rows(account: AccountOptions) -> list[ModelRow]:
     try:
         found = account.build_sources(profile).find_token(asks=False)
     except MissingCredentials:
-        typer.echo("nai models: not signed in, so contexts are those of Opus (`nai login` signs in)", err=True)
+        print_note("nai models: not signed in, so contexts are those of Opus (`nai login` signs in)")
         return build_model_table(None, None)
     with account.use_token(found, profile) as client:
         subscription = client.run(accounts.get_subscription())

@@ -19,6 +19,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, describe_response, escape_line, print_facts
 from ..common.prompts import confirm
 from ..common.tables import Cell, Column, print_table
@@ -87,7 +88,7 @@ def list_modules(*, account: AccountOptions, as_json: Json = False) -> None:
     if as_json:
         print_json([_describe_module(each) for each in listed])
     elif not listed:
-        typer.echo("nai module list: the account has no modules", err=True)
+        print_note("nai module list: the account has no modules")
     else:
         _print_modules(listed)
 
