@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio.to_thread
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -147,6 +148,23 @@ def test_a_summary_counts_new_changed_unchanged_gone_and_failed_objects(tmp_path
     again = back_up(directory, emulator)
     assert (again.changed, again.unchanged, again.gone, again.written) == (1, 6, 0, 0)
     check_current(directory, owner)
+
+
+def test_a_restored_object_is_counted_as_one_with_another_id_and_not_as_gone(tmp_path: Path) -> None:
+    emulator, owner = an_emulator()
+    directory = tmp_path / "backups"
+    put(owner, StoredObject(id="old preset", type="presets", data="eyJpZCI6ImEifQ==", meta=""))
+    back_up(directory, emulator)
+    restored, lost, _ = objects_of(owner, "stories")
+    for each in (restored, lost, *objects_of(owner, "presets")):
+        remove(owner, each)
+    put(owner, msgspec.structs.replace(restored, id="restored"))
+    put(owner, StoredObject(id="new preset", type="presets", data="eyJpZCI6ImEifQ==", meta=""))
+    summary = back_up(directory, emulator)
+    assert (summary.new, summary.moved, summary.gone) == (2, 2, 1)
+    with BackupDirectory(directory) as backups:
+        ids = {item.stored.id for item in backups.items()}
+    assert {restored.id, lost.id, "restored", "old preset", "new preset"} <= ids
 
 
 def test_a_content_that_opened_stays_readable_when_its_object_no_longer_opens(tmp_path: Path) -> None:

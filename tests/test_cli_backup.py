@@ -141,6 +141,35 @@ def test_lost_and_changed_objects_are_restored_and_the_restore_can_be_undone(per
         assert len(backups.runs) == 2
 
 
+def test_a_restored_story_is_printed_with_its_old_and_its_new_id(person: Person) -> None:
+    person.run_json("backup")
+    lost, content = objects_of(person.owner, "stories")[0], objects_of(person.owner, "storycontent")[0]
+    remove(person.owner, lost)
+    remove(person.owner, content)
+    done = person.run("restore", "--yes")
+    assert done.exit_code == 0, done.stderr
+    (new,) = {each.id for each in objects_of(person.owner, "stories")} - {
+        step["id"] for step in person.run_json("restore", "--dry-run")["steps"]
+    }
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert ["stories", "The Quiet Harbour", lost.id, new] in rows
+    assert all(row[0] != "storycontent" for row in rows if len(row) == 4)
+    again = person.run("backup")
+    assert "0 no longer in the account" in again.stdout
+    assert "2 of the new ones were restored" in again.stdout
+
+
+def test_the_id_in_the_account_is_in_the_json_whether_or_not_it_was_just_written(person: Person) -> None:
+    person.run_json("backup")
+    lost = objects_of(person.owner, "stories")[0]
+    remove(person.owner, lost)
+    plan = {step["id"]: step["stored_id"] for step in person.run_json("restore", "--dry-run")["steps"]}
+    assert plan.pop(lost.id) is None
+    assert all(id_ == stored_id for id_, stored_id in plan.items())
+    written = {step["id"]: step["stored_id"] for step in person.run_json("restore", "--yes")["steps"]}
+    assert written[lost.id] in {each.id for each in objects_of(person.owner, "stories")}
+
+
 def test_only_named_objects_are_restored(person: Person) -> None:
     owner = person.owner
     before = read_texts(owner)

@@ -16,6 +16,7 @@ from nai_proto.emulator import Account
 from nai_proto.http import Head
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
+from tests.backup_support import objects_of, remove
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.terminal_runner import TerminalRunner
 from tests.test_library import KEY, change, keys_of, refusing
@@ -82,6 +83,18 @@ def test_an_intact_account_is_clean(owner: Account) -> None:
     assert json.loads(nai(EMAIL, "--json").stdout)["clean"] is True
 
 
+def test_a_deleted_story_leaves_a_note_and_no_problem(owner: Account) -> None:
+    for type_ in ("stories", "storycontent"):
+        remove(owner, objects_of(owner, type_)[0])
+    done = nai(EMAIL)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "note\t1 key is used by no object" in done.stdout
+    assert done.stdout.splitlines()[-1] == "No problems found."
+    report = json.loads(nai(EMAIL, "--json").stdout)
+    assert report["clean"] is True
+    assert [each["severity"] for each in report["findings"]] == ["note"]
+
+
 def test_everything_that_is_broken_is_found(owner: Account) -> None:
     break_in_every_way(owner)
     done = nai(EMAIL)
@@ -108,8 +121,9 @@ def test_everything_that_is_broken_is_found(owner: Account) -> None:
         ("unused key", "unused"),
     }
     assert (report["clean"], report["counts"][0]) == (False, {"type": "stories", "opened": 11, "total": 13})
-    assert len(done.stdout.splitlines()) == len(report["counts"]) + 3 + len(report["findings"])
-    assert f"{len(report['findings'])} findings." in done.stdout
+    problems = [each for each in report["findings"] if each["severity"] != "note"]
+    assert len(done.stdout.splitlines()) == len(report["counts"]) + 4 + len(problems)
+    assert f"{len(problems)} problems." in done.stdout
     assert "m4): 3 objects have the same meta" in done.stdout
     assert "[aimodules module]" in done.stdout
 
@@ -128,7 +142,7 @@ def test_a_type_that_cannot_be_listed_is_a_finding(monkeypatch: pytest.MonkeyPat
         done = nai(EMAIL, "--url", url)
     assert done.exit_code == 5
     assert "loss\tshelf: Objects of this type could not be listed: 404" in done.stdout
-    assert "1 finding." in done.stdout
+    assert "1 problem." in done.stdout
 
 
 def test_a_password_on_the_command_line_is_refused_and_not_repeated(owner: Account) -> None:

@@ -32,7 +32,7 @@ class Severity(enum.Enum):
     FAULT = "fault"
     "Everything can be read, but does not fit together; some programs will fail."
     NOTE = "note"
-    "Harmless, but good to know."
+    "Harmless, and nothing to do: the key of an object that was deleted."
 
 
 class FindingKind(enum.Enum):
@@ -128,8 +128,13 @@ class SanityReport:
 
     @property
     def is_clean(self) -> bool:
-        """Return whether there are no findings."""
-        return not self.findings
+        """Return whether nothing is lost or at fault; there may be notes."""
+        return not self.problems
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """Return the findings with which there is something to do: all but notes."""
+        return tuple(finding for finding in self.findings if finding.severity is not Severity.NOTE)
 
     def of(self, *kinds: FindingKind) -> tuple[Finding, ...]:
         """Return the findings of these kinds."""

@@ -11,6 +11,7 @@ from typing import Final
 from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import Damaged
+from nai_proto.library.object_identity import identify
 from nai_proto.objects import StoredKeystore
 
 from .files import make_file_name, sha256
@@ -49,13 +50,16 @@ class BackupSummary:
     "Objects with other data or another change index, even if their content is the same."
     unchanged: int
     gone: int
-    "Objects that are no longer in the account. They stay in the backup."
+    "Objects that are no longer in the account, also not under another id. They stay in the backup."
     failed: int
     "Objects among all these that did not open. They are kept sealed, beside earlier versions that did open."
     written: int
     "Versions that the backup did not have before."
     unread: Mapping[str, str] = field(default_factory=dict[str, str])
     "Types that could not be listed, and why. Their objects in the backup stay as they are."
+    moved: int = 0
+    """Objects that the account has under another id than before, because they were restored. They count as new; what the
+    backup has under the old id stays."""
     repaired: Mapping[str, str] = field(default_factory=dict[str, str])
     """Files that were not what had been backed up, and were written again. The value is the name under which the file that
     somebody changed is kept; empty if the file was missing or an older version."""
@@ -181,9 +185,22 @@ class BackupRecords:
                 " WHERE id IN (SELECT object FROM current)"
             )
         database.execute("UPDATE runs SET finished = ? WHERE id = ?", now, run)
-        gone = database.value("SELECT count(*) FROM objects WHERE gone = ?", run)
+        gone = [*self._gone_items(run)]
+        moved = self._count_moved(run, gone)
         written = database.value("SELECT count(*) FROM versions WHERE run = ?", run)
-        return BackupSummary(run, new, changed, unchanged, gone, failed, written)
+        return BackupSummary(run, new, changed, unchanged, len(gone) - moved, failed, written, moved=moved)
+
+    def _gone_items(self, run: int) -> Iterator[OpenedObject]:
+        """Iterate over the last versions of the objects that are gone since this run."""
+        rows = self._database.rows("SELECT coalesce(opened, unopened) FROM objects WHERE gone = ?", run)
+        return (self._item(version) for (version,) in [*rows])
+
+    def _count_moved(self, run: int, gone: Collection[OpenedObject]) -> int:
+        """Return how many objects that are gone this run has seen under another id."""
+        if not gone:
+            return 0
+        present = {(item.stored.type, identify(item)) for item in self.items(None, run)}
+        return sum((item.stored.type, identify(item)) in present for item in gone)
 
     def items(self, type_filter: str | None, run: int | None) -> Iterator[OpenedObject]:
         """Iterate over the objects of a type, or of all: as a run saw them, or, without a run, as they last opened."""

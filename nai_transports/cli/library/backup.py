@@ -77,6 +77,8 @@ class Backup:
     changed: int
     unchanged: int
     gone: int
+    moved: int
+    "Of the new ones: those that were restored, and so have another id than before."
     failed: int
     written: int
     repaired: list[RepairedFile]
@@ -130,6 +132,10 @@ def backup(
         f"{summary.listed} objects backed up and verified in {directory}: {summary.new} new, {summary.changed} changed, "
         f"{summary.unchanged} unchanged; {summary.gone} no longer in the account, kept."
     )
+    if summary.moved:
+        typer.echo(
+            f"{summary.moved} of the new ones were restored: they have other ids than before, which are kept too."
+        )
     for name, kept_as in summary.repaired.items():
         what = f"was changed by somebody else; that file is now {kept_as}" if kept_as else "was missing or outdated"
         print_note(f"repaired {directory / name}: it {what}")
@@ -148,6 +154,7 @@ def _describe_backup(directory: Path, summary: backups.BackupSummary) -> Backup:
         changed=summary.changed,
         unchanged=summary.unchanged,
         gone=summary.gone,
+        moved=summary.moved,
         failed=summary.failed,
         written=summary.written,
         repaired=[RepairedFile(file, kept_as or None) for file, kept_as in summary.repaired.items()],

@@ -19,6 +19,7 @@ from ..common.tables import Column, print_table
 __all__ = ["Restore", "RestoreItem", "describe_plan", "describe_result", "print_plan", "print_restore", "title_of"]
 
 _CARDS: Final = "stories"
+_CONTENTS: Final = "storycontent"
 _TITLE_FIELDS: Final = ("title", "name")
 
 
@@ -37,7 +38,7 @@ class RestoreItem:
     outcome: str | None = None
     "A `SaveOutcome`; None if nothing was written."
     stored_id: str | None = None
-    "The id in the account; None if nothing was written."
+    "The id in the account; None if the account does not have it."
     error: str | None = None
 
 
@@ -70,6 +71,7 @@ def describe_plan(steps: Sequence[RestoreStep]) -> list[RestoreItem]:
             title=title_of(step.item) or titles.get(step.item.stored.meta, ""),
             action=step.action.name.lower(),
             why=step.why,
+            stored_id=None if step.present is None else step.present.stored.id,
         )
         for step in steps
     ]
@@ -112,9 +114,24 @@ def print_restore(report: Restore, as_json: bool) -> None:
         if item.error is not None:
             line = f"{item.type} {item.title} ({item.id}): {item.outcome}: {item.error}"
             print_note(escape_line(line))
+    _print_new_ids(report.steps)
     outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
     stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))
     unchanged += outcomes.count(SaveOutcome.UNCHANGED.value)  # another restore has created them since the plan
     typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
     if report.backup is not None:
         typer.echo(f"Backup {report.backup} in {report.backup_directory} has the state before the restore.")
+
+
+def _print_new_ids(steps: Sequence[RestoreItem]) -> None:
+    """Print a row for each object that the service gave another id; nobody names a story by the id of its content."""
+    rows = [
+        (item.type, item.title, item.id, item.stored_id)
+        for item in steps
+        if item.type != _CONTENTS
+        and item.outcome == SaveOutcome.CREATED.value
+        and item.stored_id not in (None, item.id)
+    ]
+    if rows:
+        typer.echo("The service gave new ids:")
+        print_table(("type", "title", Column("old id", is_whole=True), Column("new id", is_whole=True)), rows)

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.library import Finding, SanityReport, Severity, TypeCount, check
+from nai_proto.library import Finding, FindingKind, SanityReport, Severity, TypeCount, check
 
 from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus, WrongUsage
@@ -47,6 +47,7 @@ class SanityCheck:
     """What ``nai sanity-check`` found."""
 
     clean: bool
+    "Are there no findings but notes?"
     counts: list[TypeCount]
     keys: int
     "Number of keys in the keystore."
@@ -65,7 +66,8 @@ def sanity_check(
 ) -> None:
     """Load everything that the account stores, and report objects that do not open, are missing or inconsistent.
 
-    Changes nothing. The exit code is 5 if something was found.
+    Changes nothing. The exit code is 5 if there is a problem. A key that no object uses is none: a deleted story leaves its
+    key behind, so that a backup of it can be opened.
     """
     if context.args:
         raise WrongUsage(_NO_ARGUMENT)
@@ -84,12 +86,17 @@ def _print_report(report: SanityReport) -> None:
         print_columns(escape_line(count.type), f"{count.opened} of {count.total} opened", width=width)
     print_columns("keystore", f"{report.keys} keys", width=width)
     typer.echo()
-    for finding in report.findings:
-        print_columns(
-            finding.severity.value, _format_finding(finding), width=_SEVERITY_WIDTH, fg=_COLORS[finding.severity]
-        )
-    number = len(report.findings)
-    typer.echo("No problems found." if report.is_clean else f"{number} finding{'s' if number > 1 else ''}.")
+    for finding in report.problems:
+        _print_finding(finding.severity, _format_finding(finding))
+    if unused := len(report.of(FindingKind.UNUSED_KEY)):
+        keys = "1 key is" if unused == 1 else f"{unused} keys are"
+        _print_finding(Severity.NOTE, f"{keys} used by no object, such as those of deleted stories. Nothing to do.")
+    number = len(report.problems)
+    typer.echo("No problems found." if report.is_clean else f"{number} problem{'s' if number > 1 else ''}.")
+
+
+def _print_finding(severity: Severity, sentence: str) -> None:
+    print_columns(severity.value, sentence, width=_SEVERITY_WIDTH, fg=_COLORS[severity])
 
 
 def _format_finding(finding: Finding) -> str:
