@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 
 from .errors import InvalidRequestError, InvalidTypeError
 
-__all__ = ["Limits", "Timeouts", "repr_changed"]
+__all__ = ["Limits", "ServerTimeouts", "Timeouts", "repr_changed"]
 
 
 def repr_changed(self: object) -> str:
@@ -94,8 +94,27 @@ class Limits:
     __repr__ = repr_changed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class _Seconds:
+    """The base of both kinds of timeouts: each field is seconds, or None for no limit."""
+
+    __slots__ = ()
+    __repr__ = repr_changed
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value: object = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, int | float) or isinstance(value, bool):
+                raise InvalidTypeError(f"{name} takes seconds, or None for no limit, not {value!r}", parameter=name)
+            if not value >= 0:
+                raise InvalidRequestError(
+                    f"{name} is {value}; it takes 0 or more seconds, or None for no limit", parameter=name
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Timeouts(_Seconds):
     """Seconds to wait, per phase; None waits without a limit.
 
     Each wait has the limit of its phase, or the rest of ``total`` if that is less. A wait has one deadline, which nothing
@@ -120,16 +139,19 @@ class Timeouts:
     """For one run or stream with all its requests, retries, pauses and computations; the caller's own work between events
     does not count."""
 
-    __repr__ = repr_changed
 
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value: object = getattr(self, name)
-            if value is None:
-                continue
-            if not isinstance(value, int | float) or isinstance(value, bool):
-                raise InvalidTypeError(f"{name} takes seconds, or None for no limit, not {value!r}", parameter=name)
-            if not value >= 0:
-                raise InvalidRequestError(
-                    f"{name} is {value}; it takes 0 or more seconds, or None for no limit", parameter=name
-                )
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ServerTimeouts(_Seconds):
+    """Seconds that a server waits for a client, per phase; None waits without a limit.
+
+    Bytes that drip do not begin a limit anew: docs/testing.md#slow-and-idle-clients.
+    """
+
+    idle: float | None = 300.0
+    "For the first byte of a connection, and from a response to the first byte of the next request."
+    head: float | None = 30.0
+    "From the first byte of a request to the end of its head."
+    body: float | None = 60.0
+    "For the body of a request; each KiB that arrives adds a second. What the server does meanwhile does not count."
+    write: float | None = 60.0
+    "For the client to take each 64 KiB of a response."

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 import anyio
@@ -32,8 +32,7 @@ from nai_proto.exchange.server import in_origin_form
 from nai_proto.http import Head, Headers, Request
 from nai_proto.http.wire import Data, EndOfMessage, Wire
 
-if TYPE_CHECKING:
-    from .servers.serve import StoreChanges
+from .servers.ordered_store import OrderedStore, StoreChanges
 
 __all__ = ["AsgiApp", "ConnectionCutError"]
 
@@ -62,12 +61,13 @@ class AsgiApp:
 
     Args:
         app: the server's logic, for example an `nai_proto.emulator.Emulator`.
-        store: stores each change that the app wants to be durable, as for `nai_transports.servers.serve.serve`.
+        store: stores each change that the app wants to be durable, as for `nai_transports.servers.serve.serve`. After one
+            that cannot be stored, each request ends with its error.
     """
 
     def __init__(self, app: App, *, store: StoreChanges | None = None) -> None:
         self._app = app
-        self._store = store
+        self._store = OrderedStore.of(store)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one connection's scope: a request, or the start and the end of the server.
@@ -105,8 +105,10 @@ class AsgiApp:
             case Read():
                 await client.receive_body()
             case Start(head):
+                await self._settle()
                 await client.send_head(head)
             case Write(data):
+                await self._settle()
                 await client.give_way()
                 await client.send_data(data)
             case Wait(seconds):
@@ -114,15 +116,22 @@ class AsgiApp:
             case Compute():
                 await anyio.to_thread.run_sync(action.perform, abandon_on_cancel=True)
             case StoreState(change):
-                if self._store is not None:  # called at once, which keeps the order of the changes
-                    await anyio.to_thread.run_sync(self._store(change).result, abandon_on_cancel=True)
+                if self._store is not None:  # at once, which keeps the order of the changes
+                    self._store(change)
+                    await self._settle()
             case RawWrite(data):
+                await self._settle()
                 await client.send_raw(data)
             case Cut():
                 if not client.raw.complete:
                     raise ConnectionCutError
             case _:
                 raise LocalProtocolError(f"{type(action).__name__} is no action of a handler")
+
+    async def _settle(self) -> None:
+        """Wait until all changes are stored; raise the error of one that cannot be."""
+        while self._store is not None and (pending := self._store.pending) is not None:
+            await anyio.to_thread.run_sync(pending.result, abandon_on_cancel=True)
 
 
 class ClientDisconnected(Exception):

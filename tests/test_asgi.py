@@ -9,6 +9,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -347,9 +348,10 @@ def test_a_wait_for_some_seconds_ends() -> None:
 def test_changes_are_stored_before_the_response_goes_on() -> None:
     stored: list[object] = []
 
-    class Stored:
-        def result(self) -> None:
+    class Stored(Future[None]):
+        def result(self, timeout: float | None = None) -> None:
             stored.append("stored")
+            self.set_result(None)
 
     def app(request: Request) -> Handler:
         yield StoreState("change")

@@ -14,6 +14,8 @@ import nai_proto as nai
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.control import CONTROL, KEY_HEADER, ControlApp
 from nai_proto.emulator.recording import decode_recording
+from nai_proto.exchange.reply import Start
+from nai_proto.http import Headers, Request
 from nai_transports.asgi import AsgiApp
 from nai_transports.memory import Client
 from nai_transports.servers.console import load_console
@@ -74,6 +76,24 @@ def test_a_request_without_the_key_or_of_another_origin_is_refused(
     assert response.status_code == status
     assert response.headers["X-Emulator-Reason"] == response.json()["message"]
     assert KEY not in response.text.replace(KEY_HEADER, "")
+
+
+@pytest.mark.parametrize("headers", [{}, {KEY_HEADER: "another"}, {KEY_HEADER: KEY, "Origin": "http://evil.example"}])
+def test_nothing_is_read_of_the_body_of_a_request_that_is_refused(emulator: Emulator, headers: dict[str, str]) -> None:
+    fields = {"Host": "127.0.0.1", **headers}
+    handler = ControlApp(emulator, KEY)(Request("POST", f"{CONTROL}replies", Headers([*fields.items()])))
+    assert isinstance(next(handler), Start)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", PATHS)
+def test_a_get_changes_nothing(emulator: Emulator, client: Client, control: TestClient, path: str, method: str) -> None:
+    emulator.replies.add({"text": "a", "prompt": "no prompt has this"})
+    emulator.faults.add("delay:seconds=1,path=/none")
+    client.run(nai.account.get_subscription())
+    before = control.get("requests").json(), control.get("replies").json(), control.get("faults").json()
+    control.request(method, path)
+    assert (control.get("requests").json(), control.get("replies").json(), control.get("faults").json()) == before
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:80", "[::1]:80", "10.0.0.7:1", "LOCALHOST"])

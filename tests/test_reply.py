@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -32,11 +33,13 @@ from nai_proto.exchange.reply import (
 )
 from nai_proto.exchange.server import NeedData, ServerStep, server_connection
 from nai_proto.http import Head, Headers, Request
-from nai_proto.limits import Limits
+from nai_proto.limits import Limits, ServerTimeouts
 from nai_proto.testing import Clock
 from nai_proto.testing.strategies import chunkings, hostile_bytes
 
 Kind: TypeAlias = type[Output]
+
+PATIENT = ServerTimeouts(idle=None, head=None, body=None)
 
 HEAD = Head(200, Headers([("Content-Length", "2")]))
 ACTIONS: dict[Kind, ServerAction | None] = {
@@ -199,11 +202,18 @@ class Served:
     steps: list[ServerStep] = field(default_factory=list)
 
 
-def drive(app: App, pieces: Iterable[bytes], *, clock: Clock | None = None, limits: Limits | None = None) -> Served:
+def drive(
+    app: App,
+    pieces: Iterable[bytes],
+    *,
+    clock: Clock | None = None,
+    limits: Limits | None = None,
+    timeouts: ServerTimeouts = PATIENT,
+) -> Served:
     """The smallest driver: feeds these pieces and then hangs up."""
     clock = clock or Clock()
     served = Served()
-    steps = server_connection(app, clock, limits or Limits())
+    steps = server_connection(app, clock, limits or Limits(), timeouts)
     coming = iter(pieces)
     incoming: bytes | None = None
     while not served.cut:
@@ -442,7 +452,7 @@ def test_waiting_lets_time_pass() -> None:
 
 def test_a_wait_that_is_woken_too_early_goes_on() -> None:
     clock, out = Clock(), list[bytes]()
-    steps = server_connection(streaming(pause=10), clock)
+    steps = server_connection(streaming(pause=10), clock, timeouts=PATIENT)
     assert until_need(steps, out) == NeedData()
     assert isinstance(steps.send(REQUESTS["get"]), Write)
     assert until_need(steps, out) == NeedData(10)
@@ -456,7 +466,7 @@ def test_a_wait_that_is_woken_too_early_goes_on() -> None:
 @pytest.mark.parametrize("pause", [10, None])
 def test_waiting_notices_a_vanished_client(pause: float | None) -> None:
     handler, out = streaming(pause=pause), list[bytes]()
-    steps = server_connection(handler, Clock())
+    steps = server_connection(handler, Clock(), timeouts=PATIENT)
     next(steps)
     steps.send(REQUESTS["get"])
     assert until_need(steps, out) == NeedData(pause)
@@ -467,7 +477,7 @@ def test_waiting_notices_a_vanished_client(pause: float | None) -> None:
 
 def test_what_is_pipelined_while_the_server_waits_is_answered_afterwards() -> None:
     clock, out = Clock(), list[bytes]()
-    steps = server_connection(streaming(pause=10), clock)
+    steps = server_connection(streaming(pause=10), clock, timeouts=PATIENT)
     next(steps)
     steps.send(REQUESTS["get"])
     assert until_need(steps, out) == NeedData(10)
@@ -496,7 +506,7 @@ def test_a_client_that_floods_a_waiting_server_is_cut(limits: Limits) -> None:
 @pytest.mark.parametrize("when", range(5))
 def test_a_driver_that_stops_closes_the_handler(when: int) -> None:
     handler = streaming(pause=5)
-    steps = server_connection(handler, Clock())
+    steps = server_connection(handler, Clock(), timeouts=PATIENT)
     next(steps)
     step = steps.send(REQUESTS["get"])
     for _ in range(when):
@@ -592,3 +602,71 @@ def test_whatever_a_client_sends_the_connection_comes_to_its_end(
     served = drive(make(), pieces, limits=limits)
     assert served.cut
     assert served.out == b"" or served.out.startswith(b"HTTP/1.1 ")
+
+
+# ---- slow clients, docs/testing.md#slow-and-idle-clients
+
+IMPATIENT = ServerTimeouts(idle=300, head=30, body=60)
+
+
+def send_slowly(app: App, pieces: Iterable[tuple[float, bytes]], timeouts: ServerTimeouts) -> tuple[bytes, float]:
+    """Send each piece after so many seconds, and then nothing; return what the server has sent, and when it has cut."""
+    clock, out, coming = Clock(), b"", iter(pieces)
+    steps = server_connection(app, clock, timeouts=timeouts)
+    pause, data = next(coming, (math.inf, b""))
+    step = next(steps)
+    while not isinstance(step, Cut):
+        incoming = None
+        if isinstance(step, Write):
+            out += step.data
+        elif isinstance(step, NeedData):
+            seconds = math.inf if step.seconds is None else step.seconds
+            assert min(pause, seconds) < math.inf, "the server waits without a limit"
+            clock.advance(min(pause, seconds))
+            pause -= min(pause, seconds)
+            if not pause:
+                incoming = data
+                pause, data = next(coming, (math.inf, b""))
+        step = steps.send(incoming)
+    return out, clock()
+
+
+def test_a_connection_without_a_request_is_cut_when_it_has_been_idle_for_too_long() -> None:
+    assert send_slowly(echo, [], IMPATIENT) == (b"", 300)
+    out, end = send_slowly(echo, [(200, REQUESTS["get"])], IMPATIENT)
+    assert out.startswith(b"HTTP/1.1 200 ")
+    assert end == 500
+
+
+@pytest.mark.parametrize("pause", [1, 29, 31])
+def test_a_head_that_drips_is_answered_with_408_and_cut_at_its_deadline(pause: int) -> None:
+    pieces = [(pause, REQUESTS["get"][at : at + 1]) for at in range(len(REQUESTS["get"]) - 1)]
+    out, end = send_slowly(echo, pieces, IMPATIENT)
+    assert out.startswith(b"HTTP/1.1 408 ")
+    assert end == pause + 30
+
+
+def test_a_body_that_never_comes_is_answered_with_408_and_cut() -> None:
+    out, end = send_slowly(echo, [(0, REQUESTS["post"][:-1])], IMPATIENT)
+    assert out.startswith(b"HTTP/1.1 408 ")
+    assert end == pytest.approx(60, abs=0.01)
+
+
+def test_a_body_that_drips_is_cut_and_one_that_comes_at_a_kib_a_second_is_not() -> None:
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n"
+    out, end = send_slowly(echo, [(0, head), *[(1, b"x")] * 1000], IMPATIENT)
+    assert out.startswith(b"HTTP/1.1 408 ")
+    assert end == pytest.approx(60, abs=1)
+    out, end = send_slowly(echo, [(0, head), *[(1, b"x" * 1024)] * 1000], IMPATIENT)
+    assert out.startswith(b"HTTP/1.1 200 ")
+    assert end > 900
+
+
+def test_a_body_that_the_app_has_answered_already_has_the_same_deadline() -> None:
+    def answer_at_once(request: Request) -> Handler:
+        yield Start(HEAD)
+        yield Write(b"OK")
+
+    out, end = send_slowly(answer_at_once, [(0, REQUESTS["post"][:-1])], IMPATIENT)
+    assert out.startswith(b"HTTP/1.1 200 ")
+    assert end == pytest.approx(60, abs=0.01)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import subprocess
 import sys
@@ -9,12 +11,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
+from nai_proto.limits import ServerTimeouts
 from nai_transports.asgi import AsgiApp
 from nai_transports.servers.serve import serve_in_thread
 
@@ -38,7 +42,7 @@ with serve_in_thread(app) as url:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file descriptors")
-def test_a_server_without_file_descriptors_waits_until_connections_are_closed() -> None:
+def test_a_server_without_file_descriptors_says_so_once_and_waits_until_connections_are_closed() -> None:
     command = [sys.executable, "-c", PROGRAM]
     with (
         subprocess.Popen(
@@ -48,18 +52,58 @@ def test_a_server_without_file_descriptors_waits_until_connections_are_closed() 
     ):
         assert it.stdout is not None
         host, _, port = it.stdout.readline().strip().removeprefix("http://").partition(":")
-        with ExitStack() as crowd:
-            for _ in range(60):
-                crowd.enter_context(socket.create_connection((host, int(port)), timeout=20))
-            client = late.enter_context(socket.create_connection((host, int(port)), timeout=20))
-            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-            client.settimeout(0.2)
-            with pytest.raises(TimeoutError):
-                client.recv(1000)
-        client.settimeout(20)
-        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+        for _ in range(2):
+            with ExitStack() as crowd:
+                for _ in range(60):
+                    crowd.enter_context(socket.create_connection((host, int(port)), timeout=20))
+                client = late.enter_context(socket.create_connection((host, int(port)), timeout=20))
+                client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                client.settimeout(0.2)
+                with pytest.raises(TimeoutError):
+                    client.recv(1000)
+            client.settimeout(20)
+            assert client.recv(1000).startswith(b"HTTP/1.1 200")
         _, errors = it.communicate("")
-    assert errors == ""
+    assert errors == f"more connections have to wait until others are closed: {os.strerror(errno.EMFILE)}\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [(b"", b""), (b"GET / HTTP/1.1\r\nHost: h\r\nX-Drip: ", b"408"), (b"POST / HTTP/1.1\r\nContent-Le", b"408")],
+    ids=["idle", "a head without end", "a cut head"],
+)
+def test_clients_that_send_nothing_more_free_their_file_descriptors(sent: bytes, answer: bytes) -> None:
+    def app(request: Request) -> Handler:
+        yield Start(Head(200, Headers.of(content_length="2")))
+        yield Write(b"OK")
+
+    with serve_in_thread(app, timeouts=ServerTimeouts(idle=0.2, head=0.2)) as url, ExitStack() as crowd:
+        address = urlsplit(url)
+        slow = [crowd.enter_context(socket.create_connection((address.hostname, address.port), 20)) for _ in range(50)]
+        for one in slow:
+            one.sendall(sent)
+        assert httpx.get(url, trust_env=False).text == "OK"
+        for one in slow:
+            received = b"".join(iter(lambda: one.recv(1000), b""))
+            assert received.split(b" ")[1:2] == ([answer] if answer else [])
+
+
+def test_a_client_that_does_not_read_is_left_and_its_handler_closed() -> None:
+    closed = threading.Event()
+
+    def app(request: Request) -> Handler:
+        try:
+            yield Start(Head(200, Headers()))
+            while True:
+                yield Write(b"x" * 1_000_000)
+        finally:
+            closed.set()
+
+    with serve_in_thread(app, timeouts=ServerTimeouts(write=0.2)) as url:
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname, address.port), 20) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert closed.wait(20)
 
 
 @pytest.mark.parametrize("serve", [serve_in_thread, lambda app: under_uvicorn(AsgiApp(app))], ids=["own", "uvicorn"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 import stat
+import subprocess
 import sys
 import threading
 import time
@@ -12,13 +14,16 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
+from typing import Never
 
 import pytest
+from starlette.testclient import TestClient
 
 from nai_proto import account, objects
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.accounts.journal import RowChange
 from nai_proto.errors import Damaged, FileError, InvalidFile, NaiError, TransportError
+from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.library import open_library
@@ -26,8 +31,10 @@ from nai_proto.objects import StoredObject
 from nai_proto.secret import AccessToken, Password
 from nai_transports import httpx as on_httpx
 from nai_transports import memory
+from nai_transports.asgi import AsgiApp
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.servers.state import StateFile, read_state
+from tests.forked_python import forked_python
 from tests.support import EMAIL, PASSWORD, with_token
 from tests.test_cli import nai, run_emulator
 from tests.test_emulator_persistence import NOW, PersistedEmulator, make_entropy, read_everything
@@ -81,9 +88,9 @@ def test_a_file_has_one_user(path: Path) -> None:
 def test_after_an_error_nothing_more_is_stored(path: Path) -> None:
     with StateFile(path) as state:
         state.store((make_change("a"),)).result()
-        with pytest.raises(FileError, match="no longer written"):
+        with pytest.raises(FileError, match="no longer be written"):
             state.store((make_change("b"), RowChange(("c",), {}))).result()  # type: ignore[arg-type] # what SQLite does not take
-        with pytest.raises(FileError, match="no longer written"):
+        with pytest.raises(FileError, match="no longer be written"):
             state.store((make_change("d"),)).result()
     assert read_state(path) == [(("a",), b"{}")]
 
@@ -198,21 +205,106 @@ def test_every_driver_waits_until_a_change_is_stored() -> None:
     assert read_everything(kept.restore_copy(), token) == read_everything(kept.emulator, token)
 
 
-def test_a_change_that_was_not_stored_is_not_acknowledged() -> None:
+def test_a_change_that_was_not_stored_is_not_acknowledged_and_ends_the_server() -> None:
     kept = PersistedEmulator()
     kept.add()
+    with (
+        pytest.raises(FileError, match="the disk is full"),
+        serve_in_thread(kept.emulator, store=refuse) as url,
+        on_httpx.Client(Session(base_url=url)) as client,
+    ):
+        for _ in range(2):
+            with pytest.raises(TransportError):
+                client.run(account.login(EMAIL, PASSWORD))
 
-    def fails(change: object) -> Future[None]:
-        failed = Future[None]()
-        failed.set_exception(FileError("the disk is full"))
-        return failed
+
+def log_in(kept: PersistedEmulator) -> AccessToken:
+    kept.add()
+    with memory.Client(kept.emulator, store=kept.store) as client:
+        return client.run(account.login(EMAIL, PASSWORD))
+
+
+def refuse(_: object) -> Future[None]:
+    failed = Future[None]()
+    failed.set_exception(FileError("the disk is full"))
+    return failed
+
+
+def test_an_asgi_application_answers_nothing_after_a_change_that_was_not_stored() -> None:
+    kept = PersistedEmulator()
+    token = log_in(kept)
+    application = AsgiApp(kept.emulator, store=refuse)
+    signed = {"Authorization": f"Bearer {token.reveal()}"}
+    with TestClient(application, base_url="http://emulator", headers=signed) as http:
+        with pytest.raises(FileError, match="the disk is full"):
+            http.put("/user/objects/presets", json={"meta": "m", "data": "eA=="})
+        with pytest.raises(FileError, match="the disk is full"):
+            http.get("/user/objects/presets")
+
+
+def test_no_client_sees_a_change_before_it_is_stored() -> None:
+    """Neither the one that asked for it, nor another one whose answer has the change in it."""
+    kept = PersistedEmulator()
+    token = log_in(kept)
+    stored, changed, seen = Future[None](), threading.Event(), list[object]()
+
+    def slow(change: object) -> Future[None]:
+        changed.set()
+        return stored
 
     with (
-        serve_in_thread(kept.emulator, store=fails) as url,
-        on_httpx.Client(Session(base_url=url)) as client,
-        pytest.raises(TransportError),
+        pytest.raises(FileError, match="the disk is full"),
+        serve_in_thread(kept.emulator, store=slow) as url,
+        on_httpx.Client(Session(token=token, base_url=url)) as client,
     ):
-        client.run(account.login(EMAIL, PASSWORD))
+
+        def run(operation: Operation[Never, object]) -> None:
+            try:
+                seen.append(client.run(operation.with_options(retry=NO_RETRY)))
+            except TransportError:
+                pass
+
+        writer = threading.Thread(target=run, args=(objects.create_object("presets", "m", "eA=="),))
+        writer.start()
+        assert changed.wait(10)
+        reader = threading.Thread(target=run, args=(objects.list_objects("presets"),))
+        reader.start()
+        reader.join(0.2)
+        assert reader.is_alive()
+        stored.set_exception(FileError("the disk is full"))
+        writer.join()
+        reader.join()
+    assert seen == []
+
+
+ON_A_SMALL_DISK = """
+import resource
+from nai_transports.cli import main
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+main()
+"""
+PRINTING = """printf '{"url": "%s", "email": "%s"}\\n' $NAI_URL $NAI_EMAIL; exec sleep 60"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of files there")
+@pytest.mark.parametrize("program", [(), ("--", "sh", "-c", PRINTING)], ids=["alone", "beside a program"])
+def test_a_full_disk_ends_the_emulator_with_an_error_and_loses_nothing(path: Path, program: tuple[str, ...]) -> None:
+    arguments = ("--state", str(path), "--empty", "--password", PASSWORD)
+    line = [*forked_python(), "-c", ON_A_SMALL_DISK, "emulate", *arguments, *program]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        with on_httpx.Client(Session(base_url=ready["url"])) as client:
+            uploading = Uploader(client.run(account.login(ready["email"], PASSWORD)))
+        uploading.run_until_it_fails(ready["url"])
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert len(told.splitlines()) == 1, told
+    assert told.startswith(f"nai emulate: {path} can no longer be written (")
+    assert uploading.answers
+    with run_emulator(*arguments) as (ready, _), on_httpx.Client(Session(base_url=ready["url"])) as client:
+        uploading.check(client.run(with_token(uploading.token, iter(objects.list_objects("storycontent")))))
 
 
 def test_changes_are_stored_in_the_order_in_which_they_were_made(path: Path) -> None:

@@ -132,7 +132,10 @@ class StateFile:
                     self._file.execute(_UPSERT, (key, change.document))
             self._file.execute("COMMIT")
         except sqlite3.Error as error:
-            self._failure = f"{self._path} is no longer written: {error}"
+            self._failure = (
+                f"{self._path} can no longer be written ({error}); it has everything that was answered: make room on the "
+                "disk, and start again"
+            )
             raise FileError(self._failure, path=str(self._path)) from None
 
 

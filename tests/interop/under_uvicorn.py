@@ -17,7 +17,7 @@ import uvicorn
 from nai_proto.exchange.reply import App
 from nai_transports.asgi import AsgiApp
 from nai_transports.cli import main
-from nai_transports.servers.serve import StoreChanges
+from nai_transports.servers.ordered_store import StoreChanges
 
 
 class _Server(uvicorn.Server):

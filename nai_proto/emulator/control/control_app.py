@@ -86,13 +86,12 @@ class ControlApp:
 
     def _handle(self, request: Request) -> Handler:
         body = bytearray()
-        while data := (yield Read()):
-            body += data
-            if len(body) > _MAX_BODY_BYTES:
-                break
         try:
-            if len(body) > _MAX_BODY_BYTES:
-                raise Refused(413, f"a control request has at most {_MAX_BODY_BYTES} bytes")
+            self._check_access(request)  # before anything is kept of its body
+            while data := (yield Read()):
+                body += data
+                if len(body) > _MAX_BODY_BYTES:
+                    raise Refused(413, f"a control request has at most {_MAX_BODY_BYTES} bytes")
             media_type, answer = self._respond(request, bytes(body))
         except Refused as refused:
             document = encode_json({"statusCode": refused.status, "message": refused.message})
@@ -100,13 +99,21 @@ class ControlApp:
         else:
             yield from _send(200, media_type, answer)
 
-    def _respond(self, request: Request, body: bytes) -> _Response:
+    def _check_access(self, request: Request) -> None:
         check_origin(request)
+        if self._find_console_file(request) is None:
+            check_key(request, self._key)
+
+    def _find_console_file(self, request: Request) -> str | None:
+        """Return the name of the console's file that is asked for."""
+        name = request.path.removeprefix(CONTROL) or _INDEX
+        return name if name in self._console and request.method in ("GET", "HEAD") else None
+
+    def _respond(self, request: Request, body: bytes) -> _Response:
+        if file := self._find_console_file(request):
+            return f"{_MEDIA_TYPES[file.rpartition('.')[2]]}; charset=utf-8", self._console[file]
         name, _, item = request.path.removeprefix(CONTROL).partition("/")
         method = "GET" if request.method == "HEAD" else request.method
-        if not item and (file := name or _INDEX) in self._console and method == "GET":
-            return f"{_MEDIA_TYPES[file.rpartition('.')[2]]}; charset=utf-8", self._console[file]
-        check_key(request, self._key)
         match method, name, item:
             case "GET", "requests", "":
                 return _json(self._list_requests(request.target.partition("?")[2]))

@@ -47,7 +47,11 @@ async def run_program(program: Sequence[str], variables: Mapping[str, str], stop
                 loop = asyncio.get_running_loop()
                 loop.add_signal_handler(signal.SIGTERM, process.terminate)
                 loop.add_signal_handler(signal.SIGINT, witness.pass_on_interrupt, process)
-            status = await asyncio.to_thread(process.wait)
+            try:
+                status = await asyncio.to_thread(process.wait)
+            finally:
+                if process.poll() is None:  # the server has failed
+                    process.terminate()
         return status if status >= 0 else _KILLED - status
     raise kind(problem)
 

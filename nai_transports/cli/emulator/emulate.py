@@ -30,8 +30,9 @@ from nai_proto.unknown_names import unknown_choice
 
 from ... import files
 from ...servers.console import load_console
+from ...servers.ordered_store import OrderedStore
 from ...servers.recordings import record_to_file
-from ...servers.serve import StoreChanges, system_entropy
+from ...servers.serve import system_entropy
 from ...servers.state import StateFile, read_state
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
@@ -246,7 +247,7 @@ def _record(app: App, path: Path | None, contents: bool) -> AbstractContextManag
 
 
 @contextmanager
-def _open_state(path: Path | None, emulator: Emulator) -> Generator[StoreChanges | None, None, None]:
+def _open_state(path: Path | None, emulator: Emulator) -> Generator[OrderedStore | None, None, None]:
     """Load the state file into the emulator, and yield what stores changes; change no damaged or foreign file."""
     if path is None:
         yield None
@@ -256,7 +257,7 @@ def _open_state(path: Path | None, emulator: Emulator) -> Generator[StoreChanges
     except Damaged as error:
         raise InvalidFile(f"{path}: {error}", path=str(path)) from None
     with StateFile(path) as state:
-        yield state.store
+        yield OrderedStore(state.store)  # one for all addresses
 
 
 def _find_or_add_account(

@@ -18,7 +18,8 @@ from nai_proto.exchange.reply import App
 from nai_proto.http import Host
 from nai_proto.tokenizers import Tokenizer
 
-from ...servers.serve import StoreChanges, run_on_selector_loop, serve
+from ...servers.ordered_store import OrderedStore
+from ...servers.serve import run_on_selector_loop, serve
 from ...tokenizer_files import load
 from ..common.errors import CommandFailed
 from ..common.json_document import print_json
@@ -60,7 +61,7 @@ def serve_until_stopped(
     facts: Mapping[str, str | None],
     *,
     separate_hosts: bool = False,
-    store: StoreChanges | None = None,
+    store: OrderedStore | None = None,
     as_exports: bool = False,
     program: Sequence[str] = (),
 ) -> int:
@@ -141,7 +142,7 @@ def _to_exports(ready: Mapping[str, object]) -> str:
 
 
 async def _open_listeners(
-    stack: AsyncExitStack, app: App, host: str, port: int, separate_hosts: bool, store: StoreChanges | None
+    stack: AsyncExitStack, app: App, host: str, port: int, separate_hosts: bool, store: OrderedStore | None
 ) -> dict[str, object]:
     """Listen on one port, or on three consecutive ones, or on three free ones; return the addresses."""
     if not separate_hosts:
