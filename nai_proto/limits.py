@@ -94,14 +94,14 @@ class Limits:
     __repr__ = repr_changed
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _Seconds:
     """The base of both kinds of timeouts: each field is seconds, or None for no limit."""
 
-    __slots__ = ()
     __repr__ = repr_changed
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
+        for name in (each.name for each in fields(self)):
             value: object = getattr(self, name)
             if value is None:
                 continue

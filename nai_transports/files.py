@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISREG
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nai_proto.errors import FileError, InvalidFile
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["create", "database_error", "make_directories", "read", "write", "write_all"]
+
+_PRIVATE_MODE: Final = 0o700
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -34,16 +36,21 @@ def read(path: str | os.PathLike[str]) -> bytes:
 
 
 def make_directories(path: Path) -> None:
-    """Create a directory and its parents, if they do not exist.
+    """Create a directory and its parents, if they do not exist. What is created is open to its owner only.
 
     Raises:
         FileError: they cannot be created.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        return
+        for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
+            missing.mkdir(_PRIVATE_MODE, exist_ok=True)
+        if path.is_dir():
+            return
+        problem: str | None = "it is a file"
     except OSError as error:
         problem = error.strerror
+    except ValueError:  # a NUL
+        problem = "no directory can have this name"
     raise FileError(f"{path} cannot be created: {problem}", path=str(path))
 
 
@@ -74,7 +81,8 @@ def create(path: Path) -> os.stat_result:
 def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file, or replace it: flush a temporary file in the same directory to the disk, and rename it.
 
-    A new file can be read by its owner only; one that is replaced keeps its permissions.
+    A new file can be read by its owner only; a file of the same owner that is replaced keeps its permissions. A symbolic
+    link is replaced, and what it points to is not changed: another user may have made it.
 
     Raises:
         FileError: the file cannot be written; an older file is unchanged.
@@ -102,7 +110,9 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
                 )
                 temporary[target], handles[target] = file.name, file.fileno()
                 with suppress(FileNotFoundError):
-                    os.chmod(file.name, S_IMODE(os.stat(target).st_mode))
+                    before = os.lstat(target)
+                    if S_ISREG(before.st_mode) and before.st_uid == os.stat(file.name).st_uid:
+                        os.chmod(file.name, S_IMODE(before.st_mode))
                 file.write(data)
                 file.flush()
             for target in handles:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, read_vibe_file, write_vibe_file
-from nai_proto.errors import FileError, InvalidFile, NaiError, RemoteProtocolError
+from nai_proto.errors import InvalidFile, NaiError, RemoteProtocolError
 from nai_proto.image.vibe_cache import VibeSource, update_vibe_file
 
 from . import files
@@ -79,15 +79,10 @@ class VibeFolder:
         Raises:
             FileError: it cannot be written.
         """
-        try:
-            self._path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            problem = error.strerror
-        else:
-            return save_vibes(
-                update_vibe_file(source, encoding, self._load(source), created_at=time.time()), self._path_of(source)
-            )
-        raise FileError(f"{self._path} cannot be made: {problem}", path=str(self._path))
+        files.make_directories(self._path)
+        save_vibes(
+            update_vibe_file(source, encoding, self._load(source), created_at=time.time()), self._path_of(source)
+        )
 
     def _load(self, source: VibeSource) -> StoredVibe | None:
         path = self._path_of(source)

@@ -134,7 +134,7 @@ def test_what_cannot_be_encoded_is_refused_before_the_cache_is_used(options: dic
 def test_what_was_paid_for_is_not_lost_when_it_cannot_be_kept(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
-    with pytest.raises(FileError, match="cannot be made") as caught:
+    with pytest.raises(FileError, match="cannot be created") as caught:
         ran(asked_for(VibeFolder(blocked)))
     assert isinstance(caught.value.partial, EncodedVibe)
 

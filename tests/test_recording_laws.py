@@ -35,12 +35,17 @@ PST = "pst-AbCdEf0123456789-_x"
 KEY = "Aa0-_" * 12 + "Aa0-"
 
 
+RESPONSE_HEADERS = st.lists(st.tuples(st.from_regex("X-[a-z]{1,9}", fullmatch=True), st.just("a b")), max_size=3).map(
+    Headers
+)
+
+
 @st.composite
 def answers(draw: st.DrawFn, data: st.SearchStrategy[bytes] = BODIES) -> tuple[SentAction, ...]:
     """Whatever a server can send."""
     actions: list[Start | Write | RawWrite] = []
     if draw(st.booleans()):
-        actions.append(Start(Head(draw(st.integers(200, 999)), draw(HEADERS))))
+        actions.append(Start(Head(draw(st.integers(200, 999)), draw(RESPONSE_HEADERS))))
         actions += map(Write, draw(st.lists(data, max_size=3)))
     actions += map(RawWrite, draw(st.lists(data, max_size=3)))
     return tuple(SentAction(action, draw(SECONDS)) for action in actions)
@@ -49,7 +54,7 @@ def answers(draw: st.DrawFn, data: st.SearchStrategy[bytes] = BODIES) -> tuple[S
 def exchanges(data: st.SearchStrategy[bytes] = BODIES) -> st.SearchStrategy[RecordedExchange]:
     return st.builds(
         RecordedExchange, TEXTS, TEXTS, HEADERS, data, st.booleans(), answers(data), ending=st.sampled_from(Ending)
-    )
+    ).filter(lambda one: bool(one.answer) or one.ending is not Ending.COMPLETE)
 
 
 # ---- the file
@@ -80,6 +85,10 @@ def test_an_invalid_recording_is_an_error_of_one_line(data: bytes, more: bytes, 
         assert problem.isprintable()
 
 
+def damaged_answer(actions: str) -> bytes:
+    return b'{"nai-recording":1}\n{"method":"G","target":"/","answer":[%b]}\n' % actions.encode()
+
+
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
@@ -93,6 +102,16 @@ def test_an_invalid_recording_is_an_error_of_one_line(data: bytes, more: bytes, 
             "line 2: Write while the response is open",
         ),
         (b'{"nai-recording":1}\n{"method":"G","target":"/","base64":"?"}\n', "line 2: a body is not valid base64"),
+        (
+            '{"nai-recording":1}\n{"method":"G","target":"/","base64":"é"}\n'.encode(),
+            "line 2: a body is not valid base64",
+        ),
+        (b'{"nai-recording":1}\n{"method":"G","target":"/"}\n', "line 2: the response has no head"),
+        (
+            damaged_answer('{"status":200,"headers":[["a","b\\r\\n"]]}'),
+            "line 2: header field a: its value is not valid",
+        ),
+        (damaged_answer('{"status":200,"headers":[["Content-Length","5"]]},{"text":"x"}'), "line 2: .*Content-Length"),
     ],
 )
 def test_the_error_of_an_invalid_recording_names_the_problem(data: bytes, problem: str) -> None:

@@ -298,10 +298,10 @@ def test_a_full_disk_ends_the_emulator_with_an_error_and_loses_nothing(path: Pat
         with on_httpx.Client(Session(base_url=ready["url"])) as client:
             uploading = Uploader(client.run(account.login(ready["email"], PASSWORD)))
         uploading.run_until_it_fails(ready["url"])
-        _, told = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert len(told.splitlines()) == 1, told
-    assert told.startswith(f"nai emulate: {path} can no longer be written (")
+    assert len(errors.splitlines()) == 1, errors
+    assert errors.startswith(f"nai emulate: {path} can no longer be written (")
     assert uploading.answers
     with run_emulator(*arguments) as (ready, _), on_httpx.Client(Session(base_url=ready["url"])) as client:
         uploading.check(client.run(with_token(uploading.token, iter(objects.list_objects("storycontent")))))

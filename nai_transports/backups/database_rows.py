@@ -229,7 +229,10 @@ class BackupRecords:
             if sha256(document) == sealed and plain in (None, sha256(plaintext)):
                 stored = StoredObject.from_json(json.loads(document))
                 return OpenedObject(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
-        raise Damaged("the backup's database is damaged: a version is not what was written", category="backup")
+        raise Damaged(
+            f"{self._database.path} is damaged: a version is not what was written; nai library verify says what else is",
+            category="backup",
+        )
 
     # ---- the contents of the files
 

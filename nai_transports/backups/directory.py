@@ -125,8 +125,7 @@ class BackupDirectory:
         """
         if self._database is None:
             self._use(BackupDatabase(self._files.create_private_file(DATABASE_NAME), create=True))
-        problem = self._open_database.value("PRAGMA quick_check(1)")
-        if problem != "ok":
+        if problem := self._open_database.find_damage():
             path = self._files.root / DATABASE_NAME
             raise InvalidFile(f"{path} is damaged, so nothing was written: {problem}", path=str(path))
         self._record_account()

@@ -25,8 +25,10 @@ from nai_proto.errors import FileError
 
 from .. import files
 
-__all__ = ["BackupFiles", "make_file_name", "sha256"]
+__all__ = ["FILE_NAME_CHARACTERS", "BackupFiles", "make_file_name", "sha256"]
 
+FILE_NAME_CHARACTERS: Final = "A-Za-z0-9_~-"
+"The characters that `make_file_name` uses, as in a regular expression."
 _SAFE_NAME: Final = re.compile("[A-Za-z0-9_-]{1,80}")
 _RESERVED: Final = re.compile("(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)  # Windows' devices
 _TEMPORARY: Final = re.compile(
@@ -82,8 +84,11 @@ class BackupFiles:
 
     def digest(self, name: str) -> bytes | None:
         """Return the SHA-256 of a file on the disk; None if it does not exist or cannot be read."""
+        path = self.root / name
         try:
-            with open(self.root / name, "rb") as file:
+            if not path.is_file():  # a named pipe would be waited for
+                return None
+            with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").digest()
         except OSError:
             return None

@@ -14,14 +14,16 @@ Settings that keep it intact:
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from nai_proto.errors import FileError, InvalidFile
+from nai_proto.codecs.sealed_objects import OpenedState
+from nai_proto.errors import FileError, InvalidFile, excerpt
 
 from ..files import database_error
+from .files import FILE_NAME_CHARACTERS
 
 __all__ = ["DATABASE_NAME", "BackupDatabase"]
 
@@ -135,6 +137,36 @@ class BackupDatabase:
                 f"{self._path} has format {version}; this version of nai-proto reads formats up to {_FORMAT}: update it",
                 path=str(self._path),
             )
+        else:
+            self._check_values()
+
+    def _check_values(self) -> None:
+        """Check that each value has the type of its column: SQLite itself does not."""
+        for table, columns in _expected_columns().items():
+            wrong = [f"typeof({column}) NOT IN ({types})" for column, types in columns.items()]
+            self._expect_none(table, " OR ".join(wrong))
+        states = ", ".join(f"'{state.value}'" for state in OpenedState)
+        self._expect_none("versions", f"state NOT IN ({states})")
+        self._expect_none("objects", f"file GLOB '*[^{FILE_NAME_CHARACTERS}]*' OR file = ''")
+        self._expect_none("objects", "length(file) != length(CAST(file AS BLOB))")  # GLOB ends at a NUL
+
+    def _expect_none(self, table: str, condition: str) -> None:
+        if self.value(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1"):
+            raise InvalidFile(
+                f"{self._path} is damaged: the table {table} has a value that no backup writes; the files beside it are "
+                "still readable, so keep them, and back up into another directory",
+                path=str(self._path),
+            )
+
+    def find_damage(self) -> str | None:
+        """Return the first problem that SQLite finds in its file, on one line; None if there is none."""
+        problem = self.value("PRAGMA integrity_check(1)")
+        return None if problem == "ok" else excerpt(str(problem))
+
+    @property
+    def path(self) -> Path:
+        """Return the path of the SQLite file."""
+        return self._path
 
     def _set_pragmas(self, *pragmas: str) -> None:
         for pragma in pragmas:
@@ -175,7 +207,7 @@ class BackupDatabase:
         """Return the problems that SQLite finds in its file."""
         try:
             self._set_pragmas("shrink_memory")  # so that pages are read from the disk
-            problems = [line for (line,) in self.rows("PRAGMA integrity_check(20)") if line != "ok"]
+            problems = [excerpt(line) for (line,) in self.rows("PRAGMA integrity_check(20)") if line != "ok"]
             problems += [
                 f"{table}: row {row} refers to a missing row"
                 for table, row, *_ in self.rows("PRAGMA foreign_key_check")
@@ -196,6 +228,26 @@ class BackupDatabase:
             return
         except sqlite3.Error as error:
             in_use = getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_USE
-            problem = "another program uses this backup directory" if in_use else str(error)
+            problem = "another program uses this backup directory" if in_use else excerpt(str(error))
             failure = database_error(self._path, f"{self._path}: {problem}", error)
+        except UnicodeDecodeError:  # in the text of an error, which quotes the schema
+            failure = InvalidFile(f"{self._path} is damaged", path=str(self._path))
         raise failure
+
+
+def _expected_columns() -> Mapping[str, Mapping[str, str]]:
+    """Return the types that values may have, as SQL, by table and column."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        empty.executescript(_TABLES)
+        tables = [name for (name,) in empty.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {
+            table: {
+                name: _STORED_TYPES[type_] + ("" if required or is_key else ", 'null'")
+                for _, name, type_, required, _, is_key in empty.execute(f"PRAGMA table_info({table})")
+            }
+            for table in tables
+        }
+
+
+_STORED_TYPES: Final = {"BLOB": "'blob'", "TEXT": "'text'", "INTEGER": "'integer'", "REAL": "'real', 'integer'"}
+"""What `typeof` says of the values of a column."""

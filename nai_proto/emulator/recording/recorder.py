@@ -71,7 +71,7 @@ class WatchedExchange:
                     self.body += incoming or b""
                     self.whole = not incoming
         except StopIteration:
-            ending = Ending.COMPLETE
+            ending = Ending.COMPLETE if self.answer else Ending.CUT
         except Exception:  # the connection goes down with the app
             ending = Ending.CUT
             raise

@@ -19,7 +19,6 @@ exchange has ended. A last line without a line end is incomplete, because the wr
 from __future__ import annotations
 
 import base64
-import binascii
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -29,9 +28,10 @@ import msgspec
 
 from ...codecs.json import encode_json as encode_json
 from ...codecs.json import find_problem
-from ...errors import InvalidFile
+from ...errors import InvalidFile, InvalidRequestError, LocalProtocolError
 from ...exchange.reply import REPLY_TRANSITIONS, RawWrite, ReplyState, Start, Write
 from ...http import NO_HEADERS, Head, Headers
+from ...http.wire import Wire
 
 __all__ = [
     "VERSION",
@@ -177,12 +177,12 @@ def _decode_exchange(line: bytes, number: int) -> RecordedExchange:
         try:
             body = _decode_body(read)
             answer = tuple(map(_decode_action, read.answer))
-            problem = _order_problem(answer)
+            problem = _find_problem(read.method, answer, read.ending)
             if problem is None:
                 return RecordedExchange(
                     read.method, read.target, Headers(read.headers), body, read.whole, answer, read.ending
                 )
-        except binascii.Error:
+        except ValueError:
             problem = "a body is not valid base64"
     raise InvalidFile(f"the recording is damaged: line {number}: {problem}")
 
@@ -203,14 +203,30 @@ def _decode_action(read: _Sent) -> SentAction:
     return SentAction(RawWrite(data) if read.raw else Write(data), read.after)
 
 
-def _order_problem(answer: Iterable[SentAction]) -> str | None:
-    """Return why no server can have sent these actions: a piece without a head, or HTTP after raw bytes; None if it can."""
+def _find_problem(method: str, answer: Iterable[SentAction], ending: Ending) -> str | None:
+    """Return why no server can send this response, such as a piece without a head; None if it can."""
     state = ReplyState.OPEN
-    for sent in answer:
-        kind: type[SendAction] = type(sent.action)
-        if (state, kind) not in REPLY_TRANSITIONS:
-            return f"{kind.__name__} while the response is {state.value}"
-        state = REPLY_TRANSITIONS[state, kind]
+    wire = Wire("server")
+    wire.receive_data(b"%b / HTTP/1.1\r\nHost: h\r\n\r\n" % (b"HEAD" if method == "HEAD" else b"GET"))
+    wire.next_event()
+    try:
+        for action in (sent.action for sent in answer):
+            if (state, type(action)) not in REPLY_TRANSITIONS:
+                return f"{type(action).__name__} while the response is {state.value}"
+            state = REPLY_TRANSITIONS[state, type(action)]
+            match action:
+                case Start(head):
+                    wire.send_response(head)
+                case Write(data):
+                    wire.send_data(data)
+                case RawWrite():
+                    pass  # what no correct server sends
+        if ending is Ending.COMPLETE and state is ReplyState.OPEN:
+            return "the response has no head, and is said to be complete"
+        if ending is Ending.COMPLETE and state is ReplyState.STARTED:
+            wire.send_end()
+    except (InvalidRequestError, LocalProtocolError) as error:
+        return str(error)
     return None
 
 

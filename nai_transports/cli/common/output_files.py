@@ -306,12 +306,16 @@ def _check_replaceable(path: Path) -> None:
 
 
 def _is_device(path: Path) -> bool:
-    """Return whether a path is a device or a pipe, which takes data without being replaced."""
+    """Return whether a path is a device or a pipe, which takes data without being replaced.
+
+    One of another user is not: whoever made it would read what is written.
+    """
     try:
-        mode = path.stat().st_mode
+        found = path.stat()
     except (OSError, ValueError):
         return False
-    return stat.S_ISCHR(mode) or stat.S_ISFIFO(mode)
+    is_trusted = sys.platform == "win32" or found.st_uid in (0, os.geteuid())
+    return is_trusted and (stat.S_ISCHR(found.st_mode) or stat.S_ISFIFO(found.st_mode))
 
 
 def _write_device(path: Path, data: bytes) -> None:

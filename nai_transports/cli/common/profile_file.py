@@ -328,7 +328,8 @@ def add_profile(profile: UserProfile) -> Path:
     path = profile_path()
     files.make_directories(path.parent)
     before = files.read(path) if path.exists() else b""
-    files.write(path, before + "".join(_format_profile(profile, bool(before))).encode())
+    # A link to a file that is kept elsewhere stays one.
+    files.write(path.resolve(), before + "".join(_format_profile(profile, bool(before))).encode())
     return path
 
 

@@ -178,8 +178,8 @@ def _vibe_directory() -> Path:
 
 
 def _check_directory() -> None:
-    with suppress(OSError):  # the next line reports it
-        _vibe_directory().mkdir(parents=True, exist_ok=True)
+    with suppress(FileError):  # the next line reports it
+        files.make_directories(_vibe_directory())
     if not (_vibe_directory().is_dir() and os.access(_vibe_directory(), os.W_OK)):
         raise FileError(
             f"cannot write to {_vibe_directory()}, which caches the encodings of vibes", path=str(_vibe_directory())

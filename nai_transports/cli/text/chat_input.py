@@ -106,7 +106,7 @@ class ChatInput:
             self._readline.add_history(turn)
         if self._history is not None:
             with suppress(OSError):  # a conversation goes on without its history
-                self._history.parent.mkdir(parents=True, exist_ok=True)
+                self._history.parent.mkdir(0o700, parents=True, exist_ok=True)
                 with open(self._history, "a", encoding="utf-8", opener=_open_private) as file:
                     file.write(json.dumps(turn, ensure_ascii=False) + "\n")
 

@@ -1,0 +1,83 @@
+"""What the command line writes of stories, accounts and conversations is for its owner's eyes, whoever plants links."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_IMODE
+
+import pytest
+
+from nai_proto.errors import FileError
+from nai_transports import files
+from nai_transports.cli.common.output_files import OutputFiles
+from tests.every_command import COMMANDS, SERVERS, prepare, run_command, serve_account
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
+
+FOR_OTHERS = ("director", "image", "speak", "upscale", "vibe")
+"""Commands whose files have the permissions of new files: docs/command-line.md#who-can-read-them."""
+
+
+@pytest.fixture(autouse=True)
+def open_to_all() -> Iterator[None]:
+    """By default, new files of this user are open to all others."""
+    old = os.umask(0)
+    yield
+    os.umask(old)
+
+
+@pytest.mark.parametrize("name", sorted({**COMMANDS, **SERVERS}))
+def test_what_a_command_writes_can_be_read_by_its_owner_only(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    with serve_account(monkeypatch, tmp_path) as (owner, clock):
+        before = {*tmp_path.rglob("*")}
+        run_command(name, *prepare(name, owner, clock))
+    written = {path for path in tmp_path.rglob("*") if path not in before}
+    modes = {str(path.relative_to(tmp_path)): oct(S_IMODE(path.stat().st_mode) & 0o077) for path in written}
+    open_files = {path for path, mode in modes.items() if mode != "0o0"}
+    assert all(name in FOR_OTHERS and (tmp_path / path).is_file() for path in open_files), open_files
+
+
+def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"theirs")
+    theirs.chmod(0o666)
+    (tmp_path / "link").symlink_to(theirs)
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    for name in ("link", "dangling"):
+        files.write(tmp_path / name, b"a secret")
+        found = (tmp_path / name).lstat()
+        assert (tmp_path / name).is_symlink() is False
+        assert S_IMODE(found.st_mode) == 0o600
+    assert theirs.read_bytes() == b"theirs"
+    assert not (tmp_path / "nothing").exists()
+
+
+as_root = pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0, reason="only root can give files to another user"
+)
+
+
+@as_root
+def test_a_file_of_another_user_that_is_replaced_does_not_say_who_may_read(tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    planted.touch(0o666)
+    os.chown(planted, 12_345, 12_345)
+    files.write(planted, b"a secret")
+    assert S_IMODE(planted.stat().st_mode) == 0o600
+    assert planted.stat().st_uid == os.geteuid()
+
+
+@as_root
+def test_a_pipe_of_another_user_is_no_place_to_write_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o666)
+    os.chown(pipe, 12_345, 12_345)
+    with pytest.raises(FileError, match="already exists"), OutputFiles([pipe], overwrite=False):
+        pass
