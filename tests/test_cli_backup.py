@@ -232,6 +232,8 @@ def test_an_ambiguous_or_unknown_title_is_an_error_that_lists_ids() -> None:
         select_items(ITEMS, ["Moon"])
     with pytest.raises(InvalidRequestError, match="no object of the backup has the title or id 'Sun'; there are"):
         select_items(ITEMS, ["Sea", "Sun"])
+    with pytest.raises(InvalidRequestError, match="did you mean 'stories'"):
+        select_items(ITEMS, ["storys"])
 
 
 def test_a_keystore_that_is_about_to_be_replaced_is_kept(tmp_path: Path) -> None:

@@ -115,6 +115,9 @@ def test_references_are_padded_to_their_canvas_and_paid_for(owner: Account) -> N
     done = nai("image", PROMPT, *SMALL, *model, "--reference", "face.jpg")
     assert done.exit_code == 2
     assert "this costs 5 Anlas" in done.stderr
+    done = nai("image", PROMPT, *SMALL, *model, "--reference", "face.jpg=stile")
+    assert done.exit_code == 2
+    assert "no kind of reference is called 'stile'; did you mean 'style'?" in done.stderr
     facts = generate_image(*model, "--reference", "face.jpg=style=0.8,0.5", "--yes")
     said = read_parameters(facts["files"][0])
     assert said["director_reference_strengths"] == [0.8]

@@ -461,7 +461,10 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
         ("cut:at", "'cut:at': 'at' is not KEY=VALUE"),
         ("cut:at=1,at=2", "'cut:at=1,at=2': at is there twice"),
         ("cut:fault=stall", "fault is there twice"),
-        ("cut:att=1", "cut has no 'att', only at, method, path, endpoint, times"),
+        (
+            "cut:att=1",
+            "no option of cut is called 'att'; did you mean 'at'? There are at, method, path, endpoint, times",
+        ),
         ("cut:at=x", "cut: at=x: Expected `int | null`"),
         ("cut:at=-1", "cut: at=-1: Expected `int` >= 0"),
         ("cut:times=0", "cut: times=0: Expected `int` >= 1"),

@@ -293,7 +293,7 @@ def test_a_lorebook_with_any_stored_values_can_be_used(value: object) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("txt", "", "no field 'txt'"),
+        ("txt", "", "no field of an entry is called 'txt'; did you mean 'text'"),
         ("text", 5, "entry.text takes a str, not an int"),
         ("enabled", 1, "entry.enabled takes True or False, not an int"),
         ("search_range", 20_000, "entry.search_range cannot be 20000"),

@@ -281,6 +281,7 @@ def test_messages_are_mappings_or_values_and_have_optional_names() -> None:
         ),
         ([Message("user", "a"), {"role": "user"}], r"messages\[1\]\.content is a NoneType, and text is allowed"),
         ([{"role": "tool", "content": "x"}], r"messages\[0\]\.role is not one of system, user, assistant"),
+        ([{"role": "usr", "content": "x"}], r"messages\[0\]\.role is not one of .*; did you mean 'user'\?"),
         ([{"content": "x"}], r"messages\[0\]\.role is not one of"),
         ([{"role": "user", "content": "x", "name": 5}], r"messages\[0\]\.name is 5, and text is allowed"),
         ({"role": "user", "content": "x"}, "messages takes a list of messages, not a dict"),

@@ -13,9 +13,11 @@ from typing import Any, Final
 import pytest
 
 import nai_proto as nai
-from nai_proto import image, openai, text, tokenizers, voice
+from nai_proto import image, openai, story, text, tokenizers, voice
 from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.emulator.faults import parse_fault
 from nai_proto.errors import InvalidRequestError, LimitExceeded, UnknownChoiceError
+from nai_proto.exchange.endpoints import endpoint
 from nai_proto.unknown_names import unknown_choice
 
 PNG: Final = write_png(Pixels(64, 64, bytes(3 * 64 * 64)))
@@ -35,6 +37,10 @@ UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
     "prefix": (lambda: text.generate("x", prefix="vanila"), "vanilla", "special_openings"),
     "sampler of an order": (lambda: text.generate("x", **wrong(order=["tempratur"])), "temperature", "min_p"),
     "global setting": (lambda: text.GlobalSettings().copy(**wrong(ban_bracket=True)), "ban_brackets", "num_logprobs"),
+    "endpoint": (lambda: endpoint("list_object"), "list_objects", "generate_stream"),
+    "field of an entry": (lambda: story.Entry({}).with_fields(keyz=[]), "keys", "display_name"),
+    "fault": (lambda: parse_fault("cutt:at=1"), "cut", "refuse"),
+    "option of a fault": (lambda: parse_fault("cut:aat=1"), "at", "times"),
     "language of tags": (lambda: image.suggest_tags("x", **wrong(lang="jap")), "jp", "en"),
     "phrase penalty": (lambda: text.generate("x", **wrong(phrase_rep_pen="agressive")), "aggressive", "off"),
     "image model": (lambda: image.generate("x", model="V4.5 Ful"), "V4.5 Full", "Furry V3"),
@@ -93,6 +99,7 @@ def test_advice_for_programs_ends_the_message_and_is_no_part_of_the_plain_one() 
         ),
         (lambda: openai.completion("x", model=nai.Model.ERATO), "llama-3-erato-v1 is a model for stories"),
         (lambda: text.generate("x", model="V4.5 Full"), "nai-diffusion-4-5-full is a model for images"),
+        (lambda: text.Preset.from_official("V4.5 Full"), "nai-diffusion-4-5-full is a model for images"),
         (lambda: openai.completion("x", model="nai-diffusion-3"), "nai-diffusion-3 is a model for images"),
         (lambda: image.generate("x", model="Kayra"), "kayra-v1 is a text model, and draws no images"),
     ],

@@ -18,6 +18,7 @@ import msgspec
 from ..codecs.lone_surrogates import replace_lone_escapes
 from ..errors import InvalidRequestError
 from ..http import Headers, Host, Request
+from ..unknown_names import unknown_choice
 
 __all__ = ["ENDPOINTS", "Endpoint", "EndpointParameters", "build", "endpoint", "host_of_model", "match"]
 
@@ -158,7 +159,7 @@ def endpoint(name: str) -> Endpoint:
     try:
         return ENDPOINTS[name]
     except KeyError:
-        raise InvalidRequestError(f"no endpoint is called {name!r}") from None
+        raise unknown_choice(name, "endpoint", ENDPOINTS, parameter="name") from None
 
 
 # docs/protocol/native.md#12-which-host-per-text-model: the text host has these, and the staging models, which are named

@@ -149,8 +149,9 @@ def messages_to_json(messages: Messages, *, validate: bool = True) -> list[Mappi
     ]
     for place, message in enumerate(made if validate else ()):
         where = f"messages[{place}]"
-        if message.get("role") not in ROLES:
-            raise InvalidRequestError(f"{where}.role is not one of {', '.join(ROLES)}", parameter="messages")
+        if (role := message.get("role")) not in ROLES:
+            hint = suggest_name(role, ROLES) if isinstance(role, str) else ""
+            raise InvalidRequestError(f"{where}.role is not one of {', '.join(ROLES)}{hint}", parameter="messages")
         for key in ("content", "name"):
             if (key == "content" or key in message) and not isinstance(message.get(key), str):
                 raise InvalidTypeError(

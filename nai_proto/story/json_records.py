@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Protocol, Self, TypeVar, cast, overload, runtime_checkable
 
-from ..arguments import MAPPING, describe_type
+from ..arguments import MAPPING, describe_type, with_article
 from ..codecs.file_problems import describe_value, find_file_problem
 from ..codecs.json_depth import check_depth
 from ..codecs.secret_box import decode_or_none, read_json
 from ..errors import InvalidFile, InvalidRequestError, InvalidTypeError
 from ..limits import Limits
+from ..unknown_names import unknown_choice
 
 __all__ = [
     "Checked",
@@ -183,7 +184,7 @@ class Record:
         for name, value in values.items():
             definition = self.fields.get(name)
             if definition is None:
-                raise InvalidRequestError(f"{record} has no field {name!r}", parameter=name)
+                raise unknown_choice(name, f"field of {with_article(record)}", self.fields, parameter=name)
             listed = as_list(value)
             wanted = value if listed is None else tuple(listed)
             try:

@@ -16,6 +16,7 @@ from ..errors import InvalidFile, InvalidRequestError
 from ..exchange.actions import Steps, get_context
 from ..exchange.flow import Flow, flow
 from ..unknown_names import fold_name, unknown_choice
+from .model_kinds import check_native
 from .models import MODEL, MODELS, Model, unknown_model
 from .official_presets import find_default_name, find_presets
 from .preset_fields import DEFAULTS, FIELDS, PresetFields, SamplerSlot, build_slots, check_name, copy_setting
@@ -313,6 +314,7 @@ class Preset(PresetFields):
         names = [one.name for one in find_presets(model)]
         if not names:
             if not model.is_listed:
+                check_native(model)
                 raise unknown_model(model.id, [each for each in MODELS if find_presets(each)])
             raise InvalidRequestError(
                 f"{model.id} has no official presets",

@@ -80,7 +80,7 @@ def decode_fault(document: object, *, lax: bool = False) -> Fault:
     known = [one.name for one in fields(kind)]
     for key in given:
         if key not in ("fault", *known):
-            raise InvalidRequestError(f"{name} has no {excerpt(key)!r}, only {', '.join(known)}", parameter=key)
+            raise unknown_choice(key, f"option of {name}", known, parameter=key)
     try:
         fault = msgspec.convert(given, kind, strict=not lax)
     except msgspec.ValidationError:

@@ -8,11 +8,10 @@ from dataclasses import fields
 from typing import Final
 
 from nai_proto.errors import NaiError
-from nai_proto.image.models import ImageModel
+from nai_proto.image.models import ImageModel, unknown_model
 from nai_proto.limits import Timeouts
 
 from ..common.account_options import ServiceOptions
-from ..common.errors import WrongUsage
 from ..common.profile_file import PROFILE_VARIABLE, UserProfile, profile_path
 from ..text.model_choice import choose_chat_model, choose_story_model
 from .doctor_checks import Diagnosis, Outcome
@@ -71,7 +70,7 @@ def _check_chat_model(name: str) -> None:
 
 def _check_image_model(name: str) -> None:
     if not ImageModel.named(name).is_listed:
-        raise WrongUsage("no image model has this name: nai models lists them")
+        raise unknown_model(name)
 
 
 _CHECKS: Final[Mapping[str, Callable[[str], object]]] = {

@@ -101,12 +101,15 @@ def parse_reference(value: str) -> PreciseReference:
     """Parse ``FILE[=KIND][=STRENGTH[,FIDELITY]]``, and read and resize the image.
 
     Raises:
+        UnknownChoiceError: there is no such kind.
         FileError: the file cannot be read.
         MissingExtra: the image must be resized, and Pillow is not installed.
         InvalidFile: the file is not an image.
     """
     path, numbers = parse_weighted_file(value)
     name, _, kind = str(path).rpartition("=")
+    if kind not in _KINDS and Path(name).is_file() and not path.is_file():
+        raise unknown_choice(kind, "kind of reference", _KINDS, parameter="references")
     path, kind = (Path(name), kind) if name and kind in _KINDS else (path, "character&style")
     weights = dict(zip(("strength", "fidelity"), numbers, strict=False))
     return PreciseReference(fit_reference(read_image(path)), cast("Any", kind), **weights)

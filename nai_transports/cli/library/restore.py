@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.codecs.sealed_objects import OpenedObject
-from nai_proto.errors import InvalidFile
+from nai_proto.errors import InvalidFile, UnknownNameError
 from nai_proto.library import (
     Candidate,
     KeystoreOpened,
@@ -25,6 +25,7 @@ from nai_proto.library import (
     plan_restore,
     plan_restore_elsewhere,
 )
+from nai_proto.unknown_names import suggest_name
 
 from ...backups import BackupDirectory
 from ...sync import Client
@@ -209,7 +210,11 @@ def _find_groups(groups: Sequence[list[OpenedObject]], name: str) -> list[list[O
     if by_type or by_id:
         return by_type or by_id
     candidates = (Candidate(group, title_of(group[0]), tuple(item.stored.id for item in group)) for group in groups)
-    return [find_candidate(candidates, name, kind="object of the backup", kinds="objects of the backup")]
+    try:
+        return [find_candidate(candidates, name, kind="object of the backup", kinds="objects of the backup")]
+    except UnknownNameError as error:
+        hint = suggest_name(name, {item.stored.type for group in groups for item in group})
+        raise UnknownNameError(f"{error.plain_message}{hint}", parameter=error.parameter) from None
 
 
 # ---- writing

@@ -18,6 +18,7 @@ from nai_proto.story.placeholder_fields import list_texts
 from nai_proto.story.placeholders import check_answers, find_placeholders
 from nai_proto.text.models import find_listed_model
 from nai_proto.tier import Tier
+from nai_proto.unknown_names import unknown_choice
 
 from ... import files
 from ..common.account_options import AccountOptions
@@ -177,10 +178,10 @@ def parse_tier(name: str) -> Tier:
     """Return the tier of a name in upper or lower case.
 
     Raises:
-        WrongUsage: no tier has this name.
+        UnknownChoiceError: no tier has this name.
     """
     try:
         return Tier[name.strip().upper()]
     except KeyError:
         pass
-    raise WrongUsage(f"no tier is called {name!r}; tiers: {', '.join(each.name.lower() for each in Tier)}")
+    raise unknown_choice(name, "tier", [each.name.lower() for each in Tier], parameter="tier")

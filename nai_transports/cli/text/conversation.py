@@ -16,6 +16,7 @@ from typing import Final, cast
 from nai_proto import openai
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.story.json_records import describe_mismatch, read_json_object
+from nai_proto.unknown_names import suggest_name
 
 __all__ = ["Conversation", "Turn", "format_conversation", "parse_conversation"]
 
@@ -188,7 +189,8 @@ def _check_keys(entry: Mapping[str, object], known: Sequence[str], where: str, p
     unknown = next((key for key in entry if key not in known), None)
     if unknown is not None:
         place = f"{path} has" if path else "it has"
-        raise InvalidFile(f"{where}: {place} the key {unknown[:40]!r}, which no conversation has")
+        hint = suggest_name(unknown, known)
+        raise InvalidFile(f"{where}: {place} the key {unknown[:40]!r}, which no conversation has{hint}")
 
 
 def _read_text(entry: Mapping[str, object], key: str, where: str, path: str) -> str:

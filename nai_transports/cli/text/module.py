@@ -18,6 +18,7 @@ from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
+from ..common.errors import CommandFailed
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, describe_response, escape_line, print_facts
@@ -109,6 +110,8 @@ def show(
     """Show one module and how far its training is."""
     with account.sign_in() as client:
         trained = _find_module(client, id)
+    if prefix:
+        _require_ready(trained)
     if prefix and not as_json:
         typer.echo(trained.prefix)
     else:
@@ -126,6 +129,7 @@ def save(
     library = load_library(account, types=())
     with account.open_client() as client:
         trained = _find_module(client, id, library.token)
+        _require_ready(trained)
         client.run(library.save_module(trained))
     _print_done("The module is stored.", trained, as_json)
 
@@ -160,6 +164,21 @@ def _find_module(client: Client, beginning: str, token: Token | None = None) -> 
         raise AmbiguousNameError(f"several modules begin with {beginning!r}: {', '.join(ids)}", parameter="id")
     chosen = beginning if len(ids) != 1 else ids[0]
     return client.run(modules.get_module(chosen).with_options(token=token))
+
+
+def _require_ready(trained: TrainedModule) -> None:
+    """Raise if a module cannot be used.
+
+    Raises:
+        CommandFailed: its training has failed, or has not ended.
+    """
+    if trained.error is not None:
+        raise CommandFailed(f"the training of the module {trained.id} failed: {trained.error}")
+    if not trained.is_ready:
+        raise CommandFailed(
+            f"the module {trained.id} is not ready: its status is {trained.status}; nai module show {trained.id} shows "
+            "how far it is"
+        )
 
 
 @module.command("buy-steps")
