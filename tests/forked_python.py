@@ -185,13 +185,18 @@ def _open_stream(number: int) -> Any:
 
 
 def _import_commands() -> None:
-    """Import all that the command line imports, and what the tests' own programs do."""
+    """Import all that the command line imports, also what its libraries import late, and what the tests' programs do."""
+    from typer.testing import CliRunner
+
     from nai_transports import cli
+    from nai_transports.cli.app import app
 
     for module in pkgutil.walk_packages(cli.__path__, f"{cli.__name__}."):
         importlib.import_module(module.name)
-    for name in ("trio", "uvloop", "tests.support"):
+    for name in ("keyring.backends.null", "trio", "uvloop", "tests.support"):
         importlib.import_module(name)
+    for line in (["health", "--help"], ["models"]):
+        CliRunner().invoke(app, line)
 
 
 def _run(request: dict[str, Any]) -> int | str | None:

@@ -23,6 +23,8 @@ READY = "READY>"
 _EMPTY_LINE = "\x15"
 """The key that deletes what is typed."""
 _PATIENCE_S = 20
+_INHERITED = ("LANG", "LC_", "SYSTEMROOT")
+"""How variables begin that a shell has as the tests have them. With another locale, no program could be forked for it."""
 
 SHELLS = [name for name in SCRIPTS if which(name)]
 """Those that are installed."""
@@ -97,7 +99,7 @@ def open_shell(name: str, home: Path, **environment: str) -> Generator[Shell, No
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(setup + _INSTALL[name], "utf-8")
     variables = {
-        **{each: os.environ[each] for each in ("LANG", "LC_ALL", "SYSTEMROOT") if each in os.environ},
+        **{name: value for name, value in os.environ.items() if name.startswith(_INHERITED)},
         "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
         "HOME": str(home),
         "ZDOTDIR": str(home),
@@ -107,7 +109,6 @@ def open_shell(name: str, home: Path, **environment: str) -> Generator[Shell, No
         "TERM": "xterm",
         "PYTHONPATH": os.pathsep.join(sys.path),
         "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        "LC_CTYPE": "C.UTF-8",
         **environment,
     }
     with _start(_RUN[name](home), home, variables) as terminal:
