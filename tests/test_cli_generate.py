@@ -180,6 +180,8 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
         ((PROMPT, "--temperature", "0.01"), "temperature is 0.01, and kayra-v1 takes a number from 0.1 to 100"),
         ((PROMPT, "--max-length", "0"), "max_length is 0"),
         ((PROMPT, "--logprobs", "31"), "num_logprobs is 31"),
+        ((PROMPT, "--max-length", "1000"), "--max-length: 1000 is too many: Kayra writes at most 250 tokens at a time"),
+        ((PROMPT, "--set", "max_length=251"), "251 is too many"),
         ((PROMPT, "--bias", "swan"), "--bias is TEXT=NUMBER"),
         ((PROMPT, "--bias", "=1"), "a phrase is text"),
     ],

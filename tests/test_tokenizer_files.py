@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -149,7 +150,7 @@ def test_without_downloads_only_what_is_on_this_machine_is_found(machine: Machin
     machine.publish(IN_WHEEL)
     for place in ("", "http://127.0.0.1:9/"):
         machine.monkeypatch.setenv(DIRECTORY_VARIABLE, place)
-        with pytest.raises(FileError, match="no tokenizer file on this machine; allow its download, or put one of"):
+        with pytest.raises(FileError, match=r"no tokenizer file is in .*; allow its download, or type: .*pip install"):
             load(NAME, download=False)
     write_file(machine.cache, GOOD)
     assert load(NAME, download=False) is load(NAME, download=False)
@@ -194,12 +195,30 @@ def test_a_damaged_or_other_file_of_an_installed_distribution_is_ignored(machine
 
 def test_offline_the_error_says_what_to_do_and_shows_no_token(machine: Machine) -> None:
     with pytest.raises(
-        TransportError, match=f"ERROR: No matching distribution .*pip download.*{DIRECTORY_VARIABLE}"
+        TransportError, match=r"ERROR: No matching distribution .*type: \S+ -m pip install --no-deps made-up==0.34.1$"
     ) as caught:
         find_file(NAME, progress=ignore_progress)
     assert not caught.value.sent
     assert "secret123" not in str(caught.value)
     assert not machine.cache.exists()
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_the_error_names_the_directories_that_were_searched_and_their_source(machine: Machine, is_there: bool) -> None:
+    own = machine.root / "own"
+    machine.monkeypatch.delenv(DIRECTORY_VARIABLE, raising=False)
+    with pytest.raises(
+        TransportError, match=rf"is in {re.escape(str(machine.cache))} \(the default; {DIRECTORY_VARIABLE}"
+    ):
+        find_file(NAME, progress=ignore_progress)
+    machine.monkeypatch.setenv(DIRECTORY_VARIABLE, str(own))
+    if is_there:
+        own.mkdir()
+    source = rf"\(from {DIRECTORY_VARIABLE}{'' if is_there else ', but it does not exist'}\)"
+    with pytest.raises(
+        TransportError, match=rf"is in {re.escape(str(own))} {source} or {re.escape(str(machine.cache))}"
+    ):
+        find_file(NAME, progress=ignore_progress)
 
 
 def test_a_silent_or_missing_pip_is_an_error_too(machine: Machine) -> None:
@@ -297,13 +316,13 @@ def test_the_error_for_an_unreadable_file_names_it(machine: Machine) -> None:
 
 
 def test_a_tokenizer_without_a_source_causes_no_download(machine: Machine) -> None:
-    with pytest.raises(FileError, match=r"glm-4\.6: no source .* put one of glm-4.6_tokenizer.json .* as token ids"):
+    with pytest.raises(
+        FileError, match=r"glm-4\.6: no tokenizer .* none can be .* put glm-4.6_tokenizer.json into a .*"
+    ):
         find_file("glm-4.6")
     only_own = replace(TOKENIZERS["pile"], files={"own.json": None}, substitutes={})
     machine.monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), "pile", only_own)
-    with pytest.raises(
-        FileError, match=rf"put one of own.json into a directory and set {DIRECTORY_VARIABLE} to its path or URL"
-    ):
+    with pytest.raises(FileError, match=rf"put own.json into a directory, and type: export {DIRECTORY_VARIABLE}="):
         find_file("pile")
     assert machine.requests == []
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from nai_proto.errors import FileError, InvalidFile, NotFoundError, RemoteProtocolError, StatusError, TransportError
+from nai_proto.errors import (
+    FileError,
+    InvalidFile,
+    NotFoundError,
+    RemoteProtocolError,
+    StatusError,
+    TransportError,
+    excerpt,
+)
 from nai_proto.image.models import ImageModel
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import Tokenizer, TokenizerInfo, find_tokenizer_info, read
@@ -20,13 +30,15 @@ from . import novelai_api_wheel, website
 from .cache import cache_directory, find_verified, store
 from .installed_packages import find_installed
 from .progress import Progress, show_progress
-from .website import ORIGIN, fetch, is_url
+from .website import ORIGIN, fetch, is_url, url_of
 
 __all__ = ["DIRECTORY_VARIABLE", "find_file", "load"]
 
 DIRECTORY_VARIABLE: Final = "NAI_TOKENIZER_DIR"
 """The environment variable with the path, or the URL, of a directory of tokenizer files."""
 
+_LONGEST_REASON: Final = 100
+"Characters of why one source of a file failed."
 _loaded: Final[dict[tuple[str, str | None, bool], Tokenizer]] = {}
 """By name, path, and whether a better file was allowed to be downloaded."""
 _load_lock: Final = threading.Lock()
@@ -178,20 +190,41 @@ def _iter_sources(
 
 
 def _not_found_error(info: TokenizerInfo, tried: list[str], download: bool) -> FileError | TransportError:
-    names = _file_names(info)
-    advice = f"put one of {names} into a directory and set {DIRECTORY_VARIABLE} to its path or URL"
-    without = "Everything else works without it: pass prompts as text or as token ids"
+    """Return what is missing, where it was looked for, and the command that gets it."""
+    missing = f"{info.name}: no tokenizer file is in {_name_places()}"
     if not download:
-        return FileError(f"{info.name}: no tokenizer file on this machine; allow its download, or {advice}. {without}")
+        return FileError(f"{missing}; allow its download, or {_advise(info)}")
     if not tried:
-        return FileError(f"{info.name}: no source of this tokenizer is known; {advice}. {without}")
+        return FileError(f"{missing}, and none can be downloaded. To use one, {_advise(info)}")
+    reasons = "; ".join(excerpt(each, _LONGEST_REASON) for each in tried)
     return TransportError(
-        f"{info.name}: no tokenizer file on this machine, and none could be downloaded ({'; '.join(tried)}). Download "
-        f"it elsewhere (`pip download --no-deps {novelai_api_wheel.requirement()}` gets a wheel, a ZIP archive, with most; "
-        f"the others are at {ORIGIN}/tokenizer/compressed/), and {advice}. {without}",
-        sent=False,
-        phase="connect",
+        f"{missing}, and none could be downloaded ({reasons}). To get one, {_advise(info)}", sent=False, phase="connect"
     )
+
+
+def _name_places() -> str:
+    """Return the places that were searched, and which of them the user has named."""
+    own = os.environ.get(DIRECTORY_VARIABLE)
+    if own:
+        is_absent = not is_url(own) and not Path(own).exists()
+        return (
+            f"{own} (from {DIRECTORY_VARIABLE}{', but it does not exist' if is_absent else ''}) or {cache_directory()}"
+        )
+    return f"{cache_directory()} (the default; {DIRECTORY_VARIABLE} is not set)"
+
+
+def _advise(info: TokenizerInfo) -> str:
+    """Return what to type."""
+    own = os.environ.get(DIRECTORY_VARIABLE, "")
+    names = (*info.files, *info.substitutes)
+    if any((*info.files.values(), *info.substitutes.values())):
+        return f"type: {shlex.quote(sys.executable)} -m pip install --no-deps {novelai_api_wheel.requirement()}"
+    published = next((name for name in names if name.endswith(".def")), None)
+    if published and own and not is_url(own):
+        return f"type: curl --create-dirs -fo {shlex.quote(str(Path(own) / published))} '{url_of(published)}'"
+    source = f" (it is at {url_of(published)})" if published else ""
+    where = f"into {own}" if own else f"into a directory, and type: export {DIRECTORY_VARIABLE}=DIRECTORY"
+    return f"put {' or '.join(names)}{source} {where}"
 
 
 def _file_names(info: TokenizerInfo) -> str:

@@ -30,7 +30,7 @@ from ..sync import Client
 from .cache import MAX_FILE_BYTES, store
 from .progress import Progress
 
-__all__ = ["ORIGIN", "download", "fetch", "is_url"]
+__all__ = ["ORIGIN", "download", "fetch", "is_url", "url_of"]
 
 ORIGIN: Final = "https://novelai.net"
 """URL of the website."""
@@ -54,8 +54,12 @@ def download(file: str, directory: Path, progress: Progress, *, origin: str = OR
         NaiError: as for `fetch`; nothing is stored.
         FileError: ``directory`` cannot be written.
     """
-    data = fetch(f"{origin}/tokenizer/compressed/{file}?v=2&static=true", progress)
-    store(directory / file, data, record_digest=True)
+    store(directory / file, fetch(url_of(file, origin), progress), record_digest=True)
+
+
+def url_of(file: str, origin: str = ORIGIN) -> str:
+    """Return where the website has a file."""
+    return f"{origin}/tokenizer/compressed/{file}?v=2&static=true"
 
 
 def is_url(place: str) -> bool:

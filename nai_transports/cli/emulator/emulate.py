@@ -37,6 +37,7 @@ from ...servers.state import StateFile, read_state
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.notes import print_note
+from ..common.output import escape_line
 from ..common.text_wrapping import wrap_for_terminal
 from .serve_until_stopped import ServerJson, TokenizerFinder, serve_until_stopped
 
@@ -326,4 +327,4 @@ def _ignore_missing_tokenizer(model: str, reason: str) -> None:
 
 
 def _report_missing_tokenizer(model: str, reason: str) -> None:
-    print_note(f"nai emulate: requests with token ids of {model} get 501: {reason}")
+    print_note(f"nai emulate: requests of {model} that have token ids get 501. {escape_line(reason)}")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias, cast
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 import typer
 
 from nai_proto import text
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import InvalidRequestError, NaiError, StatusError
+from nai_proto.http import Host
 from nai_proto.text.official_presets import find_presets
+from nai_proto.tier import Tier
 from nai_proto.tokenizers import Tokenizer
 
 from ...preset_files import load_preset
@@ -19,8 +23,9 @@ from ..common.command import OptionGroup
 from .model_choice import choose_story_model
 from .parameter_settings import TEXT_PARAMETERS, parse_settings
 
-__all__ = ["GenerationOptions", "GenerationRequest"]
+__all__ = ["GenerationOptions", "GenerationRequest", "load_official_preset"]
 
+_NOT_IMPLEMENTED: Final = 501
 _Phrases: TypeAlias = list[str] | None
 
 
@@ -62,13 +67,29 @@ class GenerationOptions(OptionGroup):
     ban: Annotated[_Phrases, typer.Option(help="Text that must not appear (repeatable).")] = None
     bias: Annotated[
         _Phrases,
-        typer.Option(metavar="TEXT=NUMBER", help="Make a text likelier (up to 1) or rarer (down to -1) (repeatable)."),
+        typer.Option(
+            metavar="TEXT=NUMBER",
+            help="Make a text likelier (above 0) or rarer (below 0); the website's numbers are from -1 to 1 (repeatable).",
+        ),
     ] = None
     stop: Annotated[_Phrases, typer.Option(help="Stop sequence (repeatable).")] = None
     logprobs: Annotated[
         int | None, typer.Option(help="Show each token with this many alternatives in a table.", show_default=False)
     ] = None
     ids: Annotated[bool, typer.Option("--ids", help="Tokenize locally; send and receive token ids.")] = False
+
+    @contextmanager
+    def enclose(
+        self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
+    ) -> Generator[None, None, None]:
+        """Say of a service without the model's tokenizer, as an emulator may be, why a preset needs it."""
+        with super(GenerationOptions, self).enclose(command, values, is_given):
+            try:
+                yield
+            except StatusError as error:
+                if error.status == _NOT_IMPLEMENTED and self.preset is not None:
+                    error.add_note(f"--preset {self.preset} bans texts by token ids: without it no tokenizer is needed")
+                raise
 
     def build_request(self) -> GenerationRequest:
         """Return the request's options; what they contain is checked when the request is built.
@@ -86,13 +107,25 @@ class GenerationOptions(OptionGroup):
             options["settings"] = text.GlobalSettings(num_logprobs=text.NO_LOGPROBS)
         if self.module is not None:
             options["module"] = self.module
-        self._add_parameters(options)
-        tokenizer = load(model) if self.ids or self.ban or self.bias or self.stop else None
+        self._add_parameters(model, options)
+        tokenizer = self._load_tokenizer(model)
         if tokenizer is not None:
             options["tokenizer"] = tokenizer
         return GenerationRequest(model, options, tokenizer if self.ids else None)
 
-    def _add_parameters(self, options: text.TextOptions) -> None:
+    def _load_tokenizer(self, model: text.Model) -> Tokenizer | None:
+        """Return the model's tokenizer if an option needs it; an error says which does."""
+        given = {"--ids": self.ids, "--ban": self.ban, "--bias": self.bias, "--stop": self.stop}
+        needing = [option for option, value in given.items() if value]
+        if not needing:
+            return None
+        try:
+            return load(model)
+        except NaiError as error:
+            error.add_note(f"Only {' and '.join(needing)} {'needs' if len(needing) == 1 else 'need'} it")
+            raise
+
+    def _add_parameters(self, model: text.Model, options: text.TextOptions) -> None:
         """Add the parameters that have options of their own, and those of ``--set``."""
         named = {
             "max_length": ("--max-length", self.max_length),
@@ -106,6 +139,7 @@ class GenerationOptions(OptionGroup):
                 raise InvalidRequestError(f"{option} and --set {name} are the same: give one of them", parameter=name)
             if value is not None:
                 parameters[name] = value
+        _check_length(model, parameters.get("max_length"))
         options.update(cast("text.TextOptions", parameters))
         if self.ban:
             options["bans"] = text.BanList(*self.ban)
@@ -113,16 +147,38 @@ class GenerationOptions(OptionGroup):
             options["biases"] = [_parse_bias(each) for each in self.bias]
 
 
+def _check_length(model: text.Model, length: object) -> None:
+    """Raise for more tokens than any tier has; the api host has no such limit.
+
+    See docs/protocol/native.md#96-context-and-length-limits.
+    """
+    if isinstance(length, int) and model.host is Host.TEXT and length > (most := model.output_limit(Tier.OPUS)):
+        raise InvalidRequestError(
+            f"--max-length: {length} is too many: {model.name} writes at most {most} tokens at a time with Opus, and "
+            f"{model.output_limit(Tier.TABLET)} with other tiers; --number writes several continuations",
+            parameter="max_length",
+        )
+
+
 def _load_preset(name: str, model: text.Model | None) -> text.Preset:
     """Load the preset file at this path if there is one or it looks like one, else the official preset of this name."""
     if Path(name).is_file() or Path(name).suffix == ".preset":
         return load_preset(name, model=model)
+    return load_official_preset(name, model)
+
+
+def load_official_preset(name: str, model: text.Model | None) -> text.Preset:
+    """Return the official preset of a model, or of Kayra.
+
+    Raises:
+        InvalidRequestError: there is none. Names the models that have one of this name.
+    """
     try:
         return text.Preset.from_official(model or text.Model.KAYRA, name)
     except InvalidRequestError as error:
         problem = str(error)
     owners = [each.id for each in text.MODELS if name in (one.name for one in find_presets(each))]
-    hint = f"; {name!r} is a preset of {' and '.join(owners)}: give --model" if owners else ""
+    hint = f"; {name!r} is a preset of {' and '.join(owners)}: give --model {owners[0]}" if owners else ""
     raise InvalidRequestError(problem + hint, parameter="preset")
 
 
