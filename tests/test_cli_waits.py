@@ -236,7 +236,7 @@ def test_ctrl_c_ends_a_wait(emulator: Emulator) -> None:
         [*NAI, "generate", "Once"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert "Waiting 6" in process.stderr.readline()
+        assert "Waiting 1 min" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert "Traceback" not in process.stderr.read()

@@ -152,7 +152,7 @@ def test_every_beginning_of_a_response_may_be_one() -> None:
         (
             "NAI_URL",
             "https",
-            "does not speak TLS: if it speaks HTTP, its address begins with http://. The address {url}",
+            "does not speak TLS: if it speaks HTTP, write http://127.0.0.1:{port}. The address {url}",
         ),
         ("HTTPS_PROXY", "http", "it does not speak HTTP. The proxy 127.0.0.1:{port} is from HTTPS_PROXY: correct it"),
         ("all_proxy", "http", "it does not speak HTTP. The proxy 127.0.0.1:{port} is from ALL_PROXY: correct it"),

@@ -9,6 +9,7 @@ import typer
 from nai_proto.exchange.reachability import HealthOutcome, HostHealth, health
 
 from .common.account_options import ServiceOptions
+from .common.error_messages import name_other_scheme
 from .common.errors import ExitStatus
 from .common.json_document import print_json
 from .common.output import Json, escape_line, print_columns
@@ -47,8 +48,8 @@ def health_command(*, service: ServiceOptions, as_json: Json = False) -> None:
         width = max(len(each.outcome) for each in hosts)
         for each in hosts:
             roles = ", ".join(role.value for role in each.roles)
-            time = "" if each.seconds is None else f" in {each.seconds:.2f} s"
-            said = f"{each.url} ({roles}): {escape_line(each.detail)}{time}"
+            time = "" if each.seconds is None else f" ({each.seconds:.2f} s)"
+            said = f"{each.url} ({roles}): {escape_line(name_other_scheme(each.detail, each.url))}{time}"
             print_columns(each.outcome.value, said, width=width, fg=_COLORS[each.outcome])
     if not all(each.is_reachable for each in hosts):
         raise typer.Exit(ExitStatus.FINDINGS)

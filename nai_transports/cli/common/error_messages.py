@@ -35,13 +35,18 @@ from nai_proto.errors import (
 )
 from nai_proto.exchange.connection_setup import NO_TLS
 
-__all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_of_proxy", "is_refused_login"]
+from .output import format_duration
+
+__all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_of_proxy", "is_refused_login", "name_other_scheme"]
 
 _LOGIN_PATH: Final = "/user/login"
 _GATEWAY_STATUSES: Final = frozenset({502, 503, 504, *range(520, 531)})
 "Those of a gateway that cannot reach the service; from 520 on, Cloudflare's own."
 _HTML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?<(?:!doctype\s+html|html|head|title)\b", re.IGNORECASE)
 _NOT_IMPLEMENTED: Final = 501
+_SCHEME: Final = re.compile(r"its address begins with (https?://)")
+_PLAIN_TO_TLS: Final = re.compile(rb"HTTP request (?:was sent )?to (?:an )?HTTPS (?:port|server)", re.IGNORECASE)
+"What nginx, Apache and Go's servers say on a port for TLS."
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -62,6 +67,17 @@ def is_gateway_page(error: NaiError) -> bool:
     return is_page or (error.status in _GATEWAY_STATUSES and not error.body.lstrip().startswith(b"{"))
 
 
+def name_other_scheme(message: str, url: str) -> str:
+    """Return a message about the wrong scheme with the address to write.
+
+    Args:
+        message: of an error.
+        url: that is wrong.
+    """
+    authority = urlsplit(url).netloc
+    return _SCHEME.sub(lambda scheme: f"write {scheme[1]}{authority}", message)
+
+
 def is_of_proxy(error: TransportError) -> bool:
     """Return whether the proxy failed, and not the service."""
     return "the proxy" in str(error)
@@ -79,6 +95,9 @@ def explain(error: NaiError, address: ServiceAddress | None = None) -> str:
         error: ended the command.
         address: of the service; None if it is NovelAI's own.
     """
+    if isinstance(error, StatusError) and address is not None and _PLAIN_TO_TLS.search(error.body):
+        message = "what answers there speaks TLS: its address begins with https://"
+        return f"{name_other_scheme(message, address.url)}.{_name_address(address)}"
     if isinstance(error, NotFoundError) and address is not None and is_gateway_page(error):
         return f"the server has no such path ({error.method} {error.url}).{_name_address(address)}"
     if is_gateway_page(error):
@@ -135,7 +154,7 @@ def _explain_lock(_: ConcurrentGenerationError, __: ServiceAddress | None) -> st
 
 
 def _explain_rate_limit(error: RateLimitError, _: ServiceAddress | None) -> str:
-    wait = "a minute" if error.retry_after is None else f"{error.retry_after:g} s"
+    wait = "a minute" if error.retry_after is None else format_duration(error.retry_after)
     return f"too many requests ({error.message}): try again in {wait}"
 
 
@@ -179,6 +198,7 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
     if isinstance(error, TimedOut):
         return f"{message}: --timeout SECONDS waits longer.{_name_address(address)}"
     if address is not None:
+        message = name_other_scheme(message, address.url)
         return f"{message}.{_name_address(address, is_down=message.endswith(os.strerror(errno.ECONNREFUSED)))}"
     if message.endswith(NO_TLS):
         return f"{message}: a firewall in between may answer for the service; nai doctor checks each of its hosts"
@@ -188,7 +208,9 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
 def _explain_protocol(error: RemoteProtocolError, address: ServiceAddress | None) -> str:
     received = f": it sent {error.excerpt!r}" if error.excerpt else ""
     message = f"{error.plain_message}{received}"
-    return message if address is None or isinstance(error, Truncated) else f"{message}.{_name_address(address)}"
+    if address is None or isinstance(error, Truncated):
+        return message
+    return f"{name_other_scheme(message, address.url)}.{_name_address(address)}"
 
 
 def _is_named(address: ServiceAddress, message: str) -> bool:

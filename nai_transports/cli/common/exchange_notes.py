@@ -31,7 +31,7 @@ from ...events import (
 )
 from .error_messages import is_gateway_page
 from .notes import print_note
-from .output import escape_line
+from .output import escape_line, format_duration
 
 __all__ = ["note_exchange", "note_wait"]
 
@@ -55,8 +55,7 @@ def _describe_retry(event: Waiting, error: NaiError) -> str:
     if event.seconds < _SHORT_S:
         step = "Trying again"
     else:
-        seconds = f"{event.seconds:.0f}" if event.seconds >= 1 else f"{event.seconds:.1f}"
-        step = f"Waiting {seconds} s, then trying again"
+        step = f"Waiting {format_duration(event.seconds)}, then trying again"
     count = "" if event.attempt is None else f" (attempt {event.attempt} of {event.attempts})"
     return f"{_explain(error)}. {step}{count}."
 

@@ -27,6 +27,7 @@ __all__ = [
     "escape_line",
     "escape_lines",
     "format_date",
+    "format_duration",
     "open_console",
     "print_columns",
     "print_facts",
@@ -139,6 +140,23 @@ def format_date(seconds: float | None) -> str:
         OverflowError, OSError, ValueError: the time is outside of the years 1 to 9999.
     """
     return "" if seconds is None else f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
+
+
+_UNITS: Final = (("day", 86_400), ("hour", 3_600), ("min", 60), ("s", 1))
+
+
+def format_duration(seconds: float) -> str:
+    """Return how long something takes, in its two largest units, such as ``0.4 s``, ``5 s`` or ``1 hour 30 min``."""
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    rest = round(seconds)
+    first = next(at for at, (_, size) in enumerate(_UNITS) if rest >= size)
+    words: list[str] = []
+    for name, size in _UNITS[first : first + 2]:
+        count, rest = divmod(rest, size)
+        if count:
+            words.append(f"{count} {name}{'s' if count > 1 and name in ('day', 'hour') else ''}")
+    return " ".join(words)
 
 
 # ---- foreign text
