@@ -88,7 +88,9 @@ def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
     owner.profile.anlas, owner.profile.bought_anlas = 120, 7
     facts = run_and_parse("subscription")
     assert (facts["tier"], facts["anlas: total"], facts["anlas: purchased"]) == ("opus", "127", "7")
-    assert facts["perks: context tokens"] == "8192"
+    assert facts["perks: context tokens"] == "8,192"
+    assert facts["paid through PayPal"] == "no"
+    assert facts["free V5 images: left"].endswith(" %")
     known = run_json("subscription")
     assert known["anlas"] == {"total": 127, "fixed": 120, "purchased": 7}
     assert datetime.fromisoformat(known["expires_at"]).timestamp() == owner.profile.expires_at

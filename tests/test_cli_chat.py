@@ -167,7 +167,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
         (("complete", "x", "--max-tokens", "0"), "max_tokens is 0"),
         (
             ("chat", "x", "--model", "gpt-17"),
-            "no text model is called 'gpt-17'; there are glm-4-5, glm-4-6, xialong-v1",
+            "no chat model is called 'gpt-17'; there are glm-4-5, glm-4-6, xialong-v1",
         ),
         (("chat", "x", "--model", "Kayra"), "nai generate --model kayra-v1"),
         (("complete", "x", "--model", "glm-4.7"), "did you mean"),

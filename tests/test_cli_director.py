@@ -161,7 +161,7 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
         (("director", "lineart", "nowhere.png"), "nowhere.png cannot be read", 1),
         (("director", "lineart", "text.png"), "text.png: not a PNG, WebP or JPEG", 1),
         (("director", "lineart", "torn.png"), "torn.png: ", 1),
-        (("director", "emotion", "face.png"), "needs an emotion", 2),
+        (("director", "emotion", "face.png"), "--emotion happy", 2),
         (("director", "emotion", "face.png", "--emotion", "meh"), "no emotion is called 'meh'", 2),
         (("director", "lineart", "face.png", "--prompt", "x"), "prompt and defry are for", 2),
         (("director", "colorize", "face.png", "--defry", "6"), "defry is 6", 2),

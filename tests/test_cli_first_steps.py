@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from typer.testing import CliRunner
 
+from nai_proto.errors import InvalidRequestError
 from nai_transports.cli.app import app
+from nai_transports.cli.common.output import format_duration
+from nai_transports.cli.text.model_choice import choose_chat_model
 from nai_transports.servers.serve import serve_in_thread
 
 from .support import cuts
@@ -31,8 +36,8 @@ def fail(*arguments: str) -> tuple[int, str]:
     [
         (("story", "list"), "nai story: no command is called 'list' here; there is nai library list (see "),
         (("library", "undo", "x"), "nai library: no command is called 'undo' here; there is nai story undo (see "),
-        (("image", "fox", "--sampler"), "nai image: option '--sampler' "),
-        (("story", "show", "--answer"), "nai story show: option '--answer' "),
+        (("image", "fox", "--sampler"), "nai image: --sampler needs a value: Sampler: "),
+        (("story", "show", "--answer"), "nai story show: --answer needs a value: Value of a placeholder"),
         (("image", "fox", "-o", "fox.gif", "--token-is-missing"), "nai image: there is no option --token-is-missing"),
         (("whoami", "--timeout", "0"), "nai whoami: invalid value for '--timeout': 0 is out of range: "),
     ],
@@ -41,6 +46,94 @@ def test_a_wrong_command_line_is_told_with_the_command_and_what_is_meant(argumen
     status, line = fail(*arguments)
     assert status == 2
     assert line.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        ("generate The keeper lit", 'nai generate "The keeper lit"'),
+        ("generate --max-length 5 The keeper lit", 'nai generate --max-length 5 "The keeper lit"'),
+        ("generate The The keeper --echo", 'nai generate "The The keeper" --echo'),
+        ("chat It costs $5", "nai chat 'It costs $5'"),
+        ("image a sea --seed 7", 'nai image "a sea" --seed 7'),
+        ("tags blue eyes", 'nai tags "blue eyes"'),
+        ("story append X a b", 'nai story append X "a b"'),
+        ("tokens 'The keeper'", 'nai tokens encode "The keeper"'),
+        ("tokens The keeper", 'nai tokens encode "The keeper"'),
+        ("presets Carefree", "nai presets show Carefree"),
+        ("library The Quiet", 'nai library show "The Quiet"'),
+        ("lorebook X", "nai lorebook test X"),
+        ("lorebook test X 'a text'", 'nai lorebook test X --text "a text"'),
+        ("presets show Carefree Kayra", "nai presets show Carefree --model Kayra"),
+        ("director emotion fox.png", "nai director emotion fox.png --emotion happy"),
+        ("director emotion fox.png sad", "nai director emotion fox.png --emotion sad"),
+        ("upscale a.png b.png", "nai upscale a.png --output b.png"),
+        ("health http://127.0.0.1:1", "nai health --url http://127.0.0.1:1"),
+        ("director", "nai director lineart picture.png"),
+        ("module train notes.txt", "nai module train notes.txt --name "),
+        ("completion", "nai completion bash"),
+    ],
+)
+def test_a_wrong_command_line_is_told_with_the_line_to_type(line: str, typed: str) -> None:
+    status, said = fail(*shlex.split(line))
+    assert status == 2
+    assert said.removesuffix(f" (see {typed} --help)").partition(": ")[2].count(typed) == 1
+
+
+def test_a_command_without_arguments_does_not_repeat_what_may_be_a_password() -> None:
+    status, said = fail("login", "swordfish")
+    assert (status, said) == (2, "nai login: this command takes options only, and no argument (see nai login --help)")
+
+
+def test_a_preset_without_a_model_is_of_the_model_that_generate_uses() -> None:
+    done = CliRunner().invoke(app, ["presets", "show", "Carefree"], prog_name="nai")
+    assert (done.exit_code, done.stderr) == (0, "nai presets show: of Kayra, since no --model is given\n")
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("glm-4-6", "glm-4-6 is a chat model, and draws no images: nai chat --model glm-4-6"),
+        ("kayra", "kayra-v1 is a model for stories, and draws no images: nai generate --model kayra-v1"),
+    ],
+)
+def test_a_model_that_draws_nothing_is_told_with_its_command(model: str, said: str) -> None:
+    assert fail("image", "fox", "--model", model) == (2, f"nai image: {said}")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("kyra", "; Kayra is a model for stories: nai generate --model kayra-v1"),
+        ("glm-46", "; did you mean 'GLM 4.6'? There are "),
+        ("zzz", "; there are glm-4-5, glm-4-6, xialong-v1, glm-9"),
+    ],
+)
+def test_a_wrong_chat_model_is_told_with_chat_models_only(name: str, said: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        choose_chat_model(name, lambda: ["glm-9", "kayra-v1"])
+    assert caught.value.plain_message.startswith("no chat model is called ")
+    assert said in caught.value.plain_message
+    assert "did you mean 'Kayra'" not in caught.value.plain_message
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (0.44, "0.4 s"),
+        (5, "5 s"),
+        (59.6, "1 min"),
+        (90, "1 min 30 s"),
+        (3600, "1 hour"),
+        (5400, "1 hour 30 min"),
+        (7889, "2 hours 11 min"),
+        (86_400, "1 day"),
+        (200_000, "2 days 7 hours"),
+    ],
+)
+def test_a_duration_is_told_in_its_two_largest_units(seconds: float, words: str) -> None:
+    assert format_duration(seconds) == words
 
 
 def test_whoami_says_that_nobody_is_logged_in() -> None:

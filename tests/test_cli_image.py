@@ -43,6 +43,8 @@ from tests.image_support import JPEG, PNG
 from tests.support import an_emulator, reading
 from tests.test_cli import NAI
 
+TOO_LARGE = "more than the 1024×1024 pixels that are free with Opus"
+
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
@@ -399,7 +401,10 @@ def test_a_price_needs_no_account_no_prompt_and_no_network(monkeypatch: pytest.M
         ((), "26 Anlas, free with Opus"),
         (("--steps", "40"), "41 Anlas (more than Opus' 28 free steps)"),
         (("--model", "V4.5 Full", "-n", "2"), "34 Anlas: 2 images at 17; 17 with Opus"),
-        (("-n", "3", "--size", "large_portrait"), "117 Anlas: 3 images at 39 (more than Opus' 1048576 free pixels)"),
+        (
+            ("-n", "3", "--size", "large_portrait"),
+            f"117 Anlas: 3 images at 39 ({TOO_LARGE})",
+        ),
         (("a prompt", "--size", "64x64", "-o", "sea.png"), "2 Anlas, free with Opus"),
     ):
         done = nai("image", "--price", *arguments)

@@ -301,7 +301,7 @@ def test_free_is_only_what_the_subscription_says(fields: dict[str, object], allo
     [
         (V45, 1024, 28, OPUS, "Opus"),
         (V45, 1024, 28, NOTHING_FREE, ""),
-        (V45, 1088, 28, OPUS, "more than Opus' 1048576 free pixels"),
+        (V45, 1088, 28, OPUS, "more than the 1024×1024 pixels that are free with Opus"),
         (V45, 1024, 29, OPUS, "more than Opus' 28 free steps"),
         (
             "nai-diffusion-5-full",

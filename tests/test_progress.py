@@ -44,6 +44,32 @@ def test_where_nothing_is_drawn_each_task_is_a_line(variable: dict[str, str]) ->
     assert run_on_terminal(**variable) == "logging in [it] …\r\nstories [of mine] …\r\n"
 
 
+TYPING = """
+import os, sys, termios, time
+from nai_transports.cli.common.progress import show_progress
+
+def is_echoing():
+    return bool(termios.tcgetattr(0)[3] & termios.ECHO)
+
+os.setsid()
+import fcntl
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+assert is_echoing()
+try:
+    with show_progress("logging in"):
+        assert not is_echoing()
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    assert is_echoing()
+    print("shown again", file=sys.stderr)
+"""
+
+
+def test_typed_keys_are_not_shown_while_a_bar_is_drawn() -> None:
+    written = read_terminal([sys.executable, "-c", TYPING], ("stdin", "stderr"))
+    assert "shown again" in written
+
+
 def test_quiet_shows_nothing() -> None:
     assert run_on_terminal("quiet") == ""
 

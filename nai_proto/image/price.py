@@ -51,6 +51,7 @@ Action: TypeAlias = Literal["generate", "img2img", "infill"]
 _AREA: Final = 2.951823174884865e-06
 _AREA_STEP: Final = 5.753298233447344e-07
 _SMALL: Final = 1_048_576
+_SMALL_SIZE: Final = "1024×1024"
 "Pixels: what Opus has for free, and the line between V1's formula and its tables."
 _LARGEST: Final = 3_145_728
 _FREE_STEPS: Final = 28
@@ -370,7 +371,7 @@ def _free_samples(generation: Generation, pixels: int, steps: int, allowance: Al
     if not allowance.opus:
         return 0, ""
     if pixels > _SMALL:
-        return 0, f"more than Opus' {_SMALL} free pixels"
+        return 0, f"more than the {_SMALL_SIZE} pixels that are free with Opus"
     if steps > _FREE_STEPS:
         return 0, f"more than Opus' {_FREE_STEPS} free steps"
     if generation is Generation.V5 and not allowance.v5:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Never
+from typing import Annotated, Any, Final, Never, cast
 
 import typer
 
@@ -15,7 +16,7 @@ from nai_proto.secret import Password
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
 from ..common.json_document import print_json
-from ..common.output import Json, describe_response, print_facts
+from ..common.output import Json, describe_response, format_duration, print_facts
 from ..common.prompts import ask, ask_secret
 from ..common.stored_logins import forget_login, replace_login
 
@@ -64,7 +65,51 @@ def subscription(*, account: AccountOptions, as_json: Json = False) -> None:
     anlas = {"total": paid.anlas, "fixed": steps.fixed_training_steps_left, "purchased": steps.purchased_training_steps}
     facts = describe_response(paid)
     del facts["training_steps_left"]  # the service's older name for Anlas
-    print_facts({**facts, "anlas": anlas}, as_json)
+    facts["anlas"] = anlas
+    print_facts(facts if as_json else _name_plainly(facts), as_json)
+
+
+_PLAIN_NAMES: Final = {
+    "is_grace_period": "in the days of grace",
+    "is_paypal": "paid through PayPal",
+    "is_new_customer": "new customer",
+    "payment_processor": "payments by",
+    "usage": "free V5 images",
+    "is_negative": "overdrawn",
+    "percent": "left",
+    "purchased_percent": "purchased",
+    "time_until_next_percent": "one more percent in",
+    "fixed": "of this month",
+    "max_priority_actions": "actions of top priority",
+    "unlimited_max_priority": "top priority without limit",
+    "module_training_steps": "Anlas a month",
+    "voice_generation": "speech",
+    "image_generation": "images",
+    "unlimited_image_generation": "images without limit",
+}
+"""What a person calls facts of a subscription, where the service's names are not plain.
+
+See docs/protocol/native.md#64-subscription.
+"""
+
+
+def _name_plainly(facts: Mapping[str, Any]) -> dict[str, object]:
+    """Return facts as a person reads them: with plain names, units, and thousands apart."""
+    return {_PLAIN_NAMES.get(name, name): _write_plainly(name, value) for name, value in facts.items()}
+
+
+def _write_plainly(name: str, value: Any) -> object:
+    match value:
+        case dict():
+            return _name_plainly(cast("dict[str, Any]", value))
+        case float() | int() if name.endswith("percent") and not name.startswith("time"):
+            return f"{value:g} %"
+        case float() | int() if name == "time_until_next_percent":
+            return format_duration(value) if value else None  # 0 while there is no more to come
+        case int() if not isinstance(value, bool) and name != "account_type":
+            return f"{value:,}"
+        case _:
+            return value
 
 
 @account.command()

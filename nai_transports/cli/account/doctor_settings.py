@@ -42,7 +42,11 @@ def _describe_profile(options: ServiceOptions, profile: UserProfile) -> str:
     if options.is_profile_named:
         chosen = "named by --profile"
     else:
-        chosen = f"named by {PROFILE_VARIABLE}" if os.environ.get(PROFILE_VARIABLE) else "since none is named"
+        chosen = (
+            f"named by {PROFILE_VARIABLE}"
+            if os.environ.get(PROFILE_VARIABLE)
+            else f"without --profile or {PROFILE_VARIABLE}"
+        )
     return f"{profile.name} of {path}, {chosen}: {', '.join(profile.settings) or 'no settings'}"
 
 

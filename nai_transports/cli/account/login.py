@@ -243,7 +243,8 @@ def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | 
         return keep_in_keyring(sources.place, kept)
     path = secret_file_path()
     if not insecure_storage:
-        print_note(f"nai: {keyring_problem}")
+        if prompts.is_interactive():
+            print_note(f"nai: {keyring_problem}")
         prompts.confirm(
             f"Keep it in {path} (only you can read it; not encrypted)?",
             f"{keyring_problem}; give --insecure-storage to keep the login in {path}, not encrypted",

@@ -27,7 +27,8 @@ from .examples import EXAMPLES
 from .help_page import format_command_page, format_group_page
 from .interrupts import listen_to_interrupts
 from .option_values import parse_values_plainly
-from .parameters import list_parameters
+from .parameters import Parameter, list_parameters
+from .usage_messages import explain_missing, explain_option_without_value, explain_surplus, suggest_command
 
 __all__ = ["CommandGroup", "Group", "OptionGroup", "build_command", "run_command_line"]
 
@@ -65,9 +66,23 @@ class _Command(TyperCommand):
     """A command with a help page of ours."""
 
     # The classes of contexts and formatters depend on typer's version.
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        given, takes_more = [*args], ctx.allow_extra_args
+        ctx.allow_extra_args = True  # to be refused in our own words
+        try:
+            rest = super().parse_args(ctx, args)
+        except _UsageError as error:
+            error.ctx = ctx  # the parser does not always know it
+            raise
+        ctx.allow_extra_args = takes_more
+        if ctx.args and not takes_more and not ctx.resilient_parsing:
+            ctx.fail(explain_surplus(ctx.command_path, _list_parameters(self), given, ctx.args))
+        return rest
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        parameters = list_parameters(self.callback or _no_parameters)
-        formatter.write(format_command_page(ctx.command_path, self.help or "", parameters, _find_examples(ctx)))
+        formatter.write(
+            format_command_page(ctx.command_path, self.help or "", _list_parameters(self), _find_examples(ctx))
+        )
 
 
 class Group(TyperGroup):
@@ -81,12 +96,20 @@ class Group(TyperGroup):
         name = args[0]
         if name in self.list_commands(ctx) or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
-        return ctx.fail(str(unknown_choice(name, "command", self.list_commands(ctx), parameter="command")))
+        likely = suggest_command(
+            ctx.command_path, self.list_commands(ctx), lambda each: _list_parameters(self.get_command(ctx, each)), args
+        )
+        problem = str(unknown_choice(name, "command", self.list_commands(ctx), parameter="command"))
+        return ctx.fail(f"{problem}. Perhaps: {likely}" if likely else problem)
 
     def summarize_command(self, ctx: Any, name: str) -> str:
         """Return what a command does, in a sentence."""
         description = getattr(self.get_command(ctx, name), "help", None) or ""
         return " ".join(description.partition("\n\n")[0].split())
+
+
+def _list_parameters(command: Any) -> Sequence[Parameter]:
+    return list_parameters(getattr(command, "callback", None) or _no_parameters)
 
 
 def _no_parameters() -> None:
@@ -227,7 +250,14 @@ def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
     command: str = name if error.ctx is None else error.ctx.command_path
     if hasattr(error, "possibilities"):  # of options
         message = _explain_unknown_option(error.option_name, error.ctx)
-    message = f"{message[:1].lower()}{message[1:].rstrip('.')} (see {command} --help)"
+    elif type(error).__name__ == "BadOptionUsage":
+        message = explain_option_without_value(error.option_name, _list_parameters(error.ctx.command))
+    elif type(error).__name__ == "MissingParameter":
+        message = explain_missing(error.param.name, _list_parameters(error.ctx.command), _find_examples(error.ctx))
+    if message[1:2].islower():
+        message = f"{message[:1].lower()}{message[1:]}"
+    if f"{command} " not in message:
+        message = f"{message.rstrip('.')} (see {command} --help)"
     return end_with_failure(command, CommandFailure("usage", ExitStatus.USAGE, message), as_json=as_json)
 
 

@@ -28,7 +28,8 @@ _NAME: Final = "[a-z][a-z-]*"
 _WHOLE: Final = rf"""
     `[^`]+`
     | \bnai\ (?:(?:account|lorebook|library|module|presets|story|tokens)\ )?{_NAME}(?:\ {_NAME}(?={_ARGUMENT}))?{_ARGUMENT}*
-    | \bpip\ install{_ARGUMENT}*\ \S+
+    | (?:\S+\ -m\ )?\bpip\ install{_ARGUMENT}*\ \S+
+    | \bcurl{_ARGUMENT}*
     | (?<![^\s(=])--[a-z][\w-]*[=\ ](?:{_QUOTED}|{_PLACEHOLDER})
     | (?<![^\s(=]){_QUOTED}(?![^\s).,:;])
 """

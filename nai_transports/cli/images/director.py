@@ -22,8 +22,10 @@ from nai_proto.image import upscale as upscaled
 
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
+from ..common.errors import WrongUsage
 from ..common.output import Json, print_facts
 from ..common.output_files import Output, OutputFiles, Overwrite
+from ..common.usage_messages import quote
 from .input_images import fit_source, get_size, read_image
 from .option_errors import find_image_model
 from .picture_display import PictureDisplay, Show, open_picture_display
@@ -66,6 +68,9 @@ def director(
 
     Computes the price first, including what is free for the account, and asks before it spends Anlas.
     """
+    if tool == DirectorTool.EMOTION and emotion is None:
+        line = f"nai director emotion {quote(str(file))} --emotion {Emotion.HAPPY}"
+        raise WrongUsage(f"give an emotion: {line} (or {', '.join(Emotion)})", parameter="emotion")
     data = read_image(file)
     size = get_size(data)
     flow = augment(data, tool, emotion=emotion, prompt=prompt, defry=defry, size=size)

@@ -20,7 +20,7 @@ from nai_proto.image.model_hashes import find_model
 from ... import files
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, escape_line, print_facts
+from ..common.output import Json, escape_line, format_duration, print_facts
 from .input_images import name_file_in_errors
 
 __all__ = ["image_info"]
@@ -54,9 +54,18 @@ _LINE_NAMES: Final = {
     "not_read": "not looked at",
     "other_programs": "of other programs",
     "differing": "differences",
-    "seconds": "seconds to generate",
+    "seconds": "time to generate",
     "negative_prompt": "undesired content",
 }
+_REQUEST_TYPES: Final = {
+    "PromptGenerateRequest": "from a prompt",
+    "Img2ImgRequest": "from another image",
+    "NativeInfillingRequest": "a part drawn anew",
+}
+"""What a person is told of a kind of request.
+
+See docs/protocol/image.md#81-png-text.
+"""
 _SIGNATURES: Final = {
     "none": "none",
     "valid": "valid",
@@ -65,6 +74,7 @@ _SIGNATURES: Final = {
     "not_checked": "not checked",
 }
 """What a person is told of a signature, by the word for it in the JSON."""
+_MINUTE: Final = 60
 _EMULATOR: Final = "emulator"
 
 
@@ -121,10 +131,23 @@ def _to_lines(facts: Mapping[str, object]) -> dict[str, object]:
     }
     hidden = ("width", "height", "parameters", "signatures", "signature_problem")
     return {
-        _LINE_NAMES.get(name, name): escape_line(fact) if isinstance(fact, str) else fact
+        _LINE_NAMES.get(name, name): _to_readable(name, fact)
         for name, fact in shown.items()
         if name not in hidden and not _is_empty(fact)
     }
+
+
+def _to_readable(name: str, fact: object) -> object:
+    """Return a fact as a person reads it: with its unit, without needless digits, and in words."""
+    match fact:
+        case float() if name == "seconds":
+            return f"{fact:.1f} s" if fact < _MINUTE else format_duration(fact)
+        case float():
+            return f"{fact:.6g}"
+        case str():
+            return escape_line(_REQUEST_TYPES.get(fact, fact) if name == "request_type" else fact)
+        case _:
+            return fact
 
 
 def _is_empty(fact: object) -> bool:

@@ -65,9 +65,9 @@ def find_image_model(name: str) -> ImageModel:
     model = ImageModel.named(name)
     text_model = Model.named(name)
     if text_model.is_listed:
-        command = "nai generate" if text_model.is_native else "nai chat"
+        kind, command = ("model for stories", "nai generate") if text_model.is_native else ("chat model", "nai chat")
         raise InvalidRequestError(
-            f"{text_model.id} is a text model, and draws no images: {command} --model {text_model.id}",
+            f"{text_model.id} is a {kind}, and draws no images: {command} --model {text_model.id}",
             parameter="model",
         )
     if not model.is_listed:

@@ -15,8 +15,9 @@ from ..common.error_messages import ServiceAddress
 from ..common.errors import describe_failure, reading_options
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json
+from ..common.output import Json, escape_line
 from ..common.text_input import read_text_argument
+from ..common.usage_messages import quote
 from .chat_commands import format_hint
 from .chat_input import ChatInput
 from .chat_session import AnswerStopped, ChatSession, list_served_models
@@ -75,7 +76,11 @@ def chat(
             typed = ChatInput(None if no_history else state_directory() / "chat-history")
             _converse(session, typed, account.find_address())
             return
-        completion = session.send(read_text_argument(message))
+        try:
+            completion = session.send(read_text_argument(message))
+        except AnswerStopped as stop:
+            stop.add_note(_describe_stop(stop, file))
+            raise
     if as_json:
         print_json(describe_answer(session.conversation.model, completion))
 
@@ -85,6 +90,16 @@ def _open_conversation(save: Path | None, go_on: bool) -> tuple[ConversationFile
     if go_on:
         return ConversationFile.open(save or find_last_saved())
     return None if save is None else ConversationFile.create(save), Conversation(model=Model.GLM.id)
+
+
+def _describe_stop(stop: AnswerStopped, file: ConversationFile | None) -> str:
+    """Return what is kept of the answer to a single message."""
+    if not stop.has_text:
+        return "stopped before an answer came"
+    if file is None:
+        return "stopped: what came of the answer is kept nowhere; --save FILE keeps a conversation"
+    path = escape_line(quote(str(file.path)))
+    return f"stopped: what came of the answer is kept: nai chat --save {path} --continue goes on"
 
 
 def _converse(session: ChatSession, typed: ChatInput, address: ServiceAddress | None) -> None:

@@ -27,7 +27,15 @@ _STOPPED_EARLY: Final = "(stopped before an answer came: /retry or /undo; Ctrl-D
 
 
 class AnswerStopped(KeyboardInterrupt):
-    """The person stopped an answer. The message says what is kept, and what to type next."""
+    """The person stopped an answer. The message says what is kept, and what to type next in a conversation.
+
+    Attributes:
+        has_text: is there anything of the answer?
+    """
+
+    def __init__(self, *, has_text: bool) -> None:
+        super().__init__(_STOPPED if has_text else _STOPPED_EARLY)
+        self.has_text = has_text
 
 
 class ChatSession:
@@ -80,7 +88,7 @@ class ChatSession:
                 self._keep_partial(stream.partial)
                 raise
             except KeyboardInterrupt:
-                raise AnswerStopped(_STOPPED if self._keep_partial(stream.partial) else _STOPPED_EARLY) from None
+                raise AnswerStopped(has_text=self._keep_partial(stream.partial)) from None
             if not self._is_quiet:
                 out.end_line()
         self._keep(completion)

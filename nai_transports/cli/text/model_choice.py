@@ -5,11 +5,12 @@ Models come and go, so a chat model that the library does not list is not wrong:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image.models import ImageModel
 from nai_proto.text.models import CHAT_MODELS, MODELS, Model, unknown_model
+from nai_proto.unknown_names import unknown_choice
 
 __all__ = ["check_chat_model", "choose_chat_model", "choose_story_model"]
 
@@ -61,8 +62,24 @@ def choose_chat_model(name: str, list_served: Callable[[], Iterable[str]]) -> Mo
     """
     model = check_chat_model(name)
     if not model.is_listed and model.id not in (served := [*list_served()]):
-        raise unknown_model(name, dict.fromkeys((*CHAT_MODELS, *map(Model.named, served))))
+        others = (each for each in map(Model.named, served) if not (each.is_listed and each.is_native))
+        raise _unknown_chat_model(name, [*dict.fromkeys((*CHAT_MODELS, *others))])
     return model
+
+
+def _unknown_chat_model(name: str, chat_models: Sequence[Model]) -> InvalidRequestError:
+    """Return the error for a name that no chat model has, with the nearest one, or the command for the nearest other."""
+    error = unknown_choice(
+        name,
+        "chat model",
+        [each.id for each in chat_models],
+        parameter="model",
+        spellings=[each.name for each in chat_models],
+    )
+    if error.guesses or not (nearest := unknown_model(name, MODELS).guesses):
+        return error
+    other = f"{nearest[0]} is a model for stories: nai generate --model {Model.named(nearest[0]).id}"
+    return InvalidRequestError(f"{error.plain_message}; {other}", parameter="model")
 
 
 def _check_text(name: str) -> None:

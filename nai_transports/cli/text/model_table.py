@@ -138,4 +138,4 @@ def _format_price(row: ModelRow) -> str:
         return "not listed"
     if row.anlas:
         return f"{row.anlas} Anlas"
-    return "" if row.free_with is None else f"free with {row.free_with.name.capitalize()}"
+    return "not known" if row.free_with is None else f"free with {row.free_with.name.capitalize()}"

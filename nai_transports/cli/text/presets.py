@@ -7,15 +7,17 @@ from typing import Annotated
 import typer
 
 from nai_proto.errors import InvalidRequestError
-from nai_proto.text.models import MODELS, find_listed_model
+from nai_proto.text.models import MODELS, Model, find_listed_model
 from nai_proto.text.preset import Preset
 from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS
 
 from ..common.command import CommandGroup
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json
 from ..common.tables import Column, print_table
+from .generation_options import load_official_preset
 
 __all__ = ["presets"]
 
@@ -42,11 +44,15 @@ def list_presets(
 @presets.command()
 def show(
     name: Annotated[str, typer.Argument(help="Name of the preset (see `nai presets list`).")],
-    model: Annotated[str, typer.Option(help="Model id or name.")],
+    model: Annotated[
+        str | None, typer.Option(help=f"Model id or name. Default: {Model.KAYRA.name}, as of `nai generate`.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the settings of a preset, and what a request sends of them. --json prints the .preset file."""
-    preset = Preset.from_official(model, name)
+    preset = load_official_preset(name, None if model is None else find_listed_model(model))
+    if model is None:
+        print_note(f"nai presets show: of {preset.model.name}, since no --model is given")
     if as_json:
         print_json(preset.to_preset_data())
         return

@@ -1,0 +1,148 @@
+"""What is said of a wrong command line: what is wrong with it, and the line to type instead.
+
+typer knows what is missing or too much. What a person wanted is read from what they typed: words without quotation marks, a
+value where an option is wanted, an argument where a command is. Elsewhere an example of the command is shown.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from nai_proto.errors import excerpt
+from nai_proto.unknown_names import suggest_name
+
+from .parameters import Parameter
+
+__all__ = ["explain_missing", "explain_option_without_value", "explain_surplus", "quote", "suggest_command"]
+
+_QUOTED_PLAINLY: Final = frozenset('"$`\\!')
+"Characters that mean something between double quotation marks."
+_LONGEST_NAME: Final = 40
+_READING: Final = ("show", "encode", "test")
+"Commands of groups that may be suggested: they change nothing."
+
+
+def quote(word: str) -> str:
+    """Return an argument as a shell takes it, in double quotation marks if it needs some and they will do."""
+    if shlex.quote(word) == word:
+        return word
+    return shlex.quote(word) if _QUOTED_PLAINLY & {*word} else f'"{word}"'
+
+
+def _join(words: Iterable[str]) -> str:
+    return " ".join(map(quote, words))
+
+
+def explain_missing(name: str, parameters: Sequence[Parameter], examples: Sequence[str]) -> str:
+    """Return which argument or option is missing, and an example.
+
+    Args:
+        name: in Python.
+        parameters: the command's.
+        examples: of the command.
+    """
+    parameter = next(each for each in parameters if each.name == name)
+    what = parameter.flags[0] if parameter.is_option else f"the argument {parameter.metavar}"
+    fitting = [each for each in examples if not parameter.is_option or parameter.flags[0] in each]
+    return f"{what} is missing: {fitting[0]}" if fitting else f"{what} is missing"
+
+
+def explain_option_without_value(option: str, parameters: Sequence[Parameter]) -> str:
+    """Return that an option needs a value, and which."""
+    about = next((each.help for each in parameters if option in each.flags), "").partition(". ")[0].rstrip(".")
+    return f"{option} needs a value{f': {about}' if about else ''}"
+
+
+def explain_surplus(command: str, parameters: Sequence[Parameter], given: Sequence[str], surplus: Sequence[str]) -> str:
+    """Return what to do with arguments that a command does not take.
+
+    Args:
+        command: with its groups, such as ``nai director``.
+        parameters: the command's.
+        given: all that was typed behind the command.
+        surplus: the arguments that are too many.
+    """
+    arguments = [each for each in parameters if not each.is_option]
+    if (option := _find_option(surplus, parameters)) is not None:
+        line = _join([*_remove(given, surplus), option, " ".join(surplus)])
+        return f"{_name_all(surplus)} goes with {option}: {command} {line}"
+    if not arguments:
+        return "this command takes options only, and no argument"
+    if _takes_words(arguments[-1]):
+        return f"put words that belong together between quotation marks: {command} {_join(_unite(given, surplus))}"
+    names = " and ".join(each.metavar for each in arguments)
+    return f"{_name_all(surplus)} {'is' if len(surplus) == 1 else 'are'} too much: this command takes {names}"
+
+
+def suggest_command(
+    group: str, names: Iterable[str], list_parameters: Callable[[str], Sequence[Parameter]], given: Sequence[str]
+) -> str:
+    """Return the command of a group that takes what was typed where the command's name belongs; empty if none is likely.
+
+    Args:
+        group: such as ``nai tokens``.
+        names: of its commands, in order.
+        list_parameters: returns those of a command.
+        given: what was typed behind the group.
+    """
+    names = [*names]
+    if suggest_name(given[0], names):
+        return ""
+    for name in filter(names.__contains__, _READING):
+        arguments = [each for each in list_parameters(name) if not each.is_option]
+        if arguments and (arguments[0].is_required or _takes_words(arguments[0])):
+            end = next((at for at, word in enumerate(given) if word.startswith("-")), len(given))
+            words = [" ".join(given[:end])] if len(arguments) == 1 and _takes_words(arguments[0]) else [*given[:end]]
+            return f"{group} {name} {_join([*words, *given[end:]])}"
+    return ""
+
+
+def _name_all(words: Sequence[str]) -> str:
+    return repr(excerpt(" ".join(words), _LONGEST_NAME))
+
+
+def _takes_words(argument: Parameter) -> bool:
+    """Return whether an argument is one text, which may have blanks, and neither a path, a number nor a choice."""
+    return argument.type is str and not argument.is_repeatable and "|" not in argument.metavar
+
+
+def _remove(given: Sequence[str], surplus: Sequence[str]) -> list[str]:
+    """Return what was typed without the surplus words, which are the last ones of their kind."""
+    kept = [*reversed(given)]
+    for word in surplus:
+        kept.remove(word)
+    return [*reversed(kept)]
+
+
+def _unite(given: Sequence[str], surplus: Sequence[str]) -> list[str]:
+    """Return what was typed with the surplus words, and the one before them, as one text."""
+    kept = _remove(given, surplus)
+    at = next((at for at in range(len(kept)) if [*given[: at + 1]] != kept[: at + 1]), len(kept)) - 1
+    kept[at] = " ".join((kept[at], *surplus))
+    return kept
+
+
+def _find_option(surplus: Sequence[str], parameters: Sequence[Parameter]) -> str | None:
+    """Return the option that surplus arguments are probably for."""
+    flags = {flag for each in parameters if each.takes_value for flag in each.flags}
+    return next((option for option in _guess_options(surplus) if option in flags), None)
+
+
+def _guess_options(surplus: Sequence[str]) -> Iterator[str]:
+    """Yield the options that could take the arguments, the likeliest first."""
+    from nai_proto.image import Emotion, ImageModel  # needed only when something is wrong
+    from nai_proto.text.models import Model
+
+    text = " ".join(surplus)
+    if text.startswith(("http://", "https://")):
+        yield "--url"
+    if text in {*Emotion}:
+        yield "--emotion"
+    if Model.named(text).is_listed or ImageModel.named(text).is_listed:
+        yield "--model"
+    if len(surplus) == 1 and Path(text).suffix in (".png", ".webp", ".jpg", ".jpeg"):
+        yield "--output"
+    yield "--text"
