@@ -3,7 +3,8 @@
 ``[*forked_python(), "-c", code, …]`` is a command line as ``[sys.executable, "-c", code, …]`` is. Its process hands its
 directory, environment and standard streams to the server's fork, passes SIGINT and SIGTERM on, and ends as that ends; when
 it is killed, so is the fork. A program that needs other settings of the interpreter than the server has is started anew.
-Tests of what a program imports, of its process group, or of its death at one moment, use the interpreter itself.
+Tests of what a program imports, of its process group or its controlling terminal, use the interpreter itself. One that kills
+a program reads its streams to their end: the fork has them too, and may live a little longer.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from nai_proto.http import Request
 from nai_transports.backups import BackupDirectory
 from nai_transports.servers.serve import serve_in_thread
 from tests.backup_support import TYPES, check_current, empty_account, files_under, fill, objects_of, open_all
+from tests.forked_python import forked_nai, forked_python
 from tests.support import EMAIL, PASSWORD
-from tests.test_cli import NAI
 
 MANY = "NAI_KILLS" in os.environ
 EVERY = {"first": "3", "again": "3", "some": "7"}
@@ -38,10 +38,9 @@ if sys.platform == "win32":
 @pytest.mark.parametrize("which", EVERY)
 def test_a_backup_may_be_killed_before_any_step(which: str) -> None:
     """Try a first backup, one into an existing backup directory, and one of a single story there."""
-    program = [sys.executable, "-m", "tests.backup_kill_steps", which, "1" if MANY else EVERY[which]]
-    root = Path(__file__).parent.parent
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(root), os.environ.get("PYTHONPATH"))))}
-    done = subprocess.run(program, capture_output=True, text=True, cwd=root, env=environment, check=False)
+    code = "from tests.backup_kill_steps import main; main()"
+    program = [*forked_python(), "-c", code, which, "1" if MANY else EVERY[which]]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 50
 
@@ -55,7 +54,7 @@ def start_nai(url: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a command in a process of its own."""
     environment = {**os.environ, "NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}
     pipe = subprocess.PIPE
-    return subprocess.Popen([*NAI, *arguments], stdout=pipe, stderr=pipe, text=True, env=environment)
+    return subprocess.Popen([*forked_nai(), *arguments], stdout=pipe, stderr=pipe, text=True, env=environment)
 
 
 def count_files(directory: Path) -> int:

@@ -254,7 +254,7 @@ def test_the_options_of_a_command_are_not_those_of_emulate() -> None:
 
 def test_emulate_runs_nai_itself_with_its_account_whatever_profile_there_is(tmp_path: Path) -> None:
     (tmp_path / "profiles.toml").write_text('[default]\nurl = "http://127.0.0.1:9"\nemail = "me@example.com"\n')
-    inner = [*NAI, "library", "list", "--json"]
+    inner = [*forked_nai(), "library", "list", "--json"]
     done = nai("emulate", "--", *inner, NAI_CONFIG_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert [story["title"] for story in json.loads(done.stdout)][:1] == ["The Quiet Harbour"]
@@ -276,10 +276,12 @@ def test_a_command_that_a_signal_ended_has_the_status_of_a_shell() -> None:
 
 
 @contextmanager
-def run_under_emulate(ready: Path, program: str) -> Generator[subprocess.Popen[str], None, None]:
-    """A program under `nai emulate`, in a process group of its own, that has touched a file when it is ready."""
+def run_under_emulate(
+    ready: Path, program: str, *, shares_group: bool = False
+) -> Generator[subprocess.Popen[str], None, None]:
+    """A program under `nai emulate`, in a process group of their own or not, that has touched a file when it is ready."""
     code = f"import pathlib, signal, time; ready = pathlib.Path({str(ready)!r}); {program}"
-    line = [*NAI, "emulate", "--", sys.executable, "-c", code]
+    line = [*(NAI if shares_group else forked_nai()), "emulate", "--", sys.executable, "-c", code]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         while not ready.exists():
             assert process.poll() is None
@@ -331,7 +333,7 @@ raise SystemExit(4)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no process groups there")
 def test_ctrl_c_lets_the_command_end_by_itself(tmp_path: Path) -> None:
-    with run_under_emulate(tmp_path / "ready", _REPORT_AFTER_CTRL_C) as process:
+    with run_under_emulate(tmp_path / "ready", _REPORT_AFTER_CTRL_C, shares_group=True) as process:
         os.killpg(process.pid, signal.SIGINT)
         assert process.communicate(timeout=30)[0] == "report\n"
         assert process.returncode == 3
@@ -339,7 +341,7 @@ def test_ctrl_c_lets_the_command_end_by_itself(tmp_path: Path) -> None:
 
 def test_emulate_prints_lines_for_a_shell() -> None:
     with subprocess.Popen(
-        [*NAI, "emulate", "--export", "--password", "it's"], stdout=subprocess.PIPE, text=True
+        [*forked_nai(), "emulate", "--export", "--password", "it's"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
@@ -359,7 +361,7 @@ def test_emulate_prints_lines_for_a_shell() -> None:
 def test_an_unknown_fault_is_a_usage_error() -> None:
     done = nai("emulate", "--fault", "cut:after=3")
     assert done.returncode == 2
-    assert "cut has no 'after', only at, method, path, endpoint, times" in done.stderr
+    assert "no option of cut is called 'after'; there are at, method, path, endpoint, times" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -601,8 +601,9 @@ def test_ctrl_c_leaves_no_partial_file_and_no_unfinished_image(owner: Account) -
     with serve_in_thread(emulator) as url:
         environment = {**os.environ, "NAI_URL": url, "NAI_TOKEN": account.persistent_token.reveal()}
         # A shell that runs the tests in the background makes its children ignore the signal; a terminal does not.
-        program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {NAI[-1]}"
-        line = [*NAI[:-1], program, "image", PROMPT, *SMALL, "--previews"]
+        *python, code = forked_nai()
+        program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {code}"
+        line = [*python, program, "image", PROMPT, *SMALL, "--previews"]
         with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             while not any(name.endswith(".jpg") for name in list_files()) and process.poll() is None:
                 time.sleep(0.02)

@@ -21,9 +21,9 @@ from nai_transports.cli import main
 from nai_transports.cli.app import app
 from nai_transports.cli.common.json_document import print_json
 from tests.every_command import COMMANDS, Clock, prepare, run_command, serve_account
+from tests.forked_python import forked_nai
 from tests.support import PASSWORD
 from tests.terminal_runner import TerminalRunner
-from tests.test_cli import NAI
 
 DRAWN: Final = re.compile("[\x1b\r\u2500-\u25ff]")
 """Control sequences, lines, blocks and circles."""
@@ -99,7 +99,7 @@ def test_a_terminal_that_is_to_have_no_colours_gets_no_control_sequence(
 def test_a_conversation_there_has_no_control_sequence(served: tuple[Account, Clock], variable: dict[str, str]) -> None:
     assert served
     ours, theirs = os.openpty()
-    line = [*NAI, "chat", "--max-tokens", "5", "--no-history"]
+    line = [*forked_nai(), "chat", "--max-tokens", "5", "--no-history"]
     shown = b""
     with subprocess.Popen(
         line, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm", **variable}

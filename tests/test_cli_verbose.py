@@ -27,8 +27,8 @@ from nai_transports.events import (
     Waiting,
 )
 from nai_transports.servers.serve import serve_in_thread
+from tests.forked_python import forked_nai
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator
-from tests.test_cli import NAI
 from tests.test_cli_waits import on_terminals, run_on_terminal
 
 PROMPT = "a-prompt-that-nobody-else-may-read"
@@ -101,7 +101,7 @@ def test_a_retry_is_shown_between_its_exchanges(emulator: tuple[Emulator, Accoun
 
 @on_terminals
 def test_beside_streamed_text_each_line_is_one_of_its_own(url: str) -> None:
-    lines = run_on_terminal([*NAI, "generate", PROMPT, "--max-length", "9", "-v"], TERM="dumb").splitlines()
+    lines = run_on_terminal([*forked_nai(), "generate", PROMPT, "--max-length", "9", "-v"], TERM="dumb").splitlines()
     assert "" not in lines
     end = next(number for number, line in enumerate(lines) if line.startswith("< ") and "of body" in line)
     assert lines[end - 1][:2] not in ("* ", "> ", "< ")  # the text

@@ -28,9 +28,9 @@ from nai_transports.cli.app import app
 from nai_transports.cli.common.exchange_notes import note_wait
 from nai_transports.events import Waiting
 from nai_transports.servers.serve import serve_in_thread
+from tests.forked_python import forked_nai, forked_python
 from tests.support import an_emulator
 from tests.terminal_runner import read_terminal
-from tests.test_cli import NAI
 
 LOCKED = {"status": 429, "json": {"statusCode": 429, "message": "Concurrent generation is locked"}}
 BUSY = {"status": 429, "json": {"statusCode": 429, "message": "Too Many Requests"}}
@@ -183,12 +183,12 @@ on_terminals = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseud
 @on_terminals
 @pytest.mark.parametrize(("then", "last"), [("out.write(' is lit.')", [" is lit."]), ("out.end_line()", [])])
 def test_a_wait_after_half_a_line_begins_a_line_of_its_own(then: str, last: list[str]) -> None:
-    written = run_on_terminal([sys.executable, "-c", HALF_A_LINE.format(then=then)], TERM="dumb")
+    written = run_on_terminal([*forked_python(), "-c", HALF_A_LINE.format(then=then)], TERM="dumb")
     assert written.splitlines() == ["The lamp", *WAITS, *last]
 
 
 def test_a_wait_leaves_text_in_a_pipe_as_it_is() -> None:
-    line = [sys.executable, "-c", HALF_A_LINE.format(then="out.write(' is lit.')")]
+    line = [*forked_python(), "-c", HALF_A_LINE.format(then="out.write(' is lit.')")]
     done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=50)
     assert done.stdout == "The lamp is lit."
     assert done.stderr.splitlines() == WAITS
@@ -213,7 +213,7 @@ note_wait(Waiting(5.0, None, RateLimitError(429, "busy"), 3, 3))
 @on_terminals
 @pytest.mark.parametrize("columns", ["80", "40"])
 def test_a_wait_beside_a_bar_stays_above_it(columns: str) -> None:
-    written = run_on_terminal([sys.executable, "-c", BAR], COLUMNS=columns)
+    written = run_on_terminal([*forked_python(), "-c", BAR], COLUMNS=columns)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
     plain = re.sub(r"\r\n  (?=\S)", " ", plain)  # wrapped between words
     lines = re.split(r"[\r\n]+", plain)
@@ -224,7 +224,7 @@ def test_a_wait_beside_a_bar_stays_above_it(columns: str) -> None:
 @on_terminals
 def test_a_dumb_terminal_gets_plain_lines(emulator: Emulator) -> None:
     emulator.replies.add({**BUSY, **SHORT})
-    written = run_on_terminal([*NAI, "generate", "Once", "--max-length", "5"], TERM="dumb")
+    written = run_on_terminal([*forked_nai(), "generate", "Once", "--max-length", "5"], TERM="dumb")
     assert "\x1b" not in written
     assert written.startswith("The service is busy (429). Waiting 0.2 s, then trying again (attempt 2 of 3).\r\n")
 
@@ -233,7 +233,7 @@ def test_a_dumb_terminal_gets_plain_lines(emulator: Emulator) -> None:
 def test_ctrl_c_ends_a_wait(emulator: Emulator) -> None:
     emulator.replies.add({**BUSY, "headers": {"Retry-After": "60"}})
     with subprocess.Popen(
-        [*NAI, "generate", "Once"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*forked_nai(), "generate", "Once"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
         assert "Waiting 1 min" in process.stderr.readline()

@@ -22,6 +22,7 @@ from nai_proto.emulator import Emulator
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import list_files, write_image
+from tests.forked_python import forked_nai
 from tests.support import EMAIL, PASSWORD, an_emulator, cuts, streams, token
 from tests.terminal_runner import TerminalRunner
 from tests.test_cli import NAI
@@ -452,7 +453,7 @@ def test_vault_is_no_word_of_the_command_line() -> None:
 
 def test_a_plain_chat_says_nothing_of_token_ids(tmp_path: Path) -> None:
     environment = {"NAI_TOKENIZER_DIR": str(tmp_path), "PIP_NO_INDEX": "1"}
-    done = run("emulate", "--", *NAI, "chat", "Hello", "--max-tokens", "5", **environment)
+    done = run("emulate", "--", *forked_nai(), "chat", "Hello", "--max-tokens", "5", **environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip()
 

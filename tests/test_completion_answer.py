@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from nai_transports.cli.completion import shape_cache, shape_reader, shapes
 from nai_transports.cli.completion.commands import Shell
 from nai_transports.cli.completion.scripts import SCRIPTS
 
+from .forked_python import forked_nai
 from .test_cli import nai
 
 _PROGRAM = """\
@@ -31,61 +32,67 @@ _NOTHING = "[]"
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Callable[..., list[str]]:
-    """Ask a new process, which prints afterwards which heavy modules it has imported."""
-    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "HOME": str(tmp_path)}
-
-    def run(*arguments: str) -> list[str]:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, *arguments],
-            capture_output=True,
-            check=False,
-            encoding="utf-8",
-            cwd=tmp_path,
-            env={**environment, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUTF8": "1"},
-            timeout=50,
-        )
-        assert done.stderr == ""
-        return done.stdout.splitlines()
-
-    return run
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, and the home."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    return tmp_path
 
 
-def test_a_command_is_completed_without_importing_any(ask: Callable[..., list[str]]) -> None:
-    *lines, imported = ask("__complete", "zsh", "gen")
+def ask(*arguments: str) -> list[str]:
+    """Return the lines that the program prints."""
+    return _print_lines([*forked_nai(), *arguments])
+
+
+def ask_new_process(*arguments: str) -> list[str]:
+    """Return the lines that a new process prints, the last of which lists the heavy modules that it has imported."""
+    return _print_lines([sys.executable, "-c", _PROGRAM, *arguments])
+
+
+def _print_lines(line: Sequence[str]) -> list[str]:
+    done = subprocess.run(line, capture_output=True, check=False, encoding="utf-8", timeout=50)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def test_a_command_is_completed_without_importing_any() -> None:
+    *lines, imported = ask_new_process("__complete", "zsh", "gen")
     assert "generate\tContinue a prompt" in lines
     assert imported == _NOTHING
 
 
-def test_an_option_is_completed_without_importing_its_command_but_for_the_first_time(
-    ask: Callable[..., list[str]],
-) -> None:
-    first = ask("__complete", "zsh", "image", "--sam")
-    *again, imported = ask("__complete", "zsh", "image", "--sam")
+def test_an_option_is_completed_without_importing_its_command_but_for_the_first_time() -> None:
+    first = ask_new_process("__complete", "zsh", "image", "--sam")
+    *again, imported = ask_new_process("__complete", "zsh", "image", "--sam")
     assert again == first[:-1]
     assert "typer" in first[-1]
     assert imported == _NOTHING
 
 
-def test_bash_gets_what_is_inserted(ask: Callable[..., list[str]]) -> None:
-    assert ask("__complete", "bash", " =:", "nai generate --preset=Wri")[:-1] == ["Writer\\'s\\ Daemon"]
-    assert ask("__complete", "bash", " =:", 'nai generate --preset "Wri')[:-1] == ["Writer's Daemon"]
+def test_bash_gets_what_is_inserted() -> None:
+    assert ask("__complete", "bash", " =:", "nai generate --preset=Wri") == ["Writer\\'s\\ Daemon"]
+    assert ask("__complete", "bash", " =:", 'nai generate --preset "Wri') == ["Writer's Daemon"]
 
 
-def test_bash_gets_paths_too(ask: Callable[..., list[str]], tmp_path: Path) -> None:
-    (tmp_path / "a b").mkdir()
-    (tmp_path / "a.story").touch()
-    (tmp_path / "a.txt").touch()
-    (tmp_path / ".a").touch()
-    assert ask("__complete", "bash", " =:", "nai story show a")[:-1] == ["a\\ b/", "a.story"]
-    assert ask("__complete", "bash", " =:", "nai generate --file=~/a.t")[:-1] == ["~/a.txt"]
-    assert ask("__complete", "bash", " =:", "nai library export a")[:-1] == ["a\\ b/"]
+def test_bash_gets_paths_too(here: Path) -> None:
+    (here / "a b").mkdir()
+    (here / "a.story").touch()
+    (here / "a.txt").touch()
+    (here / ".a").touch()
+    assert ask("__complete", "bash", " =:", "nai story show a") == ["a\\ b/", "a.story"]
+    assert ask("__complete", "bash", " =:", "nai generate --file=~/a.t") == ["~/a.txt"]
+    assert ask("__complete", "bash", " =:", "nai library export a") == ["a\\ b/"]
 
 
-def test_other_shells_are_asked_for_paths(ask: Callable[..., list[str]]) -> None:
-    assert ask("__complete", "fish", "generate", "--file", "")[:-1] == ["\tfile"]
-    assert ask("__complete", "zsh", "library", "export", "")[:-1] == ["\tdirectory"]
-    assert ask("__complete", "zsh", "generate", "--preset", "x")[-2] == "\tfile\t.preset"
+def test_other_shells_are_asked_for_paths() -> None:
+    assert ask("__complete", "fish", "generate", "--file", "") == ["\tfile"]
+    assert ask("__complete", "zsh", "library", "export", "") == ["\tdirectory"]
+    assert ask("__complete", "zsh", "generate", "--preset", "x")[-1] == "\tfile\t.preset"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +106,8 @@ def test_other_shells_are_asked_for_paths(ask: Callable[..., list[str]]) -> None
         ("bash", " ", "nai generate --model \udcff"),
     ],
 )
-def test_nothing_is_answered_to_what_means_nothing(ask: Callable[..., list[str]], arguments: tuple[str, ...]) -> None:
-    lines = ask("__complete", *arguments)  # the last one, if it comes to that, lists modules
-    assert [line for line in lines if not line.startswith("[")] == []
+def test_nothing_is_answered_to_what_means_nothing(arguments: tuple[str, ...]) -> None:
+    assert ask("__complete", *arguments) == []
 
 
 def test_the_service_is_not_waited_for_longer_than_a_person_waits() -> None:
@@ -169,7 +175,7 @@ def test_each_shell_has_a_script() -> None:
         assert nai("completion", shell).stdout == SCRIPTS[shell]
 
 
-def test_a_script_is_printed_without_importing_commands(ask: Callable[..., list[str]]) -> None:
-    *lines, imported = ask("completion", "bash")
+def test_a_script_is_printed_without_importing_commands() -> None:
+    *lines, imported = ask_new_process("completion", "bash")
     assert "\n".join(lines) + "\n" == SCRIPTS["bash"]
     assert imported == _NOTHING
