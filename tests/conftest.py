@@ -15,6 +15,7 @@ import pytest
 import typer.testing
 
 from nai_proto.codecs import key_derivation
+from nai_transports.cli import app as cli_app
 from tests.hypothesis_profiles import register_profiles
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ register_profiles()
 
 # All commands are built once, and not for each run of one of them.
 setattr(typer.testing, "_get_command", cache(typer.main.get_command))  # noqa: B010 -- it is nobody's business but Typer's
+setattr(cli_app, "_load", cache(cli_app._load))  # noqa: B010 -- as above
 
 # So are the keys of each password, in most tests the same one.
 setattr(key_derivation, "hash_secret_raw", cache(argon2.low_level.hash_secret_raw))  # noqa: B010

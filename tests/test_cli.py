@@ -504,10 +504,10 @@ def test_a_command_imports_no_other_command() -> None:
 
 
 def test_ctrl_c_while_a_command_is_imported_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(_: str) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nai_transports.cli.app.import_module", interrupt)
+    monkeypatch.setattr("nai_transports.cli.app._load", interrupt)
     interrupted = CliRunner().invoke(app, ["generate", "Once"])
     assert (interrupted.exit_code, interrupted.stdout) == (130, "")
 
