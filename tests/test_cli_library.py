@@ -207,7 +207,7 @@ def test_types_that_were_not_listed_and_files_that_were_not_written_are_reported
         (tmp_path / "blocked" / "stories").write_bytes(b"")
         done = nai("export", str(tmp_path / "blocked"), "--url", url, "--email", EMAIL)
         assert done.exit_code == 1
-        assert done.stderr.endswith("stories cannot be created: File exists\n")
+        assert done.stderr.endswith("stories cannot be created: it is a file\n")
 
 
 def test_an_empty_account_exports_nothing(owner: Account, tmp_path: Path) -> None:
