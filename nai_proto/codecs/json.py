@@ -345,10 +345,11 @@ def _to_text(value: object, levels: int = 4) -> str:
         return ""
     if isinstance(value, list):
         return "; ".join(filter(None, (_to_text(item, levels - 1) for item in cast("list[object]", value))))
-    for key in ("message", "msg", "error", "detail", "code"):
-        if text := _to_text(_to_object(value).get(key), levels - 1):
-            return text
-    return ""
+    fields = _to_object(value)
+    texts = (
+        _to_text(fields[key], levels - 1) for key in ("message", "msg", "error", "detail", "code") if key in fields
+    )
+    return next(filter(None, texts), "")
 
 
 def _to_object(value: object) -> dict[str, Any]:
