@@ -7,6 +7,7 @@ client and an asynchronous one.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -46,6 +47,8 @@ BLOCKING: Final = ("sync", "httpx", "httpx2")
 ASYNCHRONOUS: Final = (*RAW_ASYNCHRONOUS, "httpx-asyncio", "httpx-uvloop", "httpx-trio", "httpx2-trio")
 DRIVERS: Final = (*BLOCKING, *ASYNCHRONOUS)
 
+_TRUSTED: Final = ssl.create_default_context()  # which httpx2 reads from its files again for each client
+
 
 def make_client(driver: str, session: Session | None = None, **options: Any) -> Any:
     """Return a client of a driver. httpx2 is passed in, since httpx is what a client makes for itself."""
@@ -55,11 +58,11 @@ def make_client(driver: str, session: Session | None = None, **options: Any) -> 
         case "httpx":
             return on_httpx.Client(session, **options)
         case "httpx2":
-            return on_httpx.Client(session, http=httpx2.Client(trust_env=False), **options)
+            return on_httpx.Client(session, http=httpx2.Client(trust_env=False, verify=_TRUSTED), **options)
         case "trio":
             return on_trio.Client(session, **options)
         case "httpx2-trio":
-            return on_httpx.AsyncClient(session, http=httpx2.AsyncClient(trust_env=False), **options)
+            return on_httpx.AsyncClient(session, http=httpx2.AsyncClient(trust_env=False, verify=_TRUSTED), **options)
         case _ if driver.startswith("httpx"):
             return on_httpx.AsyncClient(session, **options)
         case _:

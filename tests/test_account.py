@@ -51,6 +51,7 @@ from nai_proto.limits import Limits
 from nai_proto.secret import AccessKey, AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, FlowTrace, play, run_in_memory
 from nai_transports import memory
+from tests.cases import for_each
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 JSON = Head(200, Headers.of(content_type="application/json"))
@@ -99,7 +100,7 @@ TYPED: dict[str, tuple[Operation[Any, Any], dict[str, Any]]] = {
     "information": (account.get_information(), INFORMATION),
     "user_data": (account.get_user_data(), DATA),
 }
-every_typed = pytest.mark.parametrize("name", TYPED)
+every_typed = for_each("name", TYPED)
 
 # Every operation of the module, by its endpoint.
 OPERATIONS: dict[str, Operation[Any, Any]] = {
@@ -131,7 +132,7 @@ OPERATIONS: dict[str, Operation[Any, Any]] = {
     "get_keystore": objects.get_keystore(),
     "put_keystore": objects.put_keystore("", 4),
 }
-every_operation = pytest.mark.parametrize("name", OPERATIONS)
+every_operation = for_each("name", OPERATIONS)
 
 
 def play_json(operation: Operation[Any, Any], document: object) -> FlowTrace[Any, Any]:
@@ -236,7 +237,7 @@ def test_persistent_tokens_are_refused_where_the_service_refuses_them() -> None:
     assert {row.path for row in ENDPOINTS.values() if row.path.startswith("/user/objects/")} < paths
 
 
-@pytest.mark.parametrize("row", LOGIN_ONLY, ids=lambda row: row.name)
+@for_each("row", LOGIN_ONLY)
 def test_a_session_does_not_sign_with_a_token_that_the_endpoint_refuses(row: Any) -> None:
     request = build(row, EndpointParameters(dict.fromkeys(row.names, "x")))
     for session in (Session(token=PERSISTENT), Session(token=ACCESS)):
@@ -330,7 +331,7 @@ def with_value(document: dict[str, Any], path: tuple[str, ...], change: Any) -> 
     return copy
 
 
-@pytest.mark.parametrize(("name", "path"), PATHS)
+@for_each("name, path", PATHS)
 def test_a_missing_field_is_an_error_with_its_path(name: str, path: tuple[str, ...]) -> None:
     operation, document = TYPED[name]
     error = play_json(operation, with_value(document, path, lambda place, key: place.pop(key))).error
@@ -474,8 +475,8 @@ def test_an_error_in_a_response_with_status_200_is_raised() -> None:
     assert isinstance(play_json(account.get_subscription(), {"error": "no"}).error, StreamError)
 
 
-@pytest.mark.parametrize("document", [{}, {"accessToken": 7}, {"accessToken": "a b"}, {"accessToken": None}])
-@pytest.mark.parametrize("name", ["login", "register", "recover", "change_access_key", "sso_google"])
+@for_each("document", [{}, {"accessToken": 7}, {"accessToken": "a b"}, {"accessToken": None}])
+@for_each("name", ["login", "register", "recover", "change_access_key", "sso_google"])
 def test_an_invalid_access_token_is_a_protocol_error(name: str, document: object) -> None:
     assert isinstance(play_json(OPERATIONS[name], document).error, RemoteProtocolError)
 
@@ -485,8 +486,8 @@ def test_an_invalid_persistent_token_is_a_protocol_error(document: object) -> No
     assert isinstance(play_json(account.create_persistent_token(), document).error, RemoteProtocolError)
 
 
-@pytest.mark.parametrize("body", [b"", b"plain", b'{"error": 1}', b'"text"', "é".encode()])
-@pytest.mark.parametrize("content_type", ["text/plain", "application/json"])
+@for_each("body", [b"", b"plain", b'{"error": 1}', b'"text"', "é".encode()])
+@for_each("content_type", ["text/plain", "application/json"])
 def test_settings_are_returned_as_they_are_stored(body: bytes, content_type: str) -> None:
     head = Head(200, Headers.of(content_type=content_type))
     assert play(account.get_client_settings(), [head, body, b""]).result == body.decode()

@@ -25,6 +25,7 @@ from nai_proto.http.body_framing import (
     opens_tunnel,
 )
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 LIMITS = Limits()
@@ -97,7 +98,7 @@ def test_a_size_line_is_hexadecimal_with_extensions_or_blanks(size: str) -> None
         assert read(ChunkedReader(LIMITS), pieces) == (b"hello", b"")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "size",
     [
         "+5",
@@ -233,8 +234,8 @@ def test_other_writers_write_chunks_or_the_body_itself_or_nothing() -> None:
 LENGTH, CHUNKS = (b"content-length", b"3"), (b"transfer-encoding", b"chunked")
 
 
-@pytest.mark.parametrize(
-    ("method", "status", "fields", "reader", "writer"),
+@for_each(
+    "method, status, fields, reader, writer",
     [
         ("HEAD", 200, [LENGTH], FixedReader, MutedWriter),
         ("GET", 204, [CHUNKS], FixedReader, MutedWriter),

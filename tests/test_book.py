@@ -17,6 +17,7 @@ from nai_proto import InvalidRequestError
 from nai_proto.story import Origin, Story
 from nai_proto.story.book import Book, TextRun, build_book, split_lines, to_epub, to_html, to_markdown
 from nai_proto.story.book.structure import Heading, Paragraph, SceneBreak, replace_unwritable
+from tests.cases import for_each
 
 STORY = """\
 Chapter 1: The Gate
@@ -301,8 +302,8 @@ def test_the_book_of_a_story_has_its_text_and_origins(legacy: bool) -> None:
 # ---- the language
 
 
-@pytest.mark.parametrize(
-    ("text", "language"),
+@for_each(
+    "text, language",
     [
         ("", "en"),
         ("*** 12 ⁂", "en"),

@@ -47,6 +47,7 @@ from nai_proto.limits import Limits
 from nai_proto.testing import play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
 from nai_proto.text import Completion, Token, generate, generate_stream
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 STREAM = generate_stream("Once upon a time", max_length=3)
@@ -106,7 +107,7 @@ FAILURES_OF_THE_LINE: dict[str, Callable[[], NaiError]] = {
     "malformed": lambda: RemoteProtocolError("malformed chunk"),
     "limit": lambda: LimitExceeded("trailers", limit=1, value=2),
 }
-every_loss = pytest.mark.parametrize("lost", FAILURES_OF_THE_LINE.values(), ids=FAILURES_OF_THE_LINE.keys())
+every_loss = for_each("lost", FAILURES_OF_THE_LINE.values())
 
 
 @dataclass
@@ -189,8 +190,8 @@ ACTS: dict[Input, Callable[[Call[Token, Completion]], object]] = {
 }
 
 
-@pytest.mark.parametrize("happened", Input, ids=lambda happened: happened.name)
-@pytest.mark.parametrize("state", CallState, ids=lambda state: state.name)
+@for_each("happened", Input)
+@for_each("state", CallState)
 def test_every_state_takes_the_inputs_of_the_table_and_no_other(state: CallState, happened: Input) -> None:
     call = reached(state)
     assert call.state is state
@@ -224,8 +225,8 @@ def test_every_state_can_be_reached_by_the_table() -> None:
     assert not [before for before, _ in TRANSITIONS if before in (CallState.DONE, CallState.FAILED)]
 
 
-@pytest.mark.parametrize("happened", Input, ids=lambda happened: happened.name)
-@pytest.mark.parametrize("state", [CallState.BODY, CallState.REFUSED], ids=lambda state: state.name)
+@for_each("happened", Input)
+@for_each("state", [CallState.BODY, CallState.REFUSED])
 def test_an_input_out_of_order_changes_nothing(state: CallState, happened: Input) -> None:
     if (state, happened) in TRANSITIONS or happened in (Input.DECIDED, Input.EOF):
         return
@@ -279,7 +280,7 @@ def test_the_partial_result_grows() -> None:
 # ---- who reads
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content_type",
     [
         EVENT_STREAM,
@@ -294,16 +295,14 @@ def test_the_partial_result_grows() -> None:
         "application/octet-stream",
     ],
 )
-@pytest.mark.parametrize(
-    "start", [b"", b"\xef\xbb\xbf", b"\n\n", b": hello\n\n", b"retry: 10\n\n", b"\xef\xbb\xbf\r\n", b" x\n"]
-)
-@pytest.mark.parametrize("status", [200, 201, 299])
+@for_each("start", [b"", b"\xef\xbb\xbf", b"\n\n", b": hello\n\n", b"retry: 10\n\n", b"\xef\xbb\xbf\r\n", b" x\n"])
+@for_each("status", [200, 201, 299])
 def test_a_stream_is_read_as_one(content_type: str | None, start: bytes, status: int) -> None:
     for body in ([start + STORY], [start, ONE, TWO + LAST], [bytes([byte]) for byte in start + STORY]):
         assert feed(STREAM, head(content_type, status), body) == Outcome(TOKENS, COMPLETION)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content_type",
     [
         JSON,
@@ -315,8 +314,8 @@ def test_a_stream_is_read_as_one(content_type: str | None, start: bytes, status:
         "text/plain",
     ],
 )
-@pytest.mark.parametrize("start", [b"", b" \r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n "])
-@pytest.mark.parametrize("operation", [WHOLE, STREAM], ids=["whole", "stream"])
+@for_each("start", [b"", b" \r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n "])
+@for_each("operation", [WHOLE, STREAM])
 def test_a_document_is_read_as_one(
     content_type: str | None, start: bytes, operation: Operation[Any, Completion]
 ) -> None:
@@ -331,9 +330,9 @@ def test_a_document_in_the_place_of_a_stream_gives_no_events_but_the_result() ->
     assert played.result == Completion("x")
 
 
-@pytest.mark.parametrize("content_type", [None, "text/plain", "application/octet-stream"])
-@pytest.mark.parametrize("page", [b"<!DOCTYPE html><title>502", b"\n <html>", b"\xef\xbb\xbf<head>"])
-@pytest.mark.parametrize("operation", [WHOLE, STREAM], ids=["whole", "stream"])
+@for_each("content_type", [None, "text/plain", "application/octet-stream"])
+@for_each("page", [b"<!DOCTYPE html><title>502", b"\n <html>", b"\xef\xbb\xbf<head>"])
+@for_each("operation", [WHOLE, STREAM])
 def test_a_page_in_a_200_is_told_as_one(content_type: str | None, page: bytes, operation: Operation[Any, Any]) -> None:
     error = error_of(operation, head(content_type), page)
     assert type(error) is RemoteProtocolError
@@ -454,8 +453,8 @@ def test_a_refusal_is_a_status_error_whatever_its_body(shape: str) -> None:
         assert error.partial is None
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("operation", [WHOLE, VIBE, ANYTHING], ids=["whole", "vibe", "any"])
+@for_each("shape", SHAPES)
+@for_each("operation", [WHOLE, VIBE, ANYTHING])
 def test_a_refusal_is_one_for_every_operation(shape: str, operation: Operation[Any, Any]) -> None:
     content_type, body, _ = SHAPES[shape]
     error = error_of(operation, head(content_type, 503), body)
@@ -528,8 +527,8 @@ def test_a_refusal_that_is_cut_short_stays_a_status_error(lost: Callable[[], Nai
 DATE = ("Date", "Wed, 21 Oct 2026 07:27:00 GMT")
 
 
-@pytest.mark.parametrize(
-    ("fields", "seconds"),
+@for_each(
+    "fields, seconds",
     [
         ([], None),
         ([("Retry-After", "30")], 30.0),
@@ -603,8 +602,8 @@ FINE: dict[str, dict[str, object]] = {
     "the word within": {"extra": {"error": "not here"}},
 }
 
-every_failure = pytest.mark.parametrize("shape", FAILURES)
-every_fine_one = pytest.mark.parametrize("shape", FINE)
+every_failure = for_each("shape", FAILURES)
+every_fine_one = for_each("shape", FINE)
 
 
 def check_failure(error: NaiError | None, shape: str, partial: object) -> None:
@@ -617,8 +616,8 @@ def check_failure(error: NaiError | None, shape: str, partial: object) -> None:
 
 
 @every_failure
-@pytest.mark.parametrize("content_type", [JSON, "application/problem+json", None, "text/plain"])
-@pytest.mark.parametrize("operation", [WHOLE, STREAM], ids=["whole", "stream"])
+@for_each("content_type", [JSON, "application/problem+json", None, "text/plain"])
+@for_each("operation", [WHOLE, STREAM])
 def test_an_error_in_the_place_of_a_document_is_raised(
     shape: str, content_type: str | None, operation: Operation[Any, Any]
 ) -> None:
@@ -666,7 +665,7 @@ def test_a_flow_is_told_of_an_error_behind_events_without_another_read() -> None
 
 
 @every_failure
-@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n", b"\r\n\r\n"])
+@for_each("end", [b"", b"\n", b"\n\n", b"\r\n\r\n"])
 def test_a_bare_error_at_the_end_of_a_stream_is_raised(shape: str, end: bytes) -> None:
     bare = json.dumps(FAILURES[shape][0]).encode() + end
     check_failure(error_of(STREAM, head(EVENT_STREAM), ONE + TWO + bare), shape, Completion("It was"))

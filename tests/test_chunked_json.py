@@ -28,6 +28,7 @@ from nai_proto.http import Head, Headers
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
 from nai_proto.testing import FlowTrace, play
+from tests.cases import for_each
 
 KEY = EncryptionKey(bytes(range(32)))
 JSON = Head(200, Headers.of(content_type="application/json"))
@@ -95,8 +96,8 @@ def test_a_keystore_opens_in_pieces(keys: dict[str, bytes]) -> None:
     assert list(keystore) == list(keys)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "category"),
+@for_each(
+    "before, after, category",
     [
         (b"]}", b",]}", "bad envelope json"),
         (b"]}", b",256]}", "byte out of range"),

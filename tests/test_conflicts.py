@@ -16,6 +16,7 @@ from nai_proto.image import EncodedVibe, ImagePreset, PreciseReference, Recipe, 
 from nai_proto.image.options import CONFLICTS as IMAGE_CONFLICTS
 from nai_proto.openai.request_options import CONFLICTS as OPENAI_CONFLICTS
 from nai_proto.text.options import CONFLICTS as TEXT_CONFLICTS
+from tests.cases import for_each
 from tests.image_support import png
 
 SOURCE = png(832, 1216)
@@ -81,7 +82,7 @@ def test_every_row_of_the_tables_has_a_case() -> None:
     assert sorted(rows) == sorted(CASES)
 
 
-@pytest.mark.parametrize("pair", CASES, ids="-".join)
+@for_each("pair", CASES)
 def test_options_that_contradict_each_other_are_refused_by_name(pair: tuple[str, str]) -> None:
     function, options, said = CASES[pair]
     with pytest.raises(InvalidRequestError, match=said) as caught:

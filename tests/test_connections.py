@@ -34,6 +34,7 @@ from nai_transports.asyncio import AsyncioIO
 from nai_transports.sync import SyncIO
 from nai_transports.transport_errors import transport_error
 from nai_transports.trio import TrioIO
+from tests.cases import for_each
 from tests.drivers import DRIVERS, RAW, RAW_ASYNCHRONOUS, at_once, make_client, opened, run, sleep
 from tests.raw_servers import RawConnection, RawServer, echo, raw_server, response
 from tests.support import token
@@ -187,7 +188,7 @@ def test_a_connection_that_the_server_closed_while_it_was_idle_is_replaced(drive
     assert len(server.connections) == 2
 
 
-@on_raw_drivers
+@for_each("driver", RAW, at_once=True)
 @pytest.mark.parametrize(("keep_alive", "connections"), [(0.1, 2), (30.0, 1)])
 def test_an_idle_connection_is_kept_for_so_long(driver: str, keep_alive: float, connections: int) -> None:
     async def main(client: Any) -> list[str]:
@@ -365,7 +366,7 @@ def blackhole() -> Generator[tuple[str, int], None, None]:
                 filler.close()
 
 
-@on_every_driver
+@for_each("driver", DRIVERS, at_once=True)
 def test_a_host_that_does_not_answer_ends_at_the_limit_of_connecting(driver: str) -> None:
     with blackhole() as (host, port):
         session = Session(base_url=f"http://{host}:{port}", timeouts=Timeouts(connect=0.2))
@@ -471,7 +472,7 @@ def _slowly_sync(connect: Any, self: Any, *args: Any) -> Any:
 # ---- limits
 
 
-@on_every_driver
+@for_each("driver", DRIVERS, at_once=True)
 @pytest.mark.parametrize("first", ["a computation", "a pause"])
 def test_computations_and_pauses_are_charged_to_the_total(driver: str, first: str) -> None:
     @flow

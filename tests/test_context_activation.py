@@ -24,6 +24,7 @@ from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextConfig, Conte
 from nai_proto.story.json_records import Record
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.story.lore.key_matching import Key
+from tests.cases import for_each
 from tests.context_support import BYTES, lore, parts
 
 KEY, NO_KEY, DISABLED = ContextStatus.KEY, ContextStatus.NO_KEY, ContextStatus.DISABLED
@@ -97,8 +98,8 @@ def test_lone_surrogates_are_replaced() -> None:
 # ---- step 5: ephemeral
 
 
-@pytest.mark.parametrize(
-    ("form", "steps"),
+@for_each(
+    "form, steps",
     [
         ("{3~2:x}", [3, 4]),
         ("{3+2~2:x}", [5, 6]),
@@ -161,7 +162,7 @@ def test_the_text_form_has_its_parts_in_order() -> None:
     assert EphemeralEntry.parse("{1,+2:x}").config.insertion_position == 2
 
 
-@pytest.mark.parametrize("form", ["", "{}", "{x:y}", "{1 x}", "{1+:x}", "{1:x", "1:x", "{--1:x}", "{-:x}", "{1~2+3:x}"])
+@for_each("form", ["", "{}", "{x:y}", "{1 x}", "{1+:x}", "{1:x", "1:x", "{--1:x}", "{-:x}", "{1~2+3:x}"])
 def test_a_wrong_text_form_is_rejected(form: str) -> None:
     with pytest.raises(InvalidRequestError, match="start"):
         EphemeralEntry.parse(form)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextConfig, ContextKind, resolve_token_amount
+from tests.cases import for_each
 
 DOCUMENTED = {
     # prefix, suffix, budget, reserved, priority, trim, insertion, finest cut, position
@@ -107,8 +108,8 @@ def test_a_number_stays_as_it_was_written() -> None:
     assert json.dumps(ContextConfig.from_data(data, LORE).to_data()) == json.dumps(data)
 
 
-@pytest.mark.parametrize(
-    ("number", "tokens"),
+@for_each(
+    "number, tokens",
     [(1, 100), (1.0, 100), (1.5, 1), (2, 2), (2.9, 2), (0.5, 50), (0.99, 99), (0.001, 0), (0, 0), (-1, 0), (-0.5, 0)],
 )
 def test_a_number_up_to_one_is_a_share_and_above_it_tokens(number: float, tokens: int) -> None:

@@ -13,6 +13,7 @@ from nai_proto.story.context.parts import ContextText
 from nai_proto.story.context.report import Context
 from nai_proto.story.context_config import ContextKind, ContextUnit
 from nai_proto.story.lore.entries import Entry
+from tests.cases import for_each
 from tests.context_support import BYTES, Words, config, lore, parts
 
 STORY = "one a\ntwo b\nthree c"
@@ -36,8 +37,8 @@ def insert_plus(position: int, story: str = STORY, **fields: Any) -> str:
     return build(story, entry("+", position, **fields)).text
 
 
-@pytest.mark.parametrize(
-    ("position", "text"),
+@for_each(
+    "position, text",
     [
         (0, "+one a\ntwo b\nthree c"),
         (1, "one a\n+two b\nthree c"),

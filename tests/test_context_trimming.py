@@ -13,6 +13,7 @@ from nai_proto.story.context.token_counters import TokenizerCounter
 from nai_proto.story.context.trimming import TrimResult, find_unit_ends, trim
 from nai_proto.story.context_config import ContextConfig, ContextUnit, TrimDirection
 from nai_proto.tokenizers.base import Tokenizer
+from tests.cases import for_each
 from tests.context_support import BYTES, Pairs, Words
 
 STORY = "one a\ntwo b\nthree c\nfour d\nfive e"
@@ -50,7 +51,7 @@ def test_a_sentence_ends_at_a_sign_and_what_closes_behind_it_or_with_its_line() 
     assert split_units("3.14 is pi... more or less?! Yes", "sentence") == ["3.14 is pi... ", "more or less?! ", "Yes"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "sentences",
     [
         ["The carriage stopped. ", "Dr. Wyrm stepped out. ", "Mrs. Vale waved~ ", "She smiled. ", "Jr. came."],

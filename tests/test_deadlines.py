@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from nai_proto.exchange.session import Session
 from nai_proto.limits import Limits, Timeouts
 from nai_transports import clients
 from nai_transports import httpx as httpx_driver
+from tests.cases import for_each
 from tests.raw_servers import RawConnection, raw_server, response
 from tests.support import token
 from tests.test_connections import (
@@ -39,7 +41,8 @@ BOUND = 5.0
 PAUSE = 0.05
 """Seconds between two bytes that drip."""
 
-on_every_driver = pytest.mark.parametrize("driver", ["sync", "asyncio", "trio", "httpx", "httpx-asyncio", "httpx-trio"])
+DRIVERS = ("sync", "asyncio", "trio", "httpx", "httpx-asyncio", "httpx-trio")
+on_every_driver = for_each("driver", DRIVERS, at_once=True)
 
 
 def timed_out(driver: str, operation: Any, session: Session, phase: str, **options: Any) -> errors.TimedOut:
@@ -212,12 +215,12 @@ def test_the_total_ends_a_request_that_is_taken_slowly(driver: str) -> None:
 # ---- the connection
 
 
-@on_every_driver
-@pytest.mark.parametrize("scheme", ["http", "https"])
+@for_each(
+    "driver, scheme",
+    [(each, "https") for each in DRIVERS] + [(each, "http") for each in DRIVERS if not each.startswith("httpx")],
+    at_once=True,  # httpx opens tunnels to https only
+)
 def test_a_tunnel_whose_grant_drips_ends_at_the_limit_of_connecting(driver: str, scheme: str) -> None:
-    if scheme == "http" and driver.startswith("httpx"):
-        pytest.skip("httpx opens tunnels to https only")
-
     def proxy(connection: RawConnection) -> None:
         connection.read_head()
         connection.drip(b"HTTP/1.1 100 Continue\r\n\r\n" * 50, PAUSE)
@@ -256,13 +259,12 @@ def test_what_connecting_takes_is_not_charged_to_the_head(driver: str, monkeypat
         assert with_client(driver, main, session) == ["one"]
 
 
-@pytest.mark.parametrize("driver", ["httpx", "httpx-asyncio", "httpx-trio"])
+@pytest.mark.skipif(find_spec("socksio") is None, reason="httpx speaks SOCKS with the package socksio only")
 @pytest.mark.parametrize(
     ("says", "hangs"), [(b"", True), (b"\5\0", True), (b"", False), (b"HTTP/1.1 400 Bad Request\r\n\r\n", False)]
 )
+@for_each("driver", ["httpx", "httpx-asyncio", "httpx-trio"], at_once=True)
 def test_a_socks_proxy_is_part_of_connecting(driver: str, says: bytes, hangs: bool) -> None:
-    pytest.importorskip("socksio")
-
     def proxy(connection: RawConnection) -> None:
         connection.socket.recv(100)
         connection.send(says)

@@ -11,13 +11,13 @@ import binascii
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.document_check import DOCUMENT, find_document_problems
 from nai_proto.codecs.msgpackr import UNDEFINED, BigInt, JsMap, Value, Wrapped, unpackb
 from nai_proto.errors import NaiError
+from tests.cases import for_each
 from tests.protocol_data import DATA
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "msgpackr_vectors.json").read_bytes())["vectors"]
@@ -28,7 +28,7 @@ def document(**fields: Value) -> Value:
     return Wrapped(DOCUMENT, {"sections": SECTIONS, "order": [5, 6], **fields})
 
 
-@pytest.mark.parametrize("vector", [vector for vector in VECTORS if "document" in vector], ids=lambda each: each["id"])
+@for_each("vector", [vector for vector in VECTORS if "document" in vector])
 def test_documents_of_the_vectors_have_no_problems(vector: dict[str, Any]) -> None:
     assert find_document_problems(unpackb(binascii.a2b_base64(vector["base64"]))) == []
 

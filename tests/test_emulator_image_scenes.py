@@ -24,6 +24,7 @@ from nai_proto.emulator.images.scene import Scene, read_scene
 from nai_proto.emulator.images.words import COLOURS, PARTS, SUBJECTS, TIMES, WEATHER
 from nai_proto.emulator.seeded_random import SeededRandom
 from nai_proto.testing import run_in_memory
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.support import with_token
 
@@ -50,7 +51,7 @@ def generate(prompt: str, **options: Any) -> Image.Image:
 
 
 def count_colour(picture: Image.Image, colour: tuple[int, int, int]) -> int:
-    return sum(count for count, each in picture.getcolors(1 << 24) or [] if each == colour)
+    return sum(count for count, each in picture.getcolors(picture.width * picture.height) or [] if each == colour)
 
 
 def find_colour(picture: Image.Image, colour: tuple[int, int, int]) -> tuple[float, float]:
@@ -88,7 +89,7 @@ def test_a_colour_is_that_of_the_noun_it_belongs_to(prompt: str) -> None:
         assert count_colour(draw(prompt.format(word)), COLOURS[word]) > count_colour(plain, COLOURS[word]) + 150
 
 
-@pytest.mark.parametrize("word", [word for word in COLOURS if word not in SUBJECTS])
+@for_each("word", [word for word in COLOURS if word not in SUBJECTS])
 def test_every_colour_is_known(word: str) -> None:
     assert read_scene(f"a {word} car").subjects[0].colours == {"body": COLOURS[word]}
 
@@ -117,8 +118,8 @@ def test_a_darker_and_a_lighter_shade_are_shades_of_the_colour() -> None:
     assert brightness(dark) < brightness(plain) < brightness(light)
 
 
-@pytest.mark.parametrize(
-    ("prompt", "kinds"),
+@for_each(
+    "prompt, kinds",
     [
         ("2girls", {"person": 2}),
         ("1girl, 1boy", {"person": 2}),

@@ -27,6 +27,7 @@ from nai_proto.codecs.zip_archive import unzip
 from nai_proto.emulator.images.scaling import pick_nearest, resize
 from nai_proto.image import box_mask
 
+from .cases import for_each
 from .hypothesis_profiles import scale_examples
 from .image_support import png
 from .support import an_emulator
@@ -326,9 +327,9 @@ def test_what_is_no_whole_picture_is_refused_with_the_name_of_its_field(name: st
     assert (status, name in json.loads(answer)["message"], name in reason) == (400, True, True)
 
 
-@pytest.mark.parametrize("kind", NO_PICTURES)
-@pytest.mark.parametrize(
-    ("path", "body"),
+@for_each("kind", NO_PICTURES)
+@for_each(
+    "path, body",
     [
         ("/ai/augment-image", {"req_type": "lineart"}),
         ("/ai/upscale", {"model": "nai-diffusion-5-curated"}),

@@ -31,6 +31,7 @@ from nai_proto.http import Head, Host
 from nai_proto.image import DirectorTool, Emotion
 from nai_proto.testing import run_in_memory
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.image_support import png
 from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, ask, balance, draw_face, open_png, run, run_on
 from tests.support import an_emulator, switched, with_token
@@ -184,8 +185,8 @@ def test_declutter_keep_bubbles_keeps_bubbles() -> None:
         assert all(picture.getpixel(at) == (255, 255, 255) for at in inside) is kept
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
+@for_each(
+    "body, problem",
     [
         ({"req_type": "pixel-snap"}, "req_type"),
         ({"req_type": None}, "req_type"),
@@ -206,7 +207,6 @@ def test_declutter_keep_bubbles_keeps_bubbles() -> None:
         ({"req_type": "colorize", "defry": True}, "defry"),
         ({"req_type": "colorize", "defry": "0"}, "defry"),
     ],
-    ids=str,
 )
 def test_an_invalid_tool_request_is_refused_and_costs_nothing(body: dict[str, object], problem: str) -> None:
     emulator, owner = an_emulator()

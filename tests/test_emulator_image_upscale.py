@@ -27,6 +27,7 @@ from nai_proto.emulator.images import tools
 from nai_proto.emulator.images.response import RenderedPicture
 from nai_proto.http import Head, Host
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.image_support import png
 from tests.image_tools_support import B64, SOURCE, V5, V45, VECTORS, balance, draw_face, open_png, run
 from tests.support import an_emulator, switched
@@ -127,8 +128,8 @@ def test_the_image_comes_in_a_deflated_archive_or_as_json() -> None:
     assert (b64decode(entry.pop("image")), entry) == (packed, {"index": 0, "seed": 7})
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
+@for_each(
+    "changed, message",
     [
         ({"model": None}, "Validation error: model  doesn't exist"),
         ({"model": ""}, "Validation error: model  doesn't exist"),
@@ -150,7 +151,6 @@ def test_the_image_comes_in_a_deflated_archive_or_as_json() -> None:
         ({"image": "?"}, "Validation error: error validating request: image is not valid base64"),
         ({"image": None}, "Validation error: error validating request: image is required"),
     ],
-    ids=[*map(str, range(13))],
 )
 def test_an_invalid_upscale_is_refused_and_costs_nothing(changed: dict[str, object], message: str) -> None:
     emulator, owner = an_emulator()

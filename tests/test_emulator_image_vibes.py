@@ -17,6 +17,7 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.http import Head
 from nai_proto.image import Annotator
 from nai_proto.image.price import encoding_price
+from tests.cases import for_each
 from tests.image_tools_support import B64, SOURCE, V45, ask, balance, draw_face, open_png, run, run_on
 from tests.support import an_emulator
 from tests.test_emulator import parse_error
@@ -60,8 +61,8 @@ def test_a_vibe_is_a_file_and_costs_two_anlas() -> None:
     assert before - balance(owner) == encoding_price().anlas == 2
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
+@for_each(
+    "body, message",
     [
         ({"model": "nai-diffusion-99"}, "Validation error: model nai-diffusion-99 doesn't exist"),
         ({"model": "V4 Full"}, "Validation error: model V4 Full doesn't exist"),
@@ -74,7 +75,6 @@ def test_a_vibe_is_a_file_and_costs_two_anlas() -> None:
         ({"image": None}, "image is required"),
         ({"image": b64encode(b"text").decode()}, "image"),
     ],
-    ids=str,
 )
 def test_an_invalid_vibe_request_is_refused_and_costs_nothing(body: dict[str, object], message: str) -> None:
     emulator, owner = an_emulator()

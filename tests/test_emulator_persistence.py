@@ -21,6 +21,7 @@ from nai_proto.http import Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD
 
@@ -230,8 +231,8 @@ def test_any_prefix_of_the_stored_changes_can_be_restored() -> None:
 ROW = {"account": 1, "until": None}
 
 
-@pytest.mark.parametrize(
-    ("key", "document"),
+@for_each(
+    "key, document",
     [
         ((), {}),
         (("story", "1"), {}),

@@ -27,6 +27,7 @@ from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
 
+from .cases import for_each
 from .hypothesis_profiles import scale_examples
 from .support import ByteTokenizer, an_emulator
 from .test_emulator import parse_error, prompt, send_request
@@ -260,8 +261,8 @@ def test_a_slash_at_the_end_of_a_path_changes_nothing(row: Endpoint) -> None:
         assert 404 not in answers
 
 
-@pytest.mark.parametrize("path", ["/", "/user/subscription", "/user/objects/stories", "/ai/trial-status", "/no"])
-@pytest.mark.parametrize("known", [True, False])
+@for_each("path", ["/", "/user/subscription", "/user/objects/stories", "/ai/trial-status", "/no"])
+@for_each("known", [True, False])
 def test_a_response_to_head_is_that_to_get_without_its_body(path: str, known: bool) -> None:
     emulator, owner = an_emulator()
     signed: Any = {"authorization": log_in(emulator, owner)} if known else {}
@@ -277,7 +278,7 @@ def test_head_of_what_can_only_be_posted_is_not_found() -> None:
     assert send_request(emulator, "HEAD", "/ai/generate", owner=owner)[0].status == 404
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@for_each("row", ROWS)
 def test_a_preflight_needs_no_token(row: Endpoint) -> None:
     emulator, _ = an_emulator()
     names = "authorization, content-type, x-correlation-id, x-initiated-at, x-stainless-lang"

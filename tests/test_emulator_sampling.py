@@ -28,6 +28,7 @@ from nai_proto.emulator.text.generation import SamplingStep, generate
 from nai_proto.emulator.text.generation_settings import GenerationSettings, SequenceBias
 from nai_proto.emulator.text.repetition_penalties import PHRASE_LEVELS
 from nai_proto.emulator.text.samplers import SAMPLERS, SamplerContext, apply_samplers
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 ALPHABET = range(4)
@@ -301,8 +302,8 @@ def test_biases_that_cancel_out_bring_nothing_up() -> None:
         assert weights_of(still({1: 0.5, 2: 0.5}), wanted) == {1: 0.5, 2: 0.5}
 
 
-@pytest.mark.parametrize(
-    ("context", "token"),
+@for_each(
+    "context, token",
     [
         ([], 1),
         ([9], 1),
@@ -544,9 +545,9 @@ def test_whitelisted_tokens_have_no_penalties(
         assert alike(after, before)
 
 
-@pytest.mark.parametrize("level", PHRASE_LEVELS)
-@pytest.mark.parametrize(
-    ("context", "length"),
+@for_each("level", PHRASE_LEVELS)
+@for_each(
+    "context, length",
     [
         ([], 0),
         ([1, 2, 9, 2], 0),  # 2 9 would be a phrase of two, and 3 has never followed

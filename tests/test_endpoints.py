@@ -20,13 +20,14 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint, EndpointParameters, build, endpoint, host_of_model, match
 from nai_proto.http import Headers, Host
 from nai_proto.text.models import MODELS
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 ROWS = [*ENDPOINTS.values()]
 LITERALS = sorted({segment for row in ROWS for segment in row.segments if segment[:1] not in ("", "{")})
 
 some_row = st.sampled_from(ROWS) | st.sampled_from([row for row in ROWS if row.names])
-every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+every_row = for_each("row", ROWS)
 
 texts = st.text()
 CONTROLS = "".join(map(chr, (*range(32), 127)))
@@ -143,8 +144,8 @@ def test_no_parameter_can_turn_a_request_into_another_one(row: Endpoint) -> None
                 assert match(row.method, row.host, request.target) == (row, parameters)
 
 
-@pytest.mark.parametrize("path", ["/ai/generate", "/ai/generate-stream"])
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@for_each("path", ["/ai/generate", "/ai/generate-stream"])
+@for_each("model", MODELS)
 def test_the_model_in_the_body_decides_between_hosts(path: str, model: Any) -> None:
     body = json.dumps({"input": "x", "model": model.id, "parameters": {}}).encode()
     found = match("POST", None, path, body)
@@ -178,8 +179,8 @@ def test_a_body_that_names_no_model_still_finds_a_row(body: bytes) -> None:
     assert found[0].path == "/ai/generate"
 
 
-@pytest.mark.parametrize(
-    ("method", "target"),
+@for_each(
+    "method, target",
     [
         ("GET", "nonsense"),
         ("GET", "*"),
@@ -281,8 +282,8 @@ def test_a_row_is_sane(row: Endpoint) -> None:
 # ---- bad parameters
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "said"),
+@for_each(
+    "name, path, said",
     [
         ("get_object", {}, "type"),
         ("get_object", {"type": "stories"}, "id"),

@@ -52,6 +52,7 @@ from nai_proto.errors import (
     UnknownNameError,
     excerpt,
 )
+from tests.cases import for_each
 
 TREE: dict[type[BaseException], type[BaseException]] = {
     NaiError: Exception,
@@ -148,7 +149,7 @@ def make(kind: type[NaiError]) -> NaiError:
     return kind("something is wrong")
 
 
-every_kind = pytest.mark.parametrize("kind", [*classes(NaiError)], ids=lambda kind: kind.__name__)
+every_kind = for_each("kind", [*classes(NaiError)])
 
 
 def test_the_tree_is_the_one_of_the_design() -> None:
@@ -169,7 +170,7 @@ def test_timed_out_is_a_builtin_timeout_error() -> None:
 
 
 @every_kind
-@pytest.mark.parametrize("travel", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+@for_each("travel", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
 def test_errors_travel_with_all_their_fields(kind: type[NaiError], travel: Callable[[NaiError], NaiError]) -> None:
     error = make(kind)
     error.partial = ("so", "far")
@@ -251,11 +252,9 @@ def test_the_status_decides_the_class(message: str) -> None:
 # ---- excerpt
 
 
-@pytest.mark.parametrize("form", TOKENS)
-@pytest.mark.parametrize(
-    "around", ["{}", "token {} is wrong", '{{"message":"{}"}}', "Authorization: {}\r\nHost: x", "{0} {0}"]
-)
-@pytest.mark.parametrize("encode", [str, str.encode], ids=["text", "bytes"])
+@for_each("form", TOKENS)
+@for_each("around", ["{}", "token {} is wrong", '{{"message":"{}"}}', "Authorization: {}\r\nHost: x", "{0} {0}"])
+@for_each("encode", [str, str.encode])
 def test_an_excerpt_masks_tokens(form: str, around: str, encode: Callable[[str], str | bytes]) -> None:
     shown = excerpt(encode(around.format(TOKENS[form])))
     assert not [value for value in VALUES if value in shown], shown

@@ -35,6 +35,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.http.wire import ConnectionClosed, Data, EndOfMessage, Wire
 from nai_proto.testing import Clock, MemoryConnection
 from nai_proto.testing.strategies import chunkings
+from tests.cases import for_each
 from tests.support import an_emulator, answers, reading, streams, token
 
 EVENTS: Final = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
@@ -104,8 +105,8 @@ def test_without_faults_an_app_is_unchanged() -> None:
     assert get_response(FaultyApp(WHOLE)) == get_response(WHOLE) == (HEAD + BODY, False)
 
 
-@pytest.mark.parametrize(
-    ("where", "met"),
+@for_each(
+    "where, met",
     [
         ("", True),
         ("method=POST", True),
@@ -390,7 +391,7 @@ def test_faults_of_different_kinds_act_together() -> None:
     assert short[0].endswith(b"Content-Length: %d\r\n\r\n%b" % (len(STREAM) - 5, STREAM[:40]))
 
 
-@pytest.mark.parametrize("one", FAULTS)
+@for_each("one", FAULTS)
 def test_a_response_to_head_has_no_body_with_any_fault(one: str) -> None:
     app = FaultyApp(WHOLE, one + ":at=0" if one == "stall" else one)
     answer = get_response(app, request_bytes("HEAD", "/"))[0]
@@ -398,7 +399,7 @@ def test_a_response_to_head_has_no_body_with_any_fault(one: str) -> None:
     assert BODY not in answer
 
 
-@pytest.mark.parametrize("one", FAULTS)
+@for_each("one", FAULTS)
 def test_an_app_can_use_every_action_under_a_fault(one: str) -> None:
     """Reading, computing and storing behind the head, as any app may."""
     got: list[Any] = []
@@ -452,8 +453,8 @@ def test_a_fault_as_text_as_json_and_as_value_is_the_same(text: str, value: Faul
     assert [*FaultList(text)] == [*FaultList(value)] == [*FaultList(document)] == [value]
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
+@for_each(
+    "text, problem",
     [
         ("", "no fault is called ''; there are refuse, gateway"),
         ("cutt", "no fault is called 'cutt'; did you mean 'cut'"),

@@ -20,9 +20,10 @@ from nai_proto.http import Request
 from nai_proto.limits import Timeouts
 from nai_proto.testing import Clock
 from nai_transports import memory as on_memory
+from tests.cases import for_each
 from tests.support import ALL, ASYNC, MakeFlow, Outcome, all_on, an_emulator, answers, on, session_at, streams, token
 
-every_transport = pytest.mark.parametrize("transport", ALL)
+every_transport = for_each("transport", ALL, at_once=True)
 
 EVENTS: Final = (token("Once", 0), token(" upon", 1), token(" a time", 2, final=True))
 SIZE: Final = sum(map(len, EVENTS))
@@ -36,7 +37,7 @@ WHOLE: Final = text.generate("x", max_length=9).with_options(retry=NO_RETRY)
 CHAT: Final = openai.completion_stream("x", max_tokens=9).with_options(retry=NO_RETRY)
 
 CALM: Final = Timeouts(read=20.0, idle=20.0)
-QUICK: Final = Timeouts(read=0.25, idle=0.25)
+QUICK: Final = Timeouts(read=0.8, idle=0.8)
 PATIENT: Final = RetryPolicy(base_delay=0.01)
 HARMLESS: Final = Repeat.ALWAYS
 CAREFUL: Final = Repeat.IF_NOT_ACTED
@@ -142,7 +143,7 @@ def test_a_stream_that_breaks_after_its_final_event_is_complete(transport: str, 
         ("stall", "read", None),
         ("stall:at=0", "idle", ""),
         (f"stall:at={len(EVENTS[0]) + 9}", "idle", "Once"),
-        ("throughput:rate=3", "idle", ""),
+        ("throughput:rate=1", "idle", ""),
     ],
 )
 def test_a_timeout_names_its_phase_and_keeps_what_was_received(
@@ -154,7 +155,7 @@ def test_a_timeout_names_its_phase_and_keeps_what_was_received(
     assert (story(outcome.error.partial) or None) == (kept or None)
 
 
-@pytest.mark.parametrize("transport", ["memory", *ASYNC])  # sync httpx looks at the total between its reads only
+@for_each("transport", ["memory", *ASYNC], at_once=True)  # sync httpx looks at the total between its reads only
 def test_a_slow_head_is_bounded_by_the_total_timeout(transport: str) -> None:
     outcome = run_with_fault(transport, "slow_head:seconds=0.02,times=1", STORY, Timeouts(read=5.0, total=0.3))
     assert isinstance(outcome.error, errors.TimedOut)
@@ -350,7 +351,7 @@ def test_a_retry_succeeds_when_the_generation_lock_is_released(
     emulator, owner = an_emulator()
     operation = text.generate_stream("Once", max_length=5, extra={"seed": 1})
     patient = operation.with_options(retry=RetryPolicy(lock_wait=30))
-    make_session = partial(session_at, token=owner.persistent_token, timeouts=Timeouts(read=20.0, idle=0.25))
+    make_session = partial(session_at, token=owner.persistent_token, timeouts=Timeouts(read=20.0, idle=0.8))
     app = FaultyApp(emulator, fault + ",times=1")
     failed, fine = all_on(transport, app, [lambda: patient, lambda: patient], make_session)
     assert type(failed.error) is kind

@@ -23,6 +23,7 @@ from nai_proto.story import Lorebook, Story
 from nai_proto.story.files import Scenario, read_file, read_story_file
 from nai_proto.text import Preset
 from nai_transports.cli.app import app
+from tests.cases import for_each
 from tests.test_cli_story import run_failing
 
 DOCUMENT = '{"lorebookVersion": 4, "entries": [{"text": "SECRET"}]}'
@@ -70,7 +71,7 @@ FILES = [
 ]
 
 
-@pytest.mark.parametrize(("data", "problem"), FILES, ids=[problem for _, problem in FILES])
+@for_each("data, problem", FILES)
 def test_a_file_that_is_no_json_object_is_told_by_what_it_is_or_where_it_breaks_off(data: bytes, problem: str) -> None:
     assert find_file_problem(data) == problem
     for read in (Lorebook.loads, read_story_file, Preset.loads):

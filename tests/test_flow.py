@@ -65,6 +65,7 @@ from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessKey, AccessToken, Password, PersistentToken
 from nai_proto.testing import FlowTrace, play, run_in_memory
 from nai_proto.text import Completion, Model, Token, generate, generate_stream
+from tests.cases import for_each
 from tests.forked_python import forked_python
 from tests.support import with_token
 
@@ -409,10 +410,8 @@ def waits(played: FlowTrace[Any, Any]) -> list[Sleep]:
     return [action for action in played.actions if isinstance(action, Sleep)]
 
 
-@pytest.mark.parametrize("repeat", Repeat)
-@pytest.mark.parametrize(
-    "error", [lost(sent=True), lost(sent=False), Truncated("x"), TimedOut("x", sent=True, phase="idle")]
-)
+@for_each("repeat", Repeat)
+@for_each("error", [lost(sent=True), lost(sent=False), Truncated("x"), TimedOut("x", sent=True, phase="idle")])
 def test_a_stream_whose_events_were_seen_is_never_repeated(repeat: Repeat, error: NaiError) -> None:
     played = play(
         replace(STREAM, repeat=repeat).with_options(retry=RetryPolicy(attempts=99)), [STREAM_HEAD, ONE, error]
@@ -543,7 +542,7 @@ def test_what_is_repeatable_is_tried_again_after_everything_that_may_pass() -> N
         assert len(waits(played)) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "script",
     [
         [Head(400), b""],
@@ -631,8 +630,8 @@ def test_a_delay_is_sane_or_none(
     assert harmless != may_have_acted(error)
 
 
-@pytest.mark.parametrize(
-    ("error", "careful", "repeatable"),
+@for_each(
+    "error, careful, repeatable",
     [
         (RateLimitError(429, ""), True, True),
         (ConcurrentGenerationError(429, ""), True, True),
@@ -652,7 +651,6 @@ def test_a_delay_is_sane_or_none(
         (RemoteProtocolError("x"), False, False),
         (InvalidRequestError("x"), False, False),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, NaiError) else "",
 )
 def test_what_may_be_repeated(error: NaiError, careful: bool, repeatable: bool) -> None:
     policy = RetryPolicy()
@@ -672,7 +670,7 @@ OPERATIONS: dict[str, Callable[[], Operation[Any, Any]]] = {
     "generate_stream": lambda: generate_stream("Once", model=Model.ERATO, max_length=7),
     "login_with_key": lambda: account.login_with_key(KEY),
 }
-every_operation = pytest.mark.parametrize("make", OPERATIONS.values(), ids=OPERATIONS.keys())
+every_operation = for_each("make", OPERATIONS.values())
 
 
 @every_operation

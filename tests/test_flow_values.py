@@ -22,6 +22,7 @@ from nai_proto.secret import AccessToken, PersistentToken
 from nai_proto.testing import Clock, FlowTrace, play, run_in_memory
 from nai_transports import memory
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.forked_python import forked_python
 from tests.support import ALL, ASYNC, EMAIL, PASSWORD, SYNC, an_emulator, connecting, on, opened, running
 
@@ -335,7 +336,7 @@ def test_misuse_is_an_error_that_says_what_to_write_instead_in_memory(make: Call
 
 
 @every_misuse
-@pytest.mark.parametrize("transport", SYNC)
+@for_each("transport", SYNC)
 def test_misuse_is_an_error_on_every_sync_driver(transport: str, make: Callable[[], Any], advice: str) -> None:
     with opened(transport, nai.Session(base_url="http://127.0.0.1:9")) as client:
         with pytest.raises(InvalidTypeError, match=advice):
@@ -345,7 +346,7 @@ def test_misuse_is_an_error_on_every_sync_driver(transport: str, make: Callable[
 
 
 @every_misuse
-@pytest.mark.parametrize("transport", ASYNC)
+@for_each("transport", ASYNC)
 def test_misuse_is_an_error_on_every_async_driver(transport: str, make: Callable[[], Any], advice: str) -> None:
     async def main() -> None:
         async with connecting(transport, nai.Session(base_url="http://127.0.0.1:9")) as client:

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.forgiving_base64 import decode_base64
+from tests.cases import for_each
 
 SPACE = st.text("\t\n\f\r ", max_size=2)
 
@@ -40,7 +41,7 @@ def test_what_atob_takes_is_taken(text: str, content: bytes) -> None:
     assert decode_base64(text) == content
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         *("Y", "YQ=", "YWI==", "YWJj=", "YWJj==", "====", "=", "==", "Y=Q=", "YQ==YQ==", "YWJjZ"),

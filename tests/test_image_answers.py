@@ -20,6 +20,7 @@ from nai_proto.http import Head, Headers
 from nai_proto.image import Image, generate
 from nai_proto.image.image_files import IMAGE_TYPES
 from nai_proto.testing import play
+from tests.cases import for_each
 from tests.image_support import JPEG, PNG, WEBP
 
 TWO = zip_files([("image_0.png", PNG), ("image_1.png", PNG + b"2")])
@@ -46,8 +47,8 @@ def failed(body: bytes, content_type: str = "binary/octet-stream") -> NaiError:
     return caught.value
 
 
-@pytest.mark.parametrize("content_type", [*IMAGE_TYPES, ""])
-@pytest.mark.parametrize("pieces", [1, 7])
+@for_each("content_type", [*IMAGE_TYPES, ""])
+@for_each("pieces", [1, 7])
 def test_the_bytes_say_what_an_answer_is(content_type: str, pieces: int) -> None:
     one, two = answered(TWO, content_type, pieces)
     assert one == Image(PNG, "image_0.png", 5, 0)

@@ -39,6 +39,7 @@ from nai_proto.image import (
     upscale,
 )
 from nai_transports import memory
+from tests.cases import for_each
 from tests.image_support import PNG, png
 from tests.support import reading
 
@@ -131,7 +132,7 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("anlas", "options"), CASES.values(), ids=list(CASES))
+@for_each("anlas, options", CASES.values())
 def test_a_request_costs_what_its_parts_do(anlas: int, options: dict[str, Any]) -> None:
     assert build_image_request("a cat", seed=1, **options).price().anlas == anlas
 

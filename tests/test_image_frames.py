@@ -17,6 +17,7 @@ from nai_proto.codecs.image_frames import FrameSplitter, MessageDecoder, encode_
 from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
 from nai_proto.testing.strategies import chunkings
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 INTERMEDIATE = bytes.fromhex(
@@ -129,7 +130,7 @@ def test_an_error_behind_frames_of_the_same_read_comes_with_the_next_call() -> N
         splitter.receive_eof()
 
 
-@pytest.mark.parametrize("cut", range(1, len(FINAL)))
+@for_each("cut", range(1, len(FINAL)))
 def test_a_stream_that_ends_within_a_frame_is_truncated(cut: int) -> None:
     splitter = FrameSplitter()
     assert splitter.receive_data(INTERMEDIATE + FINAL[:cut]) == [INTERMEDIATE[4:]]

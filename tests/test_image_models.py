@@ -27,8 +27,9 @@ from nai_proto.image import (
 )
 from nai_proto.image.choices import TAG_HINTS
 from nai_proto.tokenizers import tokenizer_name
+from tests.cases import for_each
 
-every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+every_model = for_each("model", MODELS)
 some_model = st.sampled_from(MODELS)
 prompts = st.text("ab,. |:{}[]", max_size=30) | st.sampled_from(["a cat. Text: hi", "Text: hi", "a||b|c", "a:1|b:-2"])
 
@@ -109,8 +110,8 @@ def test_every_preset_has_a_number() -> None:
 # ---- where the texts go
 
 
-@pytest.mark.parametrize(
-    ("prompt", "model", "made"),
+@for_each(
+    "prompt, model, made",
     [
         ("a cat", "V4.5 Full", "a cat, very aesthetic, masterpiece, no text"),
         ("", "V4.5 Full", "very aesthetic, masterpiece, no text"),

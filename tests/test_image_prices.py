@@ -30,6 +30,7 @@ from nai_proto.image.price import (
     tool_price,
     upscale_price,
 )
+from tests.cases import for_each
 from tests.protocol_data import DATA
 
 VECTORS: dict[str, Any] = json.loads((DATA / "anlas_vectors.json").read_text("utf-8"))
@@ -73,7 +74,7 @@ def price_of(request: dict[str, Any]) -> Price:
 # ---- vectors
 
 
-@pytest.mark.parametrize("vector", VECTORS["generation"], ids=ids(VECTORS["generation"]))
+@for_each("vector", VECTORS["generation"])
 def test_a_generation_costs_what_its_vector_says(vector: dict[str, Any]) -> None:
     if vector["expected_total"] == REFUSED:
         with pytest.raises(InvalidRequestError, match="one image would cost 150 Anlas"):
@@ -86,7 +87,7 @@ def test_a_generation_costs_what_its_vector_says(vector: dict[str, Any]) -> None
     assert find_generation(vector["request"]["model"]) == vector["family"]
 
 
-@pytest.mark.parametrize("vector", VECTORS["tools"], ids=ids(VECTORS["tools"]))
+@for_each("vector", VECTORS["tools"])
 def test_a_tool_costs_what_its_vector_says(vector: dict[str, Any]) -> None:
     size = vector["width"], vector["height"]
     if vector["expected_total"] == REFUSED:
@@ -99,8 +100,8 @@ def test_a_tool_costs_what_its_vector_says(vector: dict[str, Any]) -> None:
         assert price.anlas == vector["expected_total"]
 
 
-@pytest.mark.parametrize(
-    ("price", "case"),
+@for_each(
+    "price, case",
     [
         (generation_price(V45, 832, 1216, steps=23, allowance=OPUS), "V4.5 Full txt2img 832x1216, 23 steps, Opus"),
         (
@@ -348,8 +349,8 @@ def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int)
         assert str(caught.value) == (f"this would cost {anlas} Anlas, more than the {limit} allowed")
 
 
-@pytest.mark.parametrize(
-    ("changed", "said"),
+@for_each(
+    "changed, said",
     [
         ({"model": "nai-diffusion-9"}, "no image model with known prices is called 'nai-diffusion-9'; did you mean"),
         ({"model": "nai-diffusion-5-full-medium"}, "prices and limits of nai-diffusion-5-full-medium are not known"),

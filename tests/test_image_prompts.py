@@ -23,6 +23,7 @@ from nai_proto.image.models import ImageModel, find_base_model
 from nai_proto.image.quality_tags import with_quality_tags
 from nai_proto.image.token_counts import PromptTokenCount, count_tokens, strip_emphasis, token_limit
 from nai_proto.tokenizers import tokenizer_name
+from tests.cases import for_each
 from tests.support import ByteTokenizer
 
 BYTES = ByteTokenizer()
@@ -56,8 +57,8 @@ def test_what_is_read_is_written_as_it_was(text: str, numeric: bool) -> None:
     assert all(words for words, _ in prompt.weighted())
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
+@for_each(
+    "text, found",
     [
         ("", []),
         ("a cat", [("a cat", 1)]),

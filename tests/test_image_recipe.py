@@ -36,6 +36,7 @@ from nai_proto.image import (
     generate,
 )
 from nai_proto.image.model_hashes import HASHES
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.image_support import PNG, body_of, png
 from tests.support import an_emulator
@@ -273,8 +274,8 @@ def without(value: object, path: str) -> object:
     return {**value, name: without(value[name], rest) if rest else None}
 
 
-@pytest.mark.parametrize(
-    ("path", "changed"),
+@for_each(
+    "path, changed",
     [
         ("uc", {"negative_prompt": ""}),
         ("prompt", {}),
@@ -309,7 +310,7 @@ def test_the_hashes_are_the_protocol_s() -> None:
     assert {row["id"]: tuple(row["source_hashes"]) for row in LISTED if "source_hashes" in row} == HASHES
 
 
-@pytest.mark.parametrize("hash_", [hash_ for hashes in HASHES.values() for hash_ in hashes])
+@for_each("hash_", [hash_ for hashes in HASHES.values() for hash_ in hashes])
 def test_every_hash_names_its_model(hash_: str) -> None:
     said = comment(build_image_request("a cat", model="V4.5 Full", seed=1))
     for source in (f"Stable Diffusion XL {hash_}", hash_.lower()):
@@ -317,8 +318,8 @@ def test_every_hash_names_its_model(hash_: str) -> None:
         assert hash_ in HASHES[ImageModel.named(recipe.options["model"] or "").id]
 
 
-@pytest.mark.parametrize(
-    ("source", "more", "model"),
+@for_each(
+    "source, more, model",
     [
         ("NovelAI Diffusion V5", {"model_hash": "DB276663"}, "nai-diffusion-5-curated"),
         ("NovelAI Diffusion V5 FFFFFFFF", {"model_name": "nai-diffusion-5-full"}, "nai-diffusion-5-full"),
@@ -426,7 +427,7 @@ WRONG: Mapping[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("more", "problem"), WRONG.values(), ids=list(WRONG))
+@for_each("more, problem", WRONG.values())
 def test_a_damaged_comment_is_an_error_that_says_what_is_wrong(more: dict[str, Any], problem: str) -> None:
     with pytest.raises(RemoteProtocolError, match=problem):
         Recipe.of(metadata(build_image_request("a cat", model="V4.5 Full", seed=1), **more))

@@ -41,6 +41,7 @@ from nai_proto.image.auto_text import find_quoted_text
 from nai_proto.image.features import normalize_strengths
 from nai_proto.image.options import WIRE_NAMES
 from nai_proto.image.parameter_rules import RULES, check_parameters
+from tests.cases import for_each
 from tests.image_support import PNG, body_of, png
 
 SOURCE = png(832, 1216)
@@ -141,7 +142,7 @@ def test_every_model_has_a_body_here() -> None:
     assert [model.id for model in MODELS] == [*BODIES]
 
 
-@pytest.mark.parametrize("model", BODIES)
+@for_each("model", BODIES)
 def test_a_plain_request_is_the_website_s_but_for_png(model: str) -> None:
     assert sent(model) == {
         "input": "a cat",
@@ -377,8 +378,8 @@ def test_smea_and_decrisper_are_the_first_models() -> None:
     assert (made["sm"], made["sm_dyn"], made["dynamic_thresholding"]) == (True, True, True)
 
 
-@pytest.mark.parametrize(
-    ("model", "size", "options", "sm"),
+@for_each(
+    "model, size, options, sm",
     [
         ("nai-diffusion-3", (1472, 1472), {}, False),  # one pixel too few
         ("nai-diffusion-3", (1536, 1472), {}, True),
@@ -442,8 +443,8 @@ def test_v5_leaves_the_background_out_with_transparent() -> None:
     assert made["parameters"]["tag_hint_qt"] == 1
 
 
-@pytest.mark.parametrize(
-    ("prompt", "who", "drawn"),
+@for_each(
+    "prompt, who, drawn",
     [
         ("a cat", [], "a cat"),
         ('a sign "Open" , ', [], 'a sign "Open", teXt: Open'),
@@ -538,8 +539,8 @@ FEATURES: Mapping[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
-@pytest.mark.parametrize("feature", FEATURES)
+@for_each("model", MODELS)
+@for_each("feature", FEATURES)
 def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel, feature: str) -> None:
     options, generations = FEATURES[feature]
     if model.generation in generations.split():
@@ -551,8 +552,8 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         assert model.id in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
+@for_each(
+    "options, said",
     [
         ({"steps": 51}, "steps is 51, and here nai-diffusion-4-5-full takes a number from 1 to 50"),
         ({"steps": True}, "steps is True, and nai-diffusion-4-5-full takes an integer"),
@@ -637,7 +638,7 @@ def test_a_sampler_that_is_meant_is_sent_as_it_is(name: str) -> None:
     assert repr(Sampler(name)) == f"Sampler({name!r})"
 
 
-@pytest.mark.parametrize("name", RULES)
+@for_each("name", RULES)
 def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
     for value in (object(), b"", 1j, {}):
         with pytest.raises(InvalidRequestError, match=f"^{name} is a "):
@@ -669,7 +670,7 @@ def test_of_a_model_that_is_not_listed_nothing_is_guessed() -> None:
         sent(known, image=SOURCE, mask=MASK)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@for_each("model", MODELS)
 def test_a_default_preset_changes_nothing(model: ImageModel) -> None:
     preset = ImagePreset.from_default(model)
     assert build_image_request("a cat", preset=preset, seed=SEED) == build_image_request(

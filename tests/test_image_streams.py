@@ -21,6 +21,7 @@ from nai_proto.http import Head, Headers
 from nai_proto.image import MODELS, Image, ImageModel, PreviewStep, generate_stream
 from nai_proto.limits import Limits
 from nai_proto.testing import FlowTrace, play
+from tests.cases import for_each
 from tests.image_support import JPEG, PNG, WEBP, body_of
 
 # the bytes of docs/protocol/image.md#71-msgpack-stream-msgpack
@@ -94,7 +95,7 @@ def test_a_stream_is_requested_in_either_framing() -> None:
     assert body_of(other.request)["parameters"]["stream"] == "sse"
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@for_each("model", MODELS)
 def test_models_before_v4_do_not_stream(model: ImageModel) -> None:
     if model.family.structured:
         assert generate_stream("a cat", model=model).request.body

@@ -27,6 +27,7 @@ from nai_proto.image.choices import TAG_HINTS
 from nai_proto.image.compatibility import CANVASES
 from nai_proto.image.families import WITHOUT_SCHEDULE
 from nai_proto.image.parameter_rules import MAX_PIXELS, MAX_PROMPT_CHARACTERS, MAX_SEED, max_samples
+from tests.cases import for_each
 from tests.image_support import body_of
 from tests.protocol_data import DATA
 
@@ -47,7 +48,7 @@ WEB = {
 }
 
 
-@pytest.mark.parametrize("row", LISTED, ids=lambda row: row["id"])
+@for_each("row", LISTED)
 def test_every_model_is_listed_with_its_facts(row: dict[str, Any]) -> None:
     model = ImageModel.named(row["id"])
     assert model.is_listed
@@ -122,7 +123,7 @@ def test_the_limits_are_the_protocol_s() -> None:
         assert max_samples(row["max_pixels"], 1) == row["n_samples"]
 
 
-@pytest.mark.parametrize("name", table("uc_presets")["models"])
+@for_each("name", table("uc_presets")["models"])
 def test_every_ready_made_text_is_the_protocol_s(name: str) -> None:
     model, row = ImageModel.named(name), table("uc_presets")["models"][name]
     assert [(preset, model.uc_text(preset)) for preset in model.uc_presets] == [

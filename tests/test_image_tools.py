@@ -47,6 +47,7 @@ from nai_proto.image import (
 from nai_proto.image.image_files import image_size
 from nai_proto.testing import play
 from nai_proto.voice import SEEDS, VOICES, Speech, speak
+from tests.cases import for_each
 from tests.image_support import PNG, body_of, png
 
 B64 = b64encode(PNG).decode()
@@ -165,7 +166,7 @@ def test_upscaling_has_its_bounds() -> None:
 # ---- vibes
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@for_each("model", MODELS)
 def test_a_vibe_is_encoded_for_its_model_and_used_with_no_other(model: ImageModel) -> None:
     if model.family.vibes != "encoded":
         with pytest.raises(InvalidRequestError, match=f"{model.id} takes no encoded vibes: V4 and V4.5 do"):

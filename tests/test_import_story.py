@@ -16,6 +16,7 @@ from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import InvalidFile, NaiError
 from nai_proto.story import Origin, Story
 from nai_proto.story.files import build_story_file, import_story, write_card
+from tests.cases import for_each
 
 NOW = 1_700_000_000
 LOREBOOK = {"lorebookVersion": 5, "entries": [{"id": "a", "text": "Swans are white.", "keys": ["swan"]}]}
@@ -104,8 +105,8 @@ def test_what_begins_no_story_is_refused_with_the_name_of_the_file(data: bytes, 
         read(data, name)
 
 
-@pytest.mark.parametrize(
-    ("data", "name", "problem"),
+@for_each(
+    "data, name, problem",
     [
         (b"", "x.txt", "this is an empty file"),
         (b"\n \t\r\n", "x.txt", "it has no text"),

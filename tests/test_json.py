@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.json import JsonDecoder, encode_json, parse_service_error, read_error_message
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
+from tests.cases import for_each
 
 
 class Mood(enum.Enum):
@@ -146,8 +147,8 @@ def test_a_document_becomes_a_value_of_the_type() -> None:
     assert JsonDecoder(dict[str, int]).decode(b'{"a":1}', where="x", depth=1) == {"a": 1}
 
 
-@pytest.mark.parametrize(
-    ("data", "problem"),
+@for_each(
+    "data, problem",
     [
         (b'{"accessToken":1234567}', "Expected `str`, got `int` - at `$.accessToken`"),
         (b'["SECRET"]', "Expected `object`, got `array`"),
@@ -283,8 +284,8 @@ def test_any_bytes_give_a_value_or_the_documented_error(data: bytes) -> None:
 # The service's own errors
 
 
-@pytest.mark.parametrize(
-    ("data", "message", "status"),
+@for_each(
+    "data, message, status",
     [
         ({"error": "ModelMaxLength: too long"}, "ModelMaxLength: too long", None),
         ({"error": {"message": "mid", "code": 500}}, "mid", 500),
@@ -310,7 +311,7 @@ def test_an_error_inside_a_success_is_found(data: object, message: str, status: 
     assert (error.message, error.status, error.partial) == (message, status, None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [
         *(b"", b"[]", b'"error"', b'["error"]', b'{"error":null}', b'{"token":"\\"error\\": x"}', b'{"error":"cut'),
@@ -359,8 +360,8 @@ def test_a_refusals_message_is_looked_up_in_order(body: object, message: str) ->
             assert read_error_message(encode_json(body), content_type) == message
 
 
-@pytest.mark.parametrize(
-    ("body", "content_type", "message"),
+@for_each(
+    "body, content_type, message",
     [
         (b"", "application/json", None),
         (b"", "text/html", None),

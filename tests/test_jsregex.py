@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from nai_proto import LimitExceeded, Limits, RemoteProtocolError
 from nai_proto.story import jsregex
 
+from .cases import for_each
 from .regex_tables import LENIENT_MATCHES, MATCHES, REJECTED
 
 
@@ -28,14 +29,14 @@ def test_first_match_and_groups(pattern: str, flags: str, text: str, expected: l
     assert find_first(pattern, text, flags) == expected
 
 
-@pytest.mark.parametrize(("pattern", "text", "expected"), LENIENT_MATCHES)
+@for_each("pattern, text, expected", LENIENT_MATCHES)
 def test_lenient_syntax_of_annex_b_is_an_error_with_flag_u(pattern: str, text: str, expected: list[str | None]) -> None:
     assert find_first(pattern, text) == expected
     with pytest.raises(jsregex.PatternError):
         jsregex.compile(pattern, "u")
 
 
-@pytest.mark.parametrize(("pattern", "flags", "problem"), REJECTED)
+@for_each("pattern, flags, problem", REJECTED)
 def test_invalid_pattern_is_rejected_with_the_problem(pattern: str, flags: str, problem: str) -> None:
     with pytest.raises(jsregex.PatternError, match=problem) as caught:
         jsregex.compile(pattern, flags)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from nai_proto import text
 from nai_proto.story import Lorebook, StoredBans, StoredBiases, select_bans, select_biases
 from nai_proto.story.lore.biases import expand_phrase, list_case_variants
+from tests.cases import for_each
 
 
-@pytest.mark.parametrize(
-    ("phrase", "forms"),
+@for_each(
+    "phrase, forms",
     [
         ("{ dragon}", (" dragon",)),
         ("{a}b}", ("a}b",)),

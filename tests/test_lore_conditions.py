@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nai_proto import LimitExceeded, Limits
 from nai_proto.story import ConditionInputs, Entry, evaluate_condition, evaluate_conditions
 from nai_proto.story.json_records import Record
+from tests.cases import for_each
 
 INPUTS = ConditionInputs(
     story="The dragon woke.\n\nIt was 😀 hungry.\n",
@@ -33,8 +34,8 @@ def holds(condition: dict[str, Any], inputs: ConditionInputs = INPUTS) -> bool:
     return evaluate_condition(Record(condition), inputs).holds
 
 
-@pytest.mark.parametrize(
-    ("condition", "expected"),
+@for_each(
+    "condition, expected",
     [
         ({"type": "key", "key": "dragon", "in": ["story"]}, True),
         ({"type": "key", "key": "dragon", "in": ["memory", "an"]}, False),
@@ -87,8 +88,8 @@ def term(value: object, operator: object = "+") -> dict[str, object]:
     return {"value": value, "operator": operator}
 
 
-@pytest.mark.parametrize(
-    ("terms", "comparison", "target", "expected"),
+@for_each(
+    "terms, comparison, target, expected",
     [
         ([term("currentStep")], "==", 7, True),
         ([term("currentStep")], ">", 7, False),

@@ -14,6 +14,7 @@ from nai_proto.story import Key, KeyMatch
 from nai_proto.story.lore.key_matching import BLANKS
 from nai_proto.story.lore.search_text import tail_start
 from nai_proto.story.utf16 import count_units
+from tests.cases import for_each
 
 
 def matched_text(key: str, text: str) -> str | None:
@@ -22,8 +23,8 @@ def matched_text(key: str, text: str) -> str | None:
     return None if found is None else text[found.start : found.end]
 
 
-@pytest.mark.parametrize(
-    ("key", "text", "found"),
+@for_each(
+    "key, text, found",
     [
         ("dragon", "A dragon sleeps", "dragon"),
         ("dragon", "DRAGON!", "DRAGON"),
@@ -71,8 +72,8 @@ def test_a_plain_key_is_a_word_in_any_case_as_in_javascript(key: str, text: str,
     assert matched_text(key, text) == found
 
 
-@pytest.mark.parametrize(
-    ("key", "text", "found"),
+@for_each(
+    "key, text, found",
     [
         ("/dragon/", "dragons", "dragon"),
         ("/dragon/", "Dragon", None),
@@ -104,8 +105,8 @@ def test_all_words_of_a_key_have_to_be_in_the_text(text: str, found: str | None)
     assert matched_text("king&queen&", text) == found
 
 
-@pytest.mark.parametrize(
-    ("key", "text", "found"),
+@for_each(
+    "key, text, found",
     [
         ("D&D", "We play D&D tonight, D.", "D&D"),
         ("D&D", "AD&D", "D"),
@@ -131,8 +132,8 @@ def test_the_last_match_counts_even_inside_of_another() -> None:
     assert Key.parse("/[ab]/").find_last("xaxb") == KeyMatch(3, 4)
 
 
-@pytest.mark.parametrize(
-    ("key", "problem"),
+@for_each(
+    "key, problem",
     [
         ("", "it is empty"),
         ("  ", "it is empty"),

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from nai_proto import InvalidFile, InvalidRequestError, LimitExceeded, Limits
 from nai_proto.story import Category, ContextConfig, Entry, Lorebook, merge_lorebooks
+from tests.cases import for_each
 
 FULL: dict[str, Any] = {
     "lorebookVersion": 5,
@@ -290,8 +291,8 @@ def test_a_lorebook_with_any_stored_values_can_be_used(value: object) -> None:
     assert again.without_entry("x").data["categories"] == [value]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "problem"),
+@for_each(
+    "name, value, problem",
     [
         ("txt", "", "no field of an entry is called 'txt'; did you mean 'text'"),
         ("text", 5, "entry.text takes a str, not an int"),

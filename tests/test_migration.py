@@ -20,6 +20,7 @@ from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.sync import Client
 from nai_transports.tokenizer_files import finder, load
+from tests.cases import for_each
 from tests.migration_guide import DIFFERENCES, ROWS, SETUP, Difference, Row, codes, names_of_novelai_api
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_inventory import TABLES
@@ -117,7 +118,7 @@ OFFLINE: Final = [difference for difference in DIFFERENCES if "load(" not in dif
 """The others need the published tokenizer files; `interop/test_novelai_api_beside.py` evaluates both sides of all."""
 
 
-@pytest.mark.parametrize("difference", OFFLINE, ids=lambda difference: difference.here)
+@for_each("difference", OFFLINE)
 def test_a_difference_is_here_as_it_says(difference: Difference, shared: Names) -> None:
     assert describe(codes(difference.here)[0], shared) == codes(difference.value_here)[0]
     assert difference.right

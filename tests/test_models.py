@@ -27,6 +27,7 @@ from nai_proto.text.models import MODELS, PREAMBLE, Model, Preamble, TextModelFa
 from nai_proto.text.samplers import INTERNAL_MODELS, SAMPLERS, SamplerOrder
 from nai_proto.text.text_parameters import PhraseRepPen
 from nai_proto.unknown_names import fold_name
+from tests.cases import for_each
 from tests.protocol_data import DATA
 
 SETTINGS: Final[Any] = json.loads((DATA / "global_settings.json").read_bytes())
@@ -49,7 +50,7 @@ FACTS: dict[str, Callable[[Model], object]] = {
 }
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@for_each("model", MODELS)
 def test_a_listed_model_is_found_by_id_and_by_name(model: Model) -> None:
     assert Model.named(model.id) is model
     assert Model.named(model.name) is Model.named(model.name.lower()) is model
@@ -111,7 +112,7 @@ def test_an_unknown_model_is_refused_with_a_guess() -> None:
         nai.image.generation_price("nai-diffusion-4-6-full", 64, 64, steps=1)
 
 
-@pytest.mark.parametrize("id", [*OLDER, *INTERNAL_MODELS, "glm-4-6", "xialong-v1"])
+@for_each("id", [*OLDER, *INTERNAL_MODELS, "glm-4-6", "xialong-v1"])
 def test_older_internal_and_newer_ids_are_listed_too(id: str) -> None:  # noqa: A002
     model = Model.named(id)
     assert model.id == id
@@ -134,7 +135,7 @@ def test_models_served_elsewhere_say_so() -> None:
     assert Model.GLM.token_width == 4
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@for_each("model", MODELS)
 def test_the_text_host_answers_200_and_the_api_host_201(model: Model) -> None:
     assert model.success_status == (200 if model in (Model.KAYRA, Model.ERATO) else 201)
 

@@ -40,6 +40,7 @@ from nai_proto.codecs.msgpackr import (
 )
 from nai_proto.errors import Damaged, InvalidRequestError, LimitExceeded
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 
@@ -53,11 +54,6 @@ ARRAYS = [
     *("Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array"),
     *("Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array"),
 ]
-
-
-def each(vectors: list[dict[str, Any]]) -> pytest.MarkDecorator:
-    assert vectors
-    return pytest.mark.parametrize("vector", vectors, ids=[vector["id"] for vector in vectors])
 
 
 def packed(vector: dict[str, Any]) -> bytes:
@@ -147,12 +143,12 @@ def resolved(value: Value) -> Value:
     ]
 
 
-@each(GOOD)
+@for_each("vector", GOOD)
 def test_a_document_reads_as_the_vectors_say(vector: dict[str, Any]) -> None:
     assert typed(resolved(read(packed(vector)))) == typed(meant(vector["expected"]))
 
 
-@each(GOOD)
+@for_each("vector", GOOD)
 def test_what_was_read_is_written_so_that_it_reads_the_same(vector: dict[str, Any]) -> None:
     value = read(packed(vector))
     written = packb(value)
@@ -160,13 +156,14 @@ def test_what_was_read_is_written_so_that_it_reads_the_same(vector: dict[str, An
     assert packb(read(written)) == written
 
 
-@each(BAD)
+@for_each("vector", BAD)
 def test_a_broken_document_is_refused_under_its_category(vector: dict[str, Any]) -> None:
     assert error_of(packed(vector)).category == vector["error"]
 
 
-@each(
-    [vector for vector in GOOD if vector["origin"] == "msgpackr" and vector["id"].startswith(("uint", "nint", "time"))]
+@for_each(
+    "vector",
+    [vector for vector in GOOD if vector["origin"] == "msgpackr" and vector["id"].startswith(("uint", "nint", "time"))],
 )
 def test_numbers_and_dates_are_written_as_msgpackr_writes_them(vector: dict[str, Any]) -> None:
     if "no-records" not in vector["id"]:
@@ -178,7 +175,7 @@ def test_an_unbundled_document_is_written_byte_for_byte() -> None:
     assert packb(read(data)) == data
 
 
-@each(DOCUMENTS)
+@for_each("vector", DOCUMENTS)
 def test_a_story_s_parts_are_found_in_what_was_read(vector: dict[str, Any]) -> None:
     root = read(packed(vector))
     assert isinstance(root, Wrapped)
@@ -431,14 +428,14 @@ def test_a_document_with_some_bytes_changed_is_a_value_or_a_documented_error(goo
     assert typed(read(packb(value))) == typed(value)
 
 
-@each([vector for vector in GOOD if len(packed(vector)) < 2000])
+@for_each("vector", [vector for vector in GOOD if len(packed(vector)) < 2000])
 def test_a_document_cut_short_anywhere_is_damaged(vector: dict[str, Any]) -> None:
     data = packed(vector)
     for size in range(len(data)):
         assert error_of(data[:size]).category in ("incomplete", "bad bundle offset")
 
 
-@each(GOOD)
+@for_each("vector", GOOD)
 def test_nothing_may_follow_a_document(vector: dict[str, Any]) -> None:
     assert error_of(packed(vector) + b"\x00").category == "trailing data"
 
@@ -562,7 +559,7 @@ def test_all_unknown_extensions_can_be_kept_beside_the_known() -> None:
     assert packb(unpackb(data, raw=range(128))) == data
 
 
-@each([vector for vector in GOOD if vector["id"].startswith("ext-raw/")])
+@for_each("vector", [vector for vector in GOOD if vector["id"].startswith("ext-raw/")])
 def test_an_unknown_extension_is_written_byte_for_byte(vector: dict[str, Any]) -> None:
     assert packb(unpackb(packed(vector), raw=range(128))) == packed(vector)
 

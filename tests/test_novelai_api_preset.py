@@ -14,6 +14,7 @@ import pytest
 from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.image import ImageModel, ImagePreset, build_image_request
 from nai_transports.preset_files import load_image_preset, save_image_preset
+from tests.cases import for_each
 from tests.image_support import png
 
 FIRST: Final[dict[str, Any]] = {
@@ -103,8 +104,8 @@ def test_strength_and_noise_count_with_an_image_only() -> None:
     assert "strength" not in build_image_request("a cat", preset=preset, seed=1).parameters
 
 
-@pytest.mark.parametrize(
-    ("changed", "settings"),
+@for_each(
+    "changed, settings",
     [
         ({"resolution": "Large_Square"}, {"width": 1024, "height": 1024}),
         ({"resolution": "Large_Square_v4"}, {"width": 1472, "height": 1472}),

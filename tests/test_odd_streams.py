@@ -21,6 +21,7 @@ from nai_proto.http import Head, Headers
 from nai_proto.image import PreviewStep, generate_stream
 from nai_proto.openai import Message, chat_completion_stream, completion_stream
 from nai_proto.testing import FlowTrace, play
+from tests.cases import for_each
 from tests.image_support import JPEG, PNG
 
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
@@ -234,8 +235,8 @@ def test_half_a_character_in_utf_8_is_seen() -> None:
 # ---- what is an error all the same
 
 
-@pytest.mark.parametrize(
-    ("operation", "broken", "kind"),
+@for_each(
+    "operation, broken, kind",
     [
         (CHAT, event(b"{oops"), RemoteProtocolError),
         (CHAT, event([]), RemoteProtocolError),

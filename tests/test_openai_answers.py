@@ -41,6 +41,7 @@ from nai_proto.openai import (
     token_count,
 )
 from nai_proto.testing import play
+from tests.cases import for_each
 
 JSON: Final = Head(200, Headers.of(content_type="application/json"))
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
@@ -264,10 +265,10 @@ OPERATIONS: Final[list[Operation[Any, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize(
-    ("status", "kind"),
+@for_each("operation", OPERATIONS)
+@for_each("shape", SHAPES.values())
+@for_each(
+    "status, kind",
     [
         (400, nai.RejectedRequestError),
         (401, nai.AuthenticationError),
@@ -298,8 +299,8 @@ def test_a_refusal_may_say_nothing_of_use(body: bytes) -> None:
     assert isinstance(played.error, nai.ServerError)
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@for_each("operation", OPERATIONS)
+@for_each("shape", SHAPES.values())
 def test_an_error_with_a_success_status_is_one(operation: Operation[Any, Any], shape: bytes) -> None:
     played = play(operation, [JSON, shape % 500, b""])
     if b'"error"' in shape or b"statusCode" in shape:

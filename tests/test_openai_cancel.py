@@ -22,6 +22,7 @@ from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.support import ASYNC, SYNC, an_emulator, connecting, opened, running, switched
 
 CHAT = openai.chat_completion_stream([openai.Message.user("Tell me a tale.")], max_tokens=500)
@@ -48,7 +49,7 @@ def soon(holds: Callable[[], bool]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("transport", ASYNC)
+@for_each("transport", ASYNC, at_once=True)
 @pytest.mark.parametrize(
     "switches", [{"pace": 30.0}, {"delay": 30.0}, {"stall_after": 0}], ids=["waits", "delays", "stalls"]
 )
@@ -76,7 +77,7 @@ def test_a_cancelled_answer_ends_the_generation_while_nothing_comes(transport: s
         running(transport, bounded)
 
 
-@pytest.mark.parametrize("transport", SYNC)
+@for_each("transport", SYNC, at_once=True)
 @pytest.mark.parametrize("switches", [{"delay": 30.0}, {"stall_after": 2}], ids=["delays", "stalls"])
 def test_an_answer_that_is_not_waited_for_any_longer_ends_the_generation(transport: str, switches: Any) -> None:
     with emulating(**switches) as (owner, url), opened(transport, session(owner, url, read=0.3, idle=0.3)) as client:
@@ -87,7 +88,7 @@ def test_an_answer_that_is_not_waited_for_any_longer_ends_the_generation(transpo
         assert owner.locked_until  # there was a generation, and it was left
 
 
-@pytest.mark.parametrize("transport", ASYNC)
+@for_each("transport", ASYNC, at_once=True)
 def test_a_request_right_after_a_cancel_waits_for_the_lock_with_patience(transport: str) -> None:
     with emulating(linger=0.4) as (owner, url):
 

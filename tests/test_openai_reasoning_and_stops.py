@@ -29,6 +29,7 @@ from nai_proto.openai import (
     trim_stop_text,
 )
 from nai_proto.testing import FlowTrace, play
+from tests.cases import for_each
 
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
 JSON: Final = Head(200, Headers.of(content_type="application/json"))
@@ -58,8 +59,8 @@ def split_events(played: FlowTrace[Any, Any]) -> tuple[list[str | None], list[st
 # ---- reasoning
 
 
-@pytest.mark.parametrize(
-    ("text", "reasoning", "content"),
+@for_each(
+    "text, reasoning, content",
     [
         ("<think>2 + 2</think>4", "2 + 2", "4"),
         ("\n<think>\n2 + 2\n</think>\n\n4", "\n2 + 2\n", "\n\n\n4"),

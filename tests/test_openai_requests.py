@@ -34,6 +34,7 @@ from nai_proto.openai import (
     list_models,
     token_count,
 )
+from tests.cases import for_each
 
 HELLO: Final = [Message("user", "Hello!")]
 COMPLETIONS: Final[list[Callable[..., Operation[Any, Any]]]] = [completion, completion_stream]
@@ -178,8 +179,8 @@ def test_what_is_not_known_goes_out_as_it_is() -> None:
     assert sent(operation).items() >= {"tools": [], "max_tokens": 9, "anything": {"a": None}}.items()
 
 
-@pytest.mark.parametrize(
-    ("options", "about"),
+@for_each(
+    "options, about",
     [
         ({"temperature": 2.1}, "temperature is 2.1, and a number from 0 to 2 is allowed"),
         ({"temperature": -0.1}, "temperature is -0.1, and a number from 0 to 2 is allowed"),
@@ -243,7 +244,7 @@ def test_any_sequence_is_a_list() -> None:
     assert sent(completion(((1, 2), [3])))["prompt"] == [[1, 2], [3]]
 
 
-@pytest.mark.parametrize("prompt", [b"Once", bytearray(b"x"), None, 5, ["a", 1], [-1], [True], [[1], "a"], [[[1]]], {}])
+@for_each("prompt", [b"Once", bytearray(b"x"), None, 5, ["a", 1], [-1], [True], [[1], "a"], [[[1]]], {}])
 def test_a_prompt_of_another_form_is_refused_before_it_is_sent(prompt: Any) -> None:
     for ask in (*COMPLETIONS, token_count):
         with pytest.raises(InvalidRequestError, match="a prompt is text, a list of texts, a list of token ids, or a"):

@@ -45,6 +45,7 @@ from nai_proto.openai import (
 )
 from nai_proto.testing import FlowTrace, play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
+from tests.cases import for_each
 from tests.protocol_data import DATA
 
 STREAM: Final = Head(200, Headers.of(content_type="text/event-stream"))
@@ -298,7 +299,7 @@ ERRORS: Final = {
 }
 
 
-@pytest.mark.parametrize("wrong", ERRORS)
+@for_each("wrong", ERRORS)
 def test_an_error_inside_a_stream_is_one_in_every_shape_and_keeps_what_came(wrong: bytes) -> None:
     story = played(event(delta_chunk("Once")) + event(delta_chunk(" upon")) + wrong)
     assert isinstance(story.error, StreamError)

@@ -14,10 +14,11 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.text.parameter_rules import RULES, check_parameters
 from nai_proto.text.phrases import BiasGroup
 from nai_proto.text.text_parameters import TextParameters
+from tests.cases import for_each
 
 
-@pytest.mark.parametrize(
-    ("parameters", "model", "said"),
+@for_each(
+    "parameters, model, said",
     [
         ({"temperature": 0.05}, "kayra-v1", "temperature is 0.05, and kayra-v1 takes a number from 0.1 to 100"),
         ({"temperature": 101}, "kayra-v1", "temperature is 101"),
@@ -83,7 +84,7 @@ def test_what_is_at_the_edge_is_allowed() -> None:
     )
 
 
-@pytest.mark.parametrize("name", RULES)
+@for_each("name", RULES)
 def test_no_parameter_takes_what_json_has_no_place_for(name: str) -> None:
     for value in (None, object(), b"", 1j, {}):
         with pytest.raises(InvalidRequestError, match=f"^{name} is a "):

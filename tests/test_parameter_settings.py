@@ -19,6 +19,7 @@ from nai_transports.cli.text.parameter_settings import (
     complete_setting,
     parse_settings,
 )
+from tests.cases import for_each
 
 
 def refusal(*assignments: str, rules: ParameterRules = TEXT_PARAMETERS) -> str:
@@ -74,8 +75,8 @@ def test_token_ids_need_no_brackets() -> None:
         assert parse_settings([f"valid_first_tokens={written}"], TEXT_PARAMETERS) == {"valid_first_tokens": [1, 2]}
 
 
-@pytest.mark.parametrize(
-    ("assignment", "about"),
+@for_each(
+    "assignment, about",
     [
         ("top_pp=1", "no parameter is called 'top_pp'; did you mean 'top_p'?"),
         ("qqqq=1", "there are temperature, max_length"),

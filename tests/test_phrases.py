@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 from nai_proto.text.phrases import BanList, BiasGroup, encode_phrase
 from nai_proto.text.text_parameters import Phrase
+from tests.cases import for_each
 from tests.test_request_parameters import Letters
 
 FORMS: list[tuple[Any, object]] = [
@@ -58,7 +59,7 @@ def test_every_form_of_a_phrase_is_taken(given_form: Phrase, plain: object) -> N
     assert BanList(given_form).encode(Letters()) == [want]
 
 
-@pytest.mark.parametrize("phrase", NO_FORMS)
+@for_each("phrase", NO_FORMS)
 def test_what_is_no_phrase_is_refused_and_nothing_is_added(phrase: Any) -> None:
     bans = BanList([1])
     with pytest.raises(InvalidRequestError, match="a phrase is text, token ids"):

@@ -30,6 +30,7 @@ from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import build_webp, iter_webp_chunks
 from nai_proto.errors import LimitExceeded, MissingExtra, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 WIDTH, HEIGHT = 64, 96
@@ -281,8 +282,8 @@ def test_texts_without_a_comment_do_not_hide_the_parameters_in_alpha() -> None:
     assert read_metadata(alone) == Metadata(texts)
 
 
-@pytest.mark.parametrize(
-    ("texts", "own"),
+@for_each(
+    "texts, own",
     [
         (METADATA.texts, True),
         ({"Comment": json.dumps(PARAMETERS)}, True),

@@ -17,6 +17,7 @@ from nai_proto.codecs.picture_signature import TEST_SEED, TEST_VERIFY_KEY, VERIF
 from nai_proto.codecs.pixels import Pixels
 from nai_proto.codecs.stealth import with_stealth
 from nai_proto.errors import InvalidRequestError
+from tests.cases import for_each
 
 RGB = Pixels(2, 2, bytes(range(12)))
 RGBA = Pixels(40, 40, bytes(range(256)) * 25)
@@ -78,7 +79,7 @@ def test_whatever_is_altered_the_signature_is_no_longer_valid() -> None:
     assert not verify(Pixels(2, 2, RGB.data + bytes(4)), signed, TEST_VERIFY_KEY)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "comment",
     [
         *("", "{}", "[]", "1", '{"signed_hash": 1}', '{"signed_hash": ""}', '{"signed_hash": "***"}', "[" * 100_000),

@@ -36,6 +36,7 @@ from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import build_webp, iter_webp_chunks
 from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 READERS: list[Callable[..., object]] = [read_pixels, read_grey]
@@ -94,8 +95,8 @@ def test_a_lossless_webp_is_read_exactly_whichever_way_it_was_encoded(
         assert found == picture
 
 
-@pytest.mark.parametrize("image_format", LOSSLESS)
-@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
+@for_each("image_format", LOSSLESS)
+@for_each("mode", ["RGB", "L", "P", "1"])
 def test_a_lossless_format_is_read_exactly(image_format: str, mode: str) -> None:
     image = flat("RGB" if image_format == "WEBP" else mode)
     found = read_pixels(saved(image, image_format))

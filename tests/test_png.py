@@ -24,6 +24,7 @@ from nai_proto.codecs.png import SIGNATURE, PngHeader, build_png_chunk, check_pn
 from nai_proto.codecs.png_text import read_png_text, with_png_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 TINY = Pixels(2, 1, bytes(range(8)))
@@ -265,8 +266,8 @@ def test_text_that_has_no_form_is_not_written(keyword: str, text: str) -> None:
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize(
-    ("kind", "content", "problem"),
+@for_each(
+    "kind, content, problem",
     [
         (b"tEXt", b"no end", "has no keyword"),
         (b"tEXt", b"\0no keyword", "has no keyword"),
@@ -346,7 +347,7 @@ def test_the_limit_counts_all_texts_together_and_what_is_too_long_hides_only_its
 FILE = write_png(TINY, {"Title": "AI generated image", "Comment": "{}"})
 
 
-@pytest.mark.parametrize("size", range(len(FILE)))
+@for_each("size", range(len(FILE)))
 def test_every_way_to_cut_a_file_short_is_noticed(size: int) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         check_png(FILE[:size])
@@ -358,7 +359,7 @@ def test_every_way_to_cut_a_file_short_is_noticed(size: int) -> None:
         assert read_pixels(FILE[:size]) == TINY
 
 
-@pytest.mark.parametrize("at", range(len(FILE)))
+@for_each("at", range(len(FILE)))
 def test_every_altered_byte_is_noticed(at: int) -> None:
     changed_file = FILE[:at] + bytes([FILE[at] ^ 0x10]) + FILE[at + 1 :]
     with pytest.raises(RemoteProtocolError):

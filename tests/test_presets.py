@@ -27,6 +27,7 @@ from nai_proto.text.preset import Preset
 from nai_proto.text.preset_fields import FIELDS, setting_kind
 from nai_proto.text.samplers import INTERNAL_MODELS, SAMPLERS, SamplerOrder
 from nai_proto.text.text_parameters import PhraseRepPen
+from tests.cases import for_each
 from tests.protocol_data import DATA as PROTOCOL_DATA
 
 DATA: Final[Any] = json.loads((PROTOCOL_DATA / "text_presets.json").read_bytes())["models"]
@@ -93,7 +94,7 @@ def test_the_internal_models_share_one_preset(colour: str) -> None:
     assert (written["id"], preset.name) == (want["id"], DATA["_color_models"]["default"])
 
 
-@pytest.mark.parametrize("id", LISTED)
+@for_each("id", LISTED)
 def test_every_model_with_presets_has_a_default(id: str) -> None:  # noqa: A002
     assert Preset.from_default(id).name == (DATA[id]["default"] or "Golden Arrow")
 
@@ -198,8 +199,8 @@ def test_bans_and_biases_are_no_settings() -> None:
         Preset("Mine", "kayra-v1", {"bad_words_ids": [[1]]})
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
+@for_each(
+    "name, value",
     [
         ("top_k", 1.0),
         ("top_k", True),
@@ -389,8 +390,8 @@ def test_an_empty_list_of_numbers_switches_all_samplers_off() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("data", "what"),
+@for_each(
+    "data, what",
     [
         (b"", "this is an empty file"),
         (b"{", "JSON is cut short"),

@@ -25,6 +25,7 @@ from nai_transports import httpx as on_httpx
 from nai_transports import trio as on_trio
 from nai_transports.proxy import Proxy, proxy_from_environment
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.connect_proxy import GRANTED, Proxied, proxying
 from tests.support import an_emulator
 from tests.test_tls import AUTHORITY, secured, trusting
@@ -268,7 +269,7 @@ def test_a_cancellation_while_connecting_closes_the_connection(transport: str, m
 # ---- the value
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "",

@@ -25,6 +25,7 @@ from nai_proto.errors import InvalidFile
 from nai_proto.exchange.reply import RawWrite, Start, Write
 from nai_proto.http import Head, Headers
 from nai_proto.testing import strategies
+from tests.cases import for_each
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 SECONDS = st.floats(0, 86_400)
@@ -297,8 +298,8 @@ def mask_response(body: str, kind: str = "application/json", status: int = 200, 
     return redacted_exchange.action.data.decode()
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "status", "left"),
+@for_each(
+    "body, kind, status, left",
     [
         ('{"output":"Once upon"}', "application/json", 200, '{"output":"redactedr"}'),
         ('{"output":"AbCd/+=="}', "application/json", 200, '{"output":"AAAAAA=="}'),

@@ -36,6 +36,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits, ServerTimeouts
 from nai_proto.testing import Clock
 from nai_proto.testing.strategies import chunkings, hostile_bytes
+from tests.cases import for_each
 
 Kind: TypeAlias = type[Output]
 
@@ -80,8 +81,8 @@ class Acting:
             self.closed = True
 
 
-@pytest.mark.parametrize("kind", ACTIONS, ids=lambda kind: kind.__name__)
-@pytest.mark.parametrize("state", ReplyState, ids=lambda state: state.name)
+@for_each("kind", ACTIONS)
+@for_each("state", ReplyState)
 def test_every_state_takes_the_actions_of_the_table_and_no_other(state: ReplyState, kind: Kind) -> None:
     action = ACTIONS[kind]
     handler = Acting([*BEFORE[state], *([] if action is None else [action])])
@@ -375,8 +376,8 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("name", MALFORMED)
-@pytest.mark.parametrize("before", [b"", REQUESTS["post"]], ids=["first", "second"])
+@for_each("name", MALFORMED)
+@for_each("before", [b"", REQUESTS["post"]])
 def test_what_is_no_request_is_answered_with_400_and_cut(name: str, before: bytes) -> None:
     served = drive(echo, [before + MALFORMED[name], REQUESTS["get"]])
     out = plain(served.out)

@@ -31,6 +31,7 @@ from nai_proto.text.request import build_parameters
 from nai_proto.text.samplers import SAMPLERS, SamplerOrder
 from nai_proto.text.wordlists import find_wordlist
 from nai_proto.tokenizers.base import ByteVocabulary
+from tests.cases import for_each
 from tests.protocol_data import DATA
 from tests.test_presets import presets
 
@@ -66,7 +67,7 @@ def bare(model: Model | str = "kayra-v1", **arguments: Any) -> dict[str, object]
 # ---- the vectors of the protocol
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['model']}-{vector['preset']}")
+@for_each("vector", VECTORS)
 def test_a_request_with_an_official_preset_is_that_of_the_protocol(vector: Any) -> None:
     model = vector["model"]
     body: Any = build_parameters(model, preset=Preset.from_official(model, vector["preset"]))
@@ -86,7 +87,7 @@ def test_a_request_with_an_official_preset_is_that_of_the_protocol(vector: Any) 
     ]
 
 
-@pytest.mark.parametrize("preset", OFFICIAL, ids=lambda preset: f"{preset.to_preset_data()['model']}-{preset.name}")
+@for_each("preset", OFFICIAL)
 def test_with_other_settings_the_request_follows_the_rules(preset: Preset) -> None:
     """The rules written down a second time, from the file's own JSON."""
     model, data = preset.model, cast("dict[str, Any]", preset.to_preset_data()["parameters"])

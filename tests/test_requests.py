@@ -23,6 +23,7 @@ from nai_proto.version import __version__
 from nai_transports.proxy import proxy_from_environment
 from nai_transports.servers.forwarding import ForwardingApp
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.drivers import DRIVERS
 from tests.raw_servers import RawConnection, echo, raw_server, response
 from tests.test_connections import answers_to, error_of, failure, with_client
@@ -152,7 +153,7 @@ def test_a_target_that_is_no_path_never_leaves(driver: str, signed: bool) -> Non
         assert server.connections == []
 
 
-@pytest.mark.parametrize("target", ALLOWED)
+@for_each("target", ALLOWED)
 def test_a_path_and_a_query_may_have_any_other_character(target: str) -> None:
     assert Session(base_url="https://a.example/x").sign(Request("GET", target, host=Host.TEXT)).target == "/x" + target
 

@@ -21,6 +21,7 @@ from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.image import PreviewStep
 from nai_transports.asgi import AsgiApp
 from nai_transports.memory import Client
+from tests.cases import for_each
 from tests.support import ByteTokenizer
 
 DRAGON = " a small green dragon."
@@ -294,8 +295,8 @@ def test_every_answer_of_a_request_is_the_text() -> None:
 # ---- values
 
 
-@pytest.mark.parametrize(
-    ("reply", "problem"),
+@for_each(
+    "reply, problem",
     [
         ({}, "a reply has a text, chunks, a picture or a status, and this one has none of them"),
         ({"text": "a", "status": 200}, "not text and status"),

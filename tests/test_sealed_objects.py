@@ -36,6 +36,7 @@ from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, KeyConflict, LimitExceeded
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
+from tests.cases import for_each
 from tests.protocol_data import DATA
 
 VECTORS: list[dict[str, Any]] = json.loads((DATA / "content_vectors.json").read_bytes())["vectors"]
@@ -47,10 +48,8 @@ OBJECT_KEY = bytes(range(100, 132))
 KEYS = Keystore({META: OBJECT_KEY})
 
 
-def of_kind(kind: str) -> pytest.MarkDecorator:
-    found = [vector for vector in VECTORS if vector["kind"] == kind]
-    assert found
-    return pytest.mark.parametrize("vector", found, ids=[vector["id"] for vector in found])
+def of_kind(kind: str) -> Callable[[Any], Any]:
+    return for_each("vector", [vector for vector in VECTORS if vector["kind"] == kind])
 
 
 def chance() -> Callable[[int], bytes]:
@@ -163,11 +162,7 @@ def check_opened(opened: OpenedObject, vector: dict[str, Any]) -> None:
         assert opened.compressed == vector["expected"]["compressed"]
 
 
-@pytest.mark.parametrize(
-    "vector",
-    [each for each in VECTORS if each["kind"] in ("object_decrypt", "plain_decode")],
-    ids=lambda vector: vector["id"],
-)
+@for_each("vector", [each for each in VECTORS if each["kind"] in ("object_decrypt", "plain_decode")])
 def test_what_a_vector_holds_is_the_same_after_sealing_byte_for_byte(vector: dict[str, Any]) -> None:
     keystore, stored_ = keystore_of(vector), StoredObject.from_json(vector["item"])
     opened = open_object(stored_, keystore)
@@ -305,8 +300,8 @@ def test_a_key_that_is_no_list_of_bytes_is_damage(value: str) -> None:
     assert caught.value.category == "byte out of range"
 
 
-@pytest.mark.parametrize(
-    ("text", "category"),
+@for_each(
+    "text, category",
     [
         (7, "bad base64"),
         ("?", "bad base64"),
@@ -495,8 +490,8 @@ def test_sealing_needs_a_usable_key() -> None:
 S = OpenedState
 
 
-@pytest.mark.parametrize(
-    ("item", "keys", "state", "category"),
+@for_each(
+    "item, keys, state, category",
     [
         (boxed(b"{}"), KEYS, S.OPENED, ""),
         (boxed(b"{}"), {}, S.MISSING_KEY, "meta not in keystore"),

@@ -21,6 +21,7 @@ from nai_proto.arguments import describe_type
 from nai_proto.errors import InvalidRequestError, InvalidTypeError
 from nai_proto.http import Host, Request
 from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken, TokenBase, parse_token
+from tests.cases import for_each
 
 Secret: TypeAlias = Password | AccessKey | AccessToken | PersistentToken | EncryptionKey
 
@@ -33,7 +34,7 @@ MAKERS: dict[str, Callable[[], Secret]] = {
     "EncryptionKey": lambda: EncryptionKey(MARK.encode() + bytes(25)),
 }
 
-every_secret = pytest.mark.parametrize("name", MAKERS)
+every_secret = for_each("name", MAKERS)
 
 
 @dataclass
@@ -81,7 +82,7 @@ SHOWN: dict[str, Callable[[Secret], str]] = {
 
 
 @every_secret
-@pytest.mark.parametrize("way", SHOWN)
+@for_each("way", SHOWN)
 def test_nothing_shows_the_value(name: str, way: str) -> None:
     shown = SHOWN[way](MAKERS[name]())
     assert MARK not in shown
@@ -206,9 +207,7 @@ BAD: dict[str, tuple[Callable[[Any], object], list[str | bytes]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, (_, values) in BAD.items() for value in values], ids=ascii
-)
+@for_each("name, value", [(name, value) for name, (_, values) in BAD.items() for value in values])
 def test_a_bad_form_is_refused_without_quoting_it(name: str, value: str | bytes) -> None:
     make, _ = BAD[name]
     with pytest.raises(InvalidRequestError) as caught:
@@ -227,8 +226,8 @@ def test_a_token_is_printable_ascii_without_blanks_or_refused(text: str) -> None
             AccessToken(text)
 
 
-@pytest.mark.parametrize("value", [None, 5, 1.5, True, b"pst-" + MARK.encode(), [MARK], {MARK: 1}, ...], ids=ascii)
-@pytest.mark.parametrize("make", [Password, AccessKey, AccessToken, PersistentToken, parse_token])
+@for_each("value", [None, 5, 1.5, True, b"pst-" + MARK.encode(), [MARK], {MARK: 1}, ...])
+@for_each("make", [Password, AccessKey, AccessToken, PersistentToken, parse_token])
 def test_a_text_is_wanted_and_nothing_else(make: Callable[[Any], object], value: object) -> None:
     with pytest.raises(
         InvalidTypeError, match=f"^{'token' if make is parse_token else make.__name__} takes a "
@@ -237,7 +236,7 @@ def test_a_text_is_wanted_and_nothing_else(make: Callable[[Any], object], value:
     assert str(caught.value).endswith(f", not {describe_type(value)}")
 
 
-@pytest.mark.parametrize("value", [None, 5, 32, 1.5, True, MARK, "A" * 32, [0] * 32, {MARK: 1}, ...], ids=ascii)
+@for_each("value", [None, 5, 32, 1.5, True, MARK, "A" * 32, [0] * 32, {MARK: 1}, ...])
 def test_an_encryption_key_is_made_of_bytes(value: object) -> None:
     with pytest.raises(InvalidTypeError, match=r"^EncryptionKey takes bytes, not (an? \w+|None)$"):
         EncryptionKey(cast("bytes", value))

@@ -18,6 +18,7 @@ from nai_proto.http import Headers, Host, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessToken, PersistentToken
 from nai_proto.version import __version__
+from tests.cases import for_each
 
 TOKEN = PersistentToken("pst-mine")
 OTHER = AccessToken("eyJ.other.x")
@@ -29,7 +30,7 @@ FOUR = Session(
     api="http://gate.example/nai/v2",
 )
 
-roles = pytest.mark.parametrize("role", Host, ids=lambda role: role.value)
+roles = for_each("role", Host)
 
 
 def a_request(host: Host | None = Host.TEXT, **fields: Any) -> Request:
@@ -182,7 +183,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("url", GOOD)
+@for_each("url", GOOD)
 @roles
 def test_a_good_base_url_is_taken(url: str, role: Host) -> None:
     fields: dict[str, Any] = {role.value: url}
@@ -190,7 +191,7 @@ def test_a_good_base_url_is_taken(url: str, role: Host) -> None:
     assert session.sign(a_request(role)).url == url.rstrip("/") + "/ai/generate?x=1"
 
 
-@pytest.mark.parametrize("url", BAD, ids=lambda url: ascii(url)[:60])
+@for_each("url", BAD)
 @roles
 def test_a_bad_base_url_is_refused_by_role_without_quoting_it(url: str, role: Host) -> None:
     fields: dict[str, Any] = {role.value: url}
@@ -310,9 +311,9 @@ def a_wait_to_its_limit(budget: Budget, phase: Phase, *, sent: bool = True) -> T
     return budget.timed_out(phase, sent=sent)
 
 
-@pytest.mark.parametrize("sent", [True, False])
-@pytest.mark.parametrize("phase", ["connect", "write", "read", "idle"])
-@pytest.mark.parametrize("total", [None, 100, 5])
+@for_each("sent", [True, False])
+@for_each("phase", ["connect", "write", "read", "idle"])
+@for_each("total", [None, 100, 5])
 def test_the_error_names_the_phase_whose_limit_ran_out(phase: Phase, total: float | None, sent: bool) -> None:
     budget = Budget(Timeouts(pool=3, connect=3, write=3, read=3, idle=3, total=total))
     error = a_wait_to_its_limit(budget, phase, sent=sent)

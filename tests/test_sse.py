@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from nai_proto.codecs.sse import ServerSentEvent, SSEDecoder, SSESplitter, encode_event
 from nai_proto.errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 
@@ -152,7 +153,7 @@ def test_the_splitter_says_nothing_for_a_type_that_the_block_does_not_name() -> 
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "block",
     [
         b"event:a\nid:1\ndata:x",
@@ -259,9 +260,9 @@ def failure(pieces: Iterable[bytes], limits: Limits) -> tuple[list[ServerSentEve
     return events, None
 
 
-@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\n\n"])
-@pytest.mark.parametrize("start", [b"", BOM, b"data:a\n\n", b"data:a\n", b":\n"])
-@pytest.mark.parametrize("kind", [b":", b"data:", b"id: ", b"unknown"])
+@for_each("end", [b"", b"\n", b"\r\n", b"\n\n"])
+@for_each("start", [b"", BOM, b"data:a\n\n", b"data:a\n", b":\n"])
+@for_each("kind", [b":", b"data:", b"id: ", b"unknown"])
 def test_a_line_may_be_as_long_as_the_limit(kind: bytes, start: bytes, end: bytes) -> None:
     line = kind.ljust(40, b"x")
     limits = Limits(line=40)
@@ -431,7 +432,7 @@ def test_only_the_lines_that_matter_are_written() -> None:
     assert encode_event(ServerSentEvent(data="x"), last_event_id="3", newline=b"\r\n") == b"id:\r\ndata:x\r\n\r\n"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "event",
     [
         *(ServerSentEvent(data="x", event=text) for text in ("", "SECRET\r", "SECRET\n", "SECRET\0", "SECRET\ud800")),

@@ -31,6 +31,7 @@ from nai_proto.story import (
 from nai_proto.text import BanList, BiasGroup, Preset
 from nai_proto.text.models import Model
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.protocol_data import DATA
 from tests.test_continue_story import load_word_tokenizer
 from tests.test_msgpackr import node_with_msgpackr
@@ -40,7 +41,7 @@ DOCUMENTS = {vector["id"].partition("/")[2]: vector for vector in VECTORS if "do
 NOW = 1_720_000_000
 CARD = {"storyMetadataVersion": 1, "title": "T", "lastUpdatedAt": 5, "unknown": [1.0]}
 
-each_document = pytest.mark.parametrize("name", DOCUMENTS)
+each_document = for_each("name", DOCUMENTS)
 both = pytest.mark.parametrize("legacy", [False, True], ids=["document", "legacy"])
 
 

@@ -23,6 +23,7 @@ from nai_proto.story import Origin, Story
 from nai_proto.story.formats.fragments import Fragment, FragmentList
 from nai_proto.story.formats.section_list import JournalCache, SectionList, SectionMove
 from nai_proto.story.formats.story_text import ReplayWork
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 
@@ -342,7 +343,7 @@ def test_fragments_are_trusted_rather_than_blocks() -> None:
     assert story.text == "One text"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "fields",
     [
         {"datablocks": None},

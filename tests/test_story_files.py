@@ -21,6 +21,7 @@ from nai_proto.codecs.pixels import Pixels, write_jpeg, write_png
 from nai_proto.codecs.png import build_png_chunk
 from nai_proto.codecs.png_text import read_png_text, with_png_text
 from nai_proto.story.files import FileKind, read_card, read_file, write_card
+from tests.cases import for_each
 
 PICTURE = write_png(Pixels(2, 1, bytes(8)), {"Title": "a cat"})
 
@@ -55,8 +56,8 @@ def test_name_of_a_file_does_not_matter() -> None:
     assert read_file(json.dumps(both).encode(), where="tale.scenario").kind is FileKind.STORY
 
 
-@pytest.mark.parametrize(
-    ("data", "problem"),
+@for_each(
+    "data, problem",
     [
         (b"{}", "none of story, scenario, lorebook, preset, module"),
         (b'{"scenarioVersion": 3}', "its prompt is missing"),
@@ -68,18 +69,6 @@ def test_name_of_a_file_does_not_matter() -> None:
         (b"", "this is an empty file"),
         (PICTURE, "contains no file"),
         (PICTURE[:20], "png"),
-    ],
-    ids=[
-        "empty object",
-        "no prompt",
-        "no entries",
-        "list",
-        "script",
-        "no UTF-8",
-        "NaN",
-        "nothing",
-        "no card",
-        "cut PNG",
     ],
 )
 def test_other_data_is_rejected_with_its_name_and_without_its_text(data: bytes, problem: str) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from nai_proto.codecs.token_packing import pack, unpack
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
+from tests.cases import for_each
 from tests.protocol_data import DATA as PROTOCOL_DATA
 
 DATA = json.loads((PROTOCOL_DATA / "key_vectors.json").read_bytes())
@@ -73,7 +74,7 @@ def test_a_token_takes_two_or_four_bytes(width: int) -> None:
         unpack("", width)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         *("A", "AA", "AAA", "AA=", "AAA", "AAAA=", "AAAA====", "=AAA", "A=AA", "AA==AA==", "====", "="),

@@ -26,6 +26,7 @@ from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import TOKENIZERS, Tokenizer, find_tokenizer_info, read, tokenizer_name
 from nai_proto.tokenizers.base import BYTE_OF_LETTER
 from nai_proto.tokenizers.loader import _with_javascript_blanks
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 LINES = [*TALES.split("\n"), "  two  blanks   three", "naïve café, 你好 😀 123 4567", "\tfor x in y:\n        pass"]
@@ -347,8 +348,8 @@ def test_a_very_long_word_does_not_take_quadratic_time() -> None:
 # ---- invalid files
 
 
-@pytest.mark.parametrize(
-    ("data", "why"),
+@for_each(
+    "data, why",
     [
         (b"", "empty"),
         (b"\x1f\x8b\x08", "neither SentencePiece nor JSON"),

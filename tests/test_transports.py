@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import anyio
@@ -29,6 +29,7 @@ from nai_proto.secret import AccessKey, AccessToken, PersistentToken
 from nai_transports import httpx as on_httpx
 from nai_transports import memory as on_memory
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.support import (
     ALL,
     ASYNC,
@@ -60,6 +61,7 @@ from tests.support import (
 every_transport = pytest.mark.parametrize("transport", ALL)
 over_sockets = pytest.mark.parametrize("transport", SOCKETS)
 on_a_loop = pytest.mark.parametrize("transport", ASYNC)
+on_all_at_once = for_each("transport", ALL, at_once=True)  # what waits, waits together
 
 SECRET_TOKEN = "pst-" + "Sec" * 20 + "ret7"
 PROMPT = "a prompt that nobody else may read"
@@ -88,10 +90,10 @@ def seen(outcome: Outcome) -> tuple[object, ...]:
 def assert_keeps_secrets(outcome: Outcome) -> None:
     """Nothing that was entrusted stands in anything that is printed."""
     assert outcome.error is not None
-    message = "".join(traceback.format_exception(outcome.error)) + repr(outcome.error) + str(outcome.error)
+    message = ""
     chain: BaseException | None = outcome.error
     while chain is not None:
-        message += repr(chain)
+        message += "".join(traceback.format_exception_only(chain)) + repr(chain)
         chain = chain.__context__
     for secret in (SECRET_TOKEN, PASSWORD, PROMPT):
         assert secret not in message
@@ -207,7 +209,7 @@ def test_what_a_computation_raises_is_raised_in_the_flow(transport: str) -> None
     assert on(transport, an_emulator()[0], program).result == "caught"
 
 
-@every_transport
+@on_all_at_once
 def test_an_answer_without_end_is_over_when_its_last_word_is_said(transport: str) -> None:
     def silence() -> Handler:
         yield Wait(None)
@@ -324,20 +326,20 @@ ANSWER = (
 )
 
 
+@cache
+def cut_anywhere(transport: str) -> list[Outcome]:
+    """How the answer ends that is cut after no byte, after one, and so on."""
+    lengths = iter(range(len(ANSWER) + 1))
+
+    def app(request: Request) -> Handler:
+        yield from cuts(ANSWER[: next(lengths)])(request)
+
+    return all_on(transport, app, [lambda: STORY] * (len(ANSWER) + 1), session())
+
+
 @pytest.mark.parametrize("transport", [*SYNC, *WIRED, "httpx-asyncio", "httpx2-trio"])
 def test_a_connection_cut_at_any_byte_ends_alike_everywhere(transport: str) -> None:
-    ends = range(0, len(ANSWER) + 1, 1)
-
-    def outcomes(name: str) -> list[Outcome]:
-        lengths = iter(ends)
-
-        def app(request: Request) -> Handler:
-            yield from cuts(ANSWER[: next(lengths)])(request)
-
-        return all_on(name, app, [lambda: STORY] * len(ends), session())
-
-    ours, reference = outcomes(transport), outcomes("memory")
-    for end, outcome, expected in zip(ends, ours, reference, strict=True):
+    for end, (outcome, expected) in enumerate(zip(cut_anywhere(transport), cut_anywhere("memory"), strict=True)):
         assert seen(outcome) == seen(expected), end
         whole = ANSWER.find(b'"final":true}\n\n') + len(b'"final":true}\n\n') <= end
         assert (outcome.error is None) is whole, end
@@ -362,7 +364,7 @@ def test_a_malformed_chunk_is_the_servers_fault(transport: str) -> None:
     assert transport.startswith("httpx") or not isinstance(outcome.error, errors.Truncated)
 
 
-@every_transport
+@on_all_at_once
 @pytest.mark.parametrize(
     ("said", "phase", "texts"),
     [
@@ -374,7 +376,7 @@ def test_a_malformed_chunk_is_the_servers_fault(transport: str) -> None:
 def test_a_stall_ends_with_its_phase_and_the_text_so_far(
     transport: str, said: bytes, phase: str, texts: str | None
 ) -> None:
-    quick = session(Timeouts(read=0.15, idle=0.15))
+    quick = session(Timeouts(read=0.6, idle=0.6))
     outcome = on(transport, stalls(said), lambda: STORY, quick)
     error = outcome.error
     assert isinstance(error, errors.TimedOut)
@@ -384,20 +386,20 @@ def test_a_stall_ends_with_its_phase_and_the_text_so_far(
     assert_keeps_secrets(outcome)
 
 
-@every_transport
+@on_all_at_once
 def test_each_wait_has_its_limit_anew(transport: str) -> None:
     def slow() -> Handler:
         for ptr in range(5):
-            yield Wait(0.1)
+            yield Wait(0.2)
             yield Write(token("drip ", ptr))
         yield Wait(None)
 
-    outcome = on(transport, streams(then=slow), lambda: STORY, session(Timeouts(read=5.0, idle=0.4)))
+    outcome = on(transport, streams(then=slow), lambda: STORY, session(Timeouts(read=5.0, idle=0.8)))
     assert isinstance(outcome.error, errors.TimedOut)
     assert (outcome.error.phase, len(outcome.events)) == ("idle", 5)
 
 
-@every_transport
+@on_all_at_once
 def test_the_total_ends_a_server_that_drips(transport: str) -> None:
     def drip() -> Handler:
         for ptr in range(1000):
@@ -688,7 +690,7 @@ def test_thirty_streams_at_once_do_not_mix(transport: str) -> None:
     assert results == {name: name * 20 for name in names}
 
 
-@on_a_loop
+@for_each("transport", ASYNC, at_once=True)
 def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
     ticks = 0
 
@@ -714,7 +716,7 @@ def test_heavy_work_does_not_hold_up_the_event_loop(transport: str) -> None:
     assert running(transport, main) >= 1
 
 
-@on_a_loop
+@for_each("transport", ASYNC, at_once=True)
 def test_work_that_outlasts_the_total_behind_a_request_may_have_been_acted_on(transport: str) -> None:
     @flow
     def program() -> Steps[Any, None]:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto.codecs.type_mismatch import find_mismatch, find_unencodable
+from tests.cases import for_each
 
 
 class Mood(enum.Enum):
@@ -33,8 +34,8 @@ class Document(msgspec.Struct, forbid_unknown_fields=True):
     data: bytes = b""
 
 
-@pytest.mark.parametrize(
-    ("document", "said"),
+@for_each(
+    "document, said",
     [
         (5, "Expected `object`, got `int`"),
         ({"items": {}}, "Expected `array`, got `object` - at `$.items`"),

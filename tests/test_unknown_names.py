@@ -19,6 +19,7 @@ from nai_proto.emulator.faults import parse_fault
 from nai_proto.errors import InvalidRequestError, LimitExceeded, UnknownChoiceError
 from nai_proto.exchange.endpoints import endpoint
 from nai_proto.unknown_names import unknown_choice
+from tests.cases import for_each
 
 PNG: Final = write_png(Pixels(64, 64, bytes(3 * 64 * 64)))
 CHAT: Final = [{"role": "user", "content": "Hello"}]
@@ -60,7 +61,7 @@ UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", UNKNOWN)
+@for_each("case", UNKNOWN)
 def test_an_unknown_name_is_refused_with_the_nearest_and_then_all(case: str) -> None:
     call, guess, other = UNKNOWN[case]
     with pytest.raises(UnknownChoiceError, match=r"^no .* is called '.*'; did you mean '.*'\? There are ") as caught:

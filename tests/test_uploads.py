@@ -11,6 +11,7 @@ import pytest
 from nai_proto import errors
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
+from tests.cases import for_each
 from tests.drivers import ASYNCHRONOUS, DRIVERS, RAW, sleep
 from tests.raw_servers import RawConnection, echo, raw_server, response
 from tests.support import token
@@ -120,7 +121,7 @@ def test_a_refusal_that_comes_during_the_upload_is_the_refusal(
     assert took < 6
 
 
-@pytest.mark.parametrize("driver", RAW)
+@for_each("driver", RAW, at_once=True)
 def test_a_server_that_does_not_read_ends_at_the_write_timeout(driver: str) -> None:
     def script(connection: RawConnection) -> None:
         connection.read_head()
@@ -150,11 +151,12 @@ def test_a_connection_lost_during_the_upload_is_told_with_the_systems_reason(dri
     assert any(reason in str(error) for reason in reasons), error
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-@pytest.mark.parametrize("tls", [None, SERVER_TLS], ids=["http", "https"])
+@for_each(
+    "driver, tls",
+    [(driver, None) for driver in DRIVERS] + [(driver, SERVER_TLS) for driver in RAW],  # httpx has its own certificates
+    at_once=True,
+)
 def test_a_slow_consumer_makes_the_server_wait(driver: str, tls: ssl.SSLContext | None) -> None:
-    if tls is not None and driver.startswith("httpx"):
-        pytest.skip("httpx has its own certificates")
     accepted = [0]
     most = 96_000_000
 

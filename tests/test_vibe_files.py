@@ -21,6 +21,7 @@ from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, encoding_key, read_vibe_file, write_vibe_file
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 IMAGE = b"\x89PNG picture"
@@ -180,8 +181,8 @@ def test_an_error_says_what_the_file_is(data: bytes, problem: str) -> None:
         read_vibe_file(data)
 
 
-@pytest.mark.parametrize(
-    ("change", "problem"),
+@for_each(
+    "change, problem",
     [
         ({"identifier": "x"}, "this is no vibe file: its identifier is not novelai-vibe-transfer"),
         ({"identifier": None}, "this is no vibe file: its identifier is not novelai-vibe-transfer"),
@@ -231,7 +232,7 @@ def test_a_missing_field_is_named() -> None:
         read_vibe_file(json.dumps(document).encode())
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [
         *(b"", b"[]", b"\xff", b"{", b'{"a": NaN}', b"[" * 100, b"1" * 9999, b"PK\x03\x04"),

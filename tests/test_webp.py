@@ -20,6 +20,7 @@ from nai_proto.codecs.picture_texts import PictureTexts
 from nai_proto.codecs.webp import iter_webp_chunks, with_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 TAGS = ("DocumentName", "ImageDescription", "Software", "Artist", "Copyright")
@@ -155,7 +156,7 @@ def test_a_damaged_tag_hides_only_itself() -> None:
 SAMPLE = write_exif({"Software": "NovelAI", "Artist": "a", "UserComment": "the harbour at night"})
 
 
-@pytest.mark.parametrize("size", range(len(SAMPLE)))
+@for_each("size", range(len(SAMPLE)))
 def test_exif_cut_short_is_noticed(size: int) -> None:
     if size < 4:
         with pytest.raises(RemoteProtocolError):

@@ -21,6 +21,7 @@ from nai_proto.openai.request_options import CompletionOptions
 from nai_proto.openai.request_options import OpenAIOptions as ChatOptions
 from nai_proto.secret import AccessKey, Password
 from nai_proto.text.options import TextOptions as TextOptions
+from tests.cases import for_each
 from tests.image_support import PNG, body_of
 from tests.support import ByteTokenizer
 
@@ -383,12 +384,12 @@ def parameters_of(one: Call) -> list[str]:
 PROBES: Final = [(name, parameter) for name, one in CALLS.items() for parameter in parameters_of(one)]
 
 
-@pytest.mark.parametrize("name", CALLS)
+@for_each("name", CALLS)
 def test_the_arguments_of_the_table_are_right(name: str) -> None:
     call(CALLS[name], CALLS[name].arguments)
 
 
-@pytest.mark.parametrize(("name", "parameter"), PROBES)
+@for_each("name, parameter", PROBES)
 def test_a_wrong_type_is_taken_or_refused_by_the_parameter_s_name(name: str, parameter: str) -> None:
     one = CALLS[name]
     for value in WRONG.values():
@@ -445,7 +446,7 @@ NESTED: Final = [
 ]
 
 
-@pytest.mark.parametrize(("function", "arguments", "said"), NESTED)
+@for_each("function, arguments, said", NESTED)
 def test_what_is_wrong_inside_is_named_with_its_place(function: Any, arguments: dict[str, Any], said: str) -> None:
     if "prompt" in inspect.signature(function).parameters:
         arguments = {"prompt": "x", **arguments}
@@ -581,9 +582,7 @@ def test_tiers_and_samplers_are_given_by_name_or_number() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "parameter"), [probe for probe in PROBES if "validate" in parameters_of(CALLS[probe[0]])]
-)
+@for_each("name, parameter", [probe for probe in PROBES if "validate" in parameters_of(CALLS[probe[0]])])
 def test_what_is_not_validated_does_not_fail_inside(name: str, parameter: str) -> None:
     one = CALLS[name]
     models: list[dict[str, Any]] = [{}]
