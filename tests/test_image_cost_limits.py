@@ -187,7 +187,8 @@ def test_a_request_costs_what_generation_price_says_of_its_numbers(
 
 @given(st.floats(0, 1))
 def test_an_inpainting_costs_by_the_strength_that_is_on_the_wire(strength: float) -> None:
-    model, size = "nai-diffusion-4-5-full-inpainting", {"width": 832, "height": 1216}
+    model = "nai-diffusion-4-5-full-inpainting"
+    size: dict[str, Any] = {"width": 832, "height": 1216}
     price = generation_price(model, **size, steps=28, action="infill", inpaint_strength=strength)
     parameters = {**size, "steps": 28, "inpaintImg2ImgStrength": strength, "strength": 0.99}
     assert parameters_price(model, "infill", parameters) == price
