@@ -29,12 +29,13 @@ from nai_proto.errors import TransportError
 from nai_proto.tokenizers import TOKENIZERS, read
 from nai_transports.tokenizer_files import cache_directory, novelai_api_wheel
 from nai_transports.tokenizer_files.cache import find_verified
+from tests.hypothesis_profiles import scale_examples
 from tests.test_tokenizer_forms import PlainClip
 from tests.test_tokenizers import SPLIT, novelai_file
 
 pytestmark = pytest.mark.tokenizer_files
 
-STRINGS: Final = 5_000
+STRINGS: Final = scale_examples(5_000)
 
 
 def files_with_digest(name: str) -> dict[str, str]:
