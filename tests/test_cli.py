@@ -132,7 +132,7 @@ def test_emulate_refuses_token_ids_without_a_tokenizer_and_says_why(no_tokenizer
         assert outcomes[1].error is None
         process.terminate()
         assert process.stderr is not None
-        assert "requests with token ids of kayra-v1 get 501" in process.stderr.read()
+        assert "requests of kayra-v1 that have token ids get 501" in process.stderr.read()
 
 
 def test_emulate_prints_its_address_and_credentials() -> None:
