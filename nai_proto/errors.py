@@ -85,8 +85,11 @@ Phase: TypeAlias = Literal["pool", "connect", "write", "read", "idle", "total"]
 """What a transport was doing: waiting for a free connection, connecting, writing the request, waiting for the response's
 head, waiting for more of its body; ``total`` is the budget of the whole run."""
 
-# A persistent token, a JWT, or the text after "Bearer", perhaps cut off: people paste error messages in public places.
-_TOKENS: Final = re.compile(r"(?i:pst-[\w-]+|(?<=\bBearer )\S+)|eyJ[\w-]{5,}(?:\.[\w-]*)*")
+# A persistent token, a JWT or the text after "Bearer", perhaps cut off, or an access key: people paste error messages in
+# public places.
+_TOKENS: Final = re.compile(
+    r"(?i:pst-[\w-]+|(?<=\bBearer )\S+)|eyJ[\w-]{5,}(?:\.[\w-]*)*|(?<![\w-])[A-Za-z0-9_-]{64}(?![\w-])"
+)
 # Blanks, control characters, line ends of any kind, marks of writing direction, lone surrogates.
 _UNPRINTABLE: Final = re.compile("[\x00-\x20\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 

@@ -22,6 +22,7 @@ from typing import Any, ClassVar, Final, Never, TypeAlias, TypeVar
 
 import msgspec
 
+from ..codecs.private_struct import PrivateStruct
 from ..exchange.endpoints import EndpointParameters, build, endpoint
 from ..exchange.operation import Operation
 from ..exchange.readers import JsonBodyReader, TextReader
@@ -264,11 +265,11 @@ def get_trial_status() -> Operation[Never, TrialStatus]:
     return _TRIAL_STATUS
 
 
-class _GiftKeys(msgspec.Struct):
+class _GiftKeys(PrivateStruct):
     giftKeys: tuple[dict[str, Any], ...]  # noqa: N815
 
 
-class _OsanoId(msgspec.Struct):
+class _OsanoId(PrivateStruct):
     externalOsanoId: str  # noqa: N815
 
 

@@ -17,6 +17,7 @@ import msgspec
 from ..arguments import FLAG, TEXT, ArgumentType, invalid, takes
 from ..codecs.json import encode_json
 from ..codecs.key_derivation import access_key, email_hash
+from ..codecs.private_struct import PrivateStruct
 from ..errors import AuthenticationError, InvalidRequestError, NaiError, RemoteProtocolError
 from ..exchange.actions import Steps, compute
 from ..exchange.endpoints import EndpointParameters, build, endpoint
@@ -64,7 +65,7 @@ _JSON_FIELDS: Final = Headers.of(content_type="application/json", accept="applic
 _MIN_RECOVERY_TOKEN: Final = 16  # characters (docs/protocol/native.md#61-request-schemas)
 
 
-class _TokenResponse(msgspec.Struct):
+class _TokenResponse(PrivateStruct):
     """The response of every operation here but create-persistent-token.
 
     See docs/protocol/native.md#6-account-endpoints-user.
@@ -73,7 +74,7 @@ class _TokenResponse(msgspec.Struct):
     access_token: str = msgspec.field(name="accessToken")
 
 
-class _PersistentTokenResponse(msgspec.Struct):
+class _PersistentTokenResponse(PrivateStruct):
     """The response of create-persistent-token.
 
     See docs/protocol/native.md#67-create-persistent-token.

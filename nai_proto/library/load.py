@@ -60,9 +60,14 @@ def log_in(email: str, password: Password | str) -> Steps[Never, Access]:
     Raises (when run):
         AuthenticationError: no account has this e-mail and password.
     """
-    secret = password if isinstance(password, Password) else Password(password)
-    token, spelling = yield from login_with_spelling(email, secret)
-    return Access(spelling, token, (yield from compute(partial(encryption_key, spelling, secret))))
+    password = _hide(password)
+    token, spelling = yield from login_with_spelling(email, password)
+    return Access(spelling, token, (yield from compute(partial(encryption_key, spelling, password))))
+
+
+def _hide(password: Password | str) -> Password:
+    """Return a password whose repr shows nothing, for a flow's own variable: tracebacks may have it."""
+    return password if isinstance(password, Password) else Password(password)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ def open_library(email: str, password: Password | str, *, types: Sequence[str] =
         AuthenticationError: no account has this e-mail and password.
         DecryptionFailed, Damaged: the keystore does not open, or was withheld.
     """
+    password = _hide(password)
     access = yield from log_in(email, password)
     library = yield from read_library(access.key, types=types).with_options(token=access.token)
     return replace(library, token=access.token)

@@ -13,6 +13,7 @@ from typing import Generic, TypeAlias, TypeVar
 import msgspec
 
 from ...codecs.json import encode_json
+from ...codecs.private_struct import PrivateStruct
 from .profile import Profile
 
 __all__ = [
@@ -102,7 +103,7 @@ class RowTable(MutableMapping[str, V], Generic[V]):
 # ---- the documents of the rows, by kind
 
 
-class AccountRow(msgspec.Struct):
+class AccountRow(PrivateStruct):
     """``("account", number)``."""
 
     email: str
@@ -118,7 +119,7 @@ class TokenRow(msgspec.Struct):
     until: float | None
 
 
-class KeystoreRow(msgspec.Struct):
+class KeystoreRow(PrivateStruct):
     """``("keystore", number)``, of the account with this number."""
 
     keystore: str | None
@@ -126,7 +127,7 @@ class KeystoreRow(msgspec.Struct):
     indexed: bool
 
 
-class MailRow(msgspec.Struct):
+class MailRow(PrivateStruct):
     """``("mail", number)``."""
 
     kind: str

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from ...codecs.key_derivation import email_hash
+from ...codecs.private_struct import PrivateStruct
 from ...errors import InvalidRequestError
 from ...exchange.reply import Handler
 from ...secret import AccessKey
@@ -42,15 +43,15 @@ _NO_GIFT_KEY: Final = (
 )
 
 
-class _Login(msgspec.Struct):
+class _Login(PrivateStruct):
     key: str
 
 
-class _Google(msgspec.Struct):
+class _Google(PrivateStruct):
     idToken: str  # noqa: N815
 
 
-class _Register(msgspec.Struct):
+class _Register(PrivateStruct):
     key: _Key
     recaptcha: str | None = None
     recapcha: str | None = None  # as one client spells it (docs/protocol/native.md#61-request-schemas)
@@ -60,7 +61,7 @@ class _Register(msgspec.Struct):
     giftkey: str | None = None
 
 
-class _ChangeKey(msgspec.Struct):
+class _ChangeKey(PrivateStruct):
     currentAccessKey: _Key  # noqa: N815
     newAccessKey: _Key  # noqa: N815
     newEmail: str | None = None  # noqa: N815
@@ -70,7 +71,7 @@ class _Email(msgspec.Struct):
     email: str
 
 
-class _Verify(msgspec.Struct):
+class _Verify(PrivateStruct):
     verificationToken: Annotated[str, msgspec.Meta(min_length=_VERIFICATION_LENGTH, max_length=_VERIFICATION_LENGTH)]  # noqa: N815
 
 
@@ -88,17 +89,17 @@ class _Consent(msgspec.Struct):
     globalOptOut: bool  # noqa: N815
 
 
-class _Recover(msgspec.Struct):
+class _Recover(PrivateStruct):
     recoveryToken: _MailedToken  # noqa: N815
     newAccessKey: _Key  # noqa: N815
     deleteContent: bool  # noqa: N815
 
 
-class _Delete(msgspec.Struct):
+class _Delete(PrivateStruct):
     deletionToken: _MailedToken  # noqa: N815
 
 
-class _Bind(msgspec.Struct):
+class _Bind(PrivateStruct):
     paymentProcessor: str  # noqa: N815
     subscriptionId: str  # noqa: N815
     confirmedReplace: bool = False  # noqa: N815

@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from ...http.redaction import PUBLIC_FIELDS
 
-__all__ = ["Masks", "mask_body", "mask_field", "mask_raw", "mask_target"]
+__all__ = ["Masks", "is_secret_key", "mask_body", "mask_field", "mask_raw", "mask_target"]
 
 _SECRET_HEADERS: Final = frozenset(
     b"api-key authorization cookie proxy-authorization set-cookie x-api-key x-auth-token".split()
@@ -114,9 +114,14 @@ def mask_target(target: bytes, masks: Masks) -> bytes:
     return masks.mask_plain(path) + mark + b"&".join(shown)
 
 
+def is_secret_key(key: bytes) -> bool:
+    """Return whether the text under a key of JSON, or in a field of a form, is a secret."""
+    return key in _SECRET_KEYS or _SECRET_WORDS.search(key) is not None
+
+
 def _mask_value(key: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked text under a key."""
-    if key in _SECRET_KEYS or _SECRET_WORDS.search(key):
+    if is_secret_key(key):
         return masks.mask_secret(value)
     if key in _PLAIN_KEYS and _HARMLESS.fullmatch(value):
         return masks.mask_plain(value)

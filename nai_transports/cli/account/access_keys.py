@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final, Never
 
@@ -77,8 +77,8 @@ def access_token(
 class CreatedToken:
     """The token that ``nai access-token`` prints; one of the first two is None."""
 
-    access_token: str | None
-    persistent_token: str | None
+    access_token: str | None = field(repr=False)
+    persistent_token: str | None = field(repr=False)
     expires_at: datetime | None
     "Of the access token."
 
