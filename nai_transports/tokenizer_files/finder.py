@@ -37,7 +37,7 @@ __all__ = ["DIRECTORY_VARIABLE", "find_file", "load"]
 DIRECTORY_VARIABLE: Final = "NAI_TOKENIZER_DIR"
 """The environment variable with the path, or the URL, of a directory of tokenizer files."""
 
-_LONGEST_REASON: Final = 100
+_LONGEST_REASON: Final = 60
 "Characters of why one source of a file failed."
 _loaded: Final[dict[tuple[str, str | None, bool], Tokenizer]] = {}
 """By name, path, and whether a better file was allowed to be downloaded."""

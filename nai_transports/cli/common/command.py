@@ -28,7 +28,7 @@ from .help_page import format_command_page, format_group_page
 from .interrupts import listen_to_interrupts
 from .option_values import parse_values_plainly
 from .parameters import Parameter, list_parameters
-from .usage_messages import explain_missing, explain_option_without_value, explain_surplus, suggest_command
+from .usage_messages import explain_missing, explain_surplus, explain_value, suggest_command
 
 __all__ = ["CommandGroup", "Group", "OptionGroup", "build_command", "run_command_line"]
 
@@ -244,16 +244,17 @@ def run_command_line(
 
 def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
     message: str = error.format_message()
+    context: Any = error.ctx
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page, unless that is printed already
         typer.echo(message, nl=bool(message))
         return int(ExitStatus.USAGE)
-    command: str = name if error.ctx is None else error.ctx.command_path
+    command: str = name if context is None else context.command_path
     if hasattr(error, "possibilities"):  # of options
-        message = _explain_unknown_option(error.option_name, error.ctx)
+        message = _explain_unknown_option(error.option_name, context)
     elif type(error).__name__ == "BadOptionUsage":
-        message = explain_option_without_value(error.option_name, _list_parameters(error.ctx.command))
+        message = explain_value(error.option_name, _list_parameters(context.command))
     elif type(error).__name__ == "MissingParameter":
-        message = explain_missing(error.param.name, _list_parameters(error.ctx.command), _find_examples(error.ctx))
+        message = explain_missing(error.param.name, _list_parameters(context.command), _find_examples(context))
     if message[1:2].islower():
         message = f"{message[:1].lower()}{message[1:]}"
     if f"{command} " not in message:

@@ -47,6 +47,7 @@ _NOT_IMPLEMENTED: Final = 501
 _SCHEME: Final = re.compile(r"its address begins with (https?://)")
 _PLAIN_TO_TLS: Final = re.compile(rb"HTTP request (?:was sent )?to (?:an )?HTTPS (?:port|server)", re.IGNORECASE)
 "What nginx, Apache and Go's servers say on a port for TLS."
+_NO_TOKENIZER: Final = "no tokenizer file is in"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -189,7 +190,7 @@ def _explain_stream(error: StreamError, _: ServiceAddress | None) -> str:
 
 def _explain_transport(error: TransportError, address: ServiceAddress | None) -> str:
     message = str(error)
-    if is_of_proxy(error):  # which is named in a note
+    if is_of_proxy(error) or _NO_TOKENIZER in message:  # the proxy is named in a note, and the other says what to do
         return message
     if address is not None and (error.phase == "idle" or not _is_named(address, message)):
         address = None  # it has answered, or another one has not

@@ -16,7 +16,7 @@ from nai_proto.unknown_names import suggest_name
 
 from .parameters import Parameter
 
-__all__ = ["explain_missing", "explain_option_without_value", "explain_surplus", "quote", "suggest_command"]
+__all__ = ["explain_missing", "explain_surplus", "explain_value", "quote", "suggest_command"]
 
 _QUOTED_PLAINLY: Final = frozenset('"$`\\!')
 "Characters that mean something between double quotation marks."
@@ -50,9 +50,12 @@ def explain_missing(name: str, parameters: Sequence[Parameter], examples: Sequen
     return f"{what} is missing: {fitting[0]}" if fitting else f"{what} is missing"
 
 
-def explain_option_without_value(option: str, parameters: Sequence[Parameter]) -> str:
-    """Return that an option needs a value, and which."""
-    about = next((each.help for each in parameters if option in each.flags), "").partition(". ")[0].rstrip(".")
+def explain_value(option: str, parameters: Sequence[Parameter]) -> str:
+    """Return that an option needs a value, and which; or that it takes none, where one was given."""
+    found = next((each for each in parameters if option in each.flags), None)
+    if found is not None and not found.takes_value:
+        return f"{option} takes no value"
+    about = "" if found is None else found.help.partition(". ")[0].rstrip(".")
     return f"{option} needs a value{f': {about}' if about else ''}"
 
 

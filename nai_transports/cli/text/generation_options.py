@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, TypeAlias, cast
 import typer
 
 from nai_proto import text
-from nai_proto.errors import InvalidRequestError, NaiError, StatusError
+from nai_proto.errors import FileError, InvalidRequestError, StatusError, TransportError
 from nai_proto.http import Host
 from nai_proto.text.official_presets import find_presets
 from nai_proto.tier import Tier
@@ -20,6 +20,7 @@ from nai_proto.tokenizers import Tokenizer
 from ...preset_files import load_preset
 from ...tokenizer_files import load
 from ..common.command import OptionGroup
+from ..common.errors import CommandFailed
 from .model_choice import choose_story_model
 from .parameter_settings import TEXT_PARAMETERS, parse_settings
 
@@ -121,9 +122,10 @@ class GenerationOptions(OptionGroup):
             return None
         try:
             return load(model)
-        except NaiError as error:
-            error.add_note(f"Only {' and '.join(needing)} {'needs' if len(needing) == 1 else 'need'} it")
-            raise
+        except (FileError, TransportError) as error:
+            problem = str(error)
+        need = f"{' and '.join(needing)} {'needs' if len(needing) == 1 else 'need'}"
+        raise CommandFailed(f"{need} the tokenizer of {model.id}. {problem}")
 
     def _add_parameters(self, model: text.Model, options: text.TextOptions) -> None:
         """Add the parameters that have options of their own, and those of ``--set``."""
