@@ -35,15 +35,19 @@ def read(path: str | os.PathLike[str]) -> bytes:
     raise FileError(f"{os.fspath(path)} cannot be read: {problem}", path=os.fspath(path))
 
 
-def make_directories(path: Path) -> None:
-    """Create a directory and its parents, if they do not exist. What is created is open to its owner only.
+def make_directories(path: Path, mode: int = _PRIVATE_MODE) -> None:
+    """Create a directory and its parents, if they do not exist.
+
+    Args:
+        path: of the directory.
+        mode: the permissions of what is created, less the umask; by default, it is open to its owner only.
 
     Raises:
         FileError: they cannot be created.
     """
     try:
         for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
-            missing.mkdir(_PRIVATE_MODE, exist_ok=True)
+            missing.mkdir(mode, exist_ok=True)
         if path.is_dir():
             return
         problem: str | None = "it is a file"

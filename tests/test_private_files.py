@@ -41,7 +41,13 @@ def test_what_a_command_writes_can_be_read_by_its_owner_only(
     written = {path for path in tmp_path.rglob("*") if path not in before}
     modes = {str(path.relative_to(tmp_path)): oct(S_IMODE(path.stat().st_mode) & 0o077) for path in written}
     open_files = {path for path, mode in modes.items() if mode != "0o0"}
-    assert all(name in FOR_OTHERS and (tmp_path / path).is_file() for path in open_files), open_files
+    assert all(name in FOR_OTHERS and not path.startswith("XDG") for path in open_files), open_files
+
+
+def test_a_directory_that_is_made_for_pictures_is_as_open_as_they_are(tmp_path: Path) -> None:
+    with OutputFiles([tmp_path / "for" / "all" / "fox.png"], overwrite=False) as outputs:
+        outputs.write(tmp_path / "for" / "all" / "fox.png", b"a picture")
+    assert S_IMODE((tmp_path / "for").stat().st_mode) == S_IMODE((tmp_path / "for" / "all").stat().st_mode) == 0o777
 
 
 def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:

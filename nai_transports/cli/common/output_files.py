@@ -241,7 +241,7 @@ class OutputFiles:
         missing = [each for each in (path, *path.parents) if not each.exists()]
         self._made += missing
         if missing:
-            files.make_directories(path)
+            files.make_directories(path, 0o777)  # as open as the pictures in it
 
     def _release(self) -> None:
         """Free the names that were not written, and remove the directories that were made for nothing."""
