@@ -161,6 +161,8 @@ def test_errors_are_json_with_json() -> None:
         "request_id",
         "parameter",
         "partial",
+        "completed",
+        "files",
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,11 +12,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from nai_proto.exchange.reply import App
+from nai_proto import text
+from nai_proto.exchange.reply import App, Handler
+from nai_proto.http import Request
 from nai_proto.text.preset import Preset
 from nai_transports.cli.app import app
+from nai_transports.cli.common.finished_work import find_finished_work, open_stream
 from nai_transports.preset_files import save_preset
 from nai_transports.servers.serve import serve_in_thread
+from nai_transports.sync import Client
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, answers, streams, token
 
 PROMPT = "The lamp in the old lighthouse"
@@ -253,3 +259,52 @@ def test_a_file_that_cannot_be_read_is_no_question_of_usage(arguments: tuple[str
     done = nai(*arguments)
     assert (done.exit_code, done.stdout) == (1, "")
     assert about in done.stderr
+
+
+# ---- what was complete before an error
+
+
+def fail_second(fail: App) -> App:
+    """Return an app that answers the first request with a text, and leaves the others to another app."""
+    complete = streams(token(" It was", 0, True))
+    requests = 0
+
+    def answer(request: Request) -> Handler:
+        nonlocal requests
+        requests += 1
+        return (complete if requests == 1 else fail)(request)
+
+    return answer
+
+
+def interrupt(request: Request) -> Handler:
+    os.kill(os.getpid(), signal.SIGINT)
+    return streams()(request)
+
+
+@pytest.mark.parametrize(
+    ("fail", "status", "kind"), [(answers(402, b""), 4, "payment"), (interrupt, 130, "interrupted")]
+)
+def test_continuations_that_were_complete_before_an_error_are_in_its_json(
+    fail: App, status: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")
+    done = generate_on(fail_second(fail), "--number", "3", "--json")
+    assert (done.exit_code, done.stdout) == (status, "")
+    error = json.loads(done.stderr.splitlines()[-1])["error"]
+    assert error["kind"] == kind
+    assert [each["text"] for each in error["completed"]] == [" It was"]
+    alone = json.loads(generate_on(fail_second(fail), "--json").stdout)
+    assert error["completed"] == [alone]
+
+
+def test_the_text_that_had_arrived_stays_with_ctrl_c() -> None:
+    with (
+        serve_in_thread(streams(token(" It was", 0))) as url,
+        Client(base_url=url, token="pst-x") as client,
+        pytest.raises(KeyboardInterrupt) as caught,
+        open_stream(client, text.generate_stream(PROMPT)) as stream,
+    ):
+        next(iter(stream))
+        raise KeyboardInterrupt
+    assert find_finished_work(caught.value).partial == " It was"

@@ -576,11 +576,13 @@ def test_images_that_were_complete_when_a_stream_broke_off_are_kept_and_named(
 ) -> None:
     with serve_in_thread(cut_short_stream(STEP, FINAL, *then)) as url:
         done = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--url", url)
+        again = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--url", url, "--force", "--json")
     assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.endswith(f"written before: {NAME}-7.png")
     assert list_files() == [f"{NAME}-7.png"]
     assert Path(f"{NAME}-7.png").read_bytes() == PNG
+    assert json.loads(again.stderr)["error"]["files"] == [f"{NAME}-7.png"]
 
 
 def test_a_stream_that_breaks_off_before_a_picture_leaves_nothing(owner: Account) -> None:

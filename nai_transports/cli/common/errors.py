@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -41,6 +41,7 @@ from nai_proto.errors import (
 )
 
 from .error_messages import ServiceAddress, explain, is_gateway_page
+from .finished_work import FinishedWork, find_finished_work
 from .notes import print_note
 from .output import escape_line
 from .standard_streams import OutputFailed, end_line
@@ -168,8 +169,8 @@ class CommandFailure:
     "What to quote when asking NovelAI for support."
     parameter: str | None = None
     "The parameter with a wrong value."
-    partial: str | None = None
-    "The text that arrived before a stream failed."
+    work: FinishedWork = field(default_factory=FinishedWork)
+    "What was finished before, and the text that arrived before a stream failed."
 
     def to_json(self, command: str) -> dict[str, object]:
         """Return the document that ``--json`` prints on stderr."""
@@ -183,7 +184,9 @@ class CommandFailure:
                 "retry_after": self.retry_after,
                 "request_id": self.request_id,
                 "parameter": self.parameter,
-                "partial": self.partial,
+                "partial": self.work.partial,
+                "completed": self.work.completed,
+                "files": self.work.files,
             }
         }
 
@@ -200,7 +203,6 @@ def describe_failure(error: NaiError, address: ServiceAddress | None = None) -> 
         kind, status = "gateway", ExitStatus.FAILED
     elif isinstance(error, StreamError) and error.status is not None:
         kind, status = _find_kind(StatusError.kind(error.status, error.message))
-    partial: Any = getattr(error.partial, "text", error.partial)
     fields: Any = error  # those of `StatusError`, where it is one
     return CommandFailure(
         kind,
@@ -210,7 +212,7 @@ def describe_failure(error: NaiError, address: ServiceAddress | None = None) -> 
         retry_after=getattr(fields, "retry_after", None),
         request_id=getattr(fields, "request_id", None),
         parameter=getattr(fields, "parameter", None),
-        partial=partial if isinstance(partial, str) and partial else None,
+        work=find_finished_work(error),
     )
 
 
@@ -237,13 +239,14 @@ def exit_on_error(
     except NaiError as error:
         failure = describe_failure(error, find_address())
     except OutputFailed as error:
-        failure = CommandFailure("output", ExitStatus.FAILED, error.reason)
+        failure = CommandFailure("output", ExitStatus.FAILED, error.reason, work=find_finished_work(error))
     except (KeyboardInterrupt, typer.Abort) as error:
         notes: list[str] = getattr(error, "__notes__", [])
         if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
             failure = CommandFailure("cancelled", ExitStatus.FAILED, "cancelled")
         elif as_json:
-            failure = CommandFailure("interrupted", ExitStatus.INTERRUPTED, ". ".join(["interrupted", *notes]))
+            message = ". ".join(["interrupted", *notes])
+            failure = CommandFailure("interrupted", ExitStatus.INTERRUPTED, message, work=find_finished_work(error))
         else:
             raise typer.Exit(_end_interrupted(notes)) from None
     else:

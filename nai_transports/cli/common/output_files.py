@@ -24,6 +24,7 @@ from nai_proto.errors import FileError, InvalidRequestError, NaiError
 from nai_proto.library.file_names import make_safe_name
 
 from ... import files
+from .finished_work import add_files
 from .notes import print_note
 from .signals import exit_on_signals, hold_signals
 from .standard_streams import OutputFailed
@@ -172,8 +173,11 @@ class OutputFiles:
         self._release()
         if error is None:
             if self._problems:
-                raise FileError(". ".join(self._problems))
+                failure = FileError(". ".join(self._problems))
+                add_files(failure, self.written)
+                raise failure
             return
+        add_files(error, self.written)
         lines = [*self._problems]
         if self.written:
             lines.append(f"written before: {', '.join(map(str, self.written))}")

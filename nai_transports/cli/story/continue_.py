@@ -12,6 +12,7 @@ from nai_proto.text import Token
 
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
+from ..common.finished_work import open_stream
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json
@@ -77,7 +78,7 @@ def continue_(
         print_note(f"nai story continue: {_LONGER}")
     with account.open_client() as client, TextStream() as out:
         try:
-            with client.stream(flow) as stream:
+            with open_stream(client, flow) as stream:
                 for event in stream:
                     if isinstance(event, Token) and not as_json:
                         out.write(event.text)

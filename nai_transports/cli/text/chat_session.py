@@ -9,6 +9,7 @@ from nai_proto import openai
 from nai_proto.errors import InvalidRequestError, NaiError
 
 from ...sync import Client
+from ..common.finished_work import add_partial
 from ..common.notes import print_note
 from ..common.output import escape_line
 from ..common.text_stream import TextStream, escape_prose
@@ -88,7 +89,9 @@ class ChatSession:
                 self._keep_partial(stream.partial)
                 raise
             except KeyboardInterrupt:
-                raise AnswerStopped(has_text=self._keep_partial(stream.partial)) from None
+                stopped = AnswerStopped(has_text=self._keep_partial(stream.partial))
+                add_partial(stopped, stream.partial)
+                raise stopped from None
             if not self._is_quiet:
                 out.end_line()
         self._keep(completion)

@@ -11,6 +11,7 @@ from nai_proto.text.models import Model
 
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
+from ..common.finished_work import open_stream
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.text_input import read_text_argument
@@ -41,7 +42,7 @@ def complete(
             chosen = choose_chat_model(model, lambda: list_served_models(client)).id
         options["model"] = chosen
         flow = openai.trim_stop_text(openai.completion_stream(prompt_text, **options), stop or ())
-        with TextStream() as out, client.stream(flow) as stream:
+        with TextStream() as out, open_stream(client, flow) as stream:
             for chunk in stream:
                 if not as_json:
                     out.write(chunk.text)

@@ -21,6 +21,7 @@ from ...terminals import is_terminal
 from ...tokenizer_files import load
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
+from ..common.finished_work import add_completed, open_stream
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.tables import print_table
@@ -59,19 +60,18 @@ def generate(
         flow = _build_flow(prompt_text, request)
     count = 1 if number is None else number
     shown_prompt = prompt_text if echo else None
-    documents: list[GeneratedText] = []
+    if as_json:
+        with account.sign_in() as client:
+            documents = _generate_documents(client, flow, request.model, shown_prompt, count)
+        print_json(documents[0] if number is None else documents)
+        return
     with account.sign_in() as client:
         for place in range(1, count + 1):
-            if as_json:
-                documents.append(_describe_completion(request.model, shown_prompt, client.run(flow)))
-                continue
             if count > 1:
                 _print_separator(place, count)
             completion = _print_continuation(client, flow, shown_prompt or "")
             if generation.logprobs is not None:
                 _print_logprobs(completion, request.tokenizer or _load_tokenizer_or_none(request.model))
-    if as_json:
-        print_json(documents[0] if number is None else documents)
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> str:
@@ -90,6 +90,23 @@ def _build_flow(prompt: str, request: GenerationRequest) -> Runnable[text.Token,
 
 
 # ---- output
+
+
+def _generate_documents(
+    client: Client, flow: Runnable[text.Token, text.Completion], model: text.Model, prompt: str | None, count: int
+) -> list[GeneratedText]:
+    """Return the documents of continuations; an error, or Ctrl-C, has those that were complete."""
+    documents: list[GeneratedText] = []
+    try:
+        for _ in range(count):
+            with open_stream(client, flow) as stream:
+                for _token in stream:
+                    pass
+                documents.append(_describe_completion(model, prompt, stream.result))
+    except BaseException as error:
+        add_completed(error, documents)
+        raise
+    return documents
 
 
 def _print_continuation(client: Client, flow: Runnable[text.Token, text.Completion], prompt: str) -> text.Completion:
