@@ -245,6 +245,7 @@ def run_command_line(
 def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
     message: str = error.format_message()
     context: Any = error.ctx
+    parameters: Sequence[Parameter] = () if context is None else _list_parameters(context.command)
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page, unless that is printed already
         typer.echo(message, nl=bool(message))
         return int(ExitStatus.USAGE)
@@ -252,9 +253,9 @@ def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
     if hasattr(error, "possibilities"):  # of options
         message = _explain_unknown_option(error.option_name, context)
     elif type(error).__name__ == "BadOptionUsage":
-        message = explain_value(error.option_name, _list_parameters(context.command))
+        message = explain_value(error.option_name, parameters)
     elif type(error).__name__ == "MissingParameter":
-        message = explain_missing(error.param.name, _list_parameters(context.command), _find_examples(context))
+        message = explain_missing(error.param.name, parameters, _find_examples(context))
     if message[1:2].islower():
         message = f"{message[:1].lower()}{message[1:]}"
     if f"{command} " not in message:
