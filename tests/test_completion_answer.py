@@ -79,6 +79,11 @@ def test_bash_gets_what_is_inserted() -> None:
     assert ask("__complete", "bash", " =:", 'nai generate --preset "Wri') == ["Writer's Daemon"]
 
 
+def test_bash_gets_a_value_in_its_own_letters_and_an_option_only_in_those_that_are_typed() -> None:
+    assert ask("__complete", "bash", " =:", "nai generate --preset=wRI") == ["Writer\\'s\\ Daemon"]
+    assert ask("__complete", "bash", " =:", "nai image -N") == []
+
+
 def test_bash_gets_paths_too(here: Path) -> None:
     (here / "a b").mkdir()
     (here / "a.story").touch()

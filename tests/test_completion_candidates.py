@@ -63,6 +63,13 @@ def test_help_has_every_command_and_group() -> None:
     assert _values("help tokens ") == ["encode", "decode", "count"]
 
 
+def test_each_command_has_a_summary_of_its_own() -> None:
+    """Zsh puts what has one summary on one line."""
+    for line in ("", "help ", *(f"{group} " for group in GROUPS)):
+        summaries = [each.summary for each in _complete(line).words]
+        assert len({*summaries}) == len(summaries)
+
+
 def test_each_summary_is_a_short_line() -> None:
     for line in ("", "story ", "library ", "account "):
         for each in _complete(line).words:

@@ -17,7 +17,7 @@ from tests.test_cli_story import make_story
 from tests.test_continue_story import KEY
 
 TITLE = """It's "quiet" & $5: the harbour"""
-TITLES = (TITLE, "Hello! key=value; `a*b`", "Größe — \\ ö")
+TITLES = (TITLE, "Hello! key=value; `a*b`", "Größe — \\ ö", "Salt North", "SALT SOUTH")
 
 pytestmark = pytest.mark.skipif(not SHELLS, reason="no shell is installed")
 
@@ -47,6 +47,9 @@ def shell(request: pytest.FixtureRequest, account: str, tmp_path_factory: pytest
     ("keys", "arguments"),
     [
         ("gener\t", ["generate"]),
+        ("help gener\t", ["help", "generate"]),
+        ("help story und\t", ["help", "story", "undo"]),
+        ("help presets sh\t", ["help", "presets", "show"]),
         ("story und\t", ["story", "undo"]),
         ("generate --mode\tka\t", ["generate", "--model", "kayra-v1"]),
         ("generate --model=ka\t", ["generate", "--model=kayra-v1"]),
@@ -67,7 +70,7 @@ def test_a_preset_with_an_apostrophe_is_one_argument(shell: Shell, typed: str, q
 
 
 @pytest.mark.parametrize(
-    ("quote", "title"), [*itertools.product(("", "'", '"'), TITLES[:1]), *itertools.product(("", '"'), TITLES[1:])]
+    ("quote", "title"), [*itertools.product(("", "'", '"'), TITLES[:1]), *itertools.product(("", '"'), TITLES[1:3])]
 )
 def test_the_title_of_a_story_is_one_argument_in_each_style_of_quotes(shell: Shell, title: str, quote: str) -> None:
     assert shell.run(f"nai story show {quote}{title[:2]}\t") == ["story", "show", title]
@@ -76,6 +79,22 @@ def test_the_title_of_a_story_is_one_argument_in_each_style_of_quotes(shell: She
 @pytest.mark.parametrize("typed", ["It\\'s\\ ", 'It\\\'s\\ \\"quiet\\"\\ \\&\\ \\$5:', "--answer=a \"It's"])
 def test_a_title_is_completed_from_any_part_of_it(shell: Shell, typed: str) -> None:
     assert shell.run(f"nai story show {typed}\t")[-1] == TITLE
+
+
+@pytest.mark.parametrize("typed", ["HELLO", "'hELLO", '"HELLO', "hello\\!\\ KEY=V", '"größE'])
+def test_capital_and_small_letters_of_a_title_need_not_be_typed(shell: Shell, typed: str) -> None:
+    """Bash cannot change what is before an equals sign; the story is found in each case."""
+    title = TITLES[2] if "ö" in typed.casefold() else TITLES[1]
+    assert shell.run(f"nai story show {typed}\t")[-1].casefold() == title.casefold()
+
+
+@pytest.mark.parametrize("typed", ["--preset wri", "--preset=WRI", "--preset='wri"])
+def test_capital_and_small_letters_of_a_preset_need_not_be_typed(shell: Shell, typed: str) -> None:
+    assert shell.run(f"nai generate {typed}\t")[-1].removeprefix("--preset=") == "Writer's Daemon"
+
+
+def test_titles_that_differ_in_capital_letters_shorten_nothing_that_is_typed(shell: Shell) -> None:
+    assert shell.run("nai story show sal\t")[-1].casefold().strip() in {"sal", "salt"}
 
 
 def test_paths_are_completed_where_a_story_may_be_a_file(shell: Shell) -> None:

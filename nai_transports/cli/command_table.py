@@ -29,7 +29,7 @@ class Command(NamedTuple):
     name: str
     "The function or group in the module."
     summary: str = ""
-    "What it does, for the help page of its group; the first page has its own words."
+    "What it does, for completion and the help page of its group; empty if a line of the first page is its alone."
     takes_extra_arguments: bool = False
     "Does it accept more arguments than it has, to refuse them in its own words?"
     runs_program: bool = False
@@ -38,38 +38,50 @@ class Command(NamedTuple):
 
 COMMANDS: Final[Mapping[str, Command]] = {
     "generate": Command("text.generate", "generate"),
-    "chat": Command("text.chat", "chat"),
-    "complete": Command("text.complete", "complete"),
+    "chat": Command("text.chat", "chat", "Talk to a chat model."),
+    "complete": Command("text.complete", "complete", "Continue a text with a chat model."),
     "story": Command("app", "story"),
     "lorebook": Command("story.lorebook", "lorebook"),
     "presets": Command("text.presets", "presets"),
     "module": Command("text.module", "module"),
     "speak": Command("text.speak", "speak"),
     "image": Command("images.image", "image"),
-    "director": Command("images.director", "director"),
-    "upscale": Command("images.director", "upscale"),
+    "director": Command("images.director", "director", "Change an image: line art, colours, emotion and more."),
+    "upscale": Command("images.director", "upscale", "Double the size of an image."),
     "vibe": Command("images.vibe", "vibe"),
-    "image-info": Command("images.image_info", "image_info"),
-    "tags": Command("images.tags", "tags"),
-    "library": Command("app", "library"),
-    "sanity-check": Command("library.sanity_check", "sanity_check", takes_extra_arguments=True),
-    "login": Command("account.login", "login"),
-    "logout": Command("account.login", "logout"),
-    "whoami": Command("account.login", "whoami"),
-    "account": Command("account.commands", "account"),
-    "subscription": Command("account.commands", "subscription"),
-    "access-key": Command("account.access_keys", "access_key", takes_extra_arguments=True),
-    "access-token": Command("account.access_keys", "access_token", takes_extra_arguments=True),
+    "image-info": Command("images.image_info", "image_info", "Show the metadata of an image."),
+    "tags": Command("images.tags", "tags", "Suggest tags for an image prompt."),
+    "library": Command("app", "library", "List, show, export, import, back up and restore."),
+    "sanity-check": Command(
+        "library.sanity_check",
+        "sanity_check",
+        "Check that everything in the account can be opened.",
+        takes_extra_arguments=True,
+    ),
+    "login": Command("account.login", "login", "Log in for all commands, and keep the login."),
+    "logout": Command("account.login", "logout", "Delete the kept login."),
+    "whoami": Command("account.login", "whoami", "Show who is logged in."),
+    "account": Command("account.commands", "account", "Show or change the account."),
+    "subscription": Command("account.commands", "subscription", "Show the subscription and what is left of it."),
+    "access-key": Command(
+        "account.access_keys",
+        "access_key",
+        "Print the access key of an e-mail address and its password.",
+        takes_extra_arguments=True,
+    ),
+    "access-token": Command(
+        "account.access_keys", "access_token", "Print an access token of the account.", takes_extra_arguments=True
+    ),
     "models": Command("text.models", "models"),
-    "tokens": Command("text.tokens", "tokens"),
-    "decode": Command("text.tokens", "decode_packed"),
-    "health": Command("health", "health_command"),
-    "doctor": Command("account.doctor", "doctor"),
+    "tokens": Command("text.tokens", "tokens", "Convert text to token ids, and back."),
+    "decode": Command("text.tokens", "decode_packed", "Decode packed token ids to text."),
+    "health": Command("health", "health_command", "Check the service."),
+    "doctor": Command("account.doctor", "doctor", "Check your side of the service, and say what to do."),
     "completion": Command("completion.commands", "completion"),
     "demo": Command("emulator.demo", "demo"),
     "emulate": Command("emulator.emulate", "emulate", runs_program=True),
-    "record": Command("emulator.record", "record"),
-    "replay": Command("emulator.record", "replay"),
+    "record": Command("emulator.record", "record", "Record the requests and responses of a program."),
+    "replay": Command("emulator.record", "replay", "Replay what was recorded."),
 }
 """The commands, in the order of the first help page."""
 

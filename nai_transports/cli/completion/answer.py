@@ -56,12 +56,24 @@ def _answer(*words: str) -> Iterator[str]:
 def _answer_bash(breaks: str, line: str) -> Iterator[str]:
     words, typed = split_line(line, breaks)
     found = _find(words, typed.value)
-    values = dict.fromkeys(candidate.value for candidate in found.words)
+    values = _match([candidate.value for candidate in found.words], typed.value, found.prefix)
     if found.paths is not None:
-        values |= dict.fromkeys(_list_paths(typed.value, found.prefix, found.paths))
-    for value in values:
-        if value.startswith(typed.value):
-            yield complete_word(typed, value)
+        values += (path for path in _list_paths(typed.value, found.prefix, found.paths) if path.startswith(typed.value))
+    for value in dict.fromkeys(values):
+        yield complete_word(typed, value)
+    if len({value[typed.kept : len(typed.value)] for value in values}) > 1:
+        yield ""  # what is typed stays: bash would delete what follows the letters that all have in common
+
+
+def _match(values: Sequence[str], typed: str, prefix: str) -> list[str]:
+    """Return the values that begin with what is typed; if none does, those that do in capital or in small letters.
+
+    The letters of options, behind which no value is typed, are not changed: ``-v`` and ``-V`` are two.
+    """
+    exact = [value for value in values if value.startswith(typed)]
+    if exact or (typed.startswith("-") and not prefix):
+        return exact
+    return [value for value in values if value[: len(typed)].casefold() == typed.casefold()]
 
 
 def _list_paths(typed: str, prefix: str, paths: PathCandidates) -> Iterator[str]:

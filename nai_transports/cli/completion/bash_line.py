@@ -35,6 +35,8 @@ class TypedWord(NamedTuple):
     "The quote that is open at its end, or nothing."
     start: int
     "Where the part of `raw` begins that bash replaces."
+    kept: int
+    "How many characters of the value are before that part."
 
 
 class TypedLine(NamedTuple):
@@ -60,7 +62,7 @@ def split_line(line: str, breaks: str) -> TypedLine:
 
 def _split(line: str, breaks: str) -> Iterator[TypedWord]:
     """Yield all words; the last one ends with the line, and is empty if a separator does."""
-    start = replaced = opened = 0
+    start = replaced = opened = kept = kept_before_quote = 0
     value: list[str] = []
     quote = ""
     characters = iter(enumerate(line))
@@ -74,17 +76,19 @@ def _split(line: str, breaks: str) -> Iterator[TypedWord]:
         elif quote:
             value.append(character)
         elif character in _QUOTES:
-            quote, opened = character, place + 1
+            quote, opened, kept_before_quote = character, place + 1, len("".join(value))
         elif character in _SEPARATORS:
             if place > start:
-                yield TypedWord(line[start:place], "".join(value), "", 0)
+                yield TypedWord(line[start:place], "".join(value), "", 0, 0)
             start = replaced = place + 1
+            kept = 0
             value.clear()
         else:
             value.append(character)
             if character in breaks:
-                replaced = place + 1
-    yield TypedWord(line[start:], "".join(value), quote, (opened if quote else replaced) - start)
+                replaced, kept = place + 1, len("".join(value))
+    where = (opened - start, kept_before_quote) if quote else (replaced - start, kept)
+    yield TypedWord(line[start:], "".join(value), quote, *where)
 
 
 def complete_word(word: TypedWord, value: str) -> str:
@@ -92,12 +96,15 @@ def complete_word(word: TypedWord, value: str) -> str:
 
     Args:
         word: as it was typed.
-        value: what it is to become; it begins with the word's value.
+        value: what it is to become; it begins with the word's value, in capital or in small letters. What is typed stays
+            as it is if it is the same, and in any case where bash replaces nothing.
     """
-    added = _UNSAFE[word.quote].sub(lambda found: _escape(found[0], word.quote), value[len(word.value) :])
+    is_same = value.startswith(word.value)
+    typed, added = (word.raw[word.start :], value[len(word.value) :]) if is_same else ("", value[word.kept :])
+    added = _UNSAFE[word.quote].sub(lambda found: _escape(found[0], word.quote), added)
     # Bash closes an open quote itself, but not where the text ends with that character.
     closing = word.quote if word.quote and added.endswith(word.quote) else ""
-    return word.raw[word.start :] + added + closing
+    return typed + added + closing
 
 
 def _escape(character: str, quote: str) -> str:

@@ -1,8 +1,8 @@
 """From the words of a command line to what its last word can become.
 
 Names of commands come from the table of commands. For a word behind a command, what the command takes is looked up, and for
-a value, where its values come from; both are passed in. Nothing is matched with what was typed of the last word: shells do
-that, each in its own way.
+a value, where its values come from; both are passed in. Nothing is matched with what was typed of the last word: zsh and
+fish do that, each in its own way, and for bash `nai_transports.cli.completion.answer` does.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def complete(words: Sequence[str], typed: str, load_shape: LoadShape, find_value
         load_shape: returns what the command with these names takes.
         find_values: returns the values of an argument or an option.
     """
-    if words[:1] == [_HELP]:
+    if words and words[0] == _HELP:
         return _complete_topic(words[1:], load_shape)
     if not words:
         return Candidates(tuple(_TOP_OPTIONS if typed.startswith("-") else _list_commands()))
@@ -108,8 +108,8 @@ def _complete_topic(words: Sequence[str], load_shape: LoadShape) -> Candidates:
 
 def _list_commands() -> Iterator[WordCandidate]:
     summaries = {name: line.summary for lines in FIRST_PAGE.values() for line in lines for name in line.names}
-    for name in COMMANDS:
-        yield WordCandidate(name, summaries.get(name, "").removesuffix("."))
+    for name, command in COMMANDS.items():
+        yield WordCandidate(name, (command.summary or summaries[name]).removesuffix("."))
     yield WordCandidate(_HELP, "Show the help page of a command")
 
 

@@ -30,8 +30,8 @@ _ZSH: Final = r"""#compdef nai
 # Completion of nai for zsh. Add this line to ~/.zshrc:
 #     source <(nai completion zsh)
 _nai() {
-    local line value summary
-    local -a words_before lines values open_values kinds
+    local line value summary rule
+    local -a words_before lines values open_values kinds rules
     words_before=("${(@Q)words[2,CURRENT-1]}")
     lines=("${(@f)$("${words[1]/#\~/$HOME}" __complete zsh "${words_before[@]}" "${(Q)PREFIX}" 2>/dev/null </dev/null)}")
     for line in "${lines[@]}"; do
@@ -46,8 +46,14 @@ _nai() {
             *) values+=("$value") ;;
         esac
     done
-    (( $#values )) && _describe -t values value values
-    (( $#open_values )) && _describe -t values value open_values -S ''
+    # Capital and small letters count, unless nothing is found then. -n and -N are two options.
+    rules=('')
+    [[ $PREFIX == -* && $PREFIX != --*=* ]] || rules+=('m:{[:lower:][:upper:]}={[:upper:][:lower:]}')
+    for rule in "${rules[@]}"; do
+        (( $#values )) && _describe -t values value values ${rule:+-M} $rule
+        (( $#open_values )) && _describe -t values value open_values -S '' ${rule:+-M} $rule
+        (( compstate[nmatches] )) && break
+    done
     if (( $#kinds )); then
         [[ $PREFIX == --*=* ]] && compset -P '*='
         if [[ $kinds[1] == directory ]]; then
