@@ -9,8 +9,9 @@ import msgspec
 from hypothesis import strategies as st
 
 from .connection import cut
+from .target import Target
 
-__all__ = ["chunkings", "cutters", "hostile_bodies", "hostile_bytes", "native_streams"]
+__all__ = ["chunkings", "cutters", "hostile_bodies", "hostile_bytes", "native_streams", "target_inputs"]
 
 
 def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
@@ -102,3 +103,35 @@ def hostile_bytes() -> st.SearchStrategy[bytes]:
 def hostile_bodies() -> st.SearchStrategy[bytes]:
     """Generate hostile bytes without parts of heads, for readers of bodies."""
     return st.lists(st.one_of(st.sampled_from(_PARTS[9:]), st.binary(max_size=30)), max_size=12).map(b"".join)
+
+
+def target_inputs(target: Target) -> st.SearchStrategy[bytes]:
+    """Generate inputs of a fuzz target: its seeds with a few changes, two of them spliced, and hostile bytes.
+
+    A change cuts a piece out, doubles it, flips a bit of it, or puts hostile bytes in its place.
+    """
+    seeds = st.sampled_from([*target.seeds()])
+    places = st.floats(0, 1, exclude_max=True)
+
+    @st.composite
+    def changed(draw: st.DrawFn) -> bytes:
+        data = draw(seeds)
+        for _ in range(draw(st.integers(1, 3))):
+            start, end = sorted(int(draw(places) * (len(data) + 1)) for _ in range(2))
+            piece = data[start:end]
+            match draw(st.sampled_from(("cut", "double", "flip", "replace", "splice"))):
+                case "cut":
+                    piece = b""
+                case "double":
+                    piece *= 2
+                case "flip" if piece:
+                    piece = bytes((piece[0] ^ 1 << draw(st.integers(0, 7)),)) + piece[1:]
+                case "replace":
+                    piece = draw(hostile_bytes())
+                case _:
+                    other = draw(seeds)
+                    piece = other[int(draw(places) * len(other)) :]
+            data = data[:start] + piece + data[end:]
+        return data
+
+    return st.one_of(changed(), hostile_bytes())
