@@ -106,7 +106,8 @@ def test_every_program_runs_against_the_emulator(
         for name, value in environment(url, account).items():
             monkeypatch.setenv(name, value)
         # Hypothesis warns of how trio, which is loaded before it, registers itself.
-        strict = f"import warnings as w; w.simplefilter('error'); w.filterwarnings('ignore', module='hypothesis|trio')\n{program}"
+        filters = "w.simplefilter('error'); w.filterwarnings('ignore', module='hypothesis|trio')"
+        strict = f"import warnings as w; {filters}\n{program}"
         done = subprocess.run([*forked_python(), "-c", strict], capture_output=True, text=True, timeout=50, check=False)
     assert done.returncode == 0, done.stderr
     assert not done.stderr

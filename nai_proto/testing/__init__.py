@@ -11,15 +11,15 @@ from __future__ import annotations
 from ..emulator.clock import Clock
 from .connection import MemoryConnection, cut
 from .play import FlowTrace, play, run_in_memory
-from .target import TargetResult, Target
+from .target import Target, TargetResult
 from .targets import find_target, list_targets
 
 __all__ = [
     "Clock",
     "FlowTrace",
     "MemoryConnection",
-    "TargetResult",
     "Target",
+    "TargetResult",
     "cut",
     "find_target",
     "list_targets",

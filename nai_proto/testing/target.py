@@ -16,7 +16,7 @@ from zlib import crc32
 from ..errors import NaiError
 from .connection import cut
 
-__all__ = ["Feed", "TargetResult", "Target"]
+__all__ = ["Feed", "Target", "TargetResult"]
 
 Feed: TypeAlias = Literal["bytes", "text", "JSON", "chunks", "operations"]
 
