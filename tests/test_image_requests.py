@@ -726,4 +726,6 @@ def test_any_options_are_sent_or_refused(options: dict[str, Any], model: ImageMo
     sent = body_of(operation.request)["parameters"]
     assert sent["seed"] == operation.seed
     said = {name: value for name, value in options.items() if value is not None and not isinstance(value, bytes)}
+    if model.family.smea:
+        said.pop("auto_smea", None)  # it decides about ``sm``
     assert {name: sent[WIRE_NAMES.get(name, name)] for name in said} == said

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import MissingExtra
 from nai_proto.extras import explain_install
 
-from ..files import read, write
+from ..files import make_directories, read, write
 
 __all__ = ["MAX_FILE_BYTES", "cache_directory", "find_verified", "read_verified", "store"]
 
@@ -49,10 +48,9 @@ def store(path: Path, data: bytes, *, record_digest: bool = False) -> None:
     """Write a file, completely or not at all; with ``record_digest``, write its SHA-256 beside it.
 
     Raises:
-        FileError: it cannot be written.
+        FileError: it cannot be written, or its directory cannot be created.
     """
-    with suppress(OSError):  # `write` reports it, too
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_directories(path.parent)
     write(path, data)
     if record_digest:
         write(_digest_path(path), hashlib.sha256(data).hexdigest().encode())
