@@ -19,12 +19,12 @@ from .contents import Library, Suspicion
 from .continue_story import ContinuedStory
 from .export import ExportedFile, export_files
 from .import_plan import FileImport, FileToImport, plan_import
-from .load import Access, KeystoreOpened, LoadEvent, ObjectsOpened, log_in, open_library, read_library
-from .opened_story import EditedStory, OpenedStory, link_stories
+from .load import Access, KeepObject, KeystoreOpened, LoadEvent, ObjectsOpened, log_in, open_library, read_library
+from .opened_story import EditedStory, OpenedStory, drop_content, keep_whole, link_stories
 from .restore import RestoreAction, RestoredObject, RestoreStep
 from .restore_elsewhere import plan_restore_elsewhere
 from .restore_plan import plan_restore
-from .sanity_check import Finding, FindingKind, ObjectName, SanityReport, Severity, TypeCount, check
+from .sanity_check import Finding, FindingKind, LibraryChecker, ObjectName, SanityReport, Severity, TypeCount, check
 from .save_keystore import KeystoreReplacement, SavedKeystore, save_keys
 from .save_objects import ObjectChange, SavedObject, SaveOutcome, WriteResult, write_object
 
@@ -38,9 +38,11 @@ __all__ = [
     "FileToImport",
     "Finding",
     "FindingKind",
+    "KeepObject",
     "KeystoreOpened",
     "KeystoreReplacement",
     "Library",
+    "LibraryChecker",
     "LoadEvent",
     "ObjectChange",
     "ObjectName",
@@ -59,8 +61,10 @@ __all__ = [
     "WriteResult",
     "build_story_file",
     "check",
+    "drop_content",
     "export_files",
     "find_candidate",
+    "keep_whole",
     "link_stories",
     "log_in",
     "open_library",

@@ -12,7 +12,8 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Never, TypeAlias
@@ -28,9 +29,18 @@ from ..limits import Limits
 from ..objects import TYPES, StoredKeystore, get_keystore, list_objects
 from ..secret import AccessToken, EncryptionKey, Password
 from .contents import Library
-from .opened_story import link_stories
+from .opened_story import keep_whole, link_stories
 
-__all__ = ["Access", "KeystoreOpened", "LoadEvent", "ObjectsOpened", "log_in", "open_library", "read_library"]
+__all__ = [
+    "Access",
+    "KeepObject",
+    "KeystoreOpened",
+    "LoadEvent",
+    "ObjectsOpened",
+    "log_in",
+    "open_library",
+    "read_library",
+]
 
 _BATCH_CHARACTERS: Final = 1_048_576
 """Characters of sealed text that one computation opens, in a few milliseconds."""
@@ -90,16 +100,22 @@ class ObjectsOpened:
 
 
 LoadEvent: TypeAlias = KeystoreOpened | ObjectsOpened
+KeepObject: TypeAlias = Callable[[str, OpenedObject], OpenedObject]
+"""Returns what the library keeps of an object, such as `drop_content`; takes the type under which it is listed, and it."""
 
 
 @flow
-def open_library(email: str, password: Password | str, *, types: Sequence[str] = TYPES) -> Steps[LoadEvent, Library]:
+def open_library(
+    email: str, password: Password | str, *, types: Sequence[str] = TYPES, keep: KeepObject = keep_whole
+) -> Steps[LoadEvent, Library]:
     """Log in, and open everything that the account stores.
 
     Args:
         email: as for `nai_proto.account.login`; the keystore's key is derived from the spelling that logs in.
         password: of the account.
         types: types of the objects to fetch.
+        keep: is called once with each object, and returns what stays of it in the library, after its event. With
+            `drop_content`, contents take no memory but while they are opened.
 
     Raises (when run):
         AuthenticationError: no account has this e-mail and password.
@@ -107,12 +123,14 @@ def open_library(email: str, password: Password | str, *, types: Sequence[str] =
     """
     password = _hide(password)
     access = yield from log_in(email, password)
-    library = yield from read_library(access.key, types=types).with_options(token=access.token)
+    library = yield from read_library(access.key, types=types, keep=keep).with_options(token=access.token)
     return replace(library, token=access.token)
 
 
 @flow
-def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[LoadEvent, Library]:
+def read_library(
+    key: EncryptionKey, *, types: Sequence[str] = TYPES, keep: KeepObject = keep_whole
+) -> Steps[LoadEvent, Library]:
     """Open everything that the account stores, with a session that has a token, and with the account's key.
 
     A keystore that another program has damaged in the known way is read all the same;
@@ -123,6 +141,8 @@ def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[L
     Args:
         key: opens the keystore.
         types: types of the objects to fetch.
+        keep: is called once with each object, and returns what stays of it in the library, after its event. With
+            `drop_content`, contents take no memory but while they are opened.
 
     Raises (when run):
         DecryptionFailed, Damaged: the keystore does not open, or was withheld.
@@ -135,13 +155,13 @@ def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[L
     unread: dict[str, NaiError] = {}
     for each in types:
         try:
-            items = yield from list_objects(each)
+            items = deque((yield from list_objects(each)))
         except (StatusError, RemoteProtocolError, TransportError) as error:
             if each in _ESSENTIAL_TYPES or (isinstance(error, TransportError) and error.phase == "total"):
                 raise
             unread[each] = error
         else:
-            opened[each] = yield from _open_all(each, items, keys, limits)
+            opened[each] = yield from _open_all(each, items, keys, limits, keep)
     cards, contents = (opened.pop(each, []) for each in _ESSENTIAL_TYPES)
     stories, orphans = yield from compute(partial(link_stories, cards, contents))
     others = {each: tuple(items) for each, items in opened.items()}
@@ -150,27 +170,41 @@ def read_library(key: EncryptionKey, *, types: Sequence[str] = TYPES) -> Steps[L
 
 def _open_all(
     type: str,  # noqa: A002
-    items: Sequence[StoredObject],
+    items: deque[StoredObject],
     keys: Keystore,
     limits: Limits,
+    keep: KeepObject,
 ) -> Steps[ObjectsOpened, list[OpenedObject]]:
-    opened: list[OpenedObject] = []
+    kept: list[OpenedObject] = []
+    total = len(items)
     for batch in _iter_batches(items):
-        done = yield from compute(partial(open_objects, batch, keys, limits))
-        opened += done
-        yield Emit([ObjectsOpened(type, tuple(done), len(opened), len(items))])
-    return opened
+        opened, left = yield from compute(partial(_open_batch, type, batch, keys, limits, keep))
+        kept += left
+        yield Emit([ObjectsOpened(type, opened, len(kept), total)])
+        del opened, left  # before the next batch is opened
+    return kept
 
 
-def _iter_batches(items: Sequence[StoredObject]) -> Iterator[list[StoredObject]]:
-    """Group neighbouring objects into batches of about `_BATCH_CHARACTERS`; at least one batch."""
-    batch: list[StoredObject] = []
-    size = 0
-    for item in items:
-        batch.append(item)
-        size += len(item.data or "")
-        if size >= _BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch or not items:
+def _open_batch(
+    type: str,  # noqa: A002
+    batch: Sequence[StoredObject],
+    keys: Keystore,
+    limits: Limits,
+    keep: KeepObject,
+) -> tuple[tuple[OpenedObject, ...], list[OpenedObject]]:
+    """Return the objects as they were opened, and what is kept of them."""
+    opened = open_objects(batch, keys, limits)
+    return tuple(opened), [keep(type, item) for item in opened]
+
+
+def _iter_batches(items: deque[StoredObject]) -> Iterator[list[StoredObject]]:
+    """Take neighbouring objects out, in batches of about `_BATCH_CHARACTERS`; at least one batch."""
+    is_empty = not items
+    while items or is_empty:
+        is_empty = False
+        batch: list[StoredObject] = []
+        size = 0
+        while items and size < _BATCH_CHARACTERS:
+            batch.append(items.popleft())
+            size += len(batch[-1].data or "")
         yield batch

@@ -8,17 +8,19 @@ See:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
 
 from ..codecs.sealed_objects import OpenedObject
-from ..codecs.secret_box import Entropy, system_entropy
+from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import InvalidRequestError, NaiError
 from ..limits import Limits
 from ..story.story import Story
 from .candidates import Candidate, find_candidate
 
-__all__ = ["EditedStory", "OpenedStory", "find_story", "link_stories"]
+__all__ = ["EditedStory", "OpenedStory", "drop_content", "find_story", "keep_whole", "link_stories"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,38 @@ class EditedStory(Story):
 
 
 # ---- card and content
+
+
+def keep_whole(type: str, item: OpenedObject) -> OpenedObject:  # noqa: A002, ARG001 -- a KeepObject
+    """Return the object: the library has its content.
+
+    Args:
+        type: under which it is listed.
+        item: the object as it was opened.
+    """
+    return item
+
+
+def drop_content(type: str, item: OpenedObject) -> OpenedObject:  # noqa: A002
+    """Return an object without its content, but with what connects it to others; for ``keep`` of `open_library`.
+
+    Args:
+        type: under which it is listed.
+        item: the object as it was opened.
+
+    Returns:
+        The object with id, meta and state, without its sealed data; its JSON has the ids of a card or shelf, no more.
+    """
+    stored = msgspec.structs.replace(item.stored, data=None, extra={})
+    links = b""
+    if item.ok:
+        document = item.json() if type in _LINKED_TYPES else {}
+        links = write_json({name: document[name] for name in _LINKS if isinstance(document.get(name), str)})
+    return replace(item, stored=stored, plaintext=links)
+
+
+_LINKED_TYPES: Final = ("stories", "shelf")
+_LINKS: Final = ("id", "remoteId", "remoteStoryId")
 
 
 def link_stories(

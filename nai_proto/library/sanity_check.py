@@ -14,14 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from ..codecs.sealed_objects import PLAIN_TYPES
+from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject
 from ..codecs.secret_box import KEY_SIZE
 from ..limits import Limits
 from ..objects import TYPES
 from .contents import Library, ListedObject, Suspicion, iter_failures, iter_objects
+from .opened_story import drop_content
 from .story_problems import find_document_problem, find_field_problem, find_history_problem, find_text_problem
 
-__all__ = ["Finding", "FindingKind", "ObjectName", "SanityReport", "Severity", "TypeCount", "check"]
+__all__ = ["Finding", "FindingKind", "LibraryChecker", "ObjectName", "SanityReport", "Severity", "TypeCount", "check"]
 
 
 class Severity(enum.Enum):
@@ -150,12 +151,53 @@ def check(library: Library, limits: Limits = Limits()) -> SanityReport:
         library: the library to check.
         limits: limits for the documents, which are decoded.
     """
+    checker = LibraryChecker(limits)
+    for type_, item in iter_objects(library):
+        checker.keep(type_, item)
+    return checker.finish(library)
+
+
+class LibraryChecker:
+    """Checks a library while it is opened, with one batch of contents in memory at a time::
+
+        checker = LibraryChecker()
+        library = client.run(open_library(email, password, keep=checker.keep))
+        report = checker.finish(library)
+
+    Args:
+        limits: limits for the documents, which are decoded.
+    """
+
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._limits = limits
+        self._findings: list[Finding] = []
+
+    def keep(self, type: str, item: OpenedObject) -> OpenedObject:  # noqa: A002
+        """Check the content of an object; return the object without it, as `drop_content` does.
+
+        Args:
+            type: under which it is listed.
+            item: the object as it was opened.
+        """
+        self._findings += _check_content((type, item), self._limits)
+        return drop_content(type, item)
+
+    def finish(self, library: Library) -> SanityReport:
+        """Return all findings, in the order of `FindingKind`.
+
+        Args:
+            library: has all the objects, with or without their contents.
+        """
+        return _check_connections(library, self._findings)
+
+
+def _check_connections(library: Library, contents: Iterable[Finding]) -> SanityReport:
     items = list(iter_objects(library))
     order = {kind: number for number, kind in enumerate(FindingKind)}
     findings = [
         *_find_unlisted(library),
         *_find_unopened(library),
-        *_check_contents(items, limits),
+        *contents,
         *_check_stories(library),
         *_check_ids(items),
         *_find_shared_metas(items),
@@ -213,25 +255,22 @@ _LIKELY_REASONS: Final = {
 }
 
 
-def _check_contents(items: Sequence[ListedObject], limits: Limits) -> Iterator[Finding]:
-    for each in items:
-        type_, item = each
-        if type_ != _CONTENTS or not item.ok:
-            continue
-        content = item.json()
-        story, document = content.get("story"), content.get("document")
-        if story is None and document is None:
-            yield _make_finding(FindingKind.NO_TEXT, each, "It has neither a story nor a document.")
-        if document is not None and (problem := find_document_problem(document, limits)):
-            yield _make_finding(
-                FindingKind.UNREADABLE_DOCUMENT, each, f"Its text cannot be read completely: {problem}."
-            )
-        if story is not None and (problem := find_text_problem(story)):
-            yield _make_finding(FindingKind.BROKEN_TEXT, each, f"Its text cannot be read: {problem}.")
-        if story is not None and (problem := find_history_problem(story)):
-            yield _make_finding(FindingKind.BROKEN_HISTORY, each, f"Its history is inconsistent: {problem}.")
-        if problem := find_field_problem(content):
-            yield _make_finding(FindingKind.UNREAD_FIELD, each, f"A field is not read: {problem}.")
+def _check_content(each: ListedObject, limits: Limits) -> Iterator[Finding]:
+    type_, item = each
+    if type_ != _CONTENTS or not item.ok:
+        return
+    content = item.json()
+    story, document = content.get("story"), content.get("document")
+    if story is None and document is None:
+        yield _make_finding(FindingKind.NO_TEXT, each, "It has neither a story nor a document.")
+    if document is not None and (problem := find_document_problem(document, limits)):
+        yield _make_finding(FindingKind.UNREADABLE_DOCUMENT, each, f"Its text cannot be read completely: {problem}.")
+    if story is not None and (problem := find_text_problem(story)):
+        yield _make_finding(FindingKind.BROKEN_TEXT, each, f"Its text cannot be read: {problem}.")
+    if story is not None and (problem := find_history_problem(story)):
+        yield _make_finding(FindingKind.BROKEN_HISTORY, each, f"Its history is inconsistent: {problem}.")
+    if problem := find_field_problem(content):
+        yield _make_finding(FindingKind.UNREAD_FIELD, each, f"A field is not read: {problem}.")
 
 
 # ---- objects that do not fit together

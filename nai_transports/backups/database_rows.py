@@ -17,7 +17,7 @@ from nai_proto.objects import StoredKeystore
 from .files import make_file_name, sha256
 from .sqlite_connection import BackupDatabase
 
-__all__ = ["KEYSTORE_FILE", "BackupRecords", "BackupRun", "BackupSummary", "digests_of"]
+__all__ = ["KEYSTORE_FILE", "BackupRecords", "BackupRun", "BackupSummary"]
 
 KEYSTORE_FILE: Final = "keystore.sealed.json"
 _COMPRESSION_LEVEL: Final = 6  # reduces stories to a fourth of their size in little time
@@ -68,11 +68,6 @@ class BackupSummary:
     def listed(self) -> int:
         """Return the number of objects that the account has."""
         return self.new + self.changed + self.unchanged
-
-
-def digests_of(item: OpenedObject) -> tuple[bytes, bytes | None]:
-    """Return the SHA-256 of an object's sealed form, and of its plaintext if it opened."""
-    return sha256(write_json(item.stored.document)), sha256(item.plaintext) if item.ok else None
 
 
 class BackupRecords:
@@ -152,11 +147,6 @@ class BackupRecords:
     def is_interrupted(self) -> bool:
         """Return whether the last run was interrupted."""
         return bool(self._database.value("SELECT finished IS NULL FROM runs ORDER BY id DESC LIMIT 1"))
-
-    def run_digests(self, run: int) -> Iterator[tuple[bytes, bytes | None]]:
-        """Iterate over the digests of all objects that a run has seen."""
-        statement = "SELECT sealed, plain FROM seen JOIN versions ON id = version WHERE seen.run = ?"
-        return ((sealed, plain) for sealed, plain in self._database.rows(statement, run))
 
     def finish_run(self, run: int, types: Collection[str], now: float) -> BackupSummary:
         """Record that a run is complete; ``types`` are the types that it could list."""

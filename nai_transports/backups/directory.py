@@ -14,12 +14,20 @@ from typing import Final, Self
 from nai_proto.account import email_hash
 from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.errors import Damaged, FileError, InvalidFile, InvalidRequestError, LocalProtocolError
-from nai_proto.library import KeystoreOpened, KeystoreReplacement, Library, LoadEvent, ObjectsOpened, open_library
+from nai_proto.library import (
+    KeystoreOpened,
+    KeystoreReplacement,
+    Library,
+    LoadEvent,
+    ObjectsOpened,
+    drop_content,
+    open_library,
+)
 from nai_proto.objects import StoredKeystore
 from nai_proto.secret import Password
 
 from ..clients import Client
-from .database_rows import KEYSTORE_FILE, BackupRecords, BackupRun, BackupSummary, digests_of
+from .database_rows import KEYSTORE_FILE, BackupRecords, BackupRun, BackupSummary
 from .files import BackupFiles, sha256
 from .sqlite_connection import DATABASE_NAME, BackupDatabase
 from .verify import VerificationReport, verify
@@ -53,7 +61,8 @@ def backup(
         AuthenticationError: no account has this e-mail and password.
         DecryptionFailed, Damaged: the keystore does not open, or was withheld; or the verification found a problem.
     """
-    with BackupDirectory(directory, email) as backups, client.stream(open_library(email, password)) as events:
+    loading = open_library(email, password, keep=drop_content)  # it is on the disk
+    with BackupDirectory(directory, email) as backups, client.stream(loading) as events:
         for event in events:
             backups.keep(event)
             progress(event)
@@ -72,7 +81,7 @@ class BackupDirectory:
     asynchronous program calls them in a thread, one after the other::
 
         with BackupDirectory(directory, email) as backups:
-            async with client.stream(open_library(email, password)) as events:
+            async with client.stream(open_library(email, password, keep=drop_content)) as events:
                 async for event in events:
                     await asyncio.to_thread(backups.keep, event)
                 summary = await asyncio.to_thread(backups.finish, events.result)
@@ -95,6 +104,7 @@ class BackupDirectory:
         self._database: BackupDatabase | None = None
         self._run: int | None = None
         self._totals: dict[str, tuple[int, int]] = {}
+        self._kept: Counter[tuple[object, ...]] = Counter()
         self._repaired: dict[str, str] = {}
         self._continues = False
         "Was the run before this one interrupted? Then missing files are no surprise."
@@ -131,6 +141,7 @@ class BackupDirectory:
         self._record_account()
         self._files.remove_temporary_files()
         self._totals.clear()
+        self._kept.clear()
         self._repaired.clear()
         self._continues = self._records.is_interrupted
         with self._open_database.transaction():
@@ -164,6 +175,7 @@ class BackupDirectory:
                         self._records.add_object(run, event.type, at, one) for at, one in enumerate(event.items, first)
                     ]
                 self._write_files(file for row, changed in rows if changed for file in self._records.files(row))
+                self._kept.update(map(_identify, event.items))
                 self._totals[event.type] = (event.done, event.total)
                 self._run = run
 
@@ -193,7 +205,7 @@ class BackupDirectory:
         """Finish a run: compare the backup with the library, write missing files, and verify everything on the disk.
 
         Args:
-            library: the result of the flow whose events were kept.
+            library: the result of the flow whose events were kept, with or without the contents.
 
         Raises:
             InvalidRequestError: the library has other objects than those that were kept.
@@ -203,7 +215,7 @@ class BackupDirectory:
         """
         run = self._current_run
         complete = all(done == total for done, total in self._totals.values())
-        if not complete or Counter(map(digests_of, library.items)) != Counter(self._records.run_digests(run)):
+        if not complete or Counter(map(_identify, library.items)) != self._kept:
             raise InvalidRequestError(
                 "this library has other objects than those that were kept in this run", parameter="library"
             )
@@ -350,6 +362,12 @@ def _describe_missing_backup(root: Path) -> str:
         return f"{root} does not exist; nai library backup {root} makes a backup there"
     problem = "is not a backup directory" if root.is_dir() else "is a file, and not a backup directory"
     return f"{root} {problem}: that is one which nai library backup has made, with {DATABASE_NAME} in it"
+
+
+def _identify(item: OpenedObject) -> tuple[object, ...]:
+    """Return what tells an object, and a version of it, from all others; a library without contents has it too."""
+    stored = item.stored
+    return stored.id, stored.type, stored.meta, stored.changeIndex, stored.lastUpdatedAt, item.state
 
 
 def _hash_email(email: str, salt: bytes) -> bytes:

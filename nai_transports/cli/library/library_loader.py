@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nai_proto.library import Library, open_library
+from nai_proto.library import KeepObject, Library, keep_whole, open_library
 from nai_proto.objects import TYPES
 
 from ..common.account_options import AccountOptions, ServiceOptions
@@ -31,29 +31,33 @@ def list_unread(unread: Mapping[str, object]) -> list[UnreadType]:
     return [UnreadType(type_, str(reason)) for type_, reason in unread.items()]
 
 
-def load_library(account: AccountOptions, *, types: Sequence[str] = TYPES) -> Library:
+def load_library(account: AccountOptions, *, types: Sequence[str] = TYPES, keep: KeepObject = keep_whole) -> Library:
     """Log in, and return the account's library; show the progress on stderr.
 
     Args:
         account: whose library.
         types: the types of objects to load.
+        keep: returns what stays of each object, as for `open_library`.
 
     Raises:
         InvalidRequestError: the address is not valid, or there is no e-mail or no password.
         NaiError: logging in failed, the keystore does not open, or stories cannot be listed.
     """
-    return open_account(account, account.get_credentials(), types=types)
+    return open_account(account, account.get_credentials(), types=types, keep=keep)
 
 
-def open_account(service: ServiceOptions, login: Credentials, *, types: Sequence[str] = TYPES) -> Library:
+def open_account(
+    service: ServiceOptions, login: Credentials, *, types: Sequence[str] = TYPES, keep: KeepObject = keep_whole
+) -> Library:
     """Return the library of an account, as `load_library` does.
 
     Args:
         service: where the account is.
         login: e-mail and password of the account.
         types: the types of objects to load.
+        keep: returns what stays of each object, as for `open_library`.
     """
-    flow = open_library(login.email, login.password, types=types)
+    flow = open_library(login.email, login.password, types=types, keep=keep)
     with (
         service.open_client() as client,
         service.show_progress("logging in") as progress,

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from nai_proto.library import Finding, FindingKind, SanityReport, Severity, TypeCount, check
+from nai_proto.library import Finding, FindingKind, LibraryChecker, SanityReport, Severity, TypeCount
 
 from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus, WrongUsage
@@ -71,7 +71,8 @@ def sanity_check(
     """
     if context.args:
         raise WrongUsage(_NO_ARGUMENT)
-    report = check(load_library(account.with_email(email_argument)))
+    checker = LibraryChecker()
+    report = checker.finish(load_library(account.with_email(email_argument), keep=checker.keep))
     if as_json:
         print_json(_describe_report(report))
     else:
