@@ -103,6 +103,7 @@ def test_a_picture_that_a_full_device_cannot_take_is_kept(
     status, out, err = run_nai(*arguments, "-o", "/dev/full", XDG_DATA_HOME=str(tmp_path / "data"))
     (kept,) = (tmp_path / "data/nai-proto/rescued").glob("*/*")
     assert read_size(str(kept))[0] >= 64
+    assert kept.name == "full.png"
     assert (status, out) == (1, "")
     assert err == (f"nai {arguments[0]}: /dev/full cannot be written: No space left on device; it was kept as {kept}\n")
     assert list_files() == ["sea.png"]

@@ -90,6 +90,16 @@ def failing(*arguments: object, status: int = 1) -> str:
 # ---- edits
 
 
+def test_the_end_of_a_story_is_quoted_from_the_beginning_of_a_word(served: Served) -> None:
+    assert story("create", "One", "--text", "A").endswith(": 1 character, ending in: A\n")
+    ends = "seven eight nine ten eleven twelve thirteen fourteen fifteen"  # 60 characters
+    assert story("create", "Begins", "--text", f"six {ends}").endswith(f"ending in: … {ends}\n")
+    assert story("create", "Within", "--text", f"six {ends}.").endswith(f"ending in: … {ends[6:]}.\n")
+    assert story("create", "Without", "--text", "字" * 70).endswith(f"ending in: … {'字' * 60}\n")
+    assert story("append", "One", "B").startswith("Appended 1 character to One ")
+    assert served.texts()["One"] == "AB"
+
+
 def test_a_story_is_created_appended_to_undone_and_redone(served: Served) -> None:
     created = json.loads(story("create", "Swans", "--text", "The lake was frozen.", "--memory", "Cold.", "--json"))
     assert (created["title"], created["characters"], created["state"]) == ("Swans", 20, "ok")
@@ -217,7 +227,7 @@ def test_an_import_that_fails_names_what_is_stored(served: Served, tmp_path: Pat
         (tmp_path / name).write_bytes(b"Once.")
     served.app = inject_fault(served.emulator, FAULTS["409"], 2, method="PUT", path="/user/objects")
     line = failing("import", "a.txt", "b.txt")
-    assert f"1 stories before it are stored: {served.library.find('a').card.stored.id}" in line
+    assert f"Stored before it: 1 story ({served.library.find('a').card.stored.id})" in line
 
 
 def test_lorebooks_are_added_to_a_story_once(served: Served, tmp_path: Path) -> None:

@@ -128,12 +128,17 @@ def test_its_settings_have_names_here(changed: dict[str, Any], settings: dict[st
 @pytest.mark.parametrize(
     ("changed", "problem"),
     [
-        ({"resolution": "Huge"}, "resolution is none of novelai-api's"),
-        ({"resolution": "Normal_Portrait_v9"}, "resolution is none of novelai-api's"),
-        ({"resolution": 5}, "resolution is none of novelai-api's"),
-        ({"uc_preset": "Heavy"}, "uc_preset is none of novelai-api's"),
-        ({"uc_preset": []}, "uc_preset is none of novelai-api's"),
-        ({"quality_toggle": 1}, "quality_toggle is none of novelai-api's"),
+        (
+            {"resolution": "Huge"},
+            "no resolution of novelai-api is called 'Huge'; there are Small_Portrait_v3, .*Wallpaper_Portrait",
+        ),
+        ({"resolution": "Normal_Portrait_v9"}, "'Normal_Portrait_v9'; did you mean 'Normal_Portrait_v3'"),
+        ({"resolution": "Normal_Portrai"}, "'Normal_Portrai'; did you mean 'Normal_Portrait'"),
+        ({"resolution": 5}, "resolution takes a name, or a list of width and height"),
+        ({"uc_preset": "Heavy"}, "no uc_preset of novelai-api is called 'Heavy'; did you mean 'Preset_Heavy'"),
+        ({"uc_preset": []}, "uc_preset takes the name of a preset, or null"),
+        ({"quality_toggle": 1}, "quality_toggle takes true or false"),
+        ({"quality_toggle": "yes"}, "quality_toggle takes true or false"),
         ({"stepz": 5}, "no setting 'stepz'; did you mean 'steps'"),
         ({"controlnet_strength": 0.5}, "no setting 'controlnet_strength'"),
     ],

@@ -319,9 +319,9 @@ def test_a_full_device_is_not_replaced_and_loses_nothing(homes: Path) -> None:
             pytest.raises(FileError, match=r"/dev/full cannot be written: No space left on device; it was kept as"),
             OutputFiles([FULL], overwrite=overwrite) as outputs,
         ):
-            outputs.write(FULL, b"one")
+            outputs.write(FULL, b"one", ".png")
     assert FULL.is_char_device()
-    assert find_rescued(homes / "data/nai-proto/rescued") == [("full", b"one"), ("full", b"one")]
+    assert find_rescued(homes / "data/nai-proto/rescued") == [("full.png", b"one"), ("full.png", b"one")]
 
 
 def test_an_error_in_the_block_names_what_is_complete(homes: Path) -> None:

@@ -18,6 +18,7 @@ from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator.faults import parse_fault
 from nai_proto.errors import InvalidRequestError, LimitExceeded, UnknownChoiceError
 from nai_proto.exchange.endpoints import endpoint
+from nai_proto.text.wordlists import find_wordlist
 from nai_proto.unknown_names import unknown_choice
 from tests.cases import for_each
 
@@ -38,6 +39,12 @@ UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
     "prefix": (lambda: text.generate("x", prefix="vanila"), "vanilla", "special_openings"),
     "sampler of an order": (lambda: text.generate("x", **wrong(order=["tempratur"])), "temperature", "min_p"),
     "global setting": (lambda: text.GlobalSettings().copy(**wrong(ban_bracket=True)), "ban_brackets", "num_logprobs"),
+    "kind of a precise reference": (
+        lambda: image.PreciseReference(PNG, **wrong(kind="characters")),
+        "character",
+        "delta",
+    ),
+    "tokenizer of word lists": (lambda: find_wordlist("lama3"), "llama3", "nerdstash_v1"),
     "endpoint": (lambda: endpoint("list_object"), "list_objects", "generate_stream"),
     "field of an entry": (lambda: story.Entry({}).with_fields(keyz=[]), "keys", "display_name"),
     "fault": (lambda: parse_fault("cutt:at=1"), "cut", "refuse"),

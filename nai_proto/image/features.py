@@ -9,9 +9,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
-from ..arguments import BYTES, FLAG, NUMBER, TEXT, convert_fields, member, tuple_of
+from ..arguments import BYTES, FLAG, NUMBER, TEXT, convert_fields, member, one_of, tuple_of
 from ..errors import InvalidRequestError
 from .choices import ControlNetModel
 from .families import Family
@@ -30,6 +30,9 @@ __all__ = [
 
 Position: TypeAlias = str | tuple[float, float]
 """A cell of the grid, from ``"A1"`` at the top left to ``"E5"`` at the bottom right; or x and y from 0 to 1."""
+
+ReferenceKind: TypeAlias = Literal["character", "style", "character&style", "costume", "delta"]
+REFERENCE_KINDS: Final[tuple[ReferenceKind, ...]] = get_args(ReferenceKind)
 
 POSITION: Final = TEXT | tuple_of("x and y", NUMBER, NUMBER)
 
@@ -106,7 +109,7 @@ class PreciseReference:
 
     image: bytes = field(repr=False)
     "PNG of 1024 × 1536, 1536 × 1024 or 1472 × 1472 pixels: scale the image to fit, and fill up with black."
-    kind: Literal["character", "style", "character&style", "costume", "delta"] = "character&style"
+    kind: ReferenceKind = "character&style"
     "What is taken from it. The last two are known from one client alone."
     strength: float = 1.0
     "How strongly it counts, 0 to 1 on the website; other numbers are sent."
@@ -114,7 +117,7 @@ class PreciseReference:
     "How exactly it is kept, 0 to 1 on the website; other numbers are sent."
 
     def __post_init__(self) -> None:
-        convert_fields(self, image=BYTES, kind=TEXT, strength=NUMBER, fidelity=NUMBER)
+        convert_fields(self, image=BYTES, kind=one_of(*REFERENCE_KINDS), strength=NUMBER, fidelity=NUMBER)
 
 
 @dataclass(frozen=True, slots=True)

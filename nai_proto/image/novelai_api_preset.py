@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from ..errors import InvalidRequestError
+from ..unknown_names import unknown_choice
 from .choices import ImageResolution, QualityPreset, UCPreset
 
 __all__ = ["is_novelai_api_preset", "settings_from_novelai_api"]
@@ -25,6 +26,12 @@ _NAMES: Final = {
 }
 """Its names for settings that are the same."""
 _OWN: Final = ("resolution", "uc_preset", "quality_toggle", *_NAMES)
+_RESOLUTIONS: Final = tuple(
+    name.removesuffix("_V1").title() + version
+    for name in ImageResolution.__members__
+    for version in ("" if name.endswith("_V1") or name.startswith("WALLPAPER") else "_v3",)
+)
+"""Names of sizes; ``_v2`` and ``_v4`` are as ``_v3``."""
 _UC_PRESETS: Final = {
     "Preset_Heavy": UCPreset.HEAVY,
     "Preset_Light": UCPreset.LIGHT,
@@ -75,7 +82,9 @@ def _parse_resolution(value: object) -> tuple[object, object]:
         name += "_V1"
     found = ImageResolution.__members__.get(name)
     if found is None or version not in ("", "2", "3", "4"):
-        raise InvalidRequestError("resolution is none of novelai-api's", parameter="resolution")
+        if isinstance(value, str):
+            raise unknown_choice(value, "resolution of novelai-api", _RESOLUTIONS, parameter="resolution")
+        raise InvalidRequestError("resolution takes a name, or a list of width and height", parameter="resolution")
     return found.value
 
 
@@ -83,4 +92,8 @@ def _look_up(name: str, value: object, table: Mapping[Any, str]) -> str:
     """Return what a text, a switch or null stands for."""
     if (value is None or isinstance(value, str | bool)) and value in table:
         return table[value]
-    raise InvalidRequestError(f"{name} is none of novelai-api's", parameter=name)
+    names = [each for each in table if isinstance(each, str)]
+    if names and isinstance(value, str):
+        raise unknown_choice(value, f"{name} of novelai-api", names, parameter=name)
+    takes = "the name of a preset, or null" if names else "true or false"
+    raise InvalidRequestError(f"{name} takes {takes}", parameter=name)

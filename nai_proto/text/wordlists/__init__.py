@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
-from ...errors import InvalidRequestError
+from ...unknown_names import unknown_choice
 
 __all__ = ["Wordlist", "find_wordlist", "parse_ids", "parse_phrases"]
 
@@ -53,12 +53,13 @@ def find_wordlist(tokenizer: str) -> Wordlist:
         tokenizer: its name (`Model.tokenizer`).
 
     Raises:
-        InvalidRequestError: there are no lists for it.
+        UnknownChoiceError: there are no lists for it.
     """
     if tokenizer not in _NAMES:
-        raise InvalidRequestError(
-            f"no bracket bans, whitelists and biases are known for the tokenizer {tokenizer!r}, only for "
-            f"{', '.join(_NAMES)}",
+        raise unknown_choice(
+            tokenizer,
+            "tokenizer with bracket bans, whitelists and biases",
+            _NAMES,
             parameter="model",
             advice="settings=None switches these global settings off",
         )

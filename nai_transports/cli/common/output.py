@@ -26,6 +26,7 @@ __all__ = [
     "describe_response",
     "escape_line",
     "escape_lines",
+    "format_count",
     "format_date",
     "format_duration",
     "open_console",
@@ -165,6 +166,17 @@ def format_duration(seconds: float) -> str:
 def _quote_unprintable(text: str) -> str:
     """Return the text, or a quoted form of it if it has characters that could control the terminal."""
     return text if text.isprintable() else ascii(text)
+
+
+def format_count(number: int, noun: str, nouns: str | None = None) -> str:
+    """Return a number with its noun, such as ``"1 story"`` or ``"2,000 stories"``.
+
+    Args:
+        number: how many.
+        noun: for one.
+        nouns: for any other number; the noun with an s if None.
+    """
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def escape_line(text: str) -> str:

@@ -188,17 +188,22 @@ class OutputFiles:
                 with suppress(OSError):
                     print_note(line)
 
-    def write(self, path: Path, data: bytes) -> Path:
+    def write(self, path: Path, data: bytes, suffix: str = "") -> Path:
         """Write a file, and return the path that it has. Nothing is raised, so that what comes next is written too.
 
         What cannot be written there is kept in another directory, which the error at the end of the block names.
+
+        Args:
+            path: of the file.
+            data: its contents.
+            suffix: that it gets in the other directory if its name has none, as that of a device.
         """
         with hold_signals():
             try:
                 self._write(path, data)
                 saved = path
             except FileError as error:
-                saved = self._rescue(path.name, data, str(error)) or path
+                saved = self._rescue(f"{path.name}{'' if path.suffix else suffix}", data, str(error)) or path
             else:
                 self.written.append(saved)
         return saved

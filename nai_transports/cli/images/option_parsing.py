@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image import Character, ImageResolution, Position, PreciseReference
+from nai_proto.image.features import REFERENCE_KINDS
 from nai_proto.unknown_names import unknown_choice
 
 from .input_images import fit_reference, read_image
@@ -25,7 +26,6 @@ _NO_POSITION: Final = re.compile(
 _EMOTICON: Final = "@_@"
 """A tag that ends like the mark of a place."""
 _NUMBERS: Final = re.compile(r"-?[0-9.]+(,-?[0-9.]+)?")
-_KINDS: Final = ("character", "style", "character&style", "costume", "delta")
 
 
 def parse_size(value: str) -> ImageResolution | tuple[int, int]:
@@ -108,9 +108,9 @@ def parse_reference(value: str) -> PreciseReference:
     """
     path, numbers = parse_weighted_file(value)
     name, _, kind = str(path).rpartition("=")
-    if kind not in _KINDS and Path(name).is_file() and not path.is_file():
-        raise unknown_choice(kind, "kind of reference", _KINDS, parameter="references")
-    path, kind = (Path(name), kind) if name and kind in _KINDS else (path, "character&style")
+    if kind not in REFERENCE_KINDS and Path(name).is_file() and not path.is_file():
+        raise unknown_choice(kind, "kind of reference", REFERENCE_KINDS, parameter="references")
+    path, kind = (Path(name), kind) if name and kind in REFERENCE_KINDS else (path, "character&style")
     weights = dict(zip(("strength", "fidelity"), numbers, strict=False))
     return PreciseReference(fit_reference(read_image(path)), cast("Any", kind), **weights)
 

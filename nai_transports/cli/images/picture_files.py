@@ -60,8 +60,11 @@ def write_picture(outputs: OutputFiles, path: Path, data: bytes) -> Path:
         data: the picture as the service sent it.
     """
     image_format = image_type(data)
-    if image_format is None or not path.suffix or path.suffix.lower() in _SUFFIXES[image_format]:
+    if image_format is None:
         return outputs.write(path, data)
+    usual = _SUFFIXES[image_format][0]
+    if not path.suffix or path.suffix.lower() in _SUFFIXES[image_format]:
+        return outputs.write(path, data, usual)
     if _is_jpeg(path):
         try:
             return outputs.write(path, to_jpeg(data))
@@ -69,7 +72,7 @@ def write_picture(outputs: OutputFiles, path: Path, data: bytes) -> Path:
             problem = f"{path} cannot be written: {error}"
     else:
         problem = f"{path} cannot be written: the service sent a {image_format.upper()}"
-    return outputs.keep_elsewhere(path.with_suffix(_SUFFIXES[image_format][0]), data, problem)
+    return outputs.keep_elsewhere(path.with_suffix(usual), data, problem)
 
 
 def _is_jpeg(path: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -24,6 +24,8 @@ from .price_report import PriceOnly, describe_price, print_price
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
 
 __all__ = ["vibe"]
+
+_SUFFIX: Final = ".naiv4vibe"
 
 
 def vibe(
@@ -70,14 +72,14 @@ def vibe(
         if price_only:
             print_price(describe_price(lambda _: price), as_json)
             return
-        (path,) = choose_paths(output, file.stem, (".naiv4vibe",))
+        (path,) = choose_paths(output, file.stem, (_SUFFIX,))
         with OutputFiles([path], overwrite=overwrite) as outputs:
             if not price.is_free:
                 with account.sign_in() as client:
                     CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
                     with account.show_progress("encoding"):
                         (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
-            path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)))
+            path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), _SUFFIX)
         facts = {
             "file": str(path),
             "model": chosen_model.id,

@@ -20,7 +20,7 @@ from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, escape_line
+from ..common.output import Json, escape_line, format_count
 from ..common.prompts import confirm
 from ..common.tables import print_table
 from .library_loader import open_account
@@ -86,7 +86,7 @@ def import_files(
     results: dict[str, SavedObject] = {}
     if writes and not dry_run:
         if not yes:
-            confirm(f"Import {_count(len(writes))} into the account?", _NEEDS_YES)
+            confirm(f"Import {format_count(len(writes), 'file')} into the account?", _NEEDS_YES)
         with account.open_client() as client:
             results = _carry_out(client, library, writes, account)
     report = Import(written=bool(results), files=[_describe(file, results.get(file.path)) for file in plan])
@@ -190,8 +190,4 @@ def _print_result(report: Import) -> None:
             typer.echo(escape_line(f"Imported {file.path} as {file.title} ({file.id})"))
     imported = sum(file.id is not None for file in report.files)
     present = sum(file.action == "nothing" for file in report.files)
-    typer.echo(f"{_count(imported)} imported; {_count(present)} had nothing new.")
-
-
-def _count(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"
+    typer.echo(f"{format_count(imported, 'file')} imported; {format_count(present, 'file')} had nothing new.")

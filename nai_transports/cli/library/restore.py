@@ -31,7 +31,7 @@ from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
-from ..common.output import Json
+from ..common.output import Json, format_count
 from ..common.prompts import confirm
 from .backup import DirectoryArgument, open_own_backup
 from .restore_report import Restore, RestoreItem, describe_plan, describe_result, print_plan, print_restore, title_of
@@ -120,7 +120,7 @@ def restore(
             print_restore(_report(directory, describe_plan(steps)), as_json)
             return
         if not yes:
-            confirm(f"Write {writes} objects to the account?", _NEEDS_YES)
+            confirm(f"Write {format_count(writes, 'object')} to the account?", _NEEDS_YES)
         with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
             number = None if no_backup or target is None else _back_up_current(target, events, library)
             restored = _execute_plan(client, target, library, steps, account)

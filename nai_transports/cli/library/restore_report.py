@@ -13,7 +13,7 @@ from nai_proto.library import RestoreAction, RestoredObject, RestoreStep, SaveOu
 
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import escape_line
+from ..common.output import escape_line, format_count
 from ..common.tables import Column, print_table
 
 __all__ = ["Restore", "RestoreItem", "describe_plan", "describe_result", "print_plan", "print_restore", "title_of"]
@@ -108,7 +108,7 @@ def print_restore(report: Restore, as_json: bool) -> None:
         return
     unchanged = [item.action for item in report.steps].count("nothing")
     if not report.written:
-        typer.echo(f"{unchanged} of {len(report.steps)} objects are unchanged; nothing was written.")
+        typer.echo(f"Unchanged: {unchanged} of {format_count(len(report.steps), 'object')}; nothing was written.")
         return
     for item in report.steps:
         if item.error is not None:
@@ -118,7 +118,7 @@ def print_restore(report: Restore, as_json: bool) -> None:
     outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
     stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))
     unchanged += outcomes.count(SaveOutcome.UNCHANGED.value)  # another restore has created them since the plan
-    typer.echo(f"{stored} objects were restored, {unchanged} were unchanged.")
+    typer.echo(f"Restored {format_count(stored, 'object')}; unchanged: {unchanged}.")
     if report.backup is not None:
         typer.echo(f"Backup {report.backup} in {report.backup_directory} has the state before the restore.")
 

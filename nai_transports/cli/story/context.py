@@ -15,7 +15,7 @@ from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, escape_line, escape_lines
+from ..common.output import Json, escape_line, escape_lines, format_count
 from ..common.tables import Column, TableRow, print_table
 from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, check_model, parse_tier, select_story
@@ -121,7 +121,7 @@ def _format_name(row: ContextRow) -> str:
 
 
 def _format_reason(row: ContextRow) -> str:
-    trimmed = f"; cut by {row.trimmed}s, {row.dropped} characters left out" if row.trimmed else ""
+    trimmed = f"; cut by {row.trimmed}s, {format_count(row.dropped, 'character')} left out" if row.trimmed else ""
     return escape_line(row.reason or str(row.status)) + trimmed
 
 

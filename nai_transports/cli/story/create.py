@@ -20,7 +20,7 @@ from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage, reading_options
 from ..common.json_document import print_json
-from ..common.output import Json, print_problems
+from ..common.output import Json, format_count, print_problems
 from ..library.library_loader import load_library
 from ..library.story_summary import ChangedStory, describe_change
 from .edit import print_story, read_text
@@ -130,7 +130,7 @@ def _create_all(client: Client, library: Library, stories: Iterable[Story]) -> l
     except NaiError as error:
         if stored:
             ids = ", ".join(each.card.stored.id for each in stored)
-            error.add_note(f"{len(stored)} stories before it are stored: {ids}")
+            error.add_note(f"Stored before it: {format_count(len(stored), 'story', 'stories')} ({ids})")
         raise
     return stored
 

@@ -17,7 +17,7 @@ from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
-from ..common.output import Json, escape_line
+from ..common.output import Json, escape_line, format_count
 from ..common.prompts import confirm
 from ..library.backup import BackupOption, open_own_backup
 from ..library.library_loader import STORY_TYPES, open_account
@@ -92,7 +92,9 @@ def _delete_all(client: Client, backups: BackupDirectory, library: Library, stor
             deleted = client.run(library.delete(story))
         except NaiError as error:
             if number:
-                error.add_note(f"The {number} stories before it are deleted, and kept in {backups.path}")
+                error.add_note(
+                    f"Deleted before it, and kept in {backups.path}: {format_count(number, 'story', 'stories')}"
+                )
             raise
         if newer := [item for item in deleted if not _is_kept(item, story)]:
             again = {item.type: open_objects([item], library.keystore) for item in newer}

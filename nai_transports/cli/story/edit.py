@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from nai_proto.library import EditedStory, OpenedStory
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage
 from ..common.json_document import print_json
-from ..common.output import Json, escape_line
+from ..common.output import Json, escape_line, format_count
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
 from ..library.story_summary import describe_change
 from .story_source import select_stored_story
@@ -24,6 +25,8 @@ __all__ = ["append", "print_story", "read_text", "redo", "rename", "undo"]
 
 _SHOWN_CHARACTERS: Final = 60
 """How much of the end of a text is shown."""
+_LONGEST_WORD: Final = 20
+"""How much less is shown to begin with a word. Some languages have few blanks."""
 
 StoredStoryArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="STORY", help="Title or id of a story of the account, or the beginning of one.")
@@ -40,7 +43,7 @@ def undo(
 ) -> None:
     """Undo the last steps of a story: generations and edits. Nothing is lost: redo brings them back."""
     saved = _edit_text(story, account, lambda each, _: _repeat(each.undo, steps))
-    print_story(saved, f"Undid {_count_steps(steps)} of", as_json)
+    print_story(saved, f"Undid {format_count(steps, 'step')} of", as_json)
 
 
 def redo(
@@ -52,7 +55,7 @@ def redo(
 ) -> None:
     """Redo the steps of a story that were undone last. Where it branches, the way that was taken last is taken."""
     saved = _edit_text(story, account, lambda each, _: _repeat(each.redo, steps))
-    print_story(saved, f"Redid {_count_steps(steps)} of", as_json)
+    print_story(saved, f"Redid {format_count(steps, 'step')} of", as_json)
 
 
 def append(
@@ -71,7 +74,7 @@ def append(
     if not added:
         raise WrongUsage("there is no text to append: give it as an argument, or with --file")
     saved = _edit_text(story, account, lambda each, now: each.append(added, now=now))
-    print_story(saved, f"Appended {len(added):,} characters to", as_json)
+    print_story(saved, f"Appended {format_count(len(added), 'character')} to", as_json)
 
 
 def rename(
@@ -123,10 +126,19 @@ def print_story(story: OpenedStory, done: str, as_json: bool) -> None:
         print_json(changed)
         return
     text = story.text
-    end = "" if text is None else f": {len(text):,} characters"
+    end = "" if text is None else f": {format_count(len(text), 'character')}"
     if text:
-        end += f", ending in: {'… ' if len(text) > _SHOWN_CHARACTERS else ''}{text[-_SHOWN_CHARACTERS:]}"
+        end += f", ending in: {_cut_beginning(text)}"
     typer.echo(escape_line(f"{done} {changed.title} ({changed.id}){end}"))
+
+
+def _cut_beginning(text: str) -> str:
+    """Return the end of a text, from the beginning of a word unless none is near."""
+    if len(text) <= _SHOWN_CHARACTERS:
+        return text
+    end = text[-_SHOWN_CHARACTERS - 1 :]  # with the character before, which says whether a word begins there
+    words = re.search(r"\s+(?=\S)", end[:_LONGEST_WORD])
+    return f"… {end[words.end() :] if words else end[1:]}"
 
 
 # ---- edits
@@ -161,10 +173,6 @@ def _edit(
     change(story, time.time())
     with account.open_client() as client:
         return client.run(library.save(story))
-
-
-def _count_steps(steps: int) -> str:
-    return "1 step" if steps == 1 else f"{steps} steps"
 
 
 def _repeat(step: Callable[[], None], times: int) -> None:

@@ -21,7 +21,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.errors import CommandFailed
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, describe_response, escape_line, print_facts
+from ..common.output import Json, describe_response, escape_line, format_count, print_facts
 from ..common.prompts import confirm
 from ..common.tables import Cell, Column, print_table
 from ..common.text_input import read_text_file
@@ -197,12 +197,15 @@ def buy_steps(
     operation = modules.buy_training_steps(amount)
     with account.sign_in() as client:
         if not yes:
-            confirm(f"This buys {amount} steps with the account's means of payment. Continue?", _NEEDS_YES_TO_BUY)
+            confirm(
+                f"This buys {format_count(amount, 'step')} with the account's means of payment. Continue?",
+                _NEEDS_YES_TO_BUY,
+            )
         client.run(operation)
     if as_json:
         print_json({"bought_steps": amount})
     else:
-        typer.echo(f"{amount} steps are bought.")
+        typer.echo(f"Bought {format_count(amount, 'step')}.")
 
 
 _NEEDS_YES: Final = "this deletes a module for ever, and there is no terminal to ask at; give --yes to confirm"

@@ -54,7 +54,7 @@ def speak(
         if to_stdout:
             outputs.write_stdout(speech.data, name + suffix)
             return
-        path = outputs.write(paths[0], speech.data)
+        path = outputs.write(paths[0], speech.data, suffix)
     facts = {
         "file": str(path),
         "format": speech.format,
