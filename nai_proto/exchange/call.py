@@ -246,8 +246,8 @@ class Call(Generic[E, R]):
         if not accepted:
             return
         try:
-            coding = (head.headers.get("content-encoding") or "identity").lower()
-            if coding != "identity":
+            coding = ",".join(head.headers.get_all("content-encoding")).lower()
+            if any(each.strip() not in ("", "identity") for each in coding.split(",")):
                 raise RemoteProtocolError(
                     f"{self.where}: content coding {excerpt(coding, 40)!r}; the request asks for identity"
                 )
