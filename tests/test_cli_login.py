@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -185,6 +186,18 @@ def test_a_token_that_is_missing_expired_or_refused_is_replaced_by_a_new_login(
         succeed("generate", "The keeper")
         assert count_logins(emulator) == 1
     assert get_kept(ring)["token"] not in (None, EXPIRED, "eyJ.replaced.x")
+
+
+@pytest.mark.usefixtures("ring")
+@pytest.mark.parametrize(("years", "logins"), [(-30, 1), (30, 2)])
+def test_a_clock_that_jumps_costs_a_new_login_at_most(
+    emulated: tuple[Emulator, Any], monkeypatch: pytest.MonkeyPatch, years: int, logins: int
+) -> None:
+    log_in_with_password()
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + years * 365 * 86_400)
+    succeed("generate", "The keeper")
+    assert count_logins(emulated[0]) == logins
 
 
 @pytest.mark.usefixtures("owner")
