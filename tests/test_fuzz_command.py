@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.testing import Target
 from nai_proto.testing.strategies import target_inputs
+from tests.cases import for_each
 from tests.fuzz import __main__ as command
 from tests.fuzz.runs import all_targets, fuzz
 from tests.fuzz.storage import TARGETS as STORAGE
@@ -81,6 +83,19 @@ def test_the_command_has_the_targets_of_the_core_and_of_files() -> None:
 @pytest.mark.parametrize("target", STORAGE, ids=str)
 def test_the_seeds_of_a_kept_file_are_read_without_an_error(target: Target) -> None:
     assert [result.error for result in map(target.run, target.seeds())] == [None] * len([*target.seeds()])
+
+
+@for_each(
+    "name, data",
+    [
+        ("files.profiles", b"a = " + b"[" * 5000),
+        ("files.profiles", b"a = " + b"{b = " * 5000),
+        ("files.logins", b"[" * 99999),
+        ("files.logins", b'{"default https://novelai.net":"' + b"[" * 99999 + b'"}'),
+    ],
+)
+def test_a_kept_file_that_is_nested_too_deeply_is_damaged(name: str, data: bytes) -> None:
+    assert isinstance(all_targets()[name].run(data).error, InvalidFile | InvalidRequestError)
 
 
 @pytest.mark.parametrize("target", STORAGE, ids=str)

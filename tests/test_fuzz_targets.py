@@ -126,6 +126,14 @@ def test_the_requests_of_the_emulator_s_seeds_get_past_the_login() -> None:
     assert refused == {}
 
 
+@for_each("name", [name for name, endpoint in ENDPOINTS.items() if endpoint.method != "GET"])
+@for_each("start", [b'{"x\xe5":1,', b'{"x":"\xe5",', b'{"x":' + b"[" * 5000 + b"]" * 5000 + b","])
+def test_a_body_whose_unknown_keys_cannot_be_read_is_answered(name: str, start: bytes) -> None:
+    target = find_target(f"emulator.{name}")
+    for seed in target.seeds():
+        target.run(seed.replace(b"{", start, 1))
+
+
 def test_a_target_is_found_by_its_name_and_another_name_is_corrected() -> None:
     assert [find_target(target.name) for target in TARGETS] == [*TARGETS]
     with pytest.raises(InvalidRequestError, match="keystore"):

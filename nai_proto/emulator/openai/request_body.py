@@ -212,7 +212,8 @@ def list_ignored(body: bytes, request: CompletionRequest | ChatRequest) -> list[
         body: of the request, as JSON.
         request: what `parse_request` returned for it.
     """
-    given: dict[str, object] = msgspec.json.decode(replace_lone_escapes(body))
+    # The names of unknown keys may be no UTF-8: nothing has read them yet.
+    given: dict[str, object] = msgspec.json.decode(replace_lone_escapes(body).decode("utf-8", "replace"))
     idle = {"user", "recaptcha_token"}
     if isinstance(request, CompletionRequest):
         idle.add("enable_thinking")

@@ -379,7 +379,9 @@ def _check_sliders(parameters: TextRequestParameters) -> None:
 
 
 def _list_ignored(body: bytes, given: Iterable[str], parameters: TextRequestParameters) -> tuple[str, ...]:
-    beside = msgspec.json.decode(replace_lone_escapes(body), type=dict[str, msgspec.Raw])
+    # The names of unknown keys may be no UTF-8: nothing has read them yet.
+    readable = replace_lone_escapes(body).decode("utf-8", "replace")
+    beside = msgspec.json.decode(readable, type=dict[str, msgspec.Raw])
     unknown = [
         *(name for name in beside if name not in _Body.__struct_fields__),
         *(name for name in given if name not in parameters.__struct_fields__),

@@ -165,6 +165,8 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
         parts = _POSITION.fullmatch(str(error))
         line = int(parts["line"]) if parts else data.count(b"\n") + 1
         problem = f"not TOML: {parts['problem'] if parts else error}"
+    except RecursionError:
+        line, problem = 1, "not TOML that can be read: it is nested too deeply"
     raise WrongUsage(f"{path}, line {line}: {escape_line(problem)}", parameter="profile")
 
 

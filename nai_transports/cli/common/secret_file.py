@@ -81,7 +81,7 @@ def _load() -> dict[str, str]:
     check_permissions(path)
     try:
         document: Any = json.loads(files.read(path))
-    except ValueError:  # its message has the text
+    except (ValueError, RecursionError):  # the message has the text
         document = None
     if isinstance(document, dict):
         kept = cast("dict[str, Any]", document)

@@ -183,6 +183,6 @@ def _parse(text: str, where: str) -> StoredLogin:
             if password is None:
                 return StoredLogin(parse_token(token), email, where=where)
             return StoredLogin(Password(password), email, None if token is None else AccessToken(token), where)
-    except (ValueError, AttributeError, NaiError):
+    except (ValueError, RecursionError, AttributeError, NaiError):
         pass
     raise InvalidFile(f"the login in {where} is damaged: run `nai login` again")

@@ -142,6 +142,6 @@ def _read_history(path: Path) -> Iterator[str]:
     except OSError:
         return
     for line in lines[-_HISTORY_SIZE:]:
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             if isinstance(turn := json.loads(line), str):
                 yield turn
