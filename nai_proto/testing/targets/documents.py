@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ...emulator.seeded_random import seeded_entropy
 from ...errors import InvalidRequestError
@@ -106,13 +106,18 @@ def _tokenizer_file() -> bytes:
 # ---- what is done with them
 
 
+def _to_object(document: object) -> dict[str, Any]:
+    """Return what the JSON has; empty if it is no object."""
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+
+
 def _open_story(document: object) -> object:
     """Everything that a person may do with a story, whatever is stored of it."""
-    fields: dict[str, Any] = document if isinstance(document, dict) else {}
-    card, content = fields.get("metadata"), fields.get("content")
+    fields = _to_object(document)
+    card, content = _to_object(fields.get("metadata")), _to_object(fields.get("content"))
     story = Story.from_data(
-        card if isinstance(card, dict) else {},
-        content if isinstance(content, dict) else {},
+        card,
+        content,
         limits=_LIMITS,
         entropy=seeded_entropy("edit"),
     )
@@ -169,8 +174,8 @@ def _read_lorebook(data: bytes) -> object:
 
 
 def _evaluate(document: object) -> object:
-    conditions = document if isinstance(document, list) else [document]
-    records = [Record(each) for each in conditions if isinstance(each, dict)]
+    conditions = cast("list[object]", document) if isinstance(document, list) else [document]
+    records = [Record(_to_object(each)) for each in conditions]
     inputs = ConditionInputs(
         story=_TEXT, memory="Ann", lore=("A harbour",), model="kayra-v1", step=3, chance=lambda: 0.5
     )
