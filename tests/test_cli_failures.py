@@ -222,6 +222,16 @@ def test_the_class_of_an_error_decides_kind_status_and_message(
     assert "Error" not in failure.message
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(501, "what answers there is not NovelAI's service (501 x)."), (502, "nai health shows which hosts answer.")],
+)
+def test_a_page_of_another_server_names_the_address_and_where_it_is_from(status: int, said: str) -> None:
+    error = refusal(ServerError, status, "x", body=PAGE)
+    message = describe_failure(error, ServiceAddress("http://127.0.0.1:8901", "NAI_URL")).message
+    assert message.endswith(f"{said} The address http://127.0.0.1:8901 is from NAI_URL: is it right?")
+
+
 def test_a_refused_connection_names_the_address_and_where_it_is_from() -> None:
     error = TransportError("connecting to 127.0.0.1:8901: Connection refused", sent=False, phase="connect")
     said = describe_failure(error, ServiceAddress("http://127.0.0.1:8901", "NAI_URL")).message

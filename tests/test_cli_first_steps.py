@@ -138,7 +138,10 @@ def test_a_duration_is_told_in_its_two_largest_units(seconds: float, words: str)
 
 
 def test_whoami_says_that_nobody_is_logged_in() -> None:
-    assert fail("whoami") == (3, "nai whoami: nobody is logged in (profile default): run `nai login`")
+    assert fail("whoami") == (
+        3,
+        "nai whoami: nobody is logged in at https://novelai.net (profile default): run `nai login`",
+    )
 
 
 def test_an_official_preset_is_found_in_any_case() -> None:

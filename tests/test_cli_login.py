@@ -89,6 +89,23 @@ def test_with_the_password_every_command_works_afterwards(ring: MemoryKeyring) -
     assert (facts["address"], facts["tier"], facts["active"]) == (os.environ["NAI_URL"], "opus", True)
 
 
+@pytest.mark.usefixtures("ring", "owner")
+def test_a_login_at_an_address_that_was_given_says_how_commands_find_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "--url" not in nai("login", "--email", EMAIL, "--with-password", typed=PASSWORD + "\n").stderr
+    url = os.environ["NAI_URL"]
+    monkeypatch.delenv("NAI_URL")
+    done = nai("login", "--email", EMAIL, "--with-password", "--url", url, typed=PASSWORD + "\n")
+    assert f"Commands act for it with --url {url}, or NAI_URL set to this address." in done.stderr
+
+
+@pytest.mark.usefixtures("ring", "owner")
+def test_a_kept_token_without_an_email_is_told_where_the_password_is_needed() -> None:
+    token = nai("access-token", "--email", EMAIL, "--unsafe-password", PASSWORD).stdout.strip()
+    assert nai("login", "--with-token", typed=token + "\n").exit_code == 0
+    done = nai("library", "list")
+    assert (done.exit_code, "kept only a token" in done.stderr) == (3, True)
+
+
 @pytest.mark.usefixtures("owner")
 def test_with_a_token_commands_that_need_the_password_say_so(ring: MemoryKeyring) -> None:
     assert "The token is in the system's keyring." in log_in_with_password(keep="token")
@@ -123,7 +140,7 @@ def test_a_person_chooses_what_is_kept(ring: MemoryKeyring, answer: str, key: st
     assert done.exit_code == 0, done.stderr
     assert key in get_kept(ring)
     assert "every command works" in done.stderr
-    assert "library and stories ask for it" in done.stderr
+    assert "library and stories ask for the password" in done.stderr
     assert PASSWORD not in done.output
 
 

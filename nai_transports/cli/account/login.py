@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -259,6 +260,8 @@ def _describe_login(checked: _CheckedLogin, kept: StoredLogin, where: str, sourc
     typer.echo(f"Logged in to {address} ({tier}{until}), profile {sources.profile.name}.")
     what = "password" if isinstance(kept.secret, Password) else "token"
     typer.echo(f"The {what} is in {where}.")
+    if sources.place.address not in (None, sources.profile.url, os.environ.get("NAI_URL")):
+        print_note(f"Commands act for it with --url {sources.place.address}, or NAI_URL set to this address.")
 
 
 def _warn_of_variables(sources: CredentialSources) -> None:
@@ -283,7 +286,7 @@ _NO_TERMINAL: Final = (
 _CHOICE: Final = (
     "Keep the password, or only a token?\n"
     "  password  every command works until you log out\n"
-    "  token     works {date}; library and stories ask for it"
+    "  token     works {date}; library and stories ask for the password"
 )
 
 
@@ -350,7 +353,10 @@ def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
         found = sources.find_token(asks=False)
     except MissingCredentials as error:
         option = "" if profile.name == DEFAULT else f" --profile {profile.name}"
-        problem = MissingCredentials(f"nobody is logged in (profile {profile.name}): run `nai login{option}`")
+        address = normalize_address(sources.place.address)
+        problem = MissingCredentials(
+            f"nobody is logged in at {address} (profile {profile.name}): run `nai login{option}`"
+        )
         raise problem from error
     with account.use_token(found, profile) as client:
         paid = client.run(accounts.get_subscription())

@@ -168,7 +168,8 @@ class CredentialSources:
         asks = asks and prompts.is_interactive()
         email = self._get_email()
         if not (email or asks):
-            raise MissingCredentials(_NO_EMAIL + (_OR_TOKEN if or_token else ""))
+            problem = self._explain_missing_password() if self.stored is not None else _NO_EMAIL
+            raise MissingCredentials(problem + (_OR_TOKEN if or_token else ""))
         email = email or prompts.ask("E-mail", _NO_EMAIL)
         for each in self._iter_passwords(email):
             return each

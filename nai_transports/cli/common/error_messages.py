@@ -43,6 +43,7 @@ _LOGIN_PATH: Final = "/user/login"
 _GATEWAY_STATUSES: Final = frozenset({502, 503, 504, *range(520, 531)})
 "Those of a gateway that cannot reach the service; from 520 on, Cloudflare's own."
 _HTML: Final = re.compile(rb"\s*(?:\xef\xbb\xbf)?<(?:!doctype\s+html|html|head|title)\b", re.IGNORECASE)
+_METHOD_NOT_ALLOWED: Final = 405
 _NOT_IMPLEMENTED: Final = 501
 _SCHEME: Final = re.compile(r"its address begins with (https?://)")
 _PLAIN_TO_TLS: Final = re.compile(rb"HTTP request (?:was sent )?to (?:an )?HTTPS (?:port|server)", re.IGNORECASE)
@@ -102,7 +103,7 @@ def explain(error: NaiError, address: ServiceAddress | None = None) -> str:
     if isinstance(error, NotFoundError) and address is not None and is_gateway_page(error):
         return f"the server has no such path ({error.method} {error.url}).{_name_address(address)}"
     if is_gateway_page(error):
-        return _explain_gateway(error)
+        return _explain_gateway(error, address)
     for type_, write in _MESSAGES:
         if isinstance(error, type_):
             return write(error, address)
@@ -112,8 +113,10 @@ def explain(error: NaiError, address: ServiceAddress | None = None) -> str:
 # ---- of the service
 
 
-def _explain_gateway(error: NaiError) -> str:
+def _explain_gateway(error: NaiError, address: ServiceAddress | None) -> str:
     assert isinstance(error, StatusError)
+    if address is not None and error.status in (_METHOD_NOT_ALLOWED, _NOT_IMPLEMENTED):
+        return f"what answers there is not NovelAI's service ({error.status} {error.message}).{_name_address(address)}"
     if "maintenance" in error.message.lower():
         return f"the service is under maintenance ({error.status} {error.message}): try again later"
     if error.status in (401, 403, 429):
@@ -123,7 +126,7 @@ def _explain_gateway(error: NaiError) -> str:
         )
     return (
         f"the gateway answers in the place of the service ({error.status} {error.message}), which is down or overloaded: "
-        "try again in a few minutes; nai health shows which hosts answer"
+        f"try again in a few minutes; nai health shows which hosts answer.{_name_address(address)}".rstrip(".")
     )
 
 
