@@ -170,9 +170,9 @@ def _explain_missing(error: NotFoundError, _: ServiceAddress | None) -> str:
     return f"the service has no such object or path (404 {error.message}; {error.method} {error.url})"
 
 
-def _explain_server(error: ServerError | RequestTimeoutError, _: ServiceAddress | None) -> str:
+def _explain_server(error: ServerError | RequestTimeoutError, address: ServiceAddress | None) -> str:
     if "maintenance" in error.message.lower():
-        return _explain_gateway(error)
+        return _explain_gateway(error, address)
     if error.status == _NOT_IMPLEMENTED:
         return f"the service cannot do this ({error.status} {error.message})"
     quoted = f"; when it lasts, quote {error.request_id} to NovelAI's support" if error.request_id else ""
