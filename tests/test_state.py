@@ -130,13 +130,31 @@ def write_bad_key(path: Path) -> None:
         file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def write_names_that_are_no_utf_8(path: Path) -> None:
+    write_many_rows(path)
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA writable_schema = ON")
+        file.execute("UPDATE sqlite_master SET name = CAST(x'a4' AS TEXT), sql = CAST(x'a4' AS TEXT)")
+        file.commit()
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def write_many_rows(path: Path) -> None:
     with StateFile(path) as state:
         state.store(tuple(make_change("gift", str(number), document=b"1" + b" " * 2000) for number in range(20)))
 
 
 @pytest.mark.parametrize(
-    "make", [write_foreign_database, write_text, write_truncated, write_zeroed_pages, write_unknown_rows, write_bad_key]
+    "make",
+    [
+        write_foreign_database,
+        write_text,
+        write_truncated,
+        write_zeroed_pages,
+        write_unknown_rows,
+        write_bad_key,
+        write_names_that_are_no_utf_8,
+    ],
 )
 def test_a_damaged_or_foreign_file_is_a_one_line_error_and_is_not_changed(
     path: Path, make: Callable[[Path], None]

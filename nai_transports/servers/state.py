@@ -50,12 +50,15 @@ def read_state(path: str | os.PathLike[str]) -> list[tuple[RowKey, bytes]]:
         return []
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as file:
-            if file.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+            file.text_factory = bytes  # what is damaged may be no UTF-8, also in SQLite's words about it
+            if file.execute("PRAGMA quick_check(1)").fetchone() != (b"ok",):
                 raise InvalidFile(f"{path} cannot be read: it is damaged", path=str(path))
-            rows: list[tuple[str, bytes]] = file.execute("SELECT key, document FROM rows ORDER BY place").fetchall()
+            rows: list[tuple[bytes, bytes]] = file.execute("SELECT key, document FROM rows ORDER BY place").fetchall()
         return [(msgspec.json.decode(key, type=RowKey), bytes(document)) for key, document in rows]
     except sqlite3.Error as error:
         failure = files.database_error(path, f"{path} cannot be read: {_format_error(error)}", error)
+    except UnicodeDecodeError:  # in the text of an error, which quotes the schema
+        failure = InvalidFile(f"{path} cannot be read: it is damaged", path=str(path))
     except (msgspec.DecodeError, RecursionError, TypeError) as error:
         failure = InvalidFile(f"{path} cannot be read: {_format_error(error)}", path=str(path))
     raise failure
