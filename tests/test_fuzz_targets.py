@@ -8,6 +8,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cache
 from types import FrameType, ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nai_proto
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError
 from nai_proto.exchange.endpoints import ENDPOINTS
 from nai_proto.testing import Target, find_target, list_targets
 from nai_proto.testing.strategies import target_inputs
@@ -166,6 +167,16 @@ def test_a_stream_whose_cuts_change_what_is_read_is_a_bug(cuts: list[int] | None
     target = Target("t", "chunks", lambda pieces: pieces, lambda: [b"xy"])
     with pytest.raises(AssertionError, match="cuts"):
         target.run(b"four", cuts)
+
+
+@pytest.mark.parametrize(("late", "holds"), [(LimitExceeded("head", limit=1, value=2), True), (ValueError(), False)])
+def test_what_is_too_long_and_wrong_may_be_told_as_either(late: Exception, holds: bool) -> None:
+    def read(pieces: list[bytes]) -> list[object]:
+        raise RemoteProtocolError("malformed") if len(pieces) == 1 else late
+
+    target = Target("t", "chunks", read, lambda: [b"xy"], (RemoteProtocolError, ValueError))
+    with nullcontext() if holds else pytest.raises(AssertionError, match="cuts"):
+        target.run(b"four", [2])
 
 
 def test_text_that_is_no_json_is_not_given_to_a_reader_of_documents() -> None:
