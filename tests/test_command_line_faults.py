@@ -66,7 +66,7 @@ def test_a_missing_tokenizer_file_is_told_with_its_option_the_directories_and_on
         assert said.startswith(begins)
         assert f"no tokenizer file is in {tmp_path} (from NAI_TOKENIZER_DIR)" in said
         assert said.endswith(f"type: {shlex.quote(sys.executable)} -m pip install --no-deps novelai-api==0.34.1")
-        assert len(said) < 480
+        assert len(said.replace(str(tmp_path), "").replace(sys.executable, "")) < 480  # however long paths are here
 
 
 @pytest.fixture(scope="module")
