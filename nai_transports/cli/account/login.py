@@ -18,7 +18,7 @@ from nai_proto.exchange.actions import Steps
 from nai_proto.secret import AccessToken, Password, Token, parse_token
 
 from ..common import prompts, system_keyring
-from ..common.account_options import AccountOptions
+from ..common.account_options import URL_VARIABLE, AccountOptions
 from ..common.credentials import (
     EMAIL_VARIABLE,
     PASSWORD_VARIABLE,
@@ -260,8 +260,8 @@ def _describe_login(checked: _CheckedLogin, kept: StoredLogin, where: str, sourc
     typer.echo(f"Logged in to {address} ({tier}{until}), profile {sources.profile.name}.")
     what = "password" if isinstance(kept.secret, Password) else "token"
     typer.echo(f"The {what} is in {where}.")
-    if sources.place.address not in (None, sources.profile.url, os.environ.get("NAI_URL")):
-        print_note(f"Commands act for it with --url {sources.place.address}, or NAI_URL set to this address.")
+    if sources.place.address not in (None, sources.profile.url, os.environ.get(URL_VARIABLE)):
+        print_note(f"Commands act for it with --url {sources.place.address}, or {URL_VARIABLE} set to this address.")
 
 
 def _warn_of_variables(sources: CredentialSources) -> None:

@@ -42,9 +42,9 @@ from .progress import ProgressDisplay, show_progress
 from .renewing_client import RenewingClient
 from .stored_logins import keep_last_token
 
-__all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "find_proxy", "format_account_page"]
+__all__ = ["URL_VARIABLE", "AccountOptions", "ServiceOptions", "choose_proxy", "find_proxy", "format_account_page"]
 
-_URL_VARIABLE: Final = "NAI_URL"
+URL_VARIABLE: Final = "NAI_URL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class ServiceOptions(OptionGroup):
         str | None,
         typer.Option(
             help="Send requests to this address, such as an emulator's, not to NovelAI.",
-            envvar=_URL_VARIABLE,
+            envvar=URL_VARIABLE,
             rich_help_panel=ACCOUNT_PANEL,
         ),
     ] = None
@@ -143,14 +143,14 @@ class ServiceOptions(OptionGroup):
         """
         profile = profile or self.load_profile()
         timeouts = (profile.timeout or Timeouts()) if self.timeout is None else make_timeouts(self.timeout)
-        source = _URL_VARIABLE if self.url == os.environ.get(_URL_VARIABLE) else "--url"
+        source = URL_VARIABLE if self.url == os.environ.get(URL_VARIABLE) else "--url"
         url = profile.url if self.url is None else check_value(source, check_url, self.url)
         return Session(base_url=url, timeouts=timeouts)
 
     def find_address(self) -> ServiceAddress | None:
         """Return the address of the option, of NAI_URL or of the profile; None if it is NovelAI's own, or cannot be read."""
         if self.url is not None:
-            return ServiceAddress(self.url, _URL_VARIABLE if self.url == os.environ.get(_URL_VARIABLE) else "--url")
+            return ServiceAddress(self.url, URL_VARIABLE if self.url == os.environ.get(URL_VARIABLE) else "--url")
         try:
             profile = self.load_profile()
         except NaiError:
