@@ -36,9 +36,9 @@ prompts = st.text("ab,. |:{}[]", max_size=30) | st.sampled_from(["a cat. Text: h
 
 @every_model
 def test_a_model_is_found_by_its_id_and_by_its_name(model: ImageModel) -> None:
-    assert ImageModel.named(model.id) is model
-    assert ImageModel.named(model.name.upper()) is model
-    assert ImageModel.named(model) is model
+    assert ImageModel.named(model.id) == model
+    assert ImageModel.named(model.name.upper()) == model
+    assert ImageModel.named(model) == model
     assert model.is_listed
     assert model.name != model.id
     assert pickle.loads(pickle.dumps(model)) == model
@@ -46,7 +46,7 @@ def test_a_model_is_found_by_its_id_and_by_its_name(model: ImageModel) -> None:
 
 @every_model
 def test_a_listed_model_has_all_facts(model: ImageModel) -> None:
-    assert model.base is model
+    assert model.base == model
     assert not model.is_inpainting
     assert model.samplers[0] == "k_euler_ancestral"
     assert model.scale > 0
@@ -62,7 +62,7 @@ def test_a_listed_model_has_all_facts(model: ImageModel) -> None:
         assert twin.inpainting is twin
         assert twin.uc_presets == twin.base.uc_presets
         assert "ddim" not in twin.samplers
-        assert twin.base is model or model is ImageModel.V5_CURATED
+        assert twin.base == model or model == ImageModel.V5_CURATED
 
 
 def test_the_odd_names_are_the_service_s() -> None:

@@ -351,7 +351,7 @@ def test_the_caller_gives_a_model_that_is_not_known(more: dict[str, Any]) -> Non
     )
     with pytest.raises(InvalidRequestError, match=r"give it: Recipe\.of"):
         Recipe.of(unknown)
-    assert Recipe.of(unknown, model="V4.5 Full").options["model"] is ImageModel.V4_5_FULL
+    assert Recipe.of(unknown, model="V4.5 Full").options["model"] == ImageModel.V4_5_FULL
 
 
 def test_what_a_picture_does_not_tell_is_named() -> None:

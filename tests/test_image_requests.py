@@ -686,7 +686,7 @@ def test_a_default_preset_changes_nothing(model: ImageModel) -> None:
 def test_a_preset_s_settings_count_and_a_request_s_own_count_more() -> None:
     preset = ImagePreset("nai-diffusion-3", {"steps": 28, "scale": 6}) | {"scale": 7}
     made = build_image_request("a cat", preset=preset, steps=5)
-    assert made.model is ImageModel.ANIME_V3
+    assert made.model == ImageModel.ANIME_V3
     assert (made.parameters["steps"], made.parameters["scale"]) == (5, 7)
     assert dict(preset) == {"steps": 28, "scale": 7}
     assert len(preset) == 2
@@ -711,7 +711,7 @@ def test_a_preset_of_another_program_is_refused() -> None:
         with pytest.raises(InvalidFile, match=said):
             ImagePreset.loads(text, where="cat")
     other = ImagePreset.loads(b'\xef\xbb\xbf{"model":"x","parameters":{}}', model="nai-diffusion-3")
-    assert other.model is ImageModel.ANIME_V3
+    assert other.model == ImageModel.ANIME_V3
 
 
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=5)

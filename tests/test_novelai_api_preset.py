@@ -84,7 +84,7 @@ def test_each_of_the_six_is_loaded_and_sent_for_its_models(name: str, tmp_path: 
     assert load_image_preset(path).model is None
     for model in models:
         preset = load_image_preset(path, model=model)
-        assert preset.model is ImageModel.named(model)
+        assert preset.model == ImageModel.named(model)
         request = build_image_request("a cat", preset=preset, seed=1)
         sent = request.parameters
         assert (sent["width"], sent["height"]) == size

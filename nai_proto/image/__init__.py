@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from .image_files import Image
     from .image_stream import ImageEvent, PreviewStep
     from .masks import align_mask, box_mask
-    from .models import MODELS, ImageModel, ImageModelFacts
+    from .model_facts import ImageModelFacts
+    from .models import MODELS, ImageModel
     from .options import ImageOptions, ImageParameters
     from .parameter_rules import check_parameters
     from .preset import ImagePreset
@@ -58,7 +59,8 @@ else:
         "image_files": "Image",
         "image_stream": "ImageEvent PreviewStep",
         "masks": "align_mask box_mask",
-        "models": "MODELS ImageModel ImageModelFacts",
+        "model_facts": "ImageModelFacts",
+        "models": "MODELS ImageModel",
         "options": "ImageOptions ImageParameters",
         "parameter_rules": "check_parameters",
         "preset": "ImagePreset",

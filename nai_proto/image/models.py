@@ -1,27 +1,27 @@
 """The image models, and what a caller would else have to remember about them.
 
-What a generation has in common is in `FAMILIES`; ready-made texts are in `preset_texts`. Of a model that is not listed
-nothing is guessed: the caller gives its facts, and an error says which one is needed.
+A model looks up its facts in `model_facts`, by its id. Of a model that is not listed nothing is guessed: the caller gives
+its facts, and an error says which one is needed.
 
 See docs/protocol/image.md#4-models-samplers-schedules-sizes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
-from ..arguments import FLAG, INTEGER, MAPPING, NUMBER, TEXT, ArgumentType, convert_fields, member, record, takes
+from ..arguments import TEXT, ArgumentType, convert_fields, member, record, takes
 from ..errors import InvalidRequestError, excerpt
 from ..unknown_names import fold_name, suggest_name, unknown_choice
 from .choices import ImageSampler, NoiseSchedule, QualityPreset, UCPreset
 from .families import FAMILIES, Family, Generation
+from .model_facts import IMAGE_MODEL_FACTS, NO_FACTS, ImageModelFacts
 
 if TYPE_CHECKING:
     from .preset_texts import PresetTexts
 
-__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "ImageModel", "ImageModelFacts", "suggest_model", "unknown_model"]
+__all__ = ["IMAGE_MODEL", "MODELS", "QUALITY", "UC", "ImageModel", "suggest_model", "unknown_model"]
 
 T = TypeVar("T")
 
@@ -30,55 +30,8 @@ QUALITY: Final = member(QualityPreset)
 """The types of parameters that are presets of texts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageModelFacts:
-    """The facts of a model; None where one is not known, or where another table has it by the model's id."""
-
-    name: str | None = None
-    "What people call it."
-    generation: Generation | None = None
-    "The generation that it belongs to."
-    base: str | None = None
-    "Of an inpainting model: the id of its base model; empty for other models."
-    inpainting: str | None = None
-    "The id of the model that inpaints in its place; empty where there is none."
-    scale: float | None = None
-    "The usual guidance."
-    steps: int | None = None
-    "The usual number of steps."
-    tokens: int | None = None
-    "How many tokens of a prompt it reads."
-    vibe_key: str | None = None
-    "Its name in vibe files; empty where it has none. See docs/protocol/image.md#51-vibe-transfer."
-    uc: Mapping[UCPreset, str] | None = field(default=None, hash=False)
-    "Its ready-made texts of undesired content, the usual one first."
-    quality: Mapping[QualityPreset, str] | None = field(default=None, hash=False)
-    "Its ready-made tags for quality."
-    nsfw_prefix: bool | None = None
-    """Whether ``nsfw`` is put before those texts, unless the prompt has it."""
-    upscales: bool = False
-    "Whether it can upscale. See docs/protocol/image.md#24-post-aiupscale."
-    retired: bool = False
-    "Whether only older clients know it."
-    unsure: bool = False
-    "Whether it is known from one client alone."
-
-    def __post_init__(self) -> None:
-        convert_fields(self, **_FACTS)
-
-
-_FACTS: Final = {
-    **dict.fromkeys(("name", "base", "inpainting", "vibe_key"), TEXT | None),
-    **dict.fromkeys(("steps", "tokens"), INTEGER | None),
-    **dict.fromkeys(("uc", "quality"), MAPPING | None),
-    **dict.fromkeys(("upscales", "retired", "unsure"), FLAG),
-    "generation": member(Generation) | None,
-    "scale": NUMBER | None,
-    "nsfw_prefix": FLAG | None,
-}
-
-
-_NO_FACTS: Final = ImageModelFacts()
+_IDS: Final = {fold_name(each): id_ for id_, facts in IMAGE_MODEL_FACTS.items() for each in (id_, facts.name or id_)}
+"""By id and by name, folded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +44,14 @@ class ImageModel:
 
     id: str
     "As it is on the wire."
-    facts: ImageModelFacts = field(default=_NO_FACTS, repr=False, hash=False)
+    facts: ImageModelFacts = field(default=NO_FACTS, repr=False, hash=False)
     "The facts that no other table has."
 
     def __post_init__(self) -> None:
         convert_fields(self, id=TEXT, facts=record(ImageModelFacts))
-        if self.facts == _NO_FACTS and (listed := _LISTED.get(fold_name(self.id))) is not None:
-            object.__setattr__(self, "id", listed.id)
-            object.__setattr__(self, "facts", listed.facts)
+        if self.facts == NO_FACTS and (listed := _IDS.get(fold_name(self.id))) is not None:
+            object.__setattr__(self, "id", listed)
+            object.__setattr__(self, "facts", IMAGE_MODEL_FACTS[listed])
 
     V5_FULL: ClassVar[ImageModel]
     V5_CURATED: ClassVar[ImageModel]
@@ -120,7 +73,7 @@ class ImageModel:
         if isinstance(model, ImageModel):
             return model
         IMAGE_MODEL.convert(model, "model")
-        return _LISTED.get(fold_name(model)) or cls(model)
+        return cls(model)
 
     @property
     def name(self) -> str:
@@ -130,7 +83,7 @@ class ImageModel:
     @property
     def is_listed(self) -> bool:
         """Return whether it is in the table of models."""
-        return self.id in _LISTED_IDS
+        return self.id in IMAGE_MODEL_FACTS
 
     @property
     def generation(self) -> Generation:
@@ -245,7 +198,7 @@ class ImageModel:
     def _require(self, fact: str, value: T | None) -> T:
         if value is None:
             advice = f"give it: ImageModel({excerpt(self.id, 60)!r}, ImageModelFacts({fact}=…))"
-            if self.facts == _NO_FACTS and not self.is_listed:
+            if self.facts == NO_FACTS and not self.is_listed:
                 raise unknown_model(self.id, advice=advice)
             raise InvalidRequestError(
                 f"{fact.replace('_', ' ')} of the image model {excerpt(self.id, 60)!r} is not known",
@@ -258,178 +211,22 @@ class ImageModel:
 IMAGE_MODEL: Final = ArgumentType("an ImageModel, or the id or the name of one", ImageModel, str)
 """The type of a parameter that is a model; `ImageModel.named` makes a model of it."""
 
-_LISTED: Final[dict[str, ImageModel]] = {}
-"""By id and by name, folded; filled when all models are defined."""
+ImageModel.V5_FULL = ImageModel("nai-diffusion-5-full")
+ImageModel.V5_CURATED = ImageModel("nai-diffusion-5-curated")
+ImageModel.V5_FULL_MEDIUM = ImageModel("nai-diffusion-5-full-medium")
+ImageModel.V4_5_FULL = ImageModel("nai-diffusion-4-5-full")
+ImageModel.V4_5_CURATED = ImageModel("nai-diffusion-4-5-curated")
+ImageModel.V4_FULL = ImageModel("nai-diffusion-4-full")
+ImageModel.V4_CURATED = ImageModel("nai-diffusion-4-curated-preview")
+ImageModel.ANIME_V3 = ImageModel("nai-diffusion-3")
+ImageModel.FURRY_V3 = ImageModel("nai-diffusion-furry-3")
+ImageModel.ANIME_V2 = ImageModel("nai-diffusion-2")
+ImageModel.ANIME_V1_FULL = ImageModel("nai-diffusion")
+ImageModel.ANIME_V1_CURATED = ImageModel("safe-diffusion")
+ImageModel.FURRY_V1 = ImageModel("nai-diffusion-furry")
 
-_G: Final = Generation
-
-ImageModel.V5_FULL = ImageModel(
-    "nai-diffusion-5-full",
-    ImageModelFacts(
-        name="V5 Full",
-        generation=_G.V5,
-        base="",
-        inpainting="nai-diffusion-5-full-inpainting",
-        scale=7,
-        tokens=1471,
-        upscales=True,
-    ),
-)
-ImageModel.V5_CURATED = ImageModel(
-    "nai-diffusion-5-curated",
-    ImageModelFacts(
-        name="V5 Curated",
-        generation=_G.V5,
-        base="",
-        inpainting="nai-diffusion-4-5-curated-inpainting",  # it has none of its own
-        scale=7,
-        tokens=703,
-        upscales=True,
-    ),
-)
-ImageModel.V5_FULL_MEDIUM = ImageModel(
-    "nai-diffusion-5-full-medium",
-    ImageModelFacts(
-        name="V5 Full Medium",
-        generation=_G.V5,
-        base="",
-        inpainting="nai-diffusion-5-full-medium-inpainting",
-        scale=7,
-        steps=14,
-        unsure=True,
-    ),
-)
-ImageModel.V4_5_FULL = ImageModel(
-    "nai-diffusion-4-5-full",
-    ImageModelFacts(
-        name="V4.5 Full",
-        generation=_G.V4_5,
-        base="",
-        inpainting="nai-diffusion-4-5-full-inpainting",
-        scale=5,
-        vibe_key="v4-5full",
-    ),
-)
-ImageModel.V4_5_CURATED = ImageModel(
-    "nai-diffusion-4-5-curated",
-    ImageModelFacts(
-        name="V4.5 Curated",
-        generation=_G.V4_5,
-        base="",
-        inpainting="nai-diffusion-4-5-curated-inpainting",
-        scale=5,
-        vibe_key="v4-5curated",
-    ),
-)
-ImageModel.V4_FULL = ImageModel(
-    "nai-diffusion-4-full",
-    ImageModelFacts(
-        name="V4 Full",
-        generation=_G.V4,
-        base="",
-        inpainting="nai-diffusion-4-full-inpainting",
-        scale=5.5,
-        vibe_key="v4full",
-    ),
-)
-ImageModel.V4_CURATED = ImageModel(
-    "nai-diffusion-4-curated-preview",
-    ImageModelFacts(
-        name="V4 Curated",
-        generation=_G.V4,
-        base="",
-        inpainting="nai-diffusion-4-curated-inpainting",  # without the "preview"
-        scale=5.5,
-        vibe_key="v4curated",
-    ),
-)
-ImageModel.ANIME_V3 = ImageModel(
-    "nai-diffusion-3",
-    ImageModelFacts(name="Anime V3", generation=_G.V3, base="", inpainting="nai-diffusion-3-inpainting", scale=5),
-)
-ImageModel.FURRY_V3 = ImageModel(
-    "nai-diffusion-furry-3",
-    ImageModelFacts(
-        name="Furry V3", generation=_G.V3, base="", inpainting="nai-diffusion-furry-3-inpainting", scale=6.2
-    ),
-)
-ImageModel.ANIME_V2 = ImageModel(
-    "nai-diffusion-2",
-    ImageModelFacts(name="Anime V2", generation=_G.V2, base="", inpainting="", scale=10, retired=True),
-)
-ImageModel.ANIME_V1_FULL = ImageModel(
-    "nai-diffusion",
-    ImageModelFacts(
-        name="Anime V1 Full",
-        generation=_G.V1,
-        base="",
-        inpainting="nai-diffusion-inpainting",
-        scale=10,
-        retired=True,
-    ),
-)
-ImageModel.ANIME_V1_CURATED = ImageModel(
-    "safe-diffusion",
-    ImageModelFacts(
-        name="Anime V1 Curated",
-        generation=_G.V1,
-        base="",
-        inpainting="safe-diffusion-inpainting",
-        scale=10,
-        retired=True,
-    ),
-)
-ImageModel.FURRY_V1 = ImageModel(
-    "nai-diffusion-furry",
-    ImageModelFacts(
-        name="Furry V1",
-        generation=_G.V1,
-        base="",
-        inpainting="furry-diffusion-inpainting",  # without the "nai"
-        scale=10,
-        retired=True,
-    ),
-)
-
-MODELS: Final = (
-    ImageModel.V5_FULL,
-    ImageModel.V5_CURATED,
-    ImageModel.V5_FULL_MEDIUM,
-    ImageModel.V4_5_FULL,
-    ImageModel.V4_5_CURATED,
-    ImageModel.V4_FULL,
-    ImageModel.V4_CURATED,
-    ImageModel.ANIME_V3,
-    ImageModel.FURRY_V3,
-    ImageModel.ANIME_V2,
-    ImageModel.ANIME_V1_FULL,
-    ImageModel.ANIME_V1_CURATED,
-    ImageModel.FURRY_V1,
-)
+MODELS: Final = tuple(ImageModel(id_) for id_, facts in IMAGE_MODEL_FACTS.items() if not facts.base)
 """All models but those that inpaint, which are their `ImageModel.inpainting`."""
-
-
-def _build_inpainting_model(model: ImageModel) -> ImageModel:
-    """Return the model's own inpainting model."""
-    facts = model.facts
-    return ImageModel(
-        facts.inpainting or "",
-        ImageModelFacts(
-            name=f"{facts.name} Inpainting",
-            generation=facts.generation,
-            base=model.id,
-            retired=facts.retired,
-            unsure=facts.unsure,
-        ),
-    )
-
-
-_INPAINTING_MODELS: Final = tuple(
-    _build_inpainting_model(model) for model in MODELS if model.facts.inpainting and model is not ImageModel.V5_CURATED
-)
-
-_LISTED_IDS: Final = frozenset(model.id for model in (*MODELS, *_INPAINTING_MODELS))
-_LISTED.update((fold_name(each), model) for model in (*MODELS, *_INPAINTING_MODELS) for each in (model.id, model.name))
 
 
 def suggest_model(name: str) -> str:

@@ -1,20 +1,14 @@
-"""A story in either of the two text formats.
+"""A story in either of the two text formats: created, written, and gone back in.
 
-A `Story` is read from the two JSON documents that an account stores for it, its card and its content, and is written back to
-them. What was not changed stays as it was, to the byte where the format allows it; each change of the text is a node of its
-history.
-
-The text is opened on first use. If it cannot be opened, each use raises; the rest of the story still works, and is stored
-beside the original bytes of the text.
+A `Story` is read from the two JSON documents that an account stores for it, and is written back to them. Each change of the
+text is a node of its history.
 
 Positions are characters, as Python counts them. Times are seconds since 1970; stories store milliseconds. This package reads
 no clock, so the methods that write take the time as ``now``.
 
 See:
-    docs/protocol/content.md#4-decrypted-json
-    docs/protocol/content.md#5-old-story-format-story
-    docs/protocol/content.md#6-msgpackr-encoding
-    docs/protocol/content.md#7-the-document-field
+    docs/protocol/content.md#75-history-tree
+    docs/protocol/content.md#76-writing
 """
 
 from __future__ import annotations
@@ -22,62 +16,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from ..arguments import FUNCTION, INTEGER, LIMITS, MAPPING, TEXT, TIME, member, to_milliseconds
-from ..codecs.file_problems import describe_value
-from ..codecs.secret_box import Entropy, system_entropy, write_json
+from ..arguments import FUNCTION, INTEGER, LIMITS, TEXT, TIME, member, to_milliseconds
+from ..codecs.secret_box import Entropy, system_entropy
 from ..errors import Damaged, InvalidRequestError, LocalProtocolError, NaiError
 from ..limits import Limits
 from ..text.models import Model
-from .content_fields import CardFields, ContentFields
-from .formats.document_text import DocumentText, build_document
-from .formats.legacy_text import LegacyText, build_legacy_story
-from .formats.story_text import ReplayWork, StoryText
+from .formats.document_text import build_document
+from .formats.legacy_text import build_legacy_story
+from .formats.story_text import ReplayWork
 from .history import History, Node, find_path, trace_ancestors
 from .initial_content import build_card, build_content
-from .sections import ORIGIN_CODES, Origin, Section, SectionKind
-from .story_settings import StorySettings, copy_json, read_context_text, write_context_text
+from .sections import ORIGIN_CODES, Origin, SectionKind
+from .stored_story import DOCUMENT, LEGACY, StoredStory
 from .utf16 import join_surrogates
 
 __all__ = ["Story"]
 
-_PREVIEW_CHARACTERS: Final = 250
-"""The characters of the text that the card shows."""
-_DERIVED_FIELDS: Final = ("textPreview", "lastUpdatedAt")
-"""What `Story.to_data` writes on the card."""
-_DOCUMENT: Final = "document"
-_LEGACY: Final = "story"
 _KINDS: Final = {SectionKind.STORY: 0, SectionKind.INSTRUCTION: 10}
-_MEMORY, _NOTE = 0, 1
 _KIND: Final = member(SectionKind)
 _ORIGIN: Final = member(Origin)
 
 
-class Story:
+class Story(StoredStory):
     """A story to read and edit; `from_data` and `new` make one."""
 
     def __init__(self, card: Mapping[str, Any], content: Mapping[str, Any], limits: Limits, entropy: Entropy) -> None:
-        MAPPING.check(card, "card")
-        MAPPING.check(content, "content")
-        LIMITS.check(limits, "limits")
-        FUNCTION.check(entropy, "entropy")
-        self.original: tuple[Mapping[str, Any], Mapping[str, Any]] = card, content
-        "The card and the content as they were given; once they were stored, as they are stored."
-        self.limits: Final = limits
-        "For opening and packing its document, and for the keys of its lorebook."
-        self._entropy = entropy
-        self._loaded_text: StoryText | None = None
+        super().__init__(card, content, limits, entropy)
         self._history: History | None = None
-        self._text_field = _DOCUMENT if isinstance(content.get(_DOCUMENT), str) or _LEGACY not in content else _LEGACY
-        self.card: Final[dict[str, Any]] = copy_json(card)
-        "The card, which may be changed. `to_data` adds what follows from the text."
-        self.fields: Final[dict[str, Any]] = {
-            name: copy_json(value) for name, value in content.items() if name not in (_DOCUMENT, _LEGACY)
-        }
-        "The content without its text, which may be changed. See docs/protocol/content.md#42-storycontent."
-
-    def __repr__(self) -> str:
-        state = "not opened" if self._loaded_text is None else f"step {self._loaded_text.step}"
-        return f"<Story {'document' if self.has_document else 'legacy'}, {state}>"
 
     @staticmethod
     def from_data(
@@ -121,109 +86,11 @@ class Story:
         LIMITS.check(limits, "limits")
         FUNCTION.check(entropy, "entropy")
         text: tuple[str, object] = (
-            (_LEGACY, build_legacy_story()) if legacy else (_DOCUMENT, build_document(entropy, date))
+            (LEGACY, build_legacy_story()) if legacy else (DOCUMENT, build_document(entropy, date))
         )
         return Story(
             build_card(title, date, not legacy), build_content(text, model, 4 if legacy else 6), limits, entropy
         )
-
-    @property
-    def has_document(self) -> bool:
-        """Whether the text is in the document format, and not in the legacy format."""
-        return self._text_field == _DOCUMENT
-
-    @property
-    def title(self) -> str:
-        """The title on the card; empty if there is none."""
-        title = self.card.get("title")
-        return title if isinstance(title, str) else ""
-
-    @title.setter
-    def title(self, title: str) -> None:
-        TEXT.check(title, "title")
-        self.card["title"] = title
-
-    # ---- the text
-
-    @property
-    def _text(self) -> StoryText:
-        if self._loaded_text is None:
-            if self._text_field not in self.original[1]:
-                raise Damaged(
-                    f"story: its content has neither {_DOCUMENT} nor {_LEGACY}, so it has no text", category="no text"
-                )
-            packed: object = self.original[1][self._text_field]
-            legacy = self._text_field == _LEGACY
-            if not (isinstance(packed, dict) if legacy else isinstance(packed, str)):
-                raise Damaged(
-                    f"story: its {self._text_field} is {describe_value(packed)}, and {'an object' if legacy else 'a text'} "
-                    "was expected",
-                    category="not a story" if legacy else "not a document",
-                )
-            self._loaded_text = LegacyText(packed) if legacy else DocumentText(packed, self.limits, self._entropy)
-        return self._loaded_text
-
-    @property
-    def text(self) -> str:
-        """The whole text.
-
-        Raises:
-            Damaged: the text cannot be read; ``category`` says why. `original` has the stored bytes.
-            LimitExceeded: the text is larger than ``limits`` allow.
-        """
-        return self._text.get_text()
-
-    @property
-    def sections(self) -> tuple[Section, ...]:
-        """The paragraphs, which joined by line feeds are `text`. Raises as `text`."""
-        return tuple(self._text.get_sections())
-
-    @property
-    def step(self) -> int:
-        """The counter that the file stores: of generations in the legacy format, of all edits in the document format.
-
-        See:
-            docs/protocol/content.md#5-old-story-format-story
-            docs/protocol/content.md#76-writing
-        """
-        return self._text.step
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """What is wrong with the text, readable or not, and with the other fields: short sentences that quote nothing."""
-        try:
-            text = tuple(self._text.find_problems())
-        except NaiError as error:
-            text = (str(error),)
-        return text + self.field_problems
-
-    @property
-    def field_problems(self) -> tuple[str, ...]:
-        """Which fields are not read, because they are of another type than expected: as `problems`, without the text."""
-        return CardFields(self.card).problems + ContentFields(self.fields).problems + self.settings.problems
-
-    @property
-    def pending_text(self) -> str | None:
-        """The text with the pending changes, which the file stores beside the history; None if there are none.
-
-        `text` is without them. Call `commit_pending` before you edit or undo.
-
-        See docs/protocol/content.md#75-history-tree.
-
-        Raises:
-            Damaged: the changes fit no section.
-        """
-        return self._text.build_pending_text()
-
-    def commit_pending(self, *, now: float) -> None:
-        """Apply the pending changes to the text, and add a node for them; without pending changes do nothing.
-
-        Raises:
-            Damaged: the changes fit no section, or the history is torn.
-        """
-        date = to_milliseconds(now, "now")
-        self._history = None
-        self._text.commit_pending(date)
 
     # ---- writing
 
@@ -319,6 +186,16 @@ class Story:
     def _check_origin(self, origin: Origin) -> None:
         if origin not in ORIGIN_CODES:
             raise InvalidRequestError(f"text cannot be written with the origin {origin}", parameter="origin")
+
+    def commit_pending(self, *, now: float) -> None:
+        """Apply the pending changes to the text, and add a node for them; without pending changes do nothing.
+
+        Raises:
+            Damaged: the changes fit no section, or the history is torn.
+        """
+        date = to_milliseconds(now, "now")
+        self._history = None
+        self._text.commit_pending(date)
 
     # ---- history
 
@@ -419,62 +296,3 @@ class Story:
         if current is None or not self._text.has_node(current):
             raise Damaged("story history: the current node does not exist", category="missing node")
         return current
-
-    # ---- beside the text
-
-    @property
-    def memory(self) -> str:
-        """The memory, which is part of every context; empty if there is none."""
-        return read_context_text(self.fields, _MEMORY)
-
-    @memory.setter
-    def memory(self, text: str) -> None:
-        write_context_text(self.fields, _MEMORY, text)
-
-    @property
-    def authors_note(self) -> str:
-        """The Author's Note, which is put near the end of every context."""
-        return read_context_text(self.fields, _NOTE)
-
-    @authors_note.setter
-    def authors_note(self, text: str) -> None:
-        write_context_text(self.fields, _NOTE, text)
-
-    @property
-    def settings(self) -> StorySettings:
-        """The settings of generation: model, preset, bans, biases."""
-        return StorySettings(self.fields)
-
-    # ---- the file
-
-    def to_data(self, *, now: float) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the card and the content to store.
-
-        The history of a changed text is replayed first, to check that it gives this text.
-
-        Args:
-            now: seconds since 1970; the date of the card if anything was changed.
-
-        Raises:
-            InvalidRequestError: the replay gives another text, or the story is larger than the limits or no JSON.
-        """
-        date = to_milliseconds(now, "now")
-        card, content = self.original
-        fields = self.fields
-        if self._loaded_text is not None and self._loaded_text.is_changed:
-            changed = {**content, **fields, self._text_field: self._loaded_text.to_data()}
-        else:
-            changed = {**content, **fields}
-        removed = content.keys() - fields.keys() - {_DOCUMENT, _LEGACY}
-        changed = {name: value for name, value in changed.items() if name not in removed}
-        new_card = copy_json(self.card)
-        if self._loaded_text is not None and self._loaded_text.is_changed:
-            new_card["textPreview"] = self.text[:_PREVIEW_CHARACTERS]
-        if write_json((changed, new_card)) != write_json((content, card)):
-            new_card["lastUpdatedAt"] = date
-        return new_card, copy_json(changed)
-
-    def set_original(self, card: Mapping[str, Any], content: Mapping[str, Any]) -> None:
-        """Take what `to_data` returned as the original card and content, because they are stored now."""
-        self.original = card, content
-        self.card.update({name: card[name] for name in _DERIVED_FIELDS if name in card})

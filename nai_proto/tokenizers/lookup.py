@@ -17,7 +17,10 @@ from .registry import TOKENIZERS, TokenizerInfo
 
 __all__ = ["find_tokenizer_info", "tokenizer_name"]
 
-_MODEL_NAMES: Final = tuple(model.name for model in (*TEXT_MODELS, *CHAT_MODELS, *IMAGE_MODELS))
+_MODEL_NAMES: Final = (
+    *(model.name for model in (*TEXT_MODELS, *CHAT_MODELS)),
+    *(model.name for model in IMAGE_MODELS),
+)
 _BY_MODEL: Final = {model: one.name for one in TOKENIZERS.values() for model in one.models}
 _MODEL: Final = ArgumentType("a Model, an ImageModel, or the id or the name of one", Model, ImageModel, str)
 _NAME: Final = ArgumentType("the name of a tokenizer, or a model, its id or its name", Model, ImageModel, str)
