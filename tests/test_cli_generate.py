@@ -235,15 +235,15 @@ def test_control_characters_are_escaped_on_a_terminal_only(monkeypatch: pytest.M
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
     app = streams(token("a\x1b[31m\tb\u3000\u200d", 0, True))
     assert generate_on(app).stdout == "a\x1b[31m\tb\u3000\u200d\n"
-    monkeypatch.setattr("nai_transports.cli.common.text_stream.is_terminal", lambda _: True)
+    monkeypatch.setattr("nai_transports.cli.common.text_stream.measure_width", lambda _: 80)
     assert generate_on(app).stdout == "a\\x1b[31m\tb\u3000\u200d\n"
 
 
 def test_an_error_after_text_begins_a_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
-    monkeypatch.setattr("nai_transports.cli.common.text_stream.is_terminal", lambda _: True)
+    monkeypatch.setattr("nai_transports.cli.common.text_stream.measure_width", lambda _: 80)
     done = generate_on(streams(token(" It was", 0), b'event: newToken\ndata: {"error": "node lost"}\n\n'))
-    assert done.output.startswith(" It was\nnai generate: ")
+    assert done.output.startswith("It was\nnai generate: ")
 
 
 @pytest.mark.usefixtures("known")

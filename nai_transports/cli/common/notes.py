@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -15,10 +15,12 @@ from .text_wrapping import wrap_for_terminal
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["print_note", "printing_above"]
+__all__ = ["print_note", "printing_above", "printing_after"]
 
 _consoles: Final[list[Console]] = []
 "The console of the lines of progress that are shown now, if there are any."
+_flushes: Final[list[Callable[[], None]]] = []
+"Shows what is held back of the text that is printed now, if there is any."
 
 
 def print_note(text: str) -> None:
@@ -27,6 +29,8 @@ def print_note(text: str) -> None:
     Args:
         text: one or more lines, without foreign text that is not escaped.
     """
+    if _flushes:
+        _flushes[-1]()
     end_line()
     text = wrap_for_terminal(text, sys.stderr)
     if _consoles:
@@ -43,3 +47,13 @@ def printing_above(console: Console) -> Generator[None, None, None]:
         yield
     finally:
         _consoles.pop()
+
+
+@contextmanager
+def printing_after(flush: Callable[[], None]) -> Generator[None, None, None]:
+    """Print the notes of the block after the text that ``flush`` shows."""
+    _flushes.append(flush)
+    try:
+        yield
+    finally:
+        _flushes.pop()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import typer
+
 from nai_proto.errors import InvalidFile
 
 from ... import files
+from ...terminals import is_terminal
 
 __all__ = ["read_standard_input", "read_text_argument", "read_text_file"]
 
@@ -27,7 +30,10 @@ def read_standard_input() -> str:
     Raises:
         InvalidFile: it is not UTF-8.
     """
-    return _decode(sys.stdin.buffer.read(), "standard input", "")
+    data = sys.stdin.buffer.read()
+    if data and not data.endswith(b"\n") and is_terminal(sys.stdin):
+        typer.echo(err=True)  # Ctrl-D left the cursor behind what was typed
+    return _decode(data, "standard input", "")
 
 
 def read_text_file(path: Path) -> str:

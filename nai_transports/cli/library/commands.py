@@ -34,7 +34,7 @@ def list_stories(*, account: AccountOptions, as_json: Json = False) -> None:
     if as_json:
         print_json(stories)
     elif stories:
-        columns = ("title", "changed (UTC)", Column("bytes", is_number=True), "state", Column("id", is_whole=True))
+        columns = ("title", "changed (UTC)", Column("bytes", is_number=True), "state", Column("id", is_id=True))
         print_table(columns, map(_describe_row, stories))
     else:
         print_note("there are no stories")

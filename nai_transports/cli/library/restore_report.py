@@ -98,7 +98,7 @@ def print_plan(steps: Sequence[RestoreStep]) -> None:
         if step.action is not RestoreAction.NOTHING
     ]
     if rows:
-        print_table(("type", "title", Column("id", is_whole=True), "what", "why"), rows)
+        print_table((Column("type", is_mark=True), "title", Column("id", is_id=True), "what", "why"), rows)
 
 
 def print_restore(report: Restore, as_json: bool) -> None:
@@ -134,4 +134,6 @@ def _print_new_ids(steps: Sequence[RestoreItem]) -> None:
     ]
     if rows:
         typer.echo("The service gave new ids:")
-        print_table(("type", "title", Column("old id", is_whole=True), Column("new id", is_whole=True)), rows)
+        print_table(
+            (Column("type", is_mark=True), "title", Column("old id", is_id=True), Column("new id", is_id=True)), rows
+        )

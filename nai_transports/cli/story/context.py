@@ -104,7 +104,7 @@ def context(
 def print_context(context: Context) -> None:
     """Print a table with a row for each part of the context."""
     numbers = (Column(name, is_number=True) for name in ("tokens", "reserved", "allowed", "at"))
-    print_table(("", "part", *numbers, "why"), map(_describe_row, context.rows))
+    print_table((Column("", is_mark=True), "part", *numbers, "why"), map(_describe_row, context.rows))
 
 
 def _describe_row(row: ContextRow) -> TableRow:

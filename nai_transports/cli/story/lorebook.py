@@ -23,7 +23,7 @@ from ..common.errors import WrongUsage, reading_options
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, escape_line, print_problems
-from ..common.tables import TableRow, print_table
+from ..common.tables import Column, TableRow, print_table
 from ..common.text_input import read_standard_input, read_text_file
 from .story_source import AnswerOption, parse_answers, select_story
 
@@ -92,7 +92,7 @@ def try_keys(
         print_json([_describe_trial(trial) for trial in trials])
         return
     rows = [TableRow(row, is_dim=not trial.active) for trial in trials for row in _build_rows(trial, searched)]
-    print_table(("", "entry", "key", "where"), rows)
+    print_table((Column("", is_mark=True), "entry", "key", "where"), rows)
     print_note(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
 
 

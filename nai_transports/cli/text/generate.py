@@ -111,7 +111,7 @@ def _generate_documents(
 
 def _print_continuation(client: Client, flow: Runnable[text.Token, text.Completion], prompt: str) -> text.Completion:
     with TextStream() as out, client.stream(flow) as stream:
-        out.write(prompt)
+        out.write_prompt(prompt)
         for token in stream:
             out.write(token.text)
         completion = stream.result

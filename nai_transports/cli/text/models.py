@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from itertools import groupby
 
+import typer
+
 from nai_proto import account as accounts
 from nai_proto import openai
 
@@ -35,7 +37,8 @@ def models(*, account: AccountOptions, as_json: Json = False) -> None:
     if not is_terminal(sys.stdout):
         print_table(("model", "for", *columns), [(row.id, row.api, *format_row(row)) for row in rows])
         return
-    for api, models_of_api in groupby(rows, lambda row: row.api):
+    for number, (api, models_of_api) in enumerate(groupby(rows, lambda row: row.api)):
+        typer.echo(nl=number > 0)
         heading = Column(f"{api} models", is_whole=True)
         print_table((heading, *columns), [(row.id, *format_row(row)) for row in models_of_api])
 

@@ -237,7 +237,7 @@ def _print_done(done: str, trained: TrainedModule, as_json: bool) -> None:
 
 def _print_modules(listed: Sequence[TrainedModule]) -> None:
     numbers = (Column(name, is_number=True) for name in ("steps", "loss"))
-    print_table((Column("id", is_whole=True), "name", "model", "status", *numbers), map(_describe_row, listed))
+    print_table((Column("id", is_id=True), "name", "model", "status", *numbers), map(_describe_row, listed))
 
 
 def _describe_row(trained: TrainedModule) -> tuple[Cell, ...]:
