@@ -11,21 +11,21 @@ See:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, Never
 
 import msgspec
 
 from .arguments import CONTAINER, NUMBER, TEXT, check_type, list_items
-from .codecs.chunked_json import iter_json_chunks
 from .codecs.json import encode_json
-from .codecs.json_depth import check_depth
 from .codecs.sealed_objects import StoredObject
 from .codecs.secret_box import Entropy, draw_bytes, system_entropy
-from .errors import Damaged, InvalidRequestError, LimitExceeded
+from .errors import Damaged, InvalidRequestError, RemoteProtocolError
+from .exchange.actions import Action, Emit, Send, Steps
 from .exchange.endpoints import EndpointParameters, build, endpoint
+from .exchange.flow import Flow, flow, map_actions
+from .exchange.list_reader import WholeListReader, StreamedListReader
 from .exchange.operation import Operation
 from .exchange.readers import NOTHING, JsonBodyReader
 from .exchange.retry import Repeat
@@ -43,6 +43,7 @@ __all__ = [
     "get_object",
     "list_objects",
     "put_keystore",
+    "stream_objects",
     "update_object",
 ]
 
@@ -54,8 +55,6 @@ See docs/protocol/native.md#71-object-types.
 
 _ACCEPT: Final = Headers.of(accept="application/json")
 _JSON_BODY: Final = Headers.of(content_type="application/json")
-_LIST_START: Final = re.compile(rb'\{"objects": ?\[')
-_ITEM_DECODER: Final = msgspec.json.Decoder(list[Any])
 _MAX_META: Final = 128  # characters
 _ID_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _ID_LENGTH: Final = 21
@@ -82,11 +81,6 @@ class _KeystoreResponse(msgspec.Struct):
     changeIndex: float | None = None  # noqa: N815
 
 
-class _ObjectsResponse(msgspec.Struct):
-    # Any: one malformed object must not hide the others.
-    objects: list[Any]
-
-
 def _read_keystore(response: _KeystoreResponse) -> StoredKeystore:
     if isinstance(response.keystore, msgspec.UnsetType):
         raise Damaged(
@@ -96,29 +90,9 @@ def _read_keystore(response: _KeystoreResponse) -> StoredKeystore:
     return StoredKeystore(response.keystore, response.changeIndex)
 
 
-def _read_objects(response: _ObjectsResponse) -> tuple[StoredObject, ...]:
-    return tuple(StoredObject.from_json(item) for item in response.objects)
-
-
-def _read_objects_in_chunks(body: bytes, depth: int) -> tuple[StoredObject, ...] | None:
-    """Return the same from a body that holds nothing but the list, chunk by chunk: a library has tens of megabytes."""
-
-    def decode_items(chunk: bytes) -> list[Any]:
-        check_depth(chunk, depth - 1)
-        return _ITEM_DECODER.decode(chunk)
-
-    start = _LIST_START.match(body)
-    if start is None or not body.endswith(b"]}"):
-        return None
-    try:
-        chunks = iter_json_chunks(decode_items, b"[]", body, start.end(), b"},")
-        return tuple(StoredObject.from_json(item) for chunk in chunks for item in chunk)
-    except (ValueError, RecursionError, LimitExceeded):  # reported for the whole body
-        return None
-
-
 _KEYSTORE: Final = (("application/json", JsonBodyReader(_KeystoreResponse, _read_keystore)),)
-_OBJECTS: Final = (("application/json", JsonBodyReader(_ObjectsResponse, _read_objects, _read_objects_in_chunks)),)
+_OBJECTS: Final = (("application/json", WholeListReader("objects", StoredObject.from_json)),)
+_EACH_OBJECT: Final = (("application/json", StreamedListReader("objects", StoredObject.from_json)),)
 _OBJECT: Final = (("application/json", JsonBodyReader(dict[str, Any], StoredObject.from_json)),)
 
 
@@ -167,6 +141,65 @@ def list_objects(type: str) -> Operation[Never, tuple[StoredObject, ...]]:  # no
         InvalidRequestError: the type cannot be part of a path.
     """
     return Operation(_build_request("list_objects", type), _OBJECTS, Repeat.ALWAYS)
+
+
+def stream_objects(type: str) -> Flow[StoredObject, int]:  # noqa: A002
+    """Read all objects of a type, sealed, one after the other: each is an event while the others are still to come.
+
+    The list is one response, as that of `list_objects`, but it takes no more memory than one object and what one read
+    brought. If it breaks off and is read again, the objects that were events already are left out.
+
+    Args:
+        type: one of `TYPES`, such as ``stories``.
+
+    Returns:
+        The number of objects.
+
+    Raises:
+        InvalidRequestError: the type cannot be part of a path.
+
+    Raises (when run):
+        RemoteProtocolError: the list is malformed, which may be found after many events; or it broke off, and had changed
+            when it was read again.
+    """
+    request = _build_request("list_objects", type)
+    return _stream_objects(Operation(request, _EACH_OBJECT, Repeat.EVEN_AFTER_EVENTS))
+
+
+@flow
+def _stream_objects(operation: Operation[StoredObject, tuple[StoredObject, ...]]) -> Steps[StoredObject, int]:
+    seen: list[int] = []
+    "Of each object that was an event: what tells this version of it from others."
+    place = 0
+    "In the list, which may come again."
+
+    def take_new(listed: Sequence[StoredObject]) -> list[StoredObject]:
+        nonlocal place
+        marks = [hash((each.id, each.meta, each.data, each.changeIndex)) for each in listed]
+        again = len(seen[place : place + len(marks)])
+        if seen[place : place + again] != marks[:again]:
+            raise _changed_list_error(operation)
+        place += len(marks)
+        seen.extend(marks[again:])
+        return [*listed[again:]]
+
+    def change(action: Action[StoredObject]) -> Action[StoredObject]:
+        nonlocal place
+        if isinstance(action, Send):
+            place = 0
+        return Emit(take_new(action.events)) if isinstance(action, Emit) else action
+
+    left = take_new((yield from map_actions(operation, change)))
+    if place < len(seen):
+        raise _changed_list_error(operation)
+    if left:
+        yield Emit(left)
+    return place
+
+
+def _changed_list_error(operation: Operation[StoredObject, object]) -> RemoteProtocolError:
+    where = f"{operation.request.method} {operation.request.path}"
+    return RemoteProtocolError(f"{where}: the list broke off, and had changed when it was read again: start again")
 
 
 def get_object(type: str, id: str) -> Operation[Never, StoredObject]:  # noqa: A002

@@ -410,7 +410,7 @@ def waits(played: FlowTrace[Any, Any]) -> list[Sleep]:
     return [action for action in played.actions if isinstance(action, Sleep)]
 
 
-@for_each("repeat", Repeat)
+@for_each("repeat", [each for each in Repeat if each is not Repeat.EVEN_AFTER_EVENTS])
 @for_each("error", [lost(sent=True), lost(sent=False), Truncated("x"), TimedOut("x", sent=True, phase="idle")])
 def test_a_stream_whose_events_were_seen_is_never_repeated(repeat: Repeat, error: NaiError) -> None:
     played = play(
@@ -613,7 +613,8 @@ def test_a_delay_is_sane_or_none(
 ) -> None:
     delay = policy.delay(attempt, error, repeat=repeat, started=started)
     locked = isinstance(error, ConcurrentGenerationError)
-    if started or repeat is Repeat.NEVER or (attempt >= policy.attempts and not locked):
+    seen = started and repeat is not Repeat.EVEN_AFTER_EVENTS
+    if seen or repeat is Repeat.NEVER or (attempt >= policy.attempts and not locked):
         assert delay is None
     if delay is None:
         return
@@ -626,7 +627,7 @@ def test_a_delay_is_sane_or_none(
         assert delay[1] <= policy.max_delay
     harmless = isinstance(error, RateLimitError) or (isinstance(error, ServerError) and error.status == 503)
     harmless = harmless or (isinstance(error, TransportError) and not error.sent)
-    assert harmless or repeat is Repeat.ALWAYS
+    assert harmless or repeat in (Repeat.ALWAYS, Repeat.EVEN_AFTER_EVENTS)
     assert harmless != may_have_acted(error)
 
 

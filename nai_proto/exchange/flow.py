@@ -25,7 +25,7 @@ from .actions import Action, Emit, FlowContext, GetContext, HasPartial, Incoming
 from .retry import RetryPolicy
 from .session import NO_OPTIONS, FlowOptions
 
-__all__ = ["Flow", "PartialFlow", "flow", "map_actions", "map_batches", "with_options"]
+__all__ = ["Flow", "PartialFlow", "flow", "map_actions", "map_batches", "perform_for_events", "with_options"]
 
 E = TypeVar("E")
 F = TypeVar("F")
@@ -173,6 +173,35 @@ def map_actions(
         return result
     finally:
         steps.close()
+
+
+def perform_for_events(flow: Runnable[E, R], steps: Callable[[Sequence[E]], Steps[F, object]]) -> Steps[F, R]:
+    """Run ``flow``, and in place of each `Emit` the steps for its events, while a response may still be on its way.
+
+    Args:
+        flow: to run.
+        steps: returns the steps for the events of one read. They send no request, which would give up the response. Their
+            errors end the run.
+    """
+    running = iter(flow)
+    try:
+        action = next(running)
+        while True:
+            if isinstance(action, Emit):
+                yield from steps(action.events)
+                action = next(running)
+                continue
+            try:
+                incoming = yield action
+            except Exception as error:
+                action = running.throw(error)
+            else:
+                action = running.send(incoming)
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
+    finally:
+        running.close()
 
 
 def map_batches(

@@ -14,7 +14,16 @@ from ..http import Head
 from ..limits import Limits
 from .call import ANY_TYPE
 
-__all__ = ["NOTHING", "BodyReader", "JsonBodyReader", "Nothing", "TextReader", "read_json"]
+__all__ = [
+    "NOTHING",
+    "BodyReader",
+    "JsonBodyReader",
+    "Nothing",
+    "TextReader",
+    "cached_decoder",
+    "decode_body",
+    "read_json",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -73,45 +82,35 @@ class BodyReader(Generic[T]):
 class JsonBodyReader(Generic[T, R]):
     """Reads one JSON document as ``type``, and returns ``to(document)``; raises an error that the document reports.
 
-    ``usual``, if any, is tried first, with the body and the limit of its depth. It reads documents of the usual form
-    faster, or in less memory, and returns the result, or None.
-
     See docs/protocol/native.md#41-error-body.
     """
 
     type: type[T]
     to: Callable[[T], R]
-    usual: Callable[[bytes, int], R | None] | None = None
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[R]:  # noqa: ARG002 -- a ReaderFactory
-        decoder = _decoder(self.type)  # type: ignore[arg-type]  # classes hash
-        return read_json(decoder, self.to, where, limits, self.usual)
+        return read_json(cached_decoder(self.type), self.to, where, limits)  # type: ignore[arg-type]  # classes hash
 
 
 @cache
-def _decoder(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
+def cached_decoder(type: type[T]) -> JsonDecoder[T]:  # noqa: A002
     """Return a cached decoder: making one takes longer than reading a small document."""
     return JsonDecoder(type, lenient=True)
 
 
-def read_json(
-    decoder: JsonDecoder[T],
-    to: Callable[[T], R],
-    where: str,
-    limits: Limits,
-    usual: Callable[[bytes, int], R | None] | None = None,
-) -> BodyReader[R]:
+def read_json(decoder: JsonDecoder[T], to: Callable[[T], R], where: str, limits: Limits) -> BodyReader[R]:
     """Return a reader of one JSON document; arguments as for `JsonBodyReader`."""
+    return BodyReader(lambda body: to(decode_body(decoder, body, where, limits)), limits)
 
-    def finish(body: bytes) -> R:
-        body = body.removeprefix(b"\xef\xbb\xbf")  # allowed, but decoders refuse it (RFC 8259 §8.1)
-        if usual is not None and (result := usual(body, limits.json_depth)) is not None:
-            return result
-        if (error := parse_service_error(body)) is not None:
-            raise error
-        return to(decoder.decode(body, where=where, depth=limits.json_depth))
 
-    return BodyReader(finish, limits)
+def decode_body(
+    decoder: JsonDecoder[T], body: bytes, where: str, limits: Limits, place: Callable[[int], int] | None = None
+) -> T:
+    """Return the JSON document in a body; raise an error that it reports. ``place`` is as for `JsonDecoder.decode`."""
+    body = body.removeprefix(b"\xef\xbb\xbf")  # allowed, but decoders refuse it (RFC 8259 §8.1)
+    if (error := parse_service_error(body)) is not None:
+        raise error
+    return decoder.decode(body, where=where, depth=limits.json_depth, place=place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Decide whether and when a request is repeated, from the error alone, without I/O.
 
-Two rules override all settings. A request is never repeated after its first event. And an operation has a rule of its own
-(`Repeat`): a generation costs money and may already run, so it is sent again only if the service has certainly not acted on
-it. A policy sets only how often requests are repeated, and how long to wait.
+Two rules override all settings. A request is not repeated after its first event, other than by a flow that leaves out what
+comes twice. And an operation has a rule of its own (`Repeat`): a generation costs money and may already run, so it is sent
+again only if the service has certainly not acted on it. A policy sets only how often requests are repeated, and how long to
+wait.
 
 See:
     docs/protocol/native.md#43-concurrency-timeouts-retry
@@ -41,6 +42,8 @@ class Repeat(enum.Enum):
     "If the service has certainly not acted on it: for requests that cost or change something."
     ALWAYS = "always"
     "Even if the service may have acted on it: for reading, and for what is harmless when done twice."
+    EVEN_AFTER_EVENTS = "even after events"
+    "Always, and also after its first events: for reading, in a flow that leaves out the events that come twice."
 
 
 def may_have_acted(error: NaiError) -> bool:
@@ -114,7 +117,7 @@ class RetryPolicy:
             remaining: seconds left of the run's ``total``. A longer wait is not begun, so that ``error`` is raised
                 instead of a timeout.
         """
-        if started or not _is_repeatable(error, repeat):
+        if (started and repeat is not Repeat.EVEN_AFTER_EVENTS) or not _is_repeatable(error, repeat):
             return None
         if isinstance(error, ConcurrentGenerationError):
             wait = self._lock_delay(error, waited)
@@ -145,7 +148,7 @@ def _is_repeatable(error: NaiError, repeat: Repeat) -> bool:
         error, RateLimitError | ServerError | RequestTimeoutError | Truncated | TransportError
     ):
         return False
-    return repeat is Repeat.ALWAYS or not may_have_acted(error)
+    return repeat in (Repeat.ALWAYS, Repeat.EVEN_AFTER_EVENTS) or not may_have_acted(error)
 
 
 NO_RETRY: Final = RetryPolicy(attempts=1, lock_wait=0.0)

@@ -3,7 +3,8 @@
 An object that does not open never stops the others: it is returned with an error state and its raw ciphertext. A keystore
 that does not open stops everything, since an account without its keys is not an empty account.
 
-Opening takes long, so it is split into computations of about a megabyte each, with an event after each.
+A list is opened while it comes, some objects at a time, with an event after each computation: so what it takes in memory is
+what the library keeps. If a list breaks off for good, the events have what came before.
 
 See:
     docs/protocol/native.md#3-key-derivation
@@ -12,8 +13,7 @@ See:
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Never, TypeAlias
@@ -24,9 +24,9 @@ from ..codecs.keystore import Keystore, open_keystore
 from ..codecs.sealed_objects import OpenedObject, StoredObject, open_objects
 from ..errors import NaiError, RemoteProtocolError, StatusError, TransportError
 from ..exchange.actions import Emit, Steps, compute, get_context
-from ..exchange.flow import flow
+from ..exchange.flow import flow, perform_for_events
 from ..limits import Limits
-from ..objects import TYPES, StoredKeystore, get_keystore, list_objects
+from ..objects import TYPES, StoredKeystore, get_keystore, stream_objects
 from ..secret import AccessToken, EncryptionKey, Password
 from .contents import Library
 from .opened_story import keep_whole, link_stories
@@ -42,7 +42,7 @@ __all__ = [
     "read_library",
 ]
 
-_BATCH_CHARACTERS: Final = 1_048_576
+_BATCH_CHARACTERS: Final = 262_144
 """Characters of sealed text that one computation opens, in a few milliseconds."""
 _ESSENTIAL_TYPES: Final = ("stories", "storycontent")
 
@@ -96,7 +96,8 @@ class ObjectsOpened:
     items: tuple[OpenedObject, ...] = field(repr=False)
     done: int
     "How many objects of this type have been opened, these included."
-    total: int
+    total: int | None
+    "How many objects of this type there are; None while the list still comes. The last event of a type has it."
 
 
 LoadEvent: TypeAlias = KeystoreOpened | ObjectsOpened
@@ -155,37 +156,55 @@ def read_library(
     unread: dict[str, NaiError] = {}
     for each in types:
         try:
-            items = deque((yield from list_objects(each)))
+            opened[each] = yield from _Opening(each, keys, limits, keep).open_list()
         except (StatusError, RemoteProtocolError, TransportError) as error:
             if each in _ESSENTIAL_TYPES or (isinstance(error, TransportError) and error.phase == "total"):
                 raise
             unread[each] = error
-        else:
-            opened[each] = yield from _open_all(each, items, keys, limits, keep)
     cards, contents = (opened.pop(each, []) for each in _ESSENTIAL_TYPES)
     stories, orphans = yield from compute(partial(link_stories, cards, contents))
     others = {each: tuple(items) for each, items in opened.items()}
     return Library(keys, stories, orphans, others, unread, stored, key)
 
 
-def _open_all(
-    type: str,  # noqa: A002
-    items: deque[StoredObject],
-    keys: Keystore,
-    limits: Limits,
-    keep: KeepObject,
-) -> Steps[ObjectsOpened, list[OpenedObject]]:
-    kept: list[OpenedObject] = []
-    total = len(items)
-    for batch in _iter_batches(items):
-        opened, left = yield from compute(partial(_open_batch, type, batch, keys, limits, keep))
-        kept += left
-        yield Emit([ObjectsOpened(type, opened, len(kept), total)])
-        del opened, left  # before the next batch is opened
-    return kept
+class _Opening:
+    """Opens the objects of one type while their list comes."""
+
+    def __init__(self, type: str, keys: Keystore, limits: Limits, keep: KeepObject) -> None:  # noqa: A002
+        self._type = type
+        self._keys = keys
+        self._limits = limits
+        self._keep = keep
+        self._kept: list[OpenedObject] = []
+        self._batch: list[StoredObject] = []
+        "What has come and is not opened."
+        self._characters = 0
+        "Of sealed text in the batch."
+
+    def open_list(self) -> Steps[ObjectsOpened, list[OpenedObject]]:
+        """Read the list, and open what it has; return what is kept of it."""
+        total = yield from perform_for_events(stream_objects(self._type), self._add)
+        yield from self._open_batch(total)
+        return self._kept
+
+    def _add(self, items: Sequence[StoredObject]) -> Steps[ObjectsOpened, None]:
+        """Take objects that have come. The last batch is opened when the list's end has come."""
+        for item in items:
+            if self._characters >= _BATCH_CHARACTERS:
+                yield from self._open_batch(None)
+            self._batch.append(item)
+            self._characters += len(item.data or "")
+
+    def _open_batch(self, total: int | None) -> Steps[ObjectsOpened, None]:
+        batch, self._batch, self._characters = self._batch, [], 0
+        opened, kept = yield from compute(
+            partial(_open_objects, self._type, batch, self._keys, self._limits, self._keep)
+        )
+        self._kept += kept
+        yield Emit([ObjectsOpened(self._type, opened, len(self._kept), total)])
 
 
-def _open_batch(
+def _open_objects(
     type: str,  # noqa: A002
     batch: Sequence[StoredObject],
     keys: Keystore,
@@ -195,16 +214,3 @@ def _open_batch(
     """Return the objects as they were opened, and what is kept of them."""
     opened = open_objects(batch, keys, limits)
     return tuple(opened), [keep(type, item) for item in opened]
-
-
-def _iter_batches(items: deque[StoredObject]) -> Iterator[list[StoredObject]]:
-    """Take neighbouring objects out, in batches of about `_BATCH_CHARACTERS`; at least one batch."""
-    is_empty = not items
-    while items or is_empty:
-        is_empty = False
-        batch: list[StoredObject] = []
-        size = 0
-        while items and size < _BATCH_CHARACTERS:
-            batch.append(items.popleft())
-            size += len(batch[-1].data or "")
-        yield batch

@@ -103,8 +103,9 @@ class BackupDirectory:
         self._email = email
         self._database: BackupDatabase | None = None
         self._run: int | None = None
-        self._totals: dict[str, tuple[int, int]] = {}
-        self._kept: Counter[tuple[object, ...]] = Counter()
+        self._kept: dict[str, Counter[tuple[object, ...]]] = {}
+        "What tells the objects of this run, by the types under which they are listed."
+        self._complete_types: set[str] = set()
         self._repaired: dict[str, str] = {}
         self._continues = False
         "Was the run before this one interrupted? Then missing files are no surprise."
@@ -140,8 +141,8 @@ class BackupDirectory:
             raise InvalidFile(f"{path} is damaged, so nothing was written: {problem}", path=str(path))
         self._record_account()
         self._files.remove_temporary_files()
-        self._totals.clear()
         self._kept.clear()
+        self._complete_types.clear()
         self._repaired.clear()
         self._continues = self._records.is_interrupted
         with self._open_database.transaction():
@@ -175,8 +176,9 @@ class BackupDirectory:
                         self._records.add_object(run, event.type, at, one) for at, one in enumerate(event.items, first)
                     ]
                 self._write_files(file for row, changed in rows if changed for file in self._records.files(row))
-                self._kept.update(map(_identify, event.items))
-                self._totals[event.type] = (event.done, event.total)
+                self._kept.setdefault(event.type, Counter()).update(map(_identify, event.items))
+                if event.done == event.total:
+                    self._complete_types.add(event.type)
                 self._run = run
 
     def keep_objects(self, keystore: StoredKeystore, items: Mapping[str, Collection[OpenedObject]]) -> int:
@@ -204,6 +206,8 @@ class BackupDirectory:
     def finish(self, library: Library) -> BackupSummary:
         """Finish a run: compare the backup with the library, write missing files, and verify everything on the disk.
 
+        Of a type whose list broke off, the backup has what came, and nothing counts as gone.
+
         Args:
             library: the result of the flow whose events were kept, with or without the contents.
 
@@ -214,12 +218,13 @@ class BackupDirectory:
             Damaged: the verification found a problem.
         """
         run = self._current_run
-        complete = all(done == total for done, total in self._totals.values())
-        if not complete or Counter(map(_identify, library.items)) != self._kept:
+        types = self._complete_types - library.unread.keys()
+        kept = sum((self._kept[type_] for type_ in types), Counter[tuple[object, ...]]())
+        if self._kept.keys() - types - library.unread.keys() or Counter(map(_identify, library.items)) != kept:
             raise InvalidRequestError(
                 "this library has other objects than those that were kept in this run", parameter="library"
             )
-        summary = self._complete(run, [*self._totals])
+        summary = self._complete(run, types)
         return replace(summary, unread={type_: str(error) for type_, error in library.unread.items()})
 
     def _complete(self, run: int, types: Collection[str]) -> BackupSummary:

@@ -43,8 +43,8 @@ class ProgressDisplay:
         self._tasks: dict[str, TaskID] = {}
         self._first = None if progress is None else progress.add_task(first, total=None)
 
-    def update(self, task: str, done: int, total: int) -> None:
-        """Show that ``done`` of ``total`` parts of a task are done; add its line at the first call."""
+    def update(self, task: str, done: int, total: int | None) -> None:
+        """Show that ``done`` of ``total`` parts of a task are done, if that is known; add its line at the first call."""
         if self._progress is None:
             return
         if task not in self._tasks:
@@ -78,7 +78,7 @@ class _PlainDisplay(ProgressDisplay):
         self._named = set[str]()
         self.update(first, 0, 0)
 
-    def update(self, task: str, done: int, total: int) -> None:  # noqa: ARG002 -- a line does not show them
+    def update(self, task: str, done: int, total: int | None) -> None:  # noqa: ARG002 -- a line does not show them
         if task not in self._named:
             self._named.add(task)
             print_note(f"{task} …")
@@ -99,12 +99,11 @@ def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDispl
     from rich.text import Text
 
     class CountColumn(ProgressColumn):
-        """How much of a task is done; nothing while its size is not known."""
+        """How much of a task is done, and of how much; nothing before that is known."""
 
         def render(self, task: Task) -> Text:
-            return Text(
-                "" if task.total is None else f"{task.completed:,.0f} of {task.total:,.0f}", "progress.download"
-            )
+            of = "" if task.total is None else f" of {task.total:,.0f}"
+            return Text(f"{task.completed:,.0f}{of}" if of or task.completed else "", "progress.download")
 
     class PaceColumn(ProgressColumn):
         """The rate of a task, and the time that is left."""
