@@ -32,6 +32,7 @@ from nai_proto.library import open_library
 from nai_proto.secret import PersistentToken
 from nai_transports.cli.app import app
 from nai_transports.cli.command_table import ALIASES, COMMANDS, FIRST_PAGE, LIBRARY, STORY, format_first_page
+from nai_transports.installer import explain_install
 from tests.forked_python import forked_nai
 from tests.support import at, with_token
 from tests.test_tokenizers import sentencepiece_file
@@ -64,7 +65,7 @@ def test_python_m_nai_proto_says_which_extra_it_needs() -> None:
     code = "import runpy, sys; sys.modules['typer'] = None; runpy.run_module('nai_proto', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code, "demo"], capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "The nai command needs the extra cli: pip install '.[cli]' in a checkout\n"
+    assert done.stderr == f"The nai command needs the extra cli: {explain_install('cli')}\n"
 
 
 def test_python_m_nai_proto_says_that_the_package_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +133,7 @@ def test_emulate_refuses_token_ids_without_a_tokenizer_and_says_why(no_tokenizer
         assert outcomes[1].error is None
         process.terminate()
         assert process.stderr is not None
-        assert "requests of kayra-v1 that have token ids get 501" in process.stderr.read()
+        assert "other requests that have token ids get 501" in process.stderr.read()
 
 
 def test_emulate_prints_its_address_and_credentials() -> None:

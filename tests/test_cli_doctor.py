@@ -19,13 +19,13 @@ from typer.testing import CliRunner, Result
 
 from nai_proto.errors import FileError
 from nai_proto.exchange.reply import App, Handler, Start, Write
-from nai_proto.extras import explain_install
 from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import Password, PersistentToken
 from nai_transports.cli.account import doctor, doctor_checks
 from nai_transports.cli.app import app
 from nai_transports.cli.common.profile_file import UserProfile
 from nai_transports.cli.common.stored_logins import LoginPlace, StoredLogin, keep_in_file, keep_in_keyring
+from nai_transports.installer import explain_install
 from nai_transports.servers.serve import serve_in_thread
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator, cuts, reading

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from nai_proto.exchange.reply import App, Handler
 from nai_proto.http import Request
 from nai_proto.text.preset import Preset
 from nai_transports.cli.app import app
+from nai_transports.cli.common.examples import EXAMPLES
 from nai_transports.cli.common.finished_work import find_finished_work, open_stream
 from nai_transports.preset_files import save_preset
 from nai_transports.servers.serve import serve_in_thread
@@ -308,3 +310,41 @@ def test_the_text_that_had_arrived_stays_with_ctrl_c() -> None:
         next(iter(stream))
         raise KeyboardInterrupt
     assert find_finished_work(caught.value).partial == " It was"
+
+
+# ---- an emulator without tokenizer files
+
+
+@pytest.fixture
+def newcomer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Somebody whose emulator has no tokenizer file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    emulator, owner = an_emulator()
+    with serve_in_thread(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+        yield
+
+
+def _type(line: str) -> Result:
+    return CliRunner().invoke(app, shlex.split(line)[1:], prog_name="nai", input="")
+
+
+@pytest.mark.parametrize("line", [line for name in ("generate", "chat", "complete") for line in EXAMPLES[name]])
+def test_the_first_examples_need_no_tokenizer_file(newcomer: None, line: str) -> None:
+    Path("opening.txt").write_text("The keeper lit the lamp, and")
+    _type("nai chat Hello --save said.json")  # what --continue goes on with
+    done = _type(line)
+    assert done.exit_code == 0, done.stderr
+    assert "tokenizer" not in done.stderr
+
+
+def test_an_emulator_that_needs_a_tokenizer_file_is_told_with_the_command_that_gets_it(newcomer: None) -> None:
+    done = _type("nai generate Once --set 'stop_sequences=[[1]]'")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        "nai generate: the emulator has no tokenizer file of kayra-v1, and cannot read the token ids in stop_sequences of "
+        "this request without it. To get the file, type: nai tokens encode test --model kayra-v1; then start the emulator "
+        "again\n",
+    )

@@ -24,6 +24,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.image import ImagePreset
 from nai_transports import files
 from nai_transports.cli.common import output_files
+from nai_transports.installer import explain_install
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import (
     NAME,
@@ -547,7 +548,7 @@ def test_without_pillow_images_that_fit_are_sent_and_others_are_an_error(
     assert nai("image", PROMPT, *SMALL, "--image", "fits.png").exit_code == 0
     done = nai("image", PROMPT, *SMALL, "--image", "other.png")
     assert done.exit_code == 1
-    assert "needs Pillow: pip install '.[image]'" in done.stderr
+    assert f"needs Pillow: {explain_install('image')}" in done.stderr
 
 
 def cut_short_stream(*messages: dict[str, object]) -> App:

@@ -9,7 +9,6 @@ import errno
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typer.testing import CliRunner, Result
 from nai_proto.emulator import Emulator
 from nai_proto.errors import TransportError
 from nai_transports.cli.app import app
+from nai_transports.installer import explain_install, format_install_command
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import finder, novelai_api_wheel, website
 from tests.cli_images import list_files, write_image
@@ -65,7 +65,7 @@ def test_a_missing_tokenizer_file_is_told_with_its_option_the_directories_and_on
         said = done.stderr.splitlines()[-1]
         assert said.startswith(begins)
         assert f"no tokenizer file is in {tmp_path} (from NAI_TOKENIZER_DIR)" in said
-        assert said.endswith(f"type: {shlex.quote(sys.executable)} -m pip install --no-deps novelai-api==0.34.1")
+        assert said.endswith(f"type: {format_install_command('--no-deps', 'novelai-api==0.34.1')}")
         assert len(said.replace(str(tmp_path), "").replace(sys.executable, "")) < 480  # however long paths are here
 
 
@@ -299,7 +299,7 @@ def test_markup_is_printed_as_it_is() -> None:
 def test_a_missing_extra_is_named_with_what_installs_it_in_a_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nai_transports.cli.images.picture_files.has_pillow", lambda: False)
     line = fail(1, *draw("-o", "x.jpg"))
-    assert line.endswith("pip install '.[image]' in a checkout")
+    assert line.endswith(f" {explain_install('image')}")
     assert "pip install 'nai-proto" not in line  # no registry has it
 
 

@@ -21,6 +21,7 @@ from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.testing import run_in_memory
 from nai_proto.text.models import MODELS
+from nai_proto.text.official_presets import find_presets
 from nai_proto.tokenizers import Tokenizer
 from nai_transports.httpx import Client
 from nai_transports.servers.serve import serve_in_thread
@@ -101,8 +102,8 @@ def test_logprobs_are_in_the_ids_of_the_tokenizer() -> None:
     [
         ([301], {}, "input"),
         (ONCE, {"stop_sequences": [[301]]}, "stop_sequences"),
-        (ONCE, {"bad_words_ids": [[301]]}, "bad_words_ids"),
         (ONCE, {"eos_token_id": 301}, "eos_token_id"),
+        (ONCE, {"bad_words_ids": [[301]], "logit_bias": [[301, 1]]}, "logit_bias"),
     ],
 )
 def test_without_a_tokenizer_requests_with_ids_are_501(prompt: Any, parameters: Any, what: str) -> None:
@@ -113,6 +114,28 @@ def test_without_a_tokenizer_requests_with_ids_are_501(prompt: Any, parameters: 
     assert status == 501
     assert message == f"this emulator has no tokenizer of kayra-v1, and {what} holds token ids"
     assert not owner.generating
+
+
+def test_without_a_tokenizer_ids_that_only_keep_tokens_out_are_ignored_and_named() -> None:
+    plain = generate_document(an_emulator(), body(ONCE, seed=3))["output"]
+    for excluded in ({"bad_words_ids": [[banned] for banned in range(300)]}, {"repetition_penalty_whitelist": [1, 2]}):
+        emulator, owner = an_emulator()
+        head, document = send_request(emulator, "POST", "/ai/generate", body(ONCE, seed=3, **excluded), owner=owner)
+        assert json.loads(document)["output"] == plain, "a number means another token in the emulator's vocabulary"
+        assert head.headers.get("x-emulator-ignored") == next(iter(excluded))
+        assert head.headers.get("x-emulator-vocabulary") == "own"
+
+
+def test_without_a_tokenizer_every_official_preset_is_served_but_those_that_end_a_text_by_ids() -> None:
+    emulator, owner = an_emulator()
+    session, settings = Session(token=owner.persistent_token), text.GlobalSettings(num_logprobs=text.NO_LOGPROBS)
+    for model in MODELS:
+        for preset in find_presets(model):
+            operation = text.generate_stream(ONCE, model=model, preset=preset.name, settings=settings)
+            if preset.parameters.keys() & {"stop_sequences", "eos_token_id"}:
+                assert model.id in ("hypebot", "infillmodel")
+                continue
+            assert run_in_memory(operation, emulator, session).result.text, (model.id, preset.name)
 
 
 def test_a_request_without_ids_takes_only_a_tokenizer_that_is_at_hand() -> None:

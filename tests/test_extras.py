@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 import tomllib
 from pathlib import Path
 
 import nai_proto
 import nai_transports
+from nai_proto.errors import MissingExtra
 from nai_proto.extras import explain_install
+from nai_transports import installer
+from nai_transports.cli.common.errors import describe_failure
 
 PACKAGES = [Path(package.__file__ or "").parent for package in (nai_proto, nai_transports)]
 SOURCES = {path: path.read_text("utf-8") for package in PACKAGES for path in package.rglob("*.py")}
 
 
-def test_only_one_function_says_how_to_install_an_extra() -> None:
-    assert [path.name for path, source in SOURCES.items() if re.search(r"pip install (?!--no-deps)", source)] == [
-        "extras.py"
-    ]
+def test_only_one_function_of_each_package_says_how_to_install_an_extra() -> None:
+    assert [path.name for path, source in SOURCES.items() if "pip install " in source] == ["extras.py", "installer.py"]
+
+
+def test_the_command_line_installs_into_the_environment_that_it_runs_in() -> None:
+    assert installer.explain_install("image") == f"{installer.format_install_command('.[image]')} in a checkout"
+    assert shlex.quote(sys.executable) in installer.explain_install("image")
+    failure = describe_failure(MissingExtra(f"scaling needs Pillow: {explain_install('image')}"))
+    assert failure.message == f"scaling needs Pillow: {installer.explain_install('image')}"
 
 
 def test_each_extra_that_is_named_exists() -> None:

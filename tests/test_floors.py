@@ -56,7 +56,8 @@ FLOORS = (
         "nai_transports nai_transports.clients nai_transports.streams nai_transports.transport_errors "
         "nai_transports.httpx_messages nai_transports.httpx_phases nai_transports.httpx_first_bytes "
         "nai_transports.httpx_sync nai_transports.httpx_async nai_transports.events nai_transports.readiness "
-        "nai_transports.proxy nai_transports.tls_connection nai_transports.terminals nai_transports.files",
+        "nai_transports.proxy nai_transports.tls_connection nai_transports.terminals nai_transports.files "
+        "nai_transports.installer",
     ),
     (
         "drivers",

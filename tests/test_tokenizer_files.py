@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import threading
@@ -31,6 +32,7 @@ from nai_proto.exchange.actions import compute
 from nai_proto.testing import play
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import TOKENIZERS, TokenizerInfo
+from nai_transports import installer
 from nai_transports.tokenizer_files import (
     DIRECTORY_VARIABLE,
     cache_directory,
@@ -103,6 +105,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(installed_packages, "_FOLDERS", {"made-up": "novelai_api/tokenizers"})
     monkeypatch.setattr(novelai_api_wheel, "_DISTRIBUTION", "made-up")
     monkeypatch.setattr(novelai_api_wheel, "_run", made.run)
+    for user in (installer, novelai_api_wheel):
+        monkeypatch.setattr(user, "has_pip", lambda: True)
     monkeypatch.setattr(finder, "cache_directory", lambda: made.cache)
     monkeypatch.setattr(finder, "_loaded", {})
     monkeypatch.setattr(finder, "read", lambda data, name, specials: (name, data))
@@ -225,8 +229,37 @@ def test_a_silent_or_missing_pip_is_an_error_too(machine: Machine) -> None:
     machine.answer = lambda _: subprocess.CompletedProcess([], 7, "", "")
     with pytest.raises(TransportError, match="it ended with 7"):
         find_file(NAME, progress=ignore_progress)
-    machine.answer = lambda _: subprocess.CompletedProcess([], 1, "", "/bin/python: No module named pip\n")
-    with pytest.raises(TransportError, match="No module named pip"):
+    machine.monkeypatch.setattr(novelai_api_wheel, "has_pip", lambda: False)
+    with pytest.raises(TransportError, match=r"\(the package registry: this Python environment has no pip\)"):
+        find_file(NAME, progress=ignore_progress)
+    assert len(machine.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("has_pip", "others", "typed"),
+    [
+        (True, {"uv", "ensurepip"}, "PYTHON -m pip install --no-deps made-up==0.34.1"),
+        (False, {"uv", "ensurepip"}, "uv pip install --python PYTHON --no-deps made-up==0.34.1"),
+        (False, {"uv"}, "uv pip install --python PYTHON --no-deps made-up==0.34.1"),
+        (False, {"ensurepip"}, "PYTHON -m ensurepip && PYTHON -m pip install --no-deps made-up==0.34.1"),
+        (False, set[str](), "uv pip install --python PYTHON --no-deps made-up==0.34.1"),
+    ],
+)
+def test_the_command_installs_with_what_this_environment_has(
+    machine: Machine, has_pip: bool, others: set[str], typed: str
+) -> None:
+    machine.monkeypatch.setattr(installer, "has_pip", lambda: has_pip)
+    machine.monkeypatch.setattr(installer, "find_spec", lambda name: name if name in others else None)
+    machine.monkeypatch.setattr("shutil.which", lambda name: name if name in others else None)
+    with pytest.raises(FileError) as caught:
+        load(NAME, download=False)
+    assert str(caught.value).endswith(f"type: {typed.replace('PYTHON', shlex.quote(sys.executable))}")
+
+
+def test_no_reason_of_a_failed_download_is_cut(machine: Machine) -> None:
+    long = f"ERROR: {'x' * 200} is why"
+    machine.answer = lambda _: subprocess.CompletedProcess([], 1, "", f"{long}\n")
+    with pytest.raises(TransportError, match=rf"\(the package registry: pip: {long}\)\. To get one, "):
         find_file(NAME, progress=ignore_progress)
 
 

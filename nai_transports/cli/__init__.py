@@ -71,7 +71,7 @@ def _run_command(arguments: list[str]) -> None:
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):
             raise
-        from nai_proto.extras import explain_install
+        from ..installer import explain_install
 
         sys.exit(f"The nai command needs the extra cli: {explain_install('cli')}")
     if arguments[0] == "help":

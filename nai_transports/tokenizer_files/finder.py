@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shlex
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -19,13 +18,13 @@ from nai_proto.errors import (
     RemoteProtocolError,
     StatusError,
     TransportError,
-    excerpt,
 )
 from nai_proto.image.models import ImageModel
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import Tokenizer, TokenizerInfo, find_tokenizer_info, read
 
 from ..files import read as read_file
+from ..installer import format_install_command
 from . import novelai_api_wheel, website
 from .cache import cache_directory, find_verified, store
 from .installed_packages import find_installed
@@ -37,8 +36,6 @@ __all__ = ["DIRECTORY_VARIABLE", "find_file", "load"]
 DIRECTORY_VARIABLE: Final = "NAI_TOKENIZER_DIR"
 """The environment variable with the path, or the URL, of a directory of tokenizer files."""
 
-_LONGEST_REASON: Final = 60
-"Characters of why one source of a file failed."
 _loaded: Final[dict[tuple[str, str | None, bool], Tokenizer]] = {}
 """By name, path, and whether a better file was allowed to be downloaded."""
 _load_lock: Final = threading.Lock()
@@ -196,9 +193,10 @@ def _not_found_error(info: TokenizerInfo, tried: list[str], download: bool) -> F
         return FileError(f"{missing}; allow its download, or {_advise(info)}")
     if not tried:
         return FileError(f"{missing}, and none can be downloaded. To use one, {_advise(info)}")
-    reasons = "; ".join(excerpt(each, _LONGEST_REASON) for each in tried)
     return TransportError(
-        f"{missing}, and none could be downloaded ({reasons}). To get one, {_advise(info)}", sent=False, phase="connect"
+        f"{missing}, and none could be downloaded ({'; '.join(tried)}). To get one, {_advise(info)}",
+        sent=False,
+        phase="connect",
     )
 
 
@@ -218,7 +216,7 @@ def _advise(info: TokenizerInfo) -> str:
     own = os.environ.get(DIRECTORY_VARIABLE, "")
     names = (*info.files, *info.substitutes)
     if any((*info.files.values(), *info.substitutes.values())):
-        return f"type: {shlex.quote(sys.executable)} -m pip install --no-deps {novelai_api_wheel.requirement()}"
+        return f"type: {format_install_command('--no-deps', novelai_api_wheel.requirement())}"
     published = next((name for name in names if name.endswith(".def")), None)
     if published and own and not is_url(own):
         return f"type: curl --create-dirs -fo {shlex.quote(str(Path(own) / published))} '{url_of(published)}'"

@@ -18,6 +18,7 @@ from typing import Final
 from nai_proto.errors import RemoteProtocolError, TimedOut, TransportError, excerpt
 from nai_proto.tokenizers import TOKENIZERS
 
+from ..installer import has_pip
 from .cache import MAX_FILE_BYTES, store
 from .progress import Progress
 
@@ -28,6 +29,8 @@ _VERSION: Final = "0.34.1"
 _WHEEL_SHA256: Final = "2a0ec1c240d0bbff520220129d99c5a23e6913ddaeacc355f96d28e907b04136"
 _FOLDER: Final = "novelai_api/tokenizers/"
 _PIP_TIMEOUT_S: Final = 300.0
+_LONGEST_MESSAGE: Final = 400
+"Characters of pip's message, in which paths and names of versions must be whole."
 # Without a network, pip would try six times and wait in between, which is too long if there is another source.
 _PIP_RETRIES: Final = ("--retries", "1", "--timeout", "10")
 
@@ -63,6 +66,8 @@ def download(directory: Path, progress: Progress) -> None:
 
 
 def _run_pip_download(into: Path) -> None:
+    if not has_pip():
+        raise TransportError("this Python environment has no pip", sent=False, phase="connect")
     command = [
         *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "--no-input"),
         *("--disable-pip-version-check", *_PIP_RETRIES, "--dest", str(into), requirement()),
@@ -74,7 +79,7 @@ def _run_pip_download(into: Path) -> None:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         errors = [line for line in lines if line.startswith("ERROR")] or lines
-        message = excerpt(errors[0] if errors else f"it ended with {done.returncode}", 160)
+        message = excerpt(errors[0] if errors else f"it ended with {done.returncode}", _LONGEST_MESSAGE)
         raise TransportError(f"pip: {message}", sent=False, phase="connect")
 
 

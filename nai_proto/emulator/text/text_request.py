@@ -12,7 +12,7 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from math import inf
 from typing import Annotated, Final, Literal, NamedTuple, TypeVar
@@ -156,8 +156,16 @@ class TextRequestParameters(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id_parameter(self) -> str | None:
-        """The name of a parameter with token ids; None if there is none."""
-        return next((name for name in _ID_PARAMETERS if getattr(self, name) not in (None, (), frozenset())), None)
+        """The name of a parameter with token ids that the text depends on; None if there is none."""
+        return next(iter(self._list_set(_ID_PARAMETERS)), None)
+
+    @property
+    def exclusions(self) -> Sequence[str]:
+        """The names of the parameters whose token ids are kept out of something: of the text, or of penalties."""
+        return self._list_set(_EXCLUSIONS)
+
+    def _list_set(self, names: Iterable[str]) -> Sequence[str]:
+        return [name for name in names if getattr(self, name) not in (None, (), frozenset())]
 
 
 class _ApiParameters(TextRequestParameters, frozen=True, kw_only=True):
@@ -183,6 +191,13 @@ class TextRequest(NamedTuple):
     """Are prompt and output text, and not token ids? The default depends on the host."""
     ignored: tuple[str, ...]
     "The names of what the request has beside this, and of parameters that change no answer."
+
+    def without_exclusions(self) -> TextRequest:
+        """Return the request for a vocabulary that has none of the tokens that it keeps out."""
+        names = self.parameters.exclusions
+        defaults = {name: type(getattr(self.parameters, name))() for name in names}
+        parameters = msgspec.structs.replace(self.parameters, **defaults)
+        return self._replace(parameters=parameters, ignored=(*self.ignored, *names))
 
 
 class PromptRequest(msgspec.Struct):
@@ -241,9 +256,10 @@ _WITHOUT_HIDDEN_STATES: Final = (Model.CLIO.id, Model.KAYRA.id, Model.ERATO.id)
 _MODEL_IDS: Final = frozenset((*(model.id for model in MODELS), "genji-jp-6b"))
 """The served models of docs/protocol/native.md#12-which-host-per-text-model, and the only older one that they name."""
 _ID_PARAMETERS: Final = (
-    *("stop_sequences", "eos_token_id", "bad_words_ids", "valid_first_tokens", "cropped_token"),
-    *("logit_bias", "logit_bias_exp", "repetition_penalty_whitelist", "bos_token_id"),
+    *("stop_sequences", "eos_token_id", "valid_first_tokens", "cropped_token"),
+    *("logit_bias", "logit_bias_exp", "bos_token_id"),
 )
+_EXCLUSIONS: Final = ("bad_words_ids", "repetition_penalty_whitelist")
 _COPIED: Final = frozenset(field.name for field in fields(GenerationSettings)) & {
     *TextRequestParameters.__struct_fields__
 } - {

@@ -1,7 +1,8 @@
 """The native text endpoints of the emulator, over its own language model.
 
 Tokens are those of the requested model's tokenizer if it is available, and the language model works in its ids. Without it,
-a request that holds no ids is answered in the language model's own vocabulary.
+a request is answered in the language model's own vocabulary if its ids are only of tokens that must not come up: this
+vocabulary has none of them.
 
 See:
     docs/protocol/native.md#9-aigenerate-request
@@ -238,12 +239,15 @@ class TextService:
             check_prefix(parameters.prefix, model, trained=module is not None)
         plan_limits.check_plan(context.owner, model)
         id_parameter = parameters.id_parameter if request.as_text else "input"
-        if id_parameter or parameters.num_logprobs:
+        if id_parameter or parameters.exclusions or parameters.num_logprobs:
             tokenizer = yield from self._models.tokenizer(model.id)
         else:
             tokenizer = yield from self._models.local_tokenizer(model.id)
-        if id_parameter and tokenizer is None:
-            raise missing_tokenizer(model.id, id_parameter)
+        if tokenizer is None:
+            if id_parameter:
+                raise missing_tokenizer(model.id, id_parameter)
+            request = request.without_exclusions()
+            parameters = request.parameters
         language_model = yield from self._models.language_model(tokenizer, module)
         encode = language_model.vocabulary.encode
         prompt = encode(request.input) if ids is None else ids

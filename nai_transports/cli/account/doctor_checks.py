@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import FileError, MissingExtra, NaiError
-from nai_proto.extras import explain_install
 from nai_proto.tokenizers.registry import TOKENIZERS
 from nai_proto.version import __version__
 
+from ...installer import explain_install
 from ...tokenizer_files.finder import DIRECTORY_VARIABLE, find_file
 from ...tokenizer_files.website import is_url
 from ..common import system_keyring

@@ -18,6 +18,7 @@ from nai_proto.errors import (
     AuthenticationError,
     ConcurrentGenerationError,
     InvalidRequestError,
+    MissingExtra,
     NaiError,
     NotFoundError,
     PaymentRequiredError,
@@ -35,6 +36,7 @@ from nai_proto.errors import (
 )
 from nai_proto.exchange.connection_setup import NO_TLS
 
+from ...installer import name_installer
 from .output import format_duration
 
 __all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_of_proxy", "is_refused_login", "name_other_scheme"]
@@ -48,6 +50,9 @@ _NOT_IMPLEMENTED: Final = 501
 _SCHEME: Final = re.compile(r"its address begins with (https?://)")
 _PLAIN_TO_TLS: Final = re.compile(rb"HTTP request (?:was sent )?to (?:an )?HTTPS (?:port|server)", re.IGNORECASE)
 "What nginx, Apache and Go's servers say on a port for TLS."
+_EMULATOR_NEED: Final = re.compile(
+    r"this emulator has no tokenizer of (?P<model>\S+), and (?P<parameter>\S+) holds token ids"
+)
 _NO_TOKENIZER: Final = "no tokenizer file is in"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -173,6 +178,12 @@ def _explain_missing(error: NotFoundError, _: ServiceAddress | None) -> str:
 def _explain_server(error: ServerError | RequestTimeoutError, address: ServiceAddress | None) -> str:
     if "maintenance" in error.message.lower():
         return _explain_gateway(error, address)
+    if (need := _EMULATOR_NEED.search(error.message)) is not None:
+        return (
+            f"the emulator has no tokenizer file of {need['model']}, and cannot read the token ids in {need['parameter']} "
+            f"of this request without it. To get the file, type: nai tokens encode test --model {need['model']}; then start "
+            "the emulator again"
+        )
     if error.status == _NOT_IMPLEMENTED:
         return f"the service cannot do this ({error.status} {error.message})"
     quoted = f"; when it lasts, quote {error.request_id} to NovelAI's support" if error.request_id else ""
@@ -234,6 +245,10 @@ def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> s
     return f" The address {address.url} is from {address.source}: {check}"
 
 
+def _explain_missing_extra(error: MissingExtra, _: ServiceAddress | None) -> str:
+    return name_installer(error.plain_message)
+
+
 def _explain_request(error: InvalidRequestError, address: ServiceAddress | None) -> str:
     if error.parameter == "base_url" and address is not None:
         return error.plain_message.replace("base_url", address.source, 1)
@@ -241,6 +256,7 @@ def _explain_request(error: InvalidRequestError, address: ServiceAddress | None)
 
 
 _MESSAGES: Final[tuple[tuple[type[NaiError], Callable[..., str]], ...]] = (
+    (MissingExtra, _explain_missing_extra),
     (RejectedRequestError, _explain_rejection),
     (InvalidRequestError, _explain_request),
     (AuthenticationError, _explain_authentication),

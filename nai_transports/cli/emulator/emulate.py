@@ -327,4 +327,7 @@ def _ignore_missing_tokenizer(model: str, reason: str) -> None:
 
 
 def _report_missing_tokenizer(model: str, reason: str) -> None:
-    print_note(f"nai emulate: requests of {model} that have token ids get 501. {escape_line(reason)}")
+    print_note(
+        f"nai emulate: without the tokenizer file of {model}, bans by token ids are ignored, and other requests that have "
+        f"token ids get 501. {escape_line(reason)}"
+    )

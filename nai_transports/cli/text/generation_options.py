@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias, cast
+from typing import Annotated, TypeAlias, cast
 
 import typer
 
 from nai_proto import text
-from nai_proto.errors import FileError, InvalidRequestError, StatusError, TransportError
+from nai_proto.errors import FileError, InvalidRequestError, TransportError
 from nai_proto.http import Host
 from nai_proto.text.official_presets import find_presets
 from nai_proto.tier import Tier
@@ -26,7 +24,6 @@ from .parameter_settings import TEXT_PARAMETERS, parse_settings
 
 __all__ = ["GenerationOptions", "GenerationRequest", "load_official_preset"]
 
-_NOT_IMPLEMENTED: Final = 501
 _Phrases: TypeAlias = list[str] | None
 
 
@@ -78,19 +75,6 @@ class GenerationOptions(OptionGroup):
         int | None, typer.Option(help="Show each token with this many alternatives in a table.", show_default=False)
     ] = None
     ids: Annotated[bool, typer.Option("--ids", help="Tokenize locally; send and receive token ids.")] = False
-
-    @contextmanager
-    def enclose(
-        self, command: str, values: dict[str, Any], is_given: Callable[[str], bool]
-    ) -> Generator[None, None, None]:
-        """Say of a service without the model's tokenizer, as an emulator may be, why a preset needs it."""
-        with super(GenerationOptions, self).enclose(command, values, is_given):
-            try:
-                yield
-            except StatusError as error:
-                if error.status == _NOT_IMPLEMENTED and self.preset is not None:
-                    error.add_note(f"--preset {self.preset} bans texts by token ids: without it no tokenizer is needed")
-                raise
 
     def build_request(self) -> GenerationRequest:
         """Return the request's options; what they contain is checked when the request is built.
