@@ -63,6 +63,10 @@ def test_the_first_difference_is_named_with_its_path(document: object, said: str
     assert str(find_mismatch(document, Document)) == said
 
 
+def test_a_type_that_has_no_hash_is_told_as_any_other() -> None:
+    assert find_mismatch("x", Annotated[int, ["a note"]]) == find_mismatch("x", int)
+
+
 def test_a_path_may_begin_with_another_name() -> None:
     assert find_mismatch({"small": 0}, Document).within("body") == "Expected `int` >= 1 - at `body.small`"
 

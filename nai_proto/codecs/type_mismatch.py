@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -77,10 +78,21 @@ def find_mismatch(document: object, type: type[Any], *, strict: bool = True) -> 
         strict: as for `msgspec.convert`; if not, a text may stand for a number.
     """
     try:
-        mismatch = next(_mismatches(document, kinds.type_info(type), "", strict), None)
+        mismatch = next(_mismatches(document, _describe_type(type), "", strict), None)
     except RecursionError:
         return Mismatch("nested too deeply to be read", "")
     return mismatch or Mismatch("Invalid value", "")
+
+
+_inspect: Final = lru_cache(kinds.type_info)
+
+
+def _describe_type(type: Any) -> kinds.Type:  # noqa: A002
+    """Return what msgspec knows of a type, which it takes up to a millisecond to find."""
+    try:
+        return _inspect(type)
+    except TypeError:  # a type without a hash, such as one that is annotated with a list
+        return kinds.type_info(type)
 
 
 def _mismatches(value: Any, kind: kinds.Type, path: str, strict: bool) -> Iterator[Mismatch]:

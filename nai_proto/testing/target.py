@@ -115,8 +115,8 @@ def _decode_text(data: bytes) -> str:
 
 
 def _choose_edges(data: bytes) -> Iterable[int]:
-    """Return every offset of a short input, and some of a long one."""
-    if len(data) <= 64:
-        return range(len(data))
+    """Return three offsets; of one input in eight every offset of its begin, since each read costs time."""
     first = crc32(data)
+    if first % 8 == 0 or not data:
+        return range(len(data))[:64]
     return (first % len(data), (first >> 8) % len(data), (first >> 16) % len(data))

@@ -21,7 +21,7 @@ def main(name: str, directory: str, corpus: str, *options: str) -> None:
         try:
             target.run(data)
         except Exception:
-            path = write_crash(Path(directory), target, data)
+            path = write_crash(Path(directory), name, data)
             print(f"{name}: the input is in {path}\n  python -m tests.fuzz {name} --replay {path}", file=sys.stderr)
             raise
 

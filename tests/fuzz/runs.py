@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,9 +19,10 @@ from tests.fuzz.storage import TARGETS as STORAGE
 
 __all__ = ["Crash", "Run", "all_targets", "fuzz", "fuzz_with_coverage", "has_coverage", "write_crash"]
 
-_LARGEST: Final = 1 << 18
-"""Bytes of an input; doubled again and again it would grow without end."""
-_MOST_KEPT: Final = 500
+_LARGEST: Final = 2048
+"""Bytes of an input whose target has only short seeds; the largest input is twice as long as the longest seed. Inputs that
+double again and again would take most of the time, and say nothing that shorter ones do not."""
+_MOST_KEPT: Final = 50
 
 
 def all_targets() -> dict[str, Target]:
@@ -33,40 +35,47 @@ class Crash:
     """An input that raised what no document mentions."""
 
     data: bytes
-    error: BaseException
+    traceback: str
 
 
 @dataclass(slots=True)
 class Run:
     """What came of fuzzing one target."""
 
-    target: Target
+    target: str
     executions: int = 0
     seconds: float = 0.0
     crashes: list[Crash] = field(default_factory=list)
 
 
 def fuzz(target: Target, *, executions: int | None, seconds: float, seed: int = 0) -> Run:
-    """Run a target until one of the limits, or until the first crash. The seeds come first."""
-    chance, run, seen = random.Random(f"{target.name} {seed}"), Run(target), set[str]()
+    """Run a target until one of the limits, or until the first crash.
+
+    The seeds come first, then changes of them. The first inputs that raise a new error are changed too, so that changes
+    add up.
+    """
+    chance, run, seen = random.Random(f"{target.name} {seed}"), Run(target.name), set[str]()
     pool = [*target.seeds()]
-    first = iter(pool.copy())
+    first, largest = iter(pool.copy()), max(_LARGEST, 2 * max(map(len, pool)))
+    room = len(pool) + _MOST_KEPT
     started = time.monotonic()
-    while not run.crashes and (executions is None or run.executions < executions):
+    while executions is None or run.executions < executions:
         run.seconds = time.monotonic() - started
         if run.seconds >= seconds:
             break
         data = next(first, None)
         if data is None:
-            data = mutate(chance, pool)[:_LARGEST]
+            data = mutate(chance, pool, largest)
         run.executions += 1
         try:
-            result = target.run(data)
-        except Exception as error:
-            run.crashes.append(Crash(data, error))
+            error = target.run(data).error
+        except Exception as crash:
+            run.crashes.append(Crash(data, "".join(traceback.format_exception(crash))))
             break
-        kind = "" if result.error is None else f"{type(result.error).__name__} {str(result.error)[:60]}"
-        if kind and kind not in seen and len(pool) < _MOST_KEPT:
+        if error is None or len(pool) == room:
+            continue
+        kind = f"{type(error).__name__} {str(error)[:60]}"
+        if kind not in seen:
             seen.add(kind)
             pool.append(data)
     return run
@@ -90,10 +99,10 @@ def fuzz_with_coverage(target: Target, directory: Path, *, seconds: float) -> in
     return subprocess.run([*command, f"-max_total_time={max(1, int(seconds))}"], check=False).returncode
 
 
-def write_crash(directory: Path, target: Target, data: bytes) -> Path:
+def write_crash(directory: Path, target: str, data: bytes) -> Path:
     """Write the input of a crash to a file that is named by its target and its digest."""
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{target.name}-{_digest(data)}"
+    path = directory / f"{target}-{_digest(data)}"
     path.write_bytes(data)
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -36,10 +37,17 @@ _PROFILES: Final = b'[default]\nemail = "a@example.com"\ntimeout = 60\n\n[emulat
 
 
 @cache
+def _root() -> Path:
+    """Return a directory that is removed at the end of the process."""
+    root = Path(tempfile.mkdtemp(prefix="nai-fuzz-", dir=MEMORY))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root
+
+
 def _directory() -> Path:
-    """Return a directory for one file at a time, which is removed at the end of the process."""
-    directory = Path(tempfile.mkdtemp(prefix="nai-fuzz-", dir=MEMORY))
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    """Return a directory for one file at a time; a process that is a fork has another one than its parent."""
+    directory = _root() / str(os.getpid())
+    directory.mkdir(exist_ok=True)
     return directory
 
 

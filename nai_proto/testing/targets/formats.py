@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -66,12 +67,11 @@ def _open_document(document: object) -> object:
 
 
 def _unpack_tokens(data: bytes) -> object:
+    read: list[object] = []
     for width in (2, 4):
-        try:
-            token_packing.unpack(data, width)
-        except NaiError:
-            pass
-    return None
+        with suppress(NaiError):
+            read.append(token_packing.unpack(data, width))
+    return read
 
 
 def _unpack_value(data: bytes) -> object:

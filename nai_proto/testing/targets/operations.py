@@ -26,23 +26,24 @@ from ...secret import AccessKey, Password, Token
 from ..play import play, run_in_memory
 from ..target import Target
 
-__all__ = ["OPERATIONS", "TARGETS"]
+__all__ = ["ACCESS_KEY", "OPERATIONS", "TARGETS"]
 
 E = TypeVar("E")
 R = TypeVar("R")
 
 _EMAIL: Final = "writer@example.com"
-_KEY: Final = AccessKey("k" * 64)
+ACCESS_KEY: Final = AccessKey("k" * 64)
+_NEW_KEY: Final = AccessKey("n" * 64)
 _PICTURE: Final = write_png(Pixels(64, 64, bytes(3 * 64 * 64)))
 _CHAT: Final = [{"role": "user", "content": "Hello"}]
 _STORED: Final = StoredObject(id="1", type="stories", meta="meta", data="AA==", changeIndex=1)
 
 OPERATIONS: Final[Mapping[str, Callable[[], Operation[Any, Any]]]] = {
     "health": lambda: Operation(build(ENDPOINTS["health"]), NOTHING, Repeat.ALWAYS),
-    "register": lambda: account.register_with_key(_KEY, "riddle"),
-    "login": lambda: account.login_with_key(_KEY),
+    "register": lambda: account.register_with_key(_NEW_KEY, "riddle"),
+    "login": lambda: account.login_with_key(ACCESS_KEY),
     "sso_google": lambda: account.login_with_google("identity"),
-    "change_access_key": lambda: account.change_access_key(_KEY, AccessKey("n" * 64)),
+    "change_access_key": lambda: account.change_access_key(ACCESS_KEY, _NEW_KEY),
     "resend_verification": lambda: account.resend_verification(_EMAIL),
     "verify_email": lambda: account.verify_email("v" * 64),
     "change_mailing_consent": lambda: account.change_mailing_consent(True),
@@ -52,13 +53,13 @@ OPERATIONS: Final[Mapping[str, Callable[[], Operation[Any, Any]]]] = {
     "request_deletion": lambda: account.request_deletion(_EMAIL),
     "finish_deletion": lambda: account.finish_deletion("d" * 16),
     "request_recovery": lambda: account.request_recovery(_EMAIL),
-    "recover": lambda: account.recover("r" * 16, _KEY),
+    "recover": lambda: account.recover("r" * 16, _NEW_KEY),
     "delete_account": account.delete_account,
     "user_data": account.get_user_data,
     "priority": account.get_priority,
     "gift_keys": account.get_gift_keys,
     "subscription": account.get_subscription,
-    "bind_subscription": lambda: account.bind_subscription("giftkey", "gift"),
+    "bind_subscription": lambda: account.bind_subscription("giftkey", "gift", confirmed_replace=True),
     "change_subscription": lambda: account.change_subscription("Opus"),
     "create_persistent_token": account.create_persistent_token,
     "get_settings": account.get_client_settings,
@@ -67,7 +68,7 @@ OPERATIONS: Final[Mapping[str, Callable[[], Operation[Any, Any]]]] = {
     "get_submission": lambda: account.get_submission("event"),
     "get_vote": lambda: account.get_vote("event"),
     "vote": lambda: account.vote("event", "1"),
-    "delete_vote": lambda: account.withdraw_vote("event", "1"),
+    "delete_vote": lambda: account.withdraw_vote("ended", "1"),
     "get_keystore": objects.get_keystore,
     "put_keystore": lambda: objects.put_keystore("AA==", 1),
     "list_objects": lambda: objects.list_objects("stories"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Iterable
 from functools import cache
 from typing import Final
 
@@ -99,10 +101,33 @@ def _read_header(data: bytes) -> object:
 
 
 def _read_hidden(data: bytes) -> object:
-    """The bytes are the lowest bits of a picture's alpha, which begins as a stealth copy does."""
+    """The bytes are the lowest bits of a picture's alpha, which run down its columns."""
     side = 64
-    bits = "".join(f"{byte:08b}" for byte in data[: side * side // 8]).ljust(side * side, "0").encode()
-    return read_stealth(Plane(side, side, bits.translate(bytes.maketrans(b"01", b"\xfe\xff"))), _LIMITS)
+    bits = "".join(f"{byte:08b}" for byte in data[: side * side // 8]).ljust(side * side, "0")
+    rows = "".join(bits[row::side] for row in range(side)).encode()
+    return read_stealth(Plane(side, side, rows.translate(bytes.maketrans(b"01", b"\xfe\xff"))), _LIMITS)
+
+
+def _hidden() -> Iterable[bytes]:
+    packed = gzip.compress(b'{"prompt":"a ship"}', mtime=0)
+    return [
+        b"stealth_pngcomp" + (8 * len(packed)).to_bytes(4) + packed,
+        b"stealth_pnginfo" + (8 * 2).to_bytes(4) + b"{}",
+    ]
+
+
+def _avif() -> bytes:
+    """Return an AVIF that has EXIF and no picture."""
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return (8 + len(content)).to_bytes(4) + kind + content
+
+    exif = bytes(4) + write_exif(_TAGS)
+    entry = box(b"infe", b"\2\0\0\0" + b"\0\1" + b"\0\0" + b"Exif")
+    items = box(b"iinf", bytes(4) + b"\0\1" + entry)
+    places = b"\1\0\0\0" + b"\x44\0" + b"\0\1" + b"\0\1" + b"\0\1" + b"\0\0" + b"\0\1" + bytes(4)
+    meta = bytes(4) + items + box(b"iloc", places + len(exif).to_bytes(4)) + box(b"idat", exif)
+    return box(b"ftyp", b"avif\0\0\0\0avif") + box(b"meta", meta)
 
 
 TARGETS: Final = (
@@ -114,7 +139,7 @@ TARGETS: Final = (
         "avif",
         "bytes",
         lambda data: [*iter_avif_items(data, b"Exif", _LIMITS)],
-        lambda: [b"\0\0\0\x14ftypavif\0\0\0\0avif\0\0\0\x20meta\0\0\0\0\0\0\0\x14iinf\0\0\0\0\0\0\0\0\0\0\0\0"],
+        lambda: [_avif()],
     ),
     Target("exif", "bytes", lambda data: read_exif(data, _LIMITS), lambda: [write_exif(_TAGS)]),
     Target("image_headers", "bytes", _read_header, _files),
@@ -135,7 +160,7 @@ TARGETS: Final = (
         lambda text: verify(_PICTURE, text, TEST_VERIFY_KEY),
         lambda: [sign(_PICTURE, '{"steps":28}').encode()],
     ),
-    Target("stealth", "bytes", _read_hidden, lambda: [b"stealth_pngcomp\0\0\0\x40" + bytes(8)]),
+    Target("stealth", "bytes", _read_hidden, _hidden),
     Target(
         "image.recipe",
         "text",

@@ -6,93 +6,121 @@ answers whatever it is, and never with an exception.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
-from ... import objects
-from ...account.login import login_with_key
+from ...codecs.json import encode_json
+from ...codecs.key_derivation import email_hash
+from ...codecs.sealed_objects import StoredObject
+from ...codecs.secret_box import to_base64
 from ...emulator import Emulator
+from ...emulator.accounts.journal import AccountRow, KeystoreRow, LetterRow, MailRow, RowKey, TokenRow
+from ...emulator.accounts.profile import Profile
+from ...emulator.accounts.trained_modules import ModuleTraining
+from ...emulator.clock import START
 from ...emulator.faults.table import parse_fault
 from ...emulator.recording import Redaction, Replayer, decode_recording
 from ...emulator.recording.recording_file import RecordedExchange, SentAction, encode_exchange, encode_header
 from ...emulator.replies.request_facts import parse_parameters
-from ...exchange.client import ClientExchange
+from ...exchange.actions import Compute
 from ...exchange.endpoints import ENDPOINTS, Endpoint
-from ...exchange.reply import Start, Write
+from ...exchange.reply import Reply, ReplyState, Start, StoreState, Write
 from ...http import Head, Headers, Request
-from ...http.wire import NEED_DATA, Wire
-from ...secret import AccessToken, Password
+from ...http.heads import build_response
+from ...http.wire import Wire
+from ...secret import AccessToken
+from ...tier import Tier
 from ..connection import MemoryConnection
 from ..target import Target
-from .operations import OPERATIONS
+from .operations import ACCESS_KEY, OPERATIONS
 
 __all__ = ["TARGETS"]
 
-_BASE: Final = "http://emulator.invalid"
 _JSON: Final = Headers.of(content_type="application/json")
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """What an emulator has stored: an account that is logged in, and one object of it."""
+# ---- an account for which every operation of `OPERATIONS` is granted
 
-    rows: tuple[tuple[tuple[str, ...], bytes], ...]
-    token: AccessToken
-    object_id: str
+_EMAIL: Final = "writer@example.com"
+_TOKEN: Final = AccessToken("token-of-a-login")
 
 
 @cache
-def _stored() -> _Stored:
-    """Return what an emulator stores, so that those that are fuzzed derive no keys."""
-    emulator = Emulator()
-    emulator.restore()
-    owner = emulator.add_account("writer@example.com", Password("the quiet harbour"))
-    changes = [*emulator.changes()]
-    _, login = _send(emulator, login_with_key(owner.key).request, changes.extend)
-    token = AccessToken(json.loads(login)["accessToken"])
-    creation = replace(objects.create_object("stories", "meta", "AA==").request, token=token)
-    _, created = _send(emulator, creation, changes.extend)
-    rows = {change.key: change.document for change in changes}
-    return _Stored(
-        tuple((key, document) for key, document in rows.items() if document is not None),
-        token,
-        json.loads(created)["id"],
-    )
+def _rows() -> tuple[tuple[RowKey, bytes], ...]:
+    """Return the rows of an emulator, so that those that are fuzzed derive no keys and have no history."""
+    profile = Profile(int(START), email_hash(_EMAIL), _EMAIL, votes={"ended": {"id": "1"}})
+    profile.subscribe(Tier.OPUS, START)
+    training = ModuleTraining("1", "x", "", "euterpe-v2", 50, 0.1, to_base64(b"x" * 200), began=START, speed=1.0)
+    stored = StoredObject(id="1", type="stories", meta="meta", data="AA==", changeIndex=1)
+    rows: Mapping[RowKey, object] = {
+        ("account", "1"): AccountRow(_EMAIL, ACCESS_KEY.reveal(), "pst-not-created", profile),
+        ("token", _TOKEN.reveal()): TokenRow(1, START + 1e6),
+        ("keystore", "1"): KeystoreRow("AA==", 1, True),
+        ("object", "1", "stories", "1"): stored.document,
+        ("module", "1", "1"): training,
+        ("mail", "0"): MailRow("verification", _EMAIL, "v" * 64),
+        ("letter", "v" * 64): LetterRow("verification", 1),
+        ("letter", "r" * 16): LetterRow("recovery", 1),
+        ("letter", "d" * 16): LetterRow("deletion", 1),
+        ("gift", "gift"): Tier.OPUS,
+        ("google", "identity"): 1,
+    }
+    return tuple((key, encode_json(document)) for key, document in rows.items())
 
 
 def _open_emulator() -> Emulator:
     emulator = Emulator()
-    emulator.restore(_stored().rows)
+    emulator.restore(_rows())
     return emulator
 
 
+@cache
+def _shared_emulator() -> Emulator:
+    """Return one emulator for all requests, until one of them changes what it has stored: to open it takes longer than to
+    ask it."""
+    return _open_emulator()
+
+
+# ---- requests
+
+
 def _request(endpoint: Endpoint, body: bytes) -> object:
-    target = OPERATIONS[endpoint.name]().request.target.partition("?")[0]
-    if endpoint.name.endswith("_object"):
-        target = target.replace("/1", f"/{_stored().object_id}")
+    """Return the status and the body that an endpoint answers. What comes as bytes is ``emulator.connection``."""
+    request = _build_request(endpoint)
     if endpoint.method == "GET":
-        target += "?" + quote(body[:2000], safe="&=%+")
-        body = b""
-    request = Request(endpoint.method, target, _JSON, body, token=_stored().token)
-    return _send(_open_emulator(), request)
+        query = quote(body[:2000], safe="&=%+")
+        request, body = replace(request, target=f"{request.path}?{query}"), b""
+    return _answer(Reply(_shared_emulator()(request)), body)
 
 
-def _send(emulator: Emulator, request: Request, store: Callable[[Any], None] | None = None) -> tuple[int, bytes]:
-    """Return the status and the body that the emulator answers."""
-    connection = MemoryConnection(emulator, emulator.clock, store=store)
-    exchange = ClientExchange(Wire("client"), replace(request, base=_BASE))
-    connection.send_all(exchange.data_to_send)
-    exchange.request_written()
-    received: list[Any] = []
-    while not received or received[-1] != b"":
-        while (incoming := exchange.next_incoming()) is NEED_DATA:
-            exchange.receive_data(connection.receive_some(600))
-        received.append(incoming)
-    return received[0].status, b"".join(received[1:])
+@cache
+def _build_request(endpoint: Endpoint) -> Request:
+    request = OPERATIONS[endpoint.name]().request.adding(_JSON)
+    return replace(request, headers=Headers(replace(request, token=_TOKEN).fields()))
+
+
+def _answer(reply: Reply, body: bytes) -> tuple[int, bytes]:
+    reply.receive_data(body)
+    reply.receive_eof()
+    head, answered = Head(0, _JSON), list[bytes]()
+    while reply.state is not ReplyState.DONE:
+        match reply.next_action():
+            case Start(head):
+                build_response(head.status, head.headers)  # an error if it cannot be sent
+            case Write(data):
+                answered.append(data)
+            case Compute() as job:
+                job.perform()
+            case StoreState():
+                _shared_emulator.cache_clear()
+            case _:
+                pass
+    whole = b"".join(answered)
+    assert head.headers.get("content-length") in (None, str(len(whole))), "emulator: the body has another length"
+    return head.status, whole
 
 
 def _connect(pieces: Iterable[bytes]) -> Iterator[object]:
@@ -106,6 +134,14 @@ def _connect(pieces: Iterable[bytes]) -> Iterator[object]:
         yield from _read_ready(connection)
     while not connection.closed and (data := _receive(connection)):
         yield from data
+
+
+def _requests() -> Iterable[bytes]:
+    generate = _build_request(ENDPOINTS["generate"]).adding(Headers.of(host="x"))
+    return [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        Wire("client").send_request(generate),
+    ]
 
 
 def _read_ready(connection: MemoryConnection) -> Iterator[int]:
@@ -153,8 +189,8 @@ def _restore(data: bytes) -> object:
     return len(rows)
 
 
-def _rows() -> Iterable[bytes]:
-    return [b"\n".join(b"\t".join((*(part.encode() for part in key), row)) for key, row in _stored().rows)]
+def _state() -> Iterable[bytes]:
+    return [b"\n".join(b"\t".join((*(part.encode() for part in key), row)) for key, row in _rows())]
 
 
 def _parse_parameters(body: bytes) -> object:
@@ -170,18 +206,9 @@ def _make(kind: Callable[[Any], object]) -> Callable[[Any], object]:
 
 TARGETS: Final = (
     *map(_build_target, ENDPOINTS.values()),
-    Target(
-        "emulator.connection",
-        "chunks",
-        _connect,
-        lambda: [
-            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-            b'POST /ai/generate HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n{"model": 1}',
-        ],
-        (),
-    ),
+    Target("emulator.connection", "chunks", _connect, _requests, ()),
     Target("emulator.recording", "bytes", _read_recording, lambda: [_recording()]),
-    Target("emulator.state", "bytes", _restore, _rows),
+    Target("emulator.state", "bytes", _restore, _state),
     Target("emulator.fault_options", "text", parse_fault, lambda: [b"cut:at=100,path=/ai/,times=1"]),
     Target("emulator.parameters", "bytes", _parse_parameters, lambda: [b'{"input":"Once"}', b"a=1&b=%20"], ()),
     Target("emulator.replies", "JSON", _make(lambda it: Emulator(replies=[it])), lambda: [b'{"text":"x","times":2}']),
