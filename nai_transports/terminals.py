@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from typing import Final, TextIO
 
-__all__ = ["can_draw", "choose_colors", "is_terminal", "measure_width"]
+__all__ = ["PAGE_WIDTH", "can_draw", "choose_colors", "is_terminal", "measure_page", "measure_width"]
 
-_USUAL_WIDTH: Final = 80
+PAGE_WIDTH: Final = 80
+"""Columns of a page of help."""
+_LEAST_PAGE_WIDTH: Final = 20
+"On a narrower terminal, words would be broken."
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -38,6 +41,11 @@ def measure_width(stream: TextIO | None) -> int | None:
     if columns.isdecimal() and int(columns):
         return int(columns)
     try:
-        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
+        return os.get_terminal_size(stream.fileno()).columns or PAGE_WIDTH
     except (OSError, ValueError):
-        return _USUAL_WIDTH
+        return PAGE_WIDTH
+
+
+def measure_page(stream: TextIO | None) -> int:
+    """Return how many columns a page of help has on a stream: 80, or those of a narrower terminal, but at least 20."""
+    return max(min(measure_width(stream) or PAGE_WIDTH, PAGE_WIDTH), _LEAST_PAGE_WIDTH)

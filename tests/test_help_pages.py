@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -15,12 +18,15 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from nai_transports.cli import _run
 from nai_transports.cli.app import app
 from nai_transports.cli.common.account_options import AccountOptions
 from nai_transports.cli.common.command import CommandGroup, OptionGroup, build_command
+from nai_transports.cli.common.examples import EXAMPLES
 from nai_transports.cli.common.help_page import ACCOUNT_PANEL, format_command_page
 from nai_transports.cli.common.parameters import Parameter, list_parameters
 
+from .terminal_runner import TerminalRunner
 from .test_cli import nai
 
 
@@ -55,6 +61,45 @@ def test_a_page_is_at_most_80_columns_wide_and_cites_no_document(path: tuple[str
     page = _show(*path, "--help")
     assert max(map(len, page.splitlines())) <= 80
     assert "docs/" not in page
+
+
+@pytest.mark.parametrize("path", [(), *_PATHS], ids=["nai", *_NAMES])
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_page_fits_a_narrow_terminal_and_says_the_same_there(
+    path: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    done = TerminalRunner().invoke(app, [*path, "--help"], prog_name="nai")
+    assert max(map(len, done.stdout.splitlines())) <= min(width, 80)
+    assert _join_lines(done.stdout) == _join_lines(_show(*path, "--help"))
+
+
+def _join_lines(page: str) -> str:
+    return "".join(sorted("".join(page.replace(" \\\n", " ").split())))
+
+
+@pytest.mark.parametrize("arguments", [(), ("help",), ("help", "options")])
+def test_pages_that_are_printed_without_a_command_fit_a_narrow_terminal(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setenv("COLUMNS", "40")
+    _run([*arguments])
+    assert max(map(len, out.getvalue().splitlines())) <= 40
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_the_lines_of_an_example_on_a_narrow_terminal_are_one_command_line(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    for name, examples in EXAMPLES.items():
+        page = TerminalRunner().invoke(app, [*name.split(), "--help"], prog_name="nai").stdout
+        shown = page.partition("Examples:\n")[2].partition("\n\n")[0]
+        lines = re.sub(r"\\\n", "", shown).split("\n")
+        assert [shlex.split(line) for line in lines] == [shlex.split(example) for example in examples]
 
 
 @pytest.mark.parametrize("path", _PATHS, ids=_NAMES)

@@ -1,12 +1,15 @@
 """The commands by name: where each is implemented, and what the first help page says of it.
 
-Nothing is imported here: a command's module is imported when the command runs, so that each starts as fast as what it needs.
+No command is imported here: its module is imported when the command runs, so that each starts as fast as what it needs.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
+
+from ..terminals import PAGE_WIDTH, measure_page
 
 __all__ = [
     "ALIASES",
@@ -178,14 +181,24 @@ _GROUP_WIDTH: Final = 10
 _NAMES_WIDTH: Final = 26
 
 
+_INTRODUCTION: Final = (
+    "Use NovelAI from the command line, or run an emulator of its service.",
+    "Usage: nai COMMAND [OPTIONS]; `nai COMMAND --help` explains one, `nai --version`",
+)
+
+
 def format_first_page() -> str:
-    """Return the first help page: at most 30 lines of at most 80 columns."""
-    return "\n".join(_lines()) + "\n"
+    """Return the first help page: at most 30 lines of 80 columns, or more lines for a narrower terminal."""
+    if measure_page(sys.stdout) == PAGE_WIDTH:
+        return "\n".join(_lines()) + "\n"
+    from .common.help_page import format_narrow_page  # takes longer to import
+
+    groups = {group: [(", ".join(line.names), line.summary) for line in lines] for group, lines in FIRST_PAGE.items()}
+    return format_narrow_page(_INTRODUCTION, groups)
 
 
 def _lines() -> Iterator[str]:
-    yield "Use NovelAI from the command line, or run an emulator of its service."
-    yield "Usage: nai COMMAND [OPTIONS]; `nai COMMAND --help` explains one, `nai --version`"
+    yield from _INTRODUCTION
     for group, lines in FIRST_PAGE.items():
         yield ""
         for number, line in enumerate(lines):

@@ -1,24 +1,42 @@
-"""Help pages: plain text of at most 80 columns, the same on every terminal and for other programs."""
+"""Help pages: plain text of 80 columns, or of a narrower terminal's width. Other programs get 80 columns."""
 
 from __future__ import annotations
 
 import inspect
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Final
 
+from ...terminals import measure_page
 from .parameters import Parameter
+from .text_wrapping import wrap_text
 
-__all__ = ["ACCOUNT_PANEL", "OPTIONS_TOPIC", "format_command_page", "format_group_page", "format_options_page"]
+__all__ = [
+    "ACCOUNT_PANEL",
+    "OPTIONS_TOPIC",
+    "format_command_page",
+    "format_group_page",
+    "format_narrow_page",
+    "format_options_page",
+]
 
 ACCOUNT_PANEL: Final = "Account and connection"
 """The heading of the options that most commands have, which is one line on their pages."""
 OPTIONS_TOPIC: Final = "options"
 """The argument of ``nai help`` that explains these options."""
 
-_WIDTH: Final = 80
 _INDENT: Final = "  "
 _HELP_COLUMN: Final = 26
+_NAMES_COLUMN: Final = 28
+"Where the first page explains commands, two or three of which share a line."
+_LEAST_HELP: Final = 30
+"Columns beside a name in which an explanation can be read; with fewer, it stands below the name."
+_PART: Final = re.compile(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""")
+"A word of a command line, with its quotation marks."
+_NAME_PART: Final = re.compile(r"\[?[^\[|;\s]*[|;]*\s?")
+"What stays whole of a name that is wider than the terminal."
 
 
 def format_command_page(
@@ -49,9 +67,20 @@ def format_group_page(path: str, description: str, commands: Mapping[str, str], 
             *_format_paragraphs(description, f"Usage: {path} COMMAND …"),
             _format_examples(examples),
             ["Commands:", *_format_entries(commands.items(), column=max(map(len, commands)) + 2 * len(_INDENT))],
-            [f"{path} COMMAND --help explains a command."],
+            _wrap(f"{path} COMMAND --help explains a command."),
         ]
     )
+
+
+def format_narrow_page(introduction: Iterable[str], groups: Mapping[str, Iterable[tuple[str, str]]]) -> str:
+    """Return the first page for a terminal that is too narrow for the one that is prepared.
+
+    Args:
+        introduction: its first sentences.
+        groups: the names of commands and what they do, by the heading of their group.
+    """
+    blocks = ([heading, *_format_entries(entries, _NAMES_COLUMN)] for heading, entries in groups.items())
+    return _join([[line for each in introduction for line in _wrap(each)], *blocks])
 
 
 def format_options_page(parameters: Sequence[Parameter]) -> str:
@@ -61,7 +90,7 @@ def format_options_page(parameters: Sequence[Parameter]) -> str:
         parameters: these options.
     """
     intro = "These options say where the service is and who a command acts for. Most commands have them."
-    return _join([wrap(intro, _WIDTH), [f"{ACCOUNT_PANEL}:", *_format_parameters(parameters)]])
+    return _join([_wrap(intro), [f"{ACCOUNT_PANEL}:", *_format_parameters(parameters)]])
 
 
 def _list_command_blocks(
@@ -82,7 +111,7 @@ def _list_command_blocks(
             yield [f"{panel or 'Options'}:", *_format_parameters(options)]
     if account:
         flags = " ".join("/".join(each.flags) for each in account)
-        yield [f"{ACCOUNT_PANEL} (nai help {OPTIONS_TOPIC}):", *_wrap(flags, _INDENT)]
+        yield [*_wrap(f"{ACCOUNT_PANEL} (nai help {OPTIONS_TOPIC}):"), *_wrap(flags, len(_INDENT))]
 
 
 def _format_usage(path: str, parameters: Sequence[Parameter]) -> str:
@@ -104,7 +133,22 @@ def _format_paragraphs(description: str, usage: str) -> Iterator[Sequence[str]]:
 
 
 def _format_examples(examples: Sequence[str]) -> Sequence[str]:
-    return ["Examples:", *(_INDENT + each for each in examples)] if examples else []
+    return ["Examples:", *(line for each in examples for line in _format_example(each))] if examples else []
+
+
+def _format_example(example: str) -> Iterator[str]:
+    """Yield the lines of a command line, which can be copied together."""
+    width = measure_page(sys.stdout)
+    if len(_INDENT + example) <= width:
+        yield _INDENT + example
+        return
+    line = _INDENT
+    for part in _PART.findall(example):
+        if line.strip() and len(line) + len(part) + len(" \\") > width:
+            yield f"{line}\\"
+            line = 3 * _INDENT
+        line += f"{part} "
+    yield line.rstrip()
 
 
 def _format_parameters(parameters: Iterable[Parameter]) -> Iterator[str]:
@@ -140,19 +184,40 @@ def _explain_parameter(parameter: Parameter) -> str:
 
 def _format_entries(entries: Iterable[tuple[str, str]], column: int = _HELP_COLUMN) -> Iterator[str]:
     """Yield names, each with what it is in a column beside it, or below it where the name is long."""
+    width = measure_page(sys.stdout)
+    if width - column < _LEAST_HELP:
+        column = 3 * len(_INDENT)
     for name, explanation in entries:
-        lines = wrap(explanation, _WIDTH - column, break_on_hyphens=False) or [""]
+        lines = [line[column:] for line in _wrap(explanation, column)] or [""]
         head = f"{_INDENT}{name}"
         if len(head) + len(_INDENT) > column:
-            yield head
+            yield from _wrap_name(head, width)
             head = ""
         for line in lines:
             yield f"{head:<{column}}{line}".rstrip()
             head = ""
 
 
-def _wrap(text: str, indent: str = "") -> Sequence[str]:
-    return wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+def _wrap_name(head: str, width: int) -> Iterator[str]:
+    """Yield the lines of an option with its value, which is broken between its parts."""
+    line = _INDENT
+    for part in _NAME_PART.findall(head[len(_INDENT) :]):
+        if line.strip() and len(line) + len(part.rstrip()) > width:
+            yield line.rstrip()
+            line = 3 * _INDENT
+        line += part
+    yield line.rstrip()
+
+
+def _wrap(text: str, column: int = 0) -> Sequence[str]:
+    """Return the lines of a text, with this many blanks before each; commands are broken only where they have no room."""
+    width = measure_page(sys.stdout)
+    indent = " " * column
+    text = " ".join(text.split())
+    lines = (indent + wrap_text(text, width, column=column, hanging=column)).split("\n") if text else []
+    if all(len(line) <= width for line in lines):
+        return lines
+    return wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _join(blocks: Iterable[Sequence[str]]) -> str:
