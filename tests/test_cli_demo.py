@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -15,10 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from nai_proto.codecs.pixels import Pixels
 from nai_transports.cli.command_table import COMMANDS
 from nai_transports.cli.common.block_pictures import draw_blocks
+from nai_transports.cli.emulator.demo import NEXT
+from nai_transports.cli.emulator.demo_screen import DemoScreen
 from tests.test_cli import NAI, nai
 from tests.test_tokenizers import sentencepiece_file
 
@@ -219,3 +223,12 @@ def test_a_picture_of_one_colour_and_one_that_is_very_wide_can_be_drawn() -> Non
     assert draw_blocks(Pixels(1, 1, b"abc"), 1, colors=False).plain.strip() == ""
     assert len(draw_blocks(Pixels(100, 1, bytes(400)), 1, colors=True).plain) == 200
     assert len(draw_blocks(Pixels(1, 100, bytes(300)), 1, colors=True).plain) == 1
+
+
+@pytest.mark.parametrize("width", [60, 78, 120])
+def test_a_command_to_try_next_is_in_one_line_also_on_a_narrow_terminal(width: int) -> None:
+    out = io.StringIO()
+    DemoScreen(Console(file=out, width=width, force_terminal=True, color_system=None)).print_next(NEXT)
+    for words, purpose in NEXT:
+        assert shlex.join(words) in out.getvalue()
+        assert purpose in out.getvalue()

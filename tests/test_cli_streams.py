@@ -20,6 +20,7 @@ from nai_proto.emulator import Account
 from nai_transports.cli import main
 from nai_transports.cli.app import app
 from nai_transports.cli.common.json_document import print_json
+from nai_transports.cli.common.text_wrapping import measure_text, wrap_text
 from tests.every_command import COMMANDS, Clock, prepare, run_command, serve_account
 from tests.forked_python import forked_nai
 from tests.support import PASSWORD
@@ -92,6 +93,20 @@ def test_a_terminal_that_is_to_have_no_colours_gets_no_control_sequence(
     done = run_command(command, *arguments, runner=TerminalRunner())
     assert done.exit_code in (0, 1, 5), done.output
     assert not re.search("[\x1b\r]", done.output), done.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_line_is_wider_than_the_terminal_if_it_can_be_broken_between_words(
+    served: tuple[Account, Clock], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width = (40, 60, 80)[len(command) % 3]
+    monkeypatch.setenv("COLUMNS", str(width))
+    arguments = prepare(command, *served)
+    monkeypatch.setenv("NO_COLOR", "1")
+    done = run_command(command, *arguments, runner=TerminalRunner())
+    assert done.exit_code in (0, 1, 5), done.output
+    for line in done.output.split("\n"):
+        assert measure_text(line) <= width or wrap_text(line, width) == line, done.output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")

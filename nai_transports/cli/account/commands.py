@@ -16,7 +16,7 @@ from nai_proto.secret import Password
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
 from ..common.json_document import print_json
-from ..common.output import Json, describe_response, format_duration, print_facts
+from ..common.output import Json, describe_response, format_duration, print_facts, print_sentence
 from ..common.prompts import ask, ask_secret
 from ..common.stored_logins import forget_login, replace_login
 
@@ -164,7 +164,7 @@ def change_password(*, account: AccountOptions, as_json: Json = False) -> None:
     with account.open_client() as client:
         client.run(accounts.change_password(login.email, login.password, new))
     if not as_json:
-        typer.echo("The password is changed, and the keystore encrypted with it.")
+        print_sentence("The password is changed, and the keystore encrypted with it.")
     sources = account.build_sources()
     kept = sources.stored
     if kept is not None and isinstance(kept.secret, Password) and kept.is_for(login.email):
@@ -192,7 +192,7 @@ def verify(
     if as_json:
         print_json(AccountChange(email, "email_sent" if token is None else "email_verified"))
     else:
-        typer.echo("The e-mail was sent." if token is None else "The e-mail is verified.")
+        print_sentence("The e-mail was sent." if token is None else "The e-mail is verified.")
 
 
 @account.command()
@@ -218,7 +218,7 @@ def delete(
             raise InvalidRequestError("that is not the account's e-mail; nothing was deleted")
         client.run(accounts.delete_account().with_options(token=token))
     if not as_json:
-        typer.echo("The account is deleted.")
+        print_sentence("The account is deleted.")
     if sources.stored is not None and sources.stored.is_for(login.email):
         forget_login(sources.place)
     if as_json:

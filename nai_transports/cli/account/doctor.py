@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
-from textwrap import wrap
 from typing import Final
 from urllib.request import getproxies_environment
 
@@ -22,13 +20,14 @@ from nai_proto.exchange.session import Session
 from nai_proto.secret import AccessToken, Token
 
 from ...proxy import needs_no_proxy
-from ...terminals import is_terminal
+from ...terminals import measure_width
 from ..common.account_options import AccountOptions, choose_proxy, find_proxy
 from ..common.credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken, describe_token
 from ..common.errors import ExitStatus, MissingCredentials
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line, format_date
 from ..common.profile_file import UserProfile
+from ..common.text_wrapping import wrap_text
 from .doctor_checks import (
     Diagnosis,
     Outcome,
@@ -233,18 +232,25 @@ def _check_proxy(urls: Iterable[str], profile: UserProfile) -> Iterator[Diagnosi
 
 _OUTCOME_WIDTH: Final = 9
 _CHECK_WIDTH: Final = 18
+_READABLE: Final = 45
+"Columns of a terminal in which a finding is readable beside the name of its check, with few paths that are wider."
+_INDENT: Final = 4
+"Of a finding below the name of its check."
 
 
 def _print(finding: Diagnosis) -> None:
     """Print a finding: aligned and wrapped on a terminal, with tabs between its parts elsewhere."""
     detail, advice = escape_line(finding.detail), escape_line(finding.advice or "")
-    if not is_terminal(sys.stdout):
+    width = measure_width(sys.stdout)
+    if width is None:
         typer.echo("\t".join((finding.outcome, finding.check, detail, advice)))
         return
-    indent = " " * (_OUTCOME_WIDTH + _CHECK_WIDTH)
-    width = max(shutil.get_terminal_size().columns, len(indent) + 30)
-    head = f"{finding.check:<{_CHECK_WIDTH}}"
-    lines = wrap(detail, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
-    lines += wrap(f"→ {advice}" if advice else "", width, initial_indent=indent, subsequent_indent=indent + "  ")
     outcome = typer.style(f"{finding.outcome:<{_OUTCOME_WIDTH}}", fg=_COLORS[finding.outcome])
-    typer.echo("\n".join([outcome + head + lines[0].removeprefix(indent), *lines[1:]]))
+    head = f"{outcome}{finding.check:<{_CHECK_WIDTH}}"
+    column = _OUTCOME_WIDTH + _CHECK_WIDTH
+    if width - column < _READABLE:
+        column = _INDENT
+        head = f"{head.rstrip()}\n{' ' * column}"
+    typer.echo(head + wrap_text(detail, width, column=column, hanging=column))
+    if advice:
+        typer.echo(" " * column + wrap_text(f"→ {advice}", width, column=column, hanging=column + 2))

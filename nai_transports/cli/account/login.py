@@ -30,7 +30,7 @@ from ..common.credentials import (
 from ..common.errors import MissingCredentials, WrongUsage
 from ..common.json_document import print_json, to_time
 from ..common.notes import print_note
-from ..common.output import Json, escape_line, format_date, print_facts
+from ..common.output import Json, escape_line, format_date, print_facts, print_sentence
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
 from ..common.secret_file import secret_file_path
 from ..common.stored_logins import StoredLogin, forget_login, keep_in_file, keep_in_keyring, normalize_address
@@ -107,7 +107,7 @@ def login(
         email = None if checked.credentials is None else checked.credentials.email
         path = add_profile(UserProfile(name=profile.name, url=account.url, email=email))
         if not as_json:
-            typer.echo(f"The profile {profile.name} is in {path}.")
+            print_sentence(f"The profile {profile.name} is in {path}.")
     if as_json:
         print_json(_build_report(sources, where, kept.email, checked.token, checked.subscription))
     _warn_of_variables(sources)
@@ -257,9 +257,9 @@ def _describe_login(checked: _CheckedLogin, kept: StoredLogin, where: str, sourc
     tier = checked.subscription.tier.name.capitalize()
     until = "" if checked.subscription.active else ", not active"
     address = sources.place.address or "NovelAI"
-    typer.echo(f"Logged in to {address} ({tier}{until}), profile {sources.profile.name}.")
+    print_sentence(f"Logged in to {address} ({tier}{until}), profile {sources.profile.name}.")
     what = "password" if isinstance(kept.secret, Password) else "token"
-    typer.echo(f"The {what} is in {where}.")
+    print_sentence(f"The {what} is in {where}.")
     if sources.place.address not in (None, sources.profile.url, os.environ.get(URL_VARIABLE)):
         print_note(f"Commands act for it with --url {sources.place.address}, or {URL_VARIABLE} set to this address.")
 
@@ -315,11 +315,11 @@ def logout(*, account: AccountOptions, as_json: Json = False) -> None:
     if as_json:
         print_json(Logout(sources.profile.name, address, [*places]))
     elif places:
-        typer.echo(
+        print_sentence(
             f"The login of the profile {sources.profile.name} at {address} was deleted from {' and '.join(places)}."
         )
     else:
-        typer.echo(f"No login is kept for the profile {escape_line(sources.profile.name)} at {address}.")
+        print_sentence(f"No login is kept for the profile {escape_line(sources.profile.name)} at {address}.")
     if sources.get_variable(TOKEN_VARIABLE):
         print_note(f"nai: {TOKEN_VARIABLE} is still set, and commands go on using it")
 

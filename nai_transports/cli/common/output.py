@@ -16,7 +16,7 @@ from nai_proto.tier import Tier
 from ...terminals import choose_colors, is_terminal, measure_width
 from .json_document import print_json, to_time
 from .notes import print_note
-from .text_wrapping import wrap_text
+from .text_wrapping import measure_text, wrap_for_terminal, wrap_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,6 +33,7 @@ __all__ = [
     "print_columns",
     "print_facts",
     "print_problems",
+    "print_sentence",
 ]
 
 _COLUMN_GAP: Final = "  "
@@ -77,6 +78,15 @@ def _describe_value(name: str, value: object) -> object:
     return to_time(value) if name.endswith("_at") and isinstance(value, int | float) else value
 
 
+def print_sentence(sentence: str) -> None:
+    """Print what a command has done, or found, in a sentence: a terminal gets it wrapped between words.
+
+    Args:
+        sentence: without foreign text that is not escaped.
+    """
+    typer.echo(wrap_for_terminal(sentence, sys.stdout))
+
+
 def print_facts(facts: Mapping[str, object], as_json: bool) -> None:
     """Print facts, a line for each, or as one JSON document with the same names.
 
@@ -98,7 +108,7 @@ def print_columns(first: str, *others: str, width: int, **style: Any) -> None:
 
     Args:
         first: the first part. A terminal shows it in a column of this width, and in this style.
-        others: the other parts. A terminal shows them beside that column, wrapped between words.
+        others: the other parts. A terminal shows them beside that column, or below it, wrapped between words.
         width: of the column, in characters.
         style: as `typer.style` takes it.
     """
@@ -106,8 +116,10 @@ def print_columns(first: str, *others: str, width: int, **style: Any) -> None:
     if columns is None:
         typer.echo("\t".join((first, *others)))
         return
+    text = _COLUMN_GAP.join(others)
     begin = width + len(_COLUMN_GAP)
-    shown = wrap_text(_COLUMN_GAP.join(others), columns, column=begin, hanging=begin if begin <= columns // 2 else None)
+    has_room = begin <= columns // 2 and all(begin + measure_text(word) <= columns for word in text.split())
+    shown = wrap_text(text, columns, column=begin, hanging=begin if has_room else None)
     typer.echo(typer.style(f"{first:<{width}}", **style) + _COLUMN_GAP + shown)
 
 

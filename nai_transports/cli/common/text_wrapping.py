@@ -68,7 +68,7 @@ def wrap_text(text: str, width: int, *, column: int = 0, hanging: int | None = N
     free = width - column
     for gap, part in _split(text):
         size = measure_text(gap) + measure_text(part)
-        if size > free and lines[-1].strip():
+        if size > free and (lines[-1].strip() or (len(lines) == 1 and column > hanging)):
             lines.append(" " * hanging + part)
             free = width - hanging - measure_text(part)
         else:

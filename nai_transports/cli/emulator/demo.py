@@ -30,14 +30,14 @@ from .demo_picture import draw_picture
 from .demo_runs import MODEL, TRANSPORTS, RunObserver, continue_first_story
 from .demo_screen import DemoScreen, StoryDisplay
 
-__all__ = ["demo"]
+__all__ = ["NEXT", "demo"]
 
 _EMAIL: Final = "writer@example.com"
 _PASSWORD: Final = Password("the quiet harbour")
 _SECONDS_PER_TOKEN: Final = 0.02
 _WIDTH: Final = 80
 """Columns of the screen where stdout is no terminal."""
-_NEXT: Final = (
+NEXT: Final = (
     (("nai", "emulate", "--", "nai", "generate", "The fox"), "a story from an emulator"),
     (("nai", "emulate", "--", "nai", "image", "red fox, snow"), "a picture from it"),
     (("nai", "emulate", "--console"), "an emulator to look into"),
@@ -143,7 +143,7 @@ def demo(
         }
         typer.echo(json.dumps(facts))
     else:
-        screen.print_next(_NEXT)
+        screen.print_next(NEXT)
     if not same:
         raise typer.Exit(1)
 

@@ -28,6 +28,8 @@ __all__ = ["DemoScreen", "ResultDisplay", "StoryDisplay", "TransportRun"]
 
 _PICTURE_ROWS: Final = 13
 _REFRESHES_PER_SECOND: Final = 20
+_LEAST_WIDTH: Final = 78
+"Columns of a terminal that shows the picture and the table side by side, and commands whole beside their purposes."
 
 
 @dataclass
@@ -77,12 +79,23 @@ class DemoScreen:
 
     def print_next(self, commands: Sequence[tuple[Sequence[str], str]]) -> None:
         """Print commands to try, each with what it gives."""
+        self.print(Text())
+        if self._is_narrow:
+            self.print(Text("Try next", "bold"))
+            for words, purpose in commands:
+                self.print(Text.assemble("  ", (shlex.join(words), "cyan")))
+                self.print(Text.assemble("    ", (purpose, "dim")))
+            return
         lines = Table.grid(padding=(0, 2, 0, 0))
         for number, (words, purpose) in enumerate(commands):
             heading = "" if number else "Try next"
             lines.add_row(Text(heading, "bold"), Text(shlex.join(words), "cyan"), Text(purpose, "dim"))
-        self.print(Text())
         self.print(lines)
+
+    @property
+    def _is_narrow(self) -> bool:
+        """Return whether the terminal has no room for two things side by side."""
+        return self.console.width < _LEAST_WIDTH
 
     def print(self, shown: RenderableType) -> None:
         """Print something; where it is no terminal, without the blanks that would fill its lines."""
@@ -102,6 +115,8 @@ class DemoScreen:
         if self.picture is not None:
             colors = self.console.color_system is not None
             left = draw_blocks(self.picture, _PICTURE_ROWS, colors=colors)
+        if self._is_narrow:
+            return Group(left, Text(), beside)
         columns = Table.grid(padding=(0, 3, 0, 0))
         columns.add_column(min_width=round(2 * _PICTURE_ROWS * 512 / 768))
         columns.add_column()
@@ -130,6 +145,8 @@ class DemoScreen:
 
     def _render_facts(self) -> RenderableType:
         table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column()
+        table.add_column(overflow="fold")
         for name, fact in self.facts.items():
             table.add_row(Text(name, "dim"), Text(escape_lines(fact)))
         return table

@@ -10,7 +10,7 @@ import typer
 from nai_proto.image import Allowance, Price
 from nai_proto.image.price import NOTHING_FREE
 
-from ..common.output import print_facts
+from ..common.output import print_facts, print_sentence
 
 __all__ = ["PriceOnly", "describe_price", "print_price"]
 
@@ -41,4 +41,4 @@ def print_price(facts: dict[str, object], as_json: bool) -> None:
     if as_json:
         print_facts(facts, as_json)
     else:
-        typer.echo(facts["price"])
+        print_sentence(str(facts["price"]))

@@ -15,7 +15,7 @@ from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus
 from ..common.json_document import print_json, to_time
 from ..common.notes import print_note
-from ..common.output import Json, escape_line, format_count, format_date
+from ..common.output import Json, escape_line, format_count, format_date, print_sentence
 from ..common.tables import Column, print_table
 from .library_loader import UnreadType, list_unread
 
@@ -128,12 +128,12 @@ def backup(
     if as_json:
         print_json(_describe_backup(directory, summary))
         return
-    typer.echo(
+    print_sentence(
         f"{format_count(summary.listed, 'object')} backed up and verified in {directory}: {summary.new} new, "
         f"{summary.changed} changed, {summary.unchanged} unchanged; {summary.gone} no longer in the account, kept."
     )
     if summary.moved:
-        typer.echo(
+        print_sentence(
             f"{summary.moved} of the new ones were restored: they have other ids than before, which are kept too."
         )
     for name, kept_as in summary.repaired.items():
@@ -185,10 +185,10 @@ def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
         columns = (Column("backup", is_number=True), "began (UTC)", Column("objects", is_number=True), "state")
         print_table(columns, map(_format_run, runs[-_SHOWN_RUNS:]))
         for problem in report.problems:
-            typer.echo(escape_line(problem))
+            print_sentence(escape_line(problem))
         verdict = "everything is as it was backed up" if report.ok else format_count(len(report.problems), "problem")
         counts = (report.objects, "object"), (report.versions, "version"), (report.files, "file")
-        typer.echo(f"{', '.join(format_count(*each) for each in counts)}: {verdict}.")
+        print_sentence(f"{', '.join(format_count(*each) for each in counts)}: {verdict}.")
     if not report.ok:
         raise typer.Exit(ExitStatus.FINDINGS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -10,13 +9,13 @@ import typer
 
 from nai_proto.errors import InvalidRequestError
 
-from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, escape_lines
+from ..common.output import Json
 from ..common.output import print_facts as show_facts
 from ..common.tables import Cell, Column, print_table
+from ..common.text_stream import escape_prose, print_prose
 from .library_loader import STORY_TYPES, load_library
 from .story_summary import StoryDetails, StorySummary, describe_story, summarize_story
 
@@ -60,7 +59,7 @@ def show(
         print_json(details)
     elif text:
         full_text = details.text or ""
-        typer.echo(escape_lines(full_text) if is_terminal(sys.stdout) else full_text)
+        print_prose(full_text)
     else:
         _print_story(details)
 
@@ -74,4 +73,5 @@ def _print_story(details: StoryDetails) -> None:
     show_facts(facts, as_json=False)
     for name, block in blocks.items():
         cut = block[:_SHOWN_CHARACTERS] + (" …" if len(block) > _SHOWN_CHARACTERS else "")
-        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{escape_lines(cut)}")
+        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}")
+        print_prose(escape_prose(cut))

@@ -16,7 +16,7 @@ from ... import files
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json
+from ..common.output import Json, print_sentence
 from .library_loader import STORY_TYPES, UnreadType, list_unread, load_library
 
 __all__ = ["export"]
@@ -74,7 +74,7 @@ def export(
             for outcome, paths in paths_by_outcome.items()
             if paths
         ]
-        typer.echo(f"{directory}: {', '.join(counts) or 'nothing to export'}")
+        print_sentence(f"{directory}: {', '.join(counts) or 'nothing to export'}")
     raise typer.Exit(1 if paths_by_outcome[_KEPT] or account_library.unread else 0)
 
 

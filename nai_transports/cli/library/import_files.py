@@ -20,9 +20,9 @@ from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, escape_line, format_count
+from ..common.output import Json, escape_line, format_count, print_sentence
 from ..common.prompts import confirm
-from ..common.tables import print_table
+from ..common.tables import Column, print_table
 from .library_loader import open_account
 
 __all__ = ["import_files"]
@@ -178,7 +178,8 @@ def _print_plan(plan: Sequence[FileImport]) -> None:
         if file.action is not RestoreAction.NOTHING
     ]
     if rows:
-        print_table(("what", "kind", "title", "file", "why"), rows)
+        columns = (Column("what", is_mark=True), Column("kind", is_mark=True), "title", "file", "why")
+        print_table(columns, rows)
 
 
 def _print_result(report: Import) -> None:
@@ -187,7 +188,7 @@ def _print_result(report: Import) -> None:
         if file.error is not None:
             print_note(escape_line(f"{file.path}: {file.error}"))
         elif file.id is not None:
-            typer.echo(escape_line(f"Imported {file.path} as {file.title} ({file.id})"))
+            print_sentence(escape_line(f"Imported {file.path} as {file.title} ({file.id})"))
     imported = sum(file.id is not None for file in report.files)
     present = sum(file.action == "nothing" for file in report.files)
-    typer.echo(f"{format_count(imported, 'file')} imported; {format_count(present, 'file')} had nothing new.")
+    print_sentence(f"{format_count(imported, 'file')} imported; {format_count(present, 'file')} had nothing new.")

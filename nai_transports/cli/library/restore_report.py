@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import typer
-
 from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.library import RestoreAction, RestoredObject, RestoreStep, SaveOutcome
 
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import escape_line, format_count
+from ..common.output import escape_line, format_count, print_sentence
 from ..common.tables import Column, print_table
 
 __all__ = ["Restore", "RestoreItem", "describe_plan", "describe_result", "print_plan", "print_restore", "title_of"]
@@ -108,7 +106,7 @@ def print_restore(report: Restore, as_json: bool) -> None:
         return
     unchanged = [item.action for item in report.steps].count("nothing")
     if not report.written:
-        typer.echo(f"Unchanged: {unchanged} of {format_count(len(report.steps), 'object')}; nothing was written.")
+        print_sentence(f"Unchanged: {unchanged} of {format_count(len(report.steps), 'object')}; nothing was written.")
         return
     for item in report.steps:
         if item.error is not None:
@@ -118,9 +116,9 @@ def print_restore(report: Restore, as_json: bool) -> None:
     outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
     stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))
     unchanged += outcomes.count(SaveOutcome.UNCHANGED.value)  # another restore has created them since the plan
-    typer.echo(f"Restored {format_count(stored, 'object')}; unchanged: {unchanged}.")
+    print_sentence(f"Restored {format_count(stored, 'object')}; unchanged: {unchanged}.")
     if report.backup is not None:
-        typer.echo(f"Backup {report.backup} in {report.backup_directory} has the state before the restore.")
+        print_sentence(f"Backup {report.backup} in {report.backup_directory} has the state before the restore.")
 
 
 def _print_new_ids(steps: Sequence[RestoreItem]) -> None:
@@ -133,7 +131,7 @@ def _print_new_ids(steps: Sequence[RestoreItem]) -> None:
         and item.stored_id not in (None, item.id)
     ]
     if rows:
-        typer.echo("The service gave new ids:")
+        print_sentence("The service gave new ids:")
         print_table(
             (Column("type", is_mark=True), "title", Column("old id", is_id=True), Column("new id", is_id=True)), rows
         )

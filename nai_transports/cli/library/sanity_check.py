@@ -12,7 +12,7 @@ from nai_proto.library import Finding, FindingKind, LibraryChecker, SanityReport
 from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus, WrongUsage
 from ..common.json_document import print_json
-from ..common.output import Json, escape_line, print_columns
+from ..common.output import Json, escape_line, print_columns, print_sentence
 from .library_loader import load_library
 
 __all__ = ["sanity_check"]
@@ -93,7 +93,7 @@ def _print_report(report: SanityReport) -> None:
         keys = "1 key is" if unused == 1 else f"{unused} keys are"
         _print_finding(Severity.NOTE, f"{keys} used by no object, such as those of deleted stories. Nothing to do.")
     number = len(report.problems)
-    typer.echo("No problems found." if report.is_clean else f"{number} problem{'s' if number > 1 else ''}.")
+    print_sentence("No problems found." if report.is_clean else f"{number} problem{'s' if number > 1 else ''}.")
 
 
 def _print_finding(severity: Severity, sentence: str) -> None:

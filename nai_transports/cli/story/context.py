@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -11,12 +10,12 @@ import typer
 from nai_proto.story import build_continuation, build_counted_continuation, resolve_model
 from nai_proto.story.context.report import Context, ContextRow
 
-from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, escape_line, escape_lines, format_count
+from ..common.output import Json, escape_line, format_count
 from ..common.tables import Column, TableRow, print_table
+from ..common.text_stream import print_prose
 from ..common.tokenizers import load_or_none
 from .story_source import AnswerOption, StoryArgument, check_model, parse_tier, select_story
 
@@ -94,7 +93,7 @@ def context(
     if as_json:
         print_json(_describe_context(built))
     elif text:
-        typer.echo(escape_lines(built.prompt) if is_terminal(sys.stdout) else built.prompt)
+        print_prose(built.prompt)
     else:
         print_context(built)
         inclusion = "some parts were left out" if built.full else "everything is included"

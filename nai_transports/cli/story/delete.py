@@ -17,7 +17,7 @@ from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
-from ..common.output import Json, escape_line, format_count
+from ..common.output import Json, escape_line, format_count, print_sentence
 from ..common.prompts import confirm
 from ..library.backup import BackupOption, open_own_backup
 from ..library.library_loader import STORY_TYPES, open_account
@@ -76,7 +76,7 @@ def delete(
         print_json(Deletion(str(backups.path), run, deleted))
         return
     for each in deleted:
-        typer.echo(f"Deleted {escape_line(each.title)} ({each.id}). To restore it: {each.restore_command}")
+        print_sentence(f"Deleted {escape_line(each.title)} ({each.id}). To restore it: {each.restore_command}")
 
 
 def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:

@@ -16,7 +16,7 @@ from nai_proto.library import EditedStory, OpenedStory
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage
 from ..common.json_document import print_json
-from ..common.output import Json, escape_line, format_count
+from ..common.output import Json, escape_line, format_count, print_sentence
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
 from ..library.story_summary import describe_change
 from .story_source import select_stored_story
@@ -129,7 +129,7 @@ def print_story(story: OpenedStory, done: str, as_json: bool) -> None:
     end = "" if text is None else f": {format_count(len(text), 'character')}"
     if text:
         end += f", ending in: {_cut_beginning(text)}"
-    typer.echo(escape_line(f"{done} {changed.title} ({changed.id}){end}"))
+    print_sentence(escape_line(f"{done} {changed.title} ({changed.id}){end}"))
 
 
 def _cut_beginning(text: str) -> str:

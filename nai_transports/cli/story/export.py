@@ -25,7 +25,7 @@ from ... import files
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage, reading_options
 from ..common.json_document import print_json
-from ..common.output import Json
+from ..common.output import Json, print_sentence
 from ..common.output_files import Output, OutputPath, Overwrite, choose_paths
 from .story_source import AnswerOption, StoryArgument, select_story
 
@@ -96,7 +96,7 @@ def export(
     if as_json:
         print_json(StoryExport(str(path), str(format_), len(data), selected.title))
     else:
-        typer.echo(f"{path}: {len(data):,} bytes")
+        print_sentence(f"{path}: {len(data):,} bytes")
 
 
 def _choose_format(output: OutputPath | None) -> ExportFormat:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated, Final
 
@@ -12,11 +11,11 @@ from nai_proto.story import Lorebook, Story
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.utf16 import replace_lone_surrogates
 
-from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
-from ..common.output import Json, escape_lines
+from ..common.output import Json
 from ..common.output import print_facts as show_facts
+from ..common.text_stream import escape_prose, print_prose
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["show"]
@@ -65,14 +64,15 @@ def show(
         return
     if text:
         full_text = replace_lone_surrogates(selected.text)
-        typer.echo(escape_lines(full_text) if is_terminal(sys.stdout) else full_text)
+        print_prose(full_text)
         return
     facts = {name: value for name, value in asdict(report).items() if value not in (None, "", [])}
     blocks = {name: str(facts.pop(name)) for name in ("memory", "authors_note", "text") if name in facts}
     show_facts(facts, as_json=False)
     for name, block in blocks.items():
         cut = ("… " if len(block) > _SHOWN_CHARACTERS else "") + block[-_SHOWN_CHARACTERS:]
-        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}\n{escape_lines(cut)}")
+        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}")
+        print_prose(escape_prose(cut))
 
 
 def _describe_story(story: Story) -> StoryReport:

@@ -21,7 +21,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.errors import CommandFailed
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, describe_response, escape_line, format_count, print_facts
+from ..common.output import Json, describe_response, escape_line, format_count, print_facts, print_sentence
 from ..common.prompts import confirm
 from ..common.tables import Cell, Column, print_table
 from ..common.text_input import read_text_file
@@ -205,7 +205,7 @@ def buy_steps(
     if as_json:
         print_json({"bought_steps": amount})
     else:
-        typer.echo(f"Bought {format_count(amount, 'step')}.")
+        print_sentence(f"Bought {format_count(amount, 'step')}.")
 
 
 _NEEDS_YES: Final = "this deletes a module for ever, and there is no terminal to ask at; give --yes to confirm"
@@ -232,7 +232,7 @@ def _print_done(done: str, trained: TrainedModule, as_json: bool) -> None:
     if as_json:
         _print_module(trained, as_json=True)
     else:
-        typer.echo(done)
+        print_sentence(done)
 
 
 def _print_modules(listed: Sequence[TrainedModule]) -> None:

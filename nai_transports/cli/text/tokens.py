@@ -25,6 +25,7 @@ from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.text_input import read_standard_input
+from ..common.text_stream import print_prose
 from ..common.tokenizers import load_or_none
 
 __all__ = ["decode_packed", "tokens"]
@@ -124,7 +125,7 @@ def decode_packed(
     if as_json:
         print_json({"model": Model.named(model).id, "tokens": ids, "text": text})
     else:
-        typer.echo(f"Tokens = {ids}\nText = {text}")
+        print_prose(f"Tokens = {ids}\nText = {text}")
 
 
 def _unpack(packed: str, width: int) -> list[int]:
@@ -197,4 +198,4 @@ def _print_result(as_json: bool, chosen: Tokenizer, plain: str, **facts: object)
     if as_json:
         print_json({"tokenizer": chosen.name, **facts})
     else:
-        typer.echo(plain)
+        print_prose(plain)
