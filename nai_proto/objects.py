@@ -25,7 +25,7 @@ from .errors import Damaged, InvalidRequestError, RemoteProtocolError
 from .exchange.actions import Action, Emit, Send, Steps
 from .exchange.endpoints import EndpointParameters, build, endpoint
 from .exchange.flow import Flow, flow, map_actions
-from .exchange.list_reader import WholeListReader, StreamedListReader
+from .exchange.list_reader import StreamedListReader, WholeListReader
 from .exchange.operation import Operation
 from .exchange.readers import NOTHING, JsonBodyReader
 from .exchange.retry import Repeat

@@ -179,7 +179,7 @@ def serve_account(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Generator
     emulator, owner = an_emulator(now=clock, tokenizers=load_byte_tokenizer)
     for module in ("continue_", "context"):
         monkeypatch.setattr(f"nai_transports.cli.story.{module}.load_or_none", load_word_tokenizer)
-    monkeypatch.setattr("nai_transports.cli.emulator.serve_until_stopped.print_json", _print_and_stop)
+    monkeypatch.setattr("nai_transports.cli.emulator.ready_message.print_json", _print_and_stop)
     monkeypatch.setattr("nai_transports.cli.common.prompts.is_interactive", lambda: True)
     monkeypatch.chdir(directory)
     write_files()

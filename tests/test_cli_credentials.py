@@ -22,6 +22,7 @@ from nai_transports.cli.common.errors import MissingCredentials
 from nai_transports.cli.common.profile_file import UserProfile
 from nai_transports.cli.common.stored_logins import LoginPlace, StoredLogin, keep_in_keyring
 from nai_transports.cli.emulator import serve_until_stopped as serve
+from nai_transports.cli.emulator.ready_message import ReadyForm
 from nai_transports.servers.serve import serve_in_thread
 from tests.forked_python import forked_nai
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
@@ -347,4 +348,4 @@ def test_an_error_of_ours_is_not_reported_as_an_address_in_use(monkeypatch: pyte
 
     monkeypatch.setattr(serve, "run_on_selector_loop", failing)
     with pytest.raises(FileError, match="the disk is full"):
-        serve.serve_until_stopped("emulate", an_emulator()[0], "127.0.0.1", 0, {})
+        serve.serve_until_stopped("emulate", an_emulator()[0], "127.0.0.1", 0, {}, ReadyForm.JSON)

@@ -25,7 +25,7 @@ from ..http import Head
 from ..limits import Limits
 from .readers import decode_body
 
-__all__ = ["WholeListReader", "StreamedListReader"]
+__all__ = ["StreamedListReader", "WholeListReader"]
 
 T = TypeVar("T")
 E_co = TypeVar("E_co", covariant=True)

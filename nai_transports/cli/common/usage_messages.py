@@ -146,6 +146,8 @@ def _guess_options(surplus: Sequence[str]) -> Iterator[str]:
         yield "--emotion"
     if Model.named(text).is_listed or ImageModel.named(text).is_listed:
         yield "--model"
+    if text.isdecimal():
+        yield "--port"
     if len(surplus) == 1 and Path(text).suffix in (".png", ".webp", ".jpg", ".jpeg"):
         yield "--output"
     yield "--text"

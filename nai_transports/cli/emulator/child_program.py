@@ -41,6 +41,8 @@ async def run_program(program: Sequence[str], variables: Mapping[str, str], stop
     except OSError as error:
         kind = ProgramNotFound if isinstance(error, FileNotFoundError) else ProgramNotExecutable
         problem = f"{program[0]} cannot be run: {error.strerror}"
+        if kind is ProgramNotFound:
+            problem = f"there is no command {program[0]} to run; options go before it (see nai emulate --help)"
     else:
         with _GroupWitness() as witness:
             if sys.platform != "win32":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import sys
 import time
@@ -21,7 +22,7 @@ from nai_proto.codecs.json import find_problem
 from nai_proto.codecs.type_mismatch import find_mismatch
 from nai_proto.emulator import Account, Emulator, OpenAISwitches, Switches
 from nai_proto.emulator.control import ControlApp
-from nai_proto.emulator.faults import FAULTS, describe_fault_kinds, describe_faults
+from nai_proto.emulator.faults import describe_fault_kinds, describe_faults
 from nai_proto.errors import Damaged, InvalidFile, InvalidRequestError, NaiError
 from nai_proto.exchange.reply import App
 from nai_proto.secret import Password, PersistentToken
@@ -39,6 +40,7 @@ from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import escape_line
 from ..common.text_wrapping import wrap_for_terminal
+from .ready_message import ReadyForm, choose_ready_form
 from .serve_until_stopped import ServerJson, TokenizerFinder, serve_until_stopped
 
 __all__ = ["emulate"]
@@ -47,79 +49,108 @@ _SWITCHES: Final = tuple(field.name for kind in (Switches, OpenAISwitches) for f
 _HOSTS: Final = ("one", "strict", "lenient")
 _TRIAL: Final = "trial"
 _TIERS: Final = (*(tier.name.lower() for tier in Tier), _TRIAL)
+_ACCOUNT: Final = "The account"
+_ANSWERS: Final = "What it answers"
+_RECORDING: Final = "Recording"
+_RARE: Final = "For tests of a client"
 
 
 def emulate(
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes any free one, which is printed.")
+    ] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")] = 0,
-    email: Annotated[str, typer.Option(help="E-mail of the account.")] = "writer@example.com",
-    password: Annotated[str | None, typer.Option(help="Password of the account. Default: random.")] = None,
-    token: Annotated[str | None, typer.Option(help="Persistent token of the account, pst-… Default: random.")] = None,
-    empty: Annotated[bool, typer.Option("--empty", help="Start with an account without stories.")] = False,
-    seed: Annotated[str, typer.Option(help="Seed of the generated text.")] = "once upon a time",
-    pace: Annotated[float, typer.Option(min=0, help="Seconds per generated token.")] = 0.0,
-    tier: Annotated[str, typer.Option(help=f"Tier of the account: {', '.join(_TIERS)}.")] = "opus",
+    console: Annotated[
+        bool,
+        typer.Option("--console", help="Serve a page that shows requests, as is done anyway when a person starts it."),
+    ] = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Print NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD for a shell.")
+    ] = False,
+    as_json: ServerJson = False,
+    email: Annotated[str, typer.Option(rich_help_panel=_ACCOUNT, help="E-mail.")] = "writer@example.com",
+    password: Annotated[str | None, typer.Option(rich_help_panel=_ACCOUNT, help="Password. Default: random.")] = None,
+    token: Annotated[
+        str | None, typer.Option(rich_help_panel=_ACCOUNT, help="Persistent token, pst-… Default: random.")
+    ] = None,
+    tier: Annotated[str, typer.Option(rich_help_panel=_ACCOUNT, help=f"Tier: {', '.join(_TIERS)}.")] = "opus",
     anlas: Annotated[
-        int | None, typer.Option(min=0, help="Anlas of the account. Default: those of a month of its tier.")
+        int | None, typer.Option(rich_help_panel=_ACCOUNT, min=0, help="Anlas. Default: those of a month of its tier.")
     ] = None,
-    switch: Annotated[
-        list[str] | None,
+    empty: Annotated[bool, typer.Option("--empty", rich_help_panel=_ACCOUNT, help="Start without stories.")] = False,
+    state: Annotated[
+        Path | None,
         typer.Option(
-            metavar="NAME=VALUE",
-            help="Change the emulator's strictness, or how its OpenAI-compatible endpoints behave (repeatable), such as "
-            "strict_limits=false, rate=20, chat=observed, thinking=inline, models=glm-4-6,xialong-v1, done=false. "
-            f"Names: {', '.join(_SWITCHES)}.",
+            rich_help_panel=_ACCOUNT,
+            metavar="FILE",
+            help="Keep accounts and their contents in this file. An account that is in it is not changed; its password is "
+            "printed only if it is given.",
         ),
     ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME:KEY=VALUE,…",
-            help="Inject a fault (repeatable), such as cut:at=100,path=/ai/generate-stream,times=1. "
-            f"Names: {', '.join(FAULTS)}; see --list-faults.",
-        ),
-    ] = None,
+    seed: Annotated[
+        str, typer.Option(rich_help_panel=_ANSWERS, help="Seed of the generated text.")
+    ] = "once upon a time",
+    pace: Annotated[float, typer.Option(rich_help_panel=_ANSWERS, min=0, help="Seconds per generated token.")] = 0.0,
     reply: Annotated[
         Path | None,
         typer.Option(
+            rich_help_panel=_ANSWERS,
             metavar="FILE",
             help='Answer the next requests that match as this JSON file says: [{"prompt": "dragon", "text": " a small '
             'green dragon."}, {"path": "/ai/generate", "status": 429}].',
         ),
     ] = None,
-    console: Annotated[
-        bool, typer.Option("--console", help="Serve a page that shows requests, and print its address.")
-    ] = False,
-    export: Annotated[
-        bool, typer.Option("--export", help="Print NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD for a shell.")
-    ] = False,
-    gift_key: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=TIER", help="Gift key that can be redeemed (repeatable), such as present=scroll."),
-    ] = None,
     record: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Record all exchanges to this new file, without secrets, for `nai replay`."),
+        typer.Option(
+            rich_help_panel=_RECORDING,
+            metavar="FILE",
+            help="Record all exchanges to this new file, without secrets, for `nai replay`.",
+        ),
     ] = None,
     record_contents: Annotated[
         bool,
-        typer.Option("--record-contents", help="Record prompts, responses and stored contents too. They are private."),
+        typer.Option(
+            "--record-contents",
+            rich_help_panel=_RECORDING,
+            help="Record prompts, responses and stored contents too. They are private.",
+        ),
     ] = False,
-    list_faults: Annotated[bool, typer.Option("--list-faults", help="List all faults and exit.")] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_RARE,
+            metavar="NAME:KEY=VALUE,…",
+            help="Inject a fault (repeatable), such as cut:at=100,path=/ai/generate-stream,times=1.",
+        ),
+    ] = None,
+    list_faults: Annotated[
+        bool, typer.Option("--list-faults", rich_help_panel=_RARE, help="List all faults and exit.")
+    ] = False,
     hosts: Annotated[
         str,
         typer.Option(
+            rich_help_panel=_RARE,
             metavar="|".join(_HOSTS),
             help="one: serve all hosts at one address. strict, lenient: give each host a port and only its own endpoints; "
             "with strict, the api host has no accounts and no newer models.",
         ),
     ] = "one",
-    state: Annotated[
-        Path | None,
+    switch: Annotated[
+        list[str] | None,
         typer.Option(
-            metavar="FILE",
-            help="Keep accounts and their contents in this file. An account that is in it is not changed; its password is "
-            "printed only if it is given.",
+            rich_help_panel=_RARE,
+            metavar="NAME=VALUE",
+            help="Change the emulator's strictness, or how its OpenAI-compatible endpoints behave (repeatable), such as "
+            f"strict_limits=false, rate=20, chat=observed, models=glm-4-6,xialong-v1. Names: {', '.join(_SWITCHES)}.",
+        ),
+    ] = None,
+    gift_key: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=_RARE,
+            metavar="KEY=TIER",
+            help="Gift key that can be redeemed (repeatable), such as present=scroll.",
         ),
     ] = None,
     command: Annotated[
@@ -129,16 +160,12 @@ def emulate(
             help="Run this command with NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD set, and end with its exit status.",
         ),
     ] = None,
-    as_json: ServerJson = False,
 ) -> None:
-    """Run an emulator of all NovelAI endpoints, until SIGTERM or Ctrl-C, or while a command runs.
+    """Run an emulator of NovelAI on your machine, until Ctrl-C or SIGTERM, or while a command runs.
 
-    Prints one line of JSON when it is ready: {"url": …, "hosts": null, "email": …, "password": …, "token": "pst-…", "key":
-    …, "console": null}. These are the credentials of an account that exists only here, and the key of its control: requests
-    to /_emulator/requests, /_emulator/replies, /_emulator/faults and /_emulator/accounts take it in the header
-    X-Emulator-Key. If hosts have ports of their own, url is the address for accounts, and hosts has all of them: {"account":
-    …, "text": …, "image": …, "api": …}. The tokenizer of a model is loaded, or downloaded to the user's cache, at the first
-    request that cannot do without it.
+    Prints its address and an account that exists only there: for a person with the line that points the programs of another
+    terminal to it, else as one line of JSON. The tokenizer of a model is loaded, or downloaded to the user's cache, at the
+    first request with token ids.
     """
     if list_faults:
         _print_faults(as_json)
@@ -151,6 +178,9 @@ def emulate(
         raise typer.BadParameter("three ports are needed, this one and the next two", param_hint="--port")
     if tier.lower() not in _TIERS:
         raise unknown_choice(tier, "tier", _TIERS, parameter="tier")
+    _check_program(command or ())
+    form = choose_ready_form(as_json=as_json, as_exports=export)
+    has_console = console or (form is ReadyForm.PERSON and not command)
     switches, openai = _parse_switches(switch or ())
     replies = () if reply is None else _load_replies(reply)
     emulator = Emulator(
@@ -180,20 +210,35 @@ def emulate(
             "password": password,
             "token": account.persistent_token.reveal(),
             "key": key,
-            "console": f"{{}}/_emulator/#key={key}" if console else None,
+            "console": f"{{}}/_emulator/#key={key}" if has_console else None,
         }
         status = serve_until_stopped(
             "emulate",
-            ControlApp(emulator, key, recorded, load_console() if console else None),
+            ControlApp(emulator, key, recorded, load_console() if has_console else None),
             host,
             port,
             ready,
+            form,
             separate_hosts=hosts != "one",
             store=store,
-            as_exports=export,
             program=command or (),
         )
     raise typer.Exit(status)
+
+
+def _check_program(program: Sequence[str]) -> None:
+    """Raise for what is no command but the value of an option: a port, or an address.
+
+    Raises:
+        WrongUsage: names the options to type.
+    """
+    if (address := _ADDRESS.fullmatch(program[0] if len(program) == 1 else "")) is None:
+        return
+    host = f" --host {address['host']}" if address["host"] else ""
+    raise WrongUsage(f"{program[0]!r} is no command to run; type: nai emulate --port {address['port']}{host}")
+
+
+_ADDRESS: Final = re.compile(r"(?:https?://)?(?:(?P<host>[\w.-]*|\[[\d:a-f]+\]):)?(?P<port>\d{1,5})/?")
 
 
 def _print_faults(as_json: bool) -> None:

@@ -14,6 +14,7 @@ from nai_proto.exchange.session import Session
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
 from ..common.notes import print_note
+from .ready_message import choose_ready_form
 from .serve_until_stopped import ServerJson, serve_until_stopped
 
 __all__ = ["record", "replay"]
@@ -32,18 +33,18 @@ def record(
     ] = False,
     host: _Host = "127.0.0.1",
     port: _Port = 0,
-    as_json: ServerJson = False,  # noqa: ARG001 -- the frame of commands looks at it
+    as_json: ServerJson = False,
 ) -> None:
     """Forward requests to NovelAI and record them, without secrets, until SIGTERM or Ctrl-C.
 
-    Prints one line of JSON when it is ready, as `nai emulate` does: {"url": …}, and null for the rest. Point a program at
-    this address, such as another nai by NAI_URL, and it gets NovelAI's responses. `nai replay` answers from the recording.
+    Prints its address when it is ready. Point a program at this address, such as another nai by NAI_URL, and it gets
+    NovelAI's responses. `nai replay` answers from the recording.
     """
     with (
         closing(ForwardingApp(Session(base_url=to))) as app,
         record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
     ):
-        serve_until_stopped("record", recorded, host, port, {})
+        serve_until_stopped("record", recorded, host, port, {}, choose_ready_form(as_json=as_json))
 
 
 def _print_failure(reason: str) -> None:
@@ -57,13 +58,12 @@ def replay(
     as_recorded: Annotated[
         bool, typer.Option("--as-recorded", help="Take as long as the recorded responses took.")
     ] = False,
-    as_json: ServerJson = False,  # noqa: ARG001 -- as above
+    as_json: ServerJson = False,
 ) -> None:
     """Answer requests from a recording, in order, until SIGTERM or Ctrl-C.
 
-    Prints one line of JSON when it is ready, as `nai emulate` does: {"url": …, "email": …, "password": …, "token":
-    "pst-…"}, and null for the rest. Any other credentials work too. A request that is not in the recording gets 404 and a
-    message that names the next recorded request.
+    Prints its address and credentials when it is ready; any others work too. A request that is not in the recording gets
+    404 and a message that names the next recorded request.
     """
     app = Replayer(load_recording(file), as_recorded=as_recorded)
-    serve_until_stopped("replay", app, host, port, _ANY_CREDENTIALS)
+    serve_until_stopped("replay", app, host, port, _ANY_CREDENTIALS, choose_ready_form(as_json=as_json))

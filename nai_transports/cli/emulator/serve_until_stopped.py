@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, TypeAlias
 
 import typer
 
@@ -22,14 +23,14 @@ from ...servers.ordered_store import OrderedStore
 from ...servers.serve import run_on_selector_loop, serve
 from ...tokenizer_files import load
 from ..common.errors import CommandFailed
-from ..common.json_document import print_json
 from ..common.notes import print_note
 from .child_program import run_program
+from .ready_message import FACTS, ReadyForm, find_variables, print_ready
 
 __all__ = ["ServerJson", "TokenizerFinder", "serve_until_stopped"]
 
 ServerJson: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print errors as JSON, too; the address is JSON in any case.")
+    bool, typer.Option("--json", help="Print address and account as one line of JSON, as pipes and files get it.")
 ]
 
 
@@ -59,16 +60,15 @@ def serve_until_stopped(
     host: str,
     port: int,
     facts: Mapping[str, str | None],
+    form: ReadyForm,
     *,
     separate_hosts: bool = False,
     store: OrderedStore | None = None,
-    as_exports: bool = False,
     program: Sequence[str] = (),
 ) -> int:
     """Serve an app until SIGTERM or Ctrl-C, or while a program runs.
 
-    When it is ready, it prints its address and ``facts`` as one line of JSON, or as ``export`` lines for a shell, or it runs
-    the program with them in its environment.
+    When it is ready, it prints its address and ``facts``, or it runs the program with them in its environment.
 
     Args:
         command: the command's name, for the note where the console is.
@@ -76,9 +76,9 @@ def serve_until_stopped(
         host: the address to listen on.
         port: the port to listen on; 0 takes free ones.
         facts: what else is told of the server. ``{}`` in a value stands for the address.
+        form: how it is told.
         separate_hosts: give each of the service's hosts an address of its own? Then the next two ports are used as well.
         store: stores the changes that the app wants to be durable.
-        as_exports: print lines for a shell instead of JSON?
         program: a command with its arguments; empty runs none.
 
     Returns:
@@ -100,17 +100,13 @@ def serve_until_stopped(
             addresses = await _open_listeners(stack, app, host, port, separate_hosts, store)
             url = str(addresses["url"])
             known = {name: value and value.replace("{}", url) for name, value in facts.items()}
-            ready = {**addresses, **dict.fromkeys(_FACTS), **known}
+            ready = {**addresses, **dict.fromkeys(FACTS), **known}
             if program:
                 if console := ready.get("console"):
                     print_note(f"nai {command}: console at {console}")
-                status = await run_program(program, _variables(ready), stop)
+                status = await run_program(program, find_variables(ready), stop)
                 return
-            if as_exports:
-                typer.echo(_to_exports(ready))
-            else:
-                print_json(ready)
-            sys.stdout.flush()
+            print_ready(command, ready, form)
             await stop.wait()
 
     try:
@@ -118,8 +114,7 @@ def serve_until_stopped(
     except NaiError:  # some are OSErrors, but their messages already say what is wrong
         raise
     except OSError as error:
-        ports = f"{port}–{port + 2}" if separate_hosts and port else f"{port}"
-        problem = f"cannot listen on {host}:{ports}: {error.strerror}"
+        problem = _explain_address(host, port, error, separate_hosts=separate_hosts)
     except KeyboardInterrupt:  # on systems where the loop takes no signal handlers
         return status
     else:
@@ -127,18 +122,17 @@ def serve_until_stopped(
     raise CommandFailed(problem)
 
 
-def _variables(ready: Mapping[str, object]) -> dict[str, str]:
-    """Return the environment variables by which a program finds the server and its account."""
-    return {f"NAI_{name.upper()}": str(ready[name]) for name in _VARIABLES if ready.get(name) is not None}
-
-
-_VARIABLES: Final = ("url", "token", "email", "password")
-_FACTS: Final = ("email", "password", "token", "key", "console")
-"""What the line of JSON has beside addresses; what a server does not have is null."""
-
-
-def _to_exports(ready: Mapping[str, object]) -> str:
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in _variables(ready).items())
+def _explain_address(host: str, port: int, error: OSError, *, separate_hosts: bool) -> str:
+    """Return why nothing can listen there, and what to do."""
+    ports = f"one of the ports {port} to {port + 2}" if separate_hosts else f"port {port}"
+    if error.errno == errno.EADDRNOTAVAIL or error.errno not in errno.errorcode:  # of the second kind are unknown names
+        return f"this machine has no address {host}: --host 127.0.0.1 is the one for its own programs"
+    advice = f"--port 0 takes {'free ones' if separate_hosts else 'any free one'}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{ports} of {host} is in use: {advice}"
+    if error.errno == errno.EACCES:
+        return f"{ports} of {host} is not for everybody: {advice}"
+    return f"cannot listen on {ports} of {host}: {os.strerror(error.errno or 0)}"
 
 
 async def _open_listeners(
