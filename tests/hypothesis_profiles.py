@@ -7,6 +7,7 @@ profile       used by                              examples of a law
 ``full``      ``.ci/run``                          50, or what it asks for
 ``brief``     a second run over the same code,     5, or a tenth of what it asks for
               packed otherwise
+``mutation``  ``python -m tests.mutation``         10, always the same, and none is made smaller
 ============  ===================================  =================================
 
 ``--hypothesis-profile full`` chooses one. A law that needs more examples than others, or whose examples are slow, asks for
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 __all__ = ["register_profiles", "scale_examples"]
 
@@ -30,6 +31,9 @@ def register_profiles() -> None:
     shared = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     for name, number in _EXAMPLES.items():
         settings.register_profile(name, shared, max_examples=number)
+    # A run of it differs from another only by the code, and ends when a law fails.
+    once = settings(shared, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+    settings.register_profile("mutation", once, max_examples=10)
     settings.load_profile("quick")
 
 

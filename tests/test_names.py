@@ -108,3 +108,10 @@ def test_dir_of_a_public_package_shows_its_public_names(name: str) -> None:
 def order_of_all(name: str) -> tuple[int, str]:
     """Constants, then classes, then functions and modules, each by the alphabet."""
     return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+
+def test_what_is_not_measured_by_coverage_says_why() -> None:
+    """As docs/contributing.md#coverage asks."""
+    silent = re.compile(r"#\s*pragma: no (?:cover|branch)(?! -- \w+ \w+)")
+    assert [place(file) for file in SOURCES if silent.search(file.read_text("utf-8"))] == []
+    assert silent.search("return 1  # pragma: no cover")

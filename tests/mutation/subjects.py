@@ -1,0 +1,41 @@
+"""What is mutated: the modules of each subject, with the tests that belong to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["SUBJECTS", "Subject"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Modules, and the tests that have to notice each change of them. Both are paths below the repository."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+def _subject(modules: str, tests: str) -> Subject:
+    return Subject(
+        tuple(f"nai_proto/{module}.py" for module in modules.split()),
+        tuple(f"tests/test_{test}.py" for test in tests.split()),
+    )
+
+
+SUBJECTS: Final = {
+    "sse": _subject("codecs/sse", "sse wrong_types_codecs"),
+    "body": _subject("http/body_framing", "body wire"),
+    "wire": _subject("http/wire http/wire_states http/heads", "wire"),
+    "sealed_objects": _subject("codecs/sealed_objects codecs/secret_box", "sealed_objects"),
+    "keystore": _subject("codecs/keystore", "sealed_objects save_keys"),
+    "retry": _subject("exchange/retry", "flow clients clock_jumps"),
+    "pool": _subject("exchange/connection_pool exchange/connections", "pool connections"),
+    "key_matching": _subject("story/lore/key_matching story/lore/search_text", "lore_key_matching"),
+    "samplers": _subject("emulator/text/samplers", "emulator_sampling"),
+    "exchange": _subject(
+        "exchange/budget exchange/call exchange/client exchange/flow exchange/reply exchange/run exchange/server "
+        "exchange/session exchange/status_errors exchange/responses exchange/readers exchange/event_reader",
+        "call flow flow_values reply session clients wire events",
+    ),
+}
