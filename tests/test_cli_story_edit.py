@@ -227,7 +227,7 @@ def test_an_import_that_fails_names_what_is_stored(served: Served, tmp_path: Pat
         (tmp_path / name).write_bytes(b"Once.")
     served.app = inject_fault(served.emulator, FAULTS["409"], 2, method="PUT", path="/user/objects")
     line = failing("import", "a.txt", "b.txt")
-    assert f"Stored before it: 1 story ({served.library.find('a').card.stored.id})" in line
+    assert line.endswith(f". stored: a ({served.library.find('a').card.stored.id})")
 
 
 def test_lorebooks_are_added_to_a_story_once(served: Served, tmp_path: Path) -> None:

@@ -216,6 +216,63 @@ def test_a_stdout_that_cannot_be_written_ends_every_command_without_a_traceback(
     assert len(ended.about_stdout) == (0 if kind == "pipe" else 1), ended.stderr
 
 
+DONE: Final = {
+    "image": r"written: (sea-[-\w]+\.jpg, )+sea-\d+\.png",
+    "director": r"written: sea-lineart\.png",
+    "upscale": r"written: sea-\d+x\d+\.png",
+    "vibe": r"written: sea\.naiv4vibe",
+    "speak": r"written: The-lamp-went-out-Ligeia\.mp3",
+    "module train": r"the training of the module \S+ was started",
+    "module save": "the module is stored",
+    "module delete": "the module is deleted",
+    "module buy-steps": "bought: 2,000 steps",
+    "library export": r"written: \d+ files in exported",
+    "library import --json": "what is imported is stored in the account",
+    "library backup": "backup 1 in backups is complete",
+    "story create": r"stored: The Lighthouse \(\S+\)",
+    "story import": r"stored: Draft \(\S+\)\. stored: notes \(\S+\)",
+    "story append": r"stored: The Quiet Harbour \(\S+\)",
+    "story undo": r"stored: The Quiet Harbour \(\S+\)",
+    "story redo": r"stored: The Quiet Harbour \(\S+\)",
+    "story rename": r"stored: Loud \(\S+\)",
+    "story continue": "saved",
+    "story export": r"written: draft\.epub",
+    "story delete": r"deleted: The Quiet Harbour \(\S+\), kept in backups",
+    "login": "the login is kept in ",
+    "logout": "the login is deleted",
+    "account verify": "the e-mail was sent",
+    "account delete": "the account is deleted",
+    "access-token --persistent --overwrite --yes": "nai access-token --persistent --overwrite makes another",
+}
+"""What was done for good, and cannot be printed."""
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize("command", [*DONE, *(f"{name} --json" for name in DONE if "--json" not in name)])
+def test_a_stdout_that_cannot_be_written_is_told_with_what_was_done(
+    served: tuple[Account, Clock], command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, *options = command.split(" --")
+    with open_stdout("full") as stdout:
+        ended = run_main(
+            monkeypatch, stdout, *name.split(), *prepare(name, *served), *(f"--{each}" for each in options)
+        )
+    *_, last = ended.stderr.splitlines()
+    error = json.loads(last)["error"] if "json" in options else {"message": last, "files": []}
+    assert ended.status == 1
+    assert re.search(DONE.get(command) or DONE[command.removesuffix(" --json")], error["message"]), ended.stderr
+    assert all(Path(file).stat().st_size for file in error["files"])
+    assert bool(error["files"]) == ("json" in options and ". written: " in error["message"])
+
+
+def test_a_closed_pipe_is_told_only_with_what_was_done(
+    served: tuple[Account, Clock], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_stdout("pipe") as stdout:
+        ended = run_main(monkeypatch, stdout, "director", *prepare("director", *served))
+    assert (ended.status, ended.stderr) == (1, "nai director: written: sea-lineart.png\n")
+
+
 @pytest.mark.parametrize("command", ["generate", "library list", "library import", "image", "tags", "login"])
 def test_a_closed_stderr_changes_nothing(
     served: tuple[Account, Clock], command: str, monkeypatch: pytest.MonkeyPatch

@@ -15,6 +15,7 @@ from nai_proto.secret import AccessToken, Token
 
 from ..common.account_options import AccountOptions
 from ..common.credentials import Credentials
+from ..common.finished_work import record_done
 from ..common.json_document import print_json, to_time
 from ..common.output import Json
 from ..common.prompts import confirm
@@ -67,6 +68,8 @@ def access_token(
         confirm("The older persistent token will stop working everywhere. Create a new one?", _NEEDS_YES)
     with account.open_client() as client:
         token = client.run(_create_token(login, persistent, overwrite))
+    if persistent:
+        record_done(f"the persistent token is made, and cannot be shown again: {_MAKE_ANOTHER} makes another")
     if as_json:
         print_json(_describe_token(token))
     else:
@@ -90,6 +93,7 @@ def _describe_token(token: Token) -> CreatedToken:
     return CreatedToken(access_token=None, persistent_token=secret, expires_at=None)
 
 
+_MAKE_ANOTHER: Final = "nai access-token --persistent --overwrite"
 _NEEDS_YES: Final = "this makes the older persistent token stop working everywhere; give --yes to confirm"
 _NO_ARGUMENT: Final = (
     "give only the e-mail as an argument, since other users can see a password there; run `nai login`, set NAI_PASSWORD, or "

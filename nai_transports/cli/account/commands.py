@@ -15,6 +15,7 @@ from nai_proto.secret import Password
 
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
+from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.output import Json, describe_response, format_duration, print_facts, print_sentence
 from ..common.prompts import ask, ask_secret
@@ -163,6 +164,7 @@ def change_password(*, account: AccountOptions, as_json: Json = False) -> None:
     new = Password(ask_secret("New password", _NO_NEW_PASSWORD, twice=True))
     with account.open_client() as client:
         client.run(accounts.change_password(login.email, login.password, new))
+    record_done("the password is changed")
     if not as_json:
         print_sentence("The password is changed, and the keystore encrypted with it.")
     sources = account.build_sources()
@@ -189,6 +191,7 @@ def verify(
             client.run(accounts.resend_verification(email))
         elif token is not None:
             client.run(accounts.verify_email(token))
+    record_done("the e-mail was sent" if token is None else "the e-mail is verified")
     if as_json:
         print_json(AccountChange(email, "email_sent" if token is None else "email_verified"))
     else:
@@ -217,6 +220,7 @@ def delete(
         ):
             raise InvalidRequestError("that is not the account's e-mail; nothing was deleted")
         client.run(accounts.delete_account().with_options(token=token))
+    record_done("the account is deleted")
     if not as_json:
         print_sentence("The account is deleted.")
     if sources.stored is not None and sources.stored.is_for(login.email):

@@ -28,6 +28,7 @@ from ..common.credentials import (
     describe_token,
 )
 from ..common.errors import MissingCredentials, WrongUsage
+from ..common.finished_work import record_done
 from ..common.json_document import print_json, to_time
 from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_date, print_facts, print_sentence
@@ -101,6 +102,7 @@ def login(
     keyring_problem = _find_keyring_problem()
     kept = _choose_secret(checked, keep, keyring_problem)
     where = _keep(sources, kept, keyring_problem, insecure_storage)
+    record_done(f"the login is kept in {where}")
     if not as_json:
         _describe_login(checked, kept, where, sources)
     if profile.name not in load_profiles().by_name and profile.name != DEFAULT:
@@ -312,6 +314,8 @@ def logout(*, account: AccountOptions, as_json: Json = False) -> None:
     sources = account.build_sources(account.load_profile(is_new=True))
     address = normalize_address(sources.place.address)
     places = forget_login(sources.place)
+    if places:
+        record_done("the login is deleted")
     if as_json:
         print_json(Logout(sources.profile.name, address, [*places]))
     elif places:

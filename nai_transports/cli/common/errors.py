@@ -41,7 +41,7 @@ from nai_proto.errors import (
 )
 
 from .error_messages import ServiceAddress, explain, is_gateway_page
-from .finished_work import FinishedWork, find_finished_work
+from .finished_work import FinishedWork, begin_work, find_finished_work, list_done
 from .notes import print_note
 from .output import escape_line
 from .standard_streams import OutputFailed, end_line
@@ -207,13 +207,22 @@ def describe_failure(error: NaiError, address: ServiceAddress | None = None) -> 
     return CommandFailure(
         kind,
         status,
-        ". ".join([explain(error, address), *getattr(error, "__notes__", ())]),
+        _join([explain(error, address), *_list_notes(error)]),
         status=getattr(fields, "status", None),
         retry_after=getattr(fields, "retry_after", None),
         request_id=getattr(fields, "request_id", None),
         parameter=getattr(fields, "parameter", None),
         work=find_finished_work(error),
     )
+
+
+def _list_notes(error: BaseException) -> list[str]:
+    """Return the notes of an error (PEP 678), and what the command had done before it."""
+    return [*getattr(error, "__notes__", ()), *list_done()]
+
+
+def _join(sentences: Iterable[str]) -> str:
+    return ". ".join(filter(None, sentences))
 
 
 def _find_kind(type_: type[NaiError]) -> tuple[str, ExitStatus]:
@@ -234,18 +243,20 @@ def exit_on_error(
     Raises:
         typer.Exit: the block failed.
     """
+    begin_work()
     try:
         yield
     except NaiError as error:
         failure = describe_failure(error, find_address())
     except OutputFailed as error:
-        failure = CommandFailure("output", ExitStatus.FAILED, error.reason, work=find_finished_work(error))
+        message = _join([error.reason, *_list_notes(error)])
+        failure = CommandFailure("output", ExitStatus.FAILED, message, work=find_finished_work(error))
     except (KeyboardInterrupt, typer.Abort) as error:
-        notes: list[str] = getattr(error, "__notes__", [])
+        notes = _list_notes(error)
         if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
             failure = CommandFailure("cancelled", ExitStatus.FAILED, "cancelled")
         elif as_json:
-            message = ". ".join(["interrupted", *notes])
+            message = _join(["interrupted", *notes])
             failure = CommandFailure("interrupted", ExitStatus.INTERRUPTED, message, work=find_finished_work(error))
         else:
             raise typer.Exit(_end_interrupted(notes)) from None

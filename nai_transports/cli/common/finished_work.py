@@ -1,4 +1,4 @@
-"""What a command had got, and perhaps paid for, before an error or Ctrl-C ended it: for the error's JSON.
+"""What a command had done, got, and perhaps paid for, before an error or Ctrl-C ended it.
 
 See docs/command-line.md#errors.
 """
@@ -18,12 +18,45 @@ if TYPE_CHECKING:
     from ...clients import Client
     from ...streams import Stream
 
-__all__ = ["FinishedWork", "add_completed", "add_files", "add_partial", "find_finished_work", "open_stream"]
+__all__ = [
+    "FinishedWork",
+    "add_completed",
+    "add_files",
+    "add_partial",
+    "begin_work",
+    "find_finished_work",
+    "list_done",
+    "open_stream",
+    "record_done",
+]
 
 E = TypeVar("E")
 R = TypeVar("R")
 
 _ATTRIBUTE: Final = "nai_finished_work"
+
+_done: Final[dict[str, tuple[str, ...]]] = {}
+"What the running command has done, in sentences, with the files of each. It holds for every error that comes later."
+
+
+def begin_work() -> None:
+    """Begin a command, which has not done anything."""
+    _done.clear()
+
+
+def record_done(sentence: str, files: Iterable[Path] = ()) -> None:
+    """Record what the command has written or changed for good: if it fails afterwards, as at printing, its error says so.
+
+    Args:
+        sentence: such as ``"written: sea.png"``, without foreign text that is not escaped.
+        files: that are complete.
+    """
+    _done[sentence] = (*map(str, files),)
+
+
+def list_done() -> list[str]:
+    """Return the sentences of `record_done`."""
+    return [*_done]
 
 
 @dataclass(slots=True)
@@ -40,7 +73,10 @@ class FinishedWork:
 
 def find_finished_work(error: BaseException) -> FinishedWork:
     """Return what was finished before an error ended the command; what is added to it stays with the error."""
-    found: FinishedWork = vars(error).setdefault(_ATTRIBUTE, FinishedWork())
+    found: FinishedWork | None = vars(error).get(_ATTRIBUTE)
+    if found is None:
+        found = FinishedWork(files=[file for files in _done.values() for file in files])
+        setattr(error, _ATTRIBUTE, found)
     partial = getattr(error, "partial", None)
     if found.partial is None and partial is not None:
         found.partial = _text_of(partial)

@@ -24,7 +24,7 @@ from nai_proto.errors import FileError, InvalidRequestError, NaiError
 from nai_proto.library.file_names import make_safe_name
 
 from ... import files
-from .finished_work import add_files
+from .finished_work import add_files, record_done
 from .notes import print_note
 from .signals import exit_on_signals, hold_signals
 from .standard_streams import OutputFailed
@@ -176,13 +176,15 @@ class OutputFiles:
                 failure = FileError(". ".join(self._problems))
                 add_files(failure, self.written)
                 raise failure
+            if self.written:
+                record_done(f"written: {', '.join(map(str, self.written))}", self.written)
             return
         add_files(error, self.written)
         lines = [*self._problems]
         if self.written:
             lines.append(f"written before: {', '.join(map(str, self.written))}")
         for line in lines:
-            if isinstance(error, (NaiError, KeyboardInterrupt)):
+            if isinstance(error, (NaiError, KeyboardInterrupt, OutputFailed)):
                 error.add_note(line)
             else:
                 with suppress(OSError):

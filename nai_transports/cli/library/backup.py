@@ -13,6 +13,7 @@ import typer
 from ... import backups, files
 from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus
+from ..common.finished_work import record_done
 from ..common.json_document import print_json, to_time
 from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_count, format_date, print_sentence
@@ -125,6 +126,7 @@ def backup(
     login = account.get_credentials()
     with account.open_client() as client, account.show_progress("logging in") as progress:
         summary = backups.backup(client, login.email, login.password, directory, progress.show_event)
+    record_done(f"backup {summary.run} in {directory} is complete")
     if as_json:
         print_json(_describe_backup(directory, summary))
         return

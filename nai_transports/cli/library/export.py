@@ -14,9 +14,10 @@ from nai_proto.objects import TYPES
 
 from ... import files
 from ..common.account_options import AccountOptions
+from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.notes import print_note
-from ..common.output import Json, print_sentence
+from ..common.output import Json, format_count, print_sentence
 from .library_loader import STORY_TYPES, UnreadType, list_unread, load_library
 
 __all__ = ["export"]
@@ -83,11 +84,16 @@ def _write_files(
 ) -> dict[str, list[Path]]:
     """Write the files; return their paths by outcome."""
     paths_by_outcome: dict[str, list[Path]] = {_WRITTEN: [], _UNCHANGED: [], _KEPT: []}
-    with account.show_progress("exporting") as progress:
-        for file in exported_files:
-            path = directory.joinpath(*file.path)
-            paths_by_outcome[_write_file(path, file.data, overwrite)].append(path)
-            progress.update("items", file.done, file.total)
+    written = paths_by_outcome[_WRITTEN]
+    try:
+        with account.show_progress("exporting") as progress:
+            for file in exported_files:
+                path = directory.joinpath(*file.path)
+                paths_by_outcome[_write_file(path, file.data, overwrite)].append(path)
+                progress.update("items", file.done, file.total)
+    finally:
+        if written:
+            record_done(f"written: {format_count(len(written), 'file')} in {directory}", written)
     return paths_by_outcome
 
 

@@ -18,6 +18,7 @@ from ...backups import is_backup
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
+from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_count, print_sentence
@@ -89,6 +90,7 @@ def import_files(
             confirm(f"Import {format_count(len(writes), 'file')} into the account?", _NEEDS_YES)
         with account.open_client() as client:
             results = _carry_out(client, library, writes, account)
+        record_done("what is imported is stored in the account; run again, the command imports nothing twice")
     report = Import(written=bool(results), files=[_describe(file, results.get(file.path)) for file in plan])
     if as_json:
         print_json(report)

@@ -31,6 +31,7 @@ from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
+from ..common.finished_work import record_done
 from ..common.output import Json, format_count
 from ..common.prompts import confirm
 from .backup import DirectoryArgument, open_own_backup
@@ -124,6 +125,7 @@ def restore(
         with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
             number = None if no_backup or target is None else _back_up_current(target, events, library)
             restored = _execute_plan(client, target, library, steps, account)
+    record_done("what is restored is stored in the account")
     kept_in = None if number is None or target is None else str(target.path)
     print_restore(_report(directory, describe_result(restored), number, kept_in, written=True), as_json)
     if not all(one.saved.outcome.ok for one in restored):

@@ -12,7 +12,7 @@ from nai_proto.text import Token
 
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
-from ..common.finished_work import open_stream
+from ..common.finished_work import open_stream, record_done
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json
@@ -83,6 +83,8 @@ def continue_(
                     if isinstance(event, Token) and not as_json:
                         out.write(event.text)
                 continued = stream.result
+            if all(saved.outcome.ok for saved in continued.saved):
+                record_done("the new text is saved")
         except BaseException as error:
             if out.has_text:
                 error.add_note("This text was not saved.")

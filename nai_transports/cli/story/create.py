@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
 from nai_proto.story.files import FileKind, Scenario, import_story, read_file
@@ -20,10 +20,10 @@ from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage, reading_options
 from ..common.json_document import print_json
-from ..common.output import Json, format_count, print_problems
+from ..common.output import Json, print_problems
 from ..library.library_loader import load_library
 from ..library.story_summary import ChangedStory, describe_change
-from .edit import print_story, read_text
+from .edit import print_story, read_text, record_stored
 from .story_source import AnswerOption, check_model, parse_answers, select_stored_story
 
 __all__ = ["create", "import_"]
@@ -53,6 +53,7 @@ def create(
     library = load_library(account, types=())
     with account.open_client() as client:
         stored = client.run(library.create(story))
+    record_stored(stored)
     print_story(stored, "Created", as_json)
 
 
@@ -124,14 +125,9 @@ def _read_story(path: Path, now: float, answers: Mapping[str, str]) -> Story:
 def _create_all(client: Client, library: Library, stories: Iterable[Story]) -> list[OpenedStory]:
     """Store stories; if one fails, the error names those that are stored."""
     stored: list[OpenedStory] = []
-    try:
-        for story in stories:
-            stored.append(client.run(library.create(story)))
-    except NaiError as error:
-        if stored:
-            ids = ", ".join(each.card.stored.id for each in stored)
-            error.add_note(f"Stored before it: {format_count(len(stored), 'story', 'stories')} ({ids})")
-        raise
+    for story in stories:
+        stored.append(client.run(library.create(story)))
+        record_stored(stored[-1])
     return stored
 
 
@@ -153,7 +149,9 @@ def _import_lorebooks(paths: Iterable[Path], into: str, account: AccountOptions)
         raise CommandFailed(problem) from None
     story.fields[_LOREBOOK] = dict(book.data)
     with account.open_client() as client:
-        return client.run(library.save(story))
+        saved = client.run(library.save(story))
+    record_stored(saved)
+    return saved
 
 
 def _read_lorebook(path: Path) -> Lorebook:

@@ -10,14 +10,14 @@ from typing import Annotated, Final
 import typer
 
 from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, open_objects
-from nai_proto.errors import NaiError
 from nai_proto.library import Library, OpenedStory
 
 from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
+from ..common.finished_work import record_done
 from ..common.json_document import print_json
-from ..common.output import Json, escape_line, format_count, print_sentence
+from ..common.output import Json, escape_line, print_sentence
 from ..common.prompts import confirm
 from ..library.backup import BackupOption, open_own_backup
 from ..library.library_loader import STORY_TYPES, open_account
@@ -87,15 +87,9 @@ def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:
 
 def _delete_all(client: Client, backups: BackupDirectory, library: Library, stories: Sequence[OpenedStory]) -> None:
     """Delete stories that are backed up; what was changed at the last moment is backed up once more."""
-    for number, story in enumerate(stories):
-        try:
-            deleted = client.run(library.delete(story))
-        except NaiError as error:
-            if number:
-                error.add_note(
-                    f"Deleted before it, and kept in {backups.path}: {format_count(number, 'story', 'stories')}"
-                )
-            raise
+    for story in stories:
+        deleted = client.run(library.delete(story))
+        record_done(f"deleted: {escape_line(story.title)} ({story.card.stored.id}), kept in {backups.path}")
         if newer := [item for item in deleted if not _is_kept(item, story)]:
             again = {item.type: open_objects([item], library.keystore) for item in newer}
             backups.keep_objects(library.stored_keystore, again)

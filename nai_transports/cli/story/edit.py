@@ -15,13 +15,14 @@ from nai_proto.library import EditedStory, OpenedStory
 
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage
+from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line, format_count, print_sentence
 from ..common.text_input import read_standard_input, read_text_argument, read_text_file
 from ..library.story_summary import describe_change
 from .story_source import select_stored_story
 
-__all__ = ["append", "print_story", "read_text", "redo", "rename", "undo"]
+__all__ = ["append", "print_story", "read_text", "record_stored", "redo", "rename", "undo"]
 
 _SHOWN_CHARACTERS: Final = 60
 """How much of the end of a text is shown."""
@@ -113,6 +114,11 @@ def read_text(text: str | None, file: Path | None) -> str | None:
     return None if text is None else read_text_argument(text)
 
 
+def record_stored(story: OpenedStory) -> None:
+    """Record that a story is stored in the account, for an error that comes later."""
+    record_done(f"stored: {escape_line(story.title)} ({story.card.stored.id})")
+
+
 def print_story(story: OpenedStory, done: str, as_json: bool) -> None:
     """Print what was done to a story of the account, and what it is now: title, id, length of its text and how it ends.
 
@@ -172,7 +178,9 @@ def _edit(
     story = stored.edit()
     change(story, time.time())
     with account.open_client() as client:
-        return client.run(library.save(story))
+        saved = client.run(library.save(story))
+    record_stored(saved)
+    return saved
 
 
 def _repeat(step: Callable[[], None], times: int) -> None:

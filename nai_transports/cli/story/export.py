@@ -24,6 +24,7 @@ from nai_proto.story.utf16 import replace_lone_surrogates
 from ... import files
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage, reading_options
+from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.output import Json, print_sentence
 from ..common.output_files import Output, OutputPath, Overwrite, choose_paths
@@ -93,6 +94,7 @@ def export(
     if path.exists() and not overwrite and files.read(path) != data:
         raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
     files.write(path, data)
+    record_done(f"written: {path}", [path])
     if as_json:
         print_json(StoryExport(str(path), str(format_), len(data), selected.title))
     else:

@@ -9,9 +9,10 @@ from nai_proto import openai
 from nai_proto.errors import InvalidRequestError, NaiError
 
 from ...sync import Client
-from ..common.finished_work import add_partial
+from ..common.finished_work import add_partial, record_done
 from ..common.notes import print_note
 from ..common.output import escape_line
+from ..common.standard_streams import OutputFailed
 from ..common.text_stream import TextStream, escape_prose
 from .chat_commands import ChatCommand, format_help, parse_line
 from .chat_input import ChatInput
@@ -85,7 +86,7 @@ class ChatSession:
                     if not self._is_quiet:
                         _write_chunk(out, chunk)
                 completion = stream.result
-            except NaiError:
+            except (NaiError, OutputFailed):
                 self._keep_partial(stream.partial)
                 raise
             except KeyboardInterrupt:
@@ -112,6 +113,7 @@ class ChatSession:
         self.conversation = conversation
         if self._file is not None:
             self._file.save(conversation)
+            record_done(f"the conversation is saved as {escape_line(str(self._file.path))}")
 
     # ---- what is typed
 

@@ -19,6 +19,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.errors import CommandFailed
+from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, describe_response, escape_line, format_count, print_facts, print_sentence
@@ -67,6 +68,7 @@ def train(
         price = Price((PriceItem("training step", steps, 1),))
         CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
         trained = client.run(operation)
+        record_done(f"the training of the module {trained.id} was started")
         if wait:
             trained = _wait(client, trained, account)
     _print_module(trained, as_json=as_json)
@@ -131,6 +133,7 @@ def save(
         trained = _find_module(client, id, library.token)
         _require_ready(trained)
         client.run(library.save_module(trained))
+    record_done("the module is stored")
     _print_done("The module is stored.", trained, as_json)
 
 
@@ -148,6 +151,7 @@ def delete(
         if not yes:
             confirm(f"This deletes the module {escape_line(trained.name)!r} for ever. Continue?", _NEEDS_YES)
         client.run(modules.delete_module(trained.id))
+    record_done("the module is deleted")
     _print_done("The module is deleted.", trained, as_json)
 
 
@@ -202,6 +206,7 @@ def buy_steps(
                 _NEEDS_YES_TO_BUY,
             )
         client.run(operation)
+    record_done(f"bought: {format_count(amount, 'step')}")
     if as_json:
         print_json({"bought_steps": amount})
     else:
