@@ -50,9 +50,11 @@ def unknown_choice(
     there_are = tuple(map(str, choices))
     guesses = tuple(_find_guesses(name, (*there_are, *spellings)))
     shown = excerpt(str(name), _LONGEST_NAME)
-    hint = f"did you mean {' or '.join(map(repr, guesses))}? There" if guesses else "there"
+    hint = f"did you mean {' or '.join(map(repr, guesses))}? There are" if guesses else "there are"
+    if len(there_are) == 1:
+        hint = "the only one is"
     return UnknownChoiceError(
-        f"no {what} is called {shown!r}; {hint} are {', '.join(there_are)}",
+        f"no {what} is called {shown!r}; {hint} {', '.join(there_are)}",
         name=shown,
         guesses=guesses,
         choices=there_are,
@@ -73,7 +75,7 @@ def _find_guesses(name: str, names: Iterable[str]) -> list[str]:
 
 def _find_containing(part: str, names: Iterable[str]) -> list[str]:
     """Return the names that have a part; none if they are so many that they are no help."""
-    containing = [each for each in names if part in each]
+    containing = [each for each in names if part.replace("-", "") in each.replace("-", "")]
     return containing if len(part) > 1 and len(containing) <= _MOST_GUESSES else []
 
 

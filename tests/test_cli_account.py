@@ -111,7 +111,7 @@ def test_settings_are_printed_as_they_are_stored(owner: Any) -> None:
 def test_gift_keys_are_printed(owner: Any) -> None:
     assert run_and_parse("account", "gift-keys") == {"gift keys": "none"}
     owner.profile.gift_keys = [{"key": "GIFT-1", "used": False}, {"key": "GIFT-2", "used": True}]
-    assert run_and_parse("account", "gift-keys")["gift keys 2: key"] == "GIFT-2"
+    assert run_and_parse("account", "gift-keys")["gift key 2: key"] == "GIFT-2"
     assert run_json("account", "gift-keys") == {"gift_keys": owner.profile.gift_keys}
 
 

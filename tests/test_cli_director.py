@@ -36,7 +36,7 @@ def size_of(path: str) -> tuple[int, int]:
 def test_a_tool_writes_an_image_named_after_it_and_small_images_are_free_on_opus(owner: Account, tool: str) -> None:
     before = count_anlas(owner)
     done = nai("director", tool, "face.png")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "free with Opus\n")
     assert list_files() == sorted([f"face-{tool}.png", "face.png"])
     assert f"face-{tool}.png" in done.stdout
     assert size_of(f"face-{tool}.png") == (64, 96)
@@ -106,10 +106,12 @@ def test_at_a_terminal_the_command_asks_and_an_empty_answer_is_no(owner: Account
         done = nai("upscale", "face.png", stdin=said)
         assert done.exit_code == 1
         assert "This costs 1 Anlas" in done.stderr
-        assert f"The account has {before}" in done.stderr
+        assert f"The account has {before:,}" in done.stderr
         assert (list_files(), count_anlas(owner)) == (["face.png"], before)
     done = nai("upscale", "face.png", stdin="y\n")
     assert done.exit_code == 0
+    assert done.stderr.endswith(f"paid: 1 Anlas, {before - 1:,} left\n")
+    assert done.stdout == "file\tface-128x192.png\n"
     assert size_of("face-128x192.png") == (128, 192)
     assert count_anlas(owner) == before - 1
 
@@ -118,7 +120,7 @@ def test_a_price_above_the_limit_or_the_balance_is_refused(owner: Account) -> No
     before = count_anlas(owner)
     done = nai("upscale", "face.png", "--yes", "--max-anlas", "0")
     assert done.exit_code == 4
-    assert "this would cost 1 Anlas, more than the 0 allowed" in done.stderr
+    assert "this costs 1 Anlas, and --max-anlas allows 0: --max-anlas 1 allows it" in done.stderr
     owner.profile.anlas = owner.profile.bought_anlas = 0
     done = nai("upscale", "face.png", "--yes")
     assert done.exit_code == 4

@@ -131,7 +131,7 @@ def test_where_no_file_may_grow_the_error_says_that_nothing_could_keep_the_pictu
 def test_a_picture_is_a_file_named_after_its_prompt_and_seed(owner: Account, model: str) -> None:
     before = count_anlas(owner)
     done = nai("image", PROMPT, "--model", model, *SMALL)
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "free with Opus\n")
     assert list_files() == [f"{NAME}-7.png"]
     assert f"{NAME}-7.png" in done.stdout
     assert read_size(f"{NAME}-7.png") == (64, 128)
@@ -262,9 +262,26 @@ def test_a_suffix_of_another_format_is_refused_before_anything_is_paid(
 
 @pytest.mark.parametrize("name", ["sea.jpg", "SEA.JPEG"])
 def test_a_jpeg_is_written_with_the_parameters(owner: Account, name: str) -> None:
-    assert generate_image("-o", name)["files"] == [name]
+    done = nai("image", PROMPT, *SMALL, "-o", name)
+    assert done.stderr == "a JPEG keeps neither the service's signature nor alpha; a PNG keeps both\nfree with Opus\n"
+    assert done.stdout.startswith(f"file\t{name}\nseed\t7\nmodel\t")
     assert Path(name).read_bytes().startswith(b"\xff\xd8\xff")
     assert read_parameters(name)["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("sea.jpg", "lost"), ("sea.webp", "emulator"), ("sea.png", "emulator")],
+)
+def test_a_signature_is_told_as_lost_where_the_format_cannot_keep_it(owner: Account, name: str, told: str) -> None:
+    generate = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "-o", name)
+    assert generate.exit_code == 0
+    assert generate.stderr.count("a JPEG keeps neither") == (told == "lost")
+    (first, _) = paths = [line.split("\t")[1] for line in generate.stdout.splitlines() if line.startswith("files\t")]
+    assert "seeds\t7\nseeds\t8\n" in generate.stdout
+    assert [facts["signature"] for facts in json.loads(nai("image-info", *paths, "--json").stdout)] == [told, told]
+    if told == "lost":
+        assert "lost: this format cannot keep it" in nai("image-info", first).stdout
 
 
 def test_a_name_with_a_slash_at_the_end_is_a_directory_that_is_made(owner: Account) -> None:
@@ -389,7 +406,10 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
         assert (done.exit_code, done.stdout) == (2, "")
         assert "there is no terminal to ask at; give --yes to confirm" in done.stderr
     done = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--max-anlas", "1")
-    assert "more than the 1 allowed" in done.stderr
+    assert done.exit_code == 4
+    assert (
+        "--max-anlas allows 1: --max-anlas 2 allows it; a smaller --size, fewer --steps or fewer images" in done.stderr
+    )
     owner.profile.anlas = owner.profile.bought_anlas = 0
     assert "and the account has 0" in nai("image", PROMPT, *SMALL, "-n", "2", "--yes").stderr
     assert (list_files(), before > 0) == ([], True)
@@ -466,6 +486,8 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
         ((PROMPT, "--character", "girl@0.5"), "PLACE behind the @ is A1 to E5, or X,Y from 0 to 1", 2),
         ((PROMPT, "--character", "girl@"), "PLACE behind the @ is A1 to E5, or X,Y from 0 to 1", 2),
         ((PROMPT, "--size", "65x64"), "--size: width is 65, and nai-diffusion-5-curated takes multiples of 64", 2),
+        ((PROMPT, "--size", "1000x1000"), "pixels in all; the nearest size is 1024 × 1024", 2),
+        ((PROMPT, "--noise-schedule", "kar"), "is called 'kar'; the only one is karras", 2),
         ((PROMPT, "--steps", "51"), "steps is 51", 2),
         ((PROMPT, "--seed", "-1"), "seed is -1", 2),
         ((PROMPT, "--sampler", "euler"), "--sampler: no sampler of nai-diffusion-5-curated is called 'euler'", 2),

@@ -258,7 +258,7 @@ def test_a_stdout_that_cannot_be_written_is_told_with_what_was_done(
             monkeypatch, stdout, *name.split(), *prepare(name, *served), *(f"--{each}" for each in options)
         )
     *_, last = ended.stderr.splitlines()
-    error = json.loads(last)["error"] if "json" in options else {"message": last, "files": []}
+    error: Any = json.loads(last)["error"] if "json" in options else {"message": last, "files": []}
     assert ended.status == 1
     assert re.search(DONE.get(command) or DONE[command.removesuffix(" --json")], error["message"]), ended.stderr
     assert all(Path(file).stat().st_size for file in error["files"])

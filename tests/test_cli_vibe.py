@@ -36,7 +36,7 @@ def test_an_image_becomes_a_vibe_file_after_payment(owner: Account) -> None:
     assert "this costs 2 Anlas" in refused.stderr
     assert (list_files(), count_anlas(owner)) == (["sea.png"], before)
     done = nai("vibe", "sea.png", "--yes", "--strength", "0.4", "--information", "0.5")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, f"paid: 2 Anlas, {before - 2:,} left\n")
     assert count_anlas(owner) == before - 2
     made = read_vibe("sea.naiv4vibe")
     assert made.intact

@@ -40,7 +40,7 @@ from nai_proto.image import (
 from nai_proto.image.auto_text import find_quoted_text
 from nai_proto.image.features import normalize_strengths
 from nai_proto.image.options import WIRE_NAMES
-from nai_proto.image.parameter_rules import RULES, check_parameters
+from nai_proto.image.parameter_rules import MAX_PIXELS, RULES, check_parameters, find_nearest_size
 from tests.cases import for_each
 from tests.image_support import PNG, body_of, png
 
@@ -575,6 +575,9 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"sampler": "ddim"}, "no sampler .* is called 'ddim'; .* k_lms$"),
         ({"image_format": "jpeg"}, "no image format .* is called 'jpeg'; there are png, webp"),
         ({"noise_schedule": "Karass"}, "no noise schedule .* is called 'Karass'; did you mean 'karras'"),
+        ({"size": (1000, 1000)}, "width is 1000, .* multiples of 64, .*; the nearest size is 1024 × 1024$"),
+        ({"size": (2048, 4096)}, "takes at most 3145728; the nearest size is 1216 × 2496$"),
+        ({"size": (100_000, 1)}, "from 64 to 49152; the nearest size is 49152 × 64$"),
         ({"noise_schedule": Sampler("new")}, "no noise schedule .* is called 'new'; there are karras"),
         ({"sampler": "x" * 100}, "sampler is a str"),
         ({"step": 3}, "no parameter 'step'; did you mean 'steps'"),
@@ -601,6 +604,14 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
 def test_what_the_service_would_refuse_is_refused_here(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         generate("a cat", model="nai-diffusion-4-5-full", **options)
+
+
+@given(st.integers(-9, 10**9), st.integers(-9, 10**9))
+def test_the_nearest_size_is_one_that_a_request_may_have(width: int, height: int) -> None:
+    nearest = find_nearest_size(width, height)
+    assert all(side % 64 == 0 and side >= 64 for side in nearest)
+    assert nearest[0] * nearest[1] <= MAX_PIXELS
+    assert find_nearest_size(*nearest) == nearest
 
 
 def test_some_things_go_together_with_one_model_only() -> None:

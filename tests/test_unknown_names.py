@@ -52,6 +52,7 @@ UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
     "language of tags": (lambda: image.suggest_tags("x", **wrong(lang="jap")), "jp", "en"),
     "phrase penalty": (lambda: text.generate("x", **wrong(phrase_rep_pen="agressive")), "aggressive", "off"),
     "image model": (lambda: image.generate("x", model="V4.5 Ful"), "V4.5 Full", "Furry V3"),
+    "image model without its point": (lambda: image.generate("x", model="V45"), "V4.5 Full", "Furry V3"),
     "priced model": (lambda: image.generation_price("V4.5 Ful", 64, 64, steps=1), "V4.5 Full", "Furry V3"),
     "image sampler": (lambda: image.generate("x", sampler="euler"), "k_euler", "k_lms"),
     "schedule": (lambda: image.generate("x", model="V4.5 Full", noise_schedule="karas"), "karras", "exponential"),

@@ -97,17 +97,17 @@ def verify(pixels: Pixels, comment: str, key: bytes = VERIFY_KEY) -> bool:
     except ValueError:
         return False
     text = _dump_comment(document)
-    rules = (False, True) if pixels.channels == 4 else (False,)
     return len(signature) == _SIGNATURE and any(
-        _is_valid(signature + _signed_pixels(pixels, alpha) + text, key) for alpha in rules
+        _is_valid(signature + _signed_pixels(pixels, alpha) + text, key) for alpha in (False, True)
     )
 
 
 def _signed_pixels(pixels: Pixels, alpha: bool) -> bytes:
     """Return the pixels' part of what is signed."""
-    if not alpha or pixels.alpha is None:
+    if not alpha:
         return pixels.rgb
-    return pixels.with_alpha(pixels.alpha.data.translate(_NO_BIT)).data
+    plane = b"\xff" * pixels.area if pixels.alpha is None else pixels.alpha.data  # WebP leaves out an opaque one
+    return pixels.with_alpha(plane.translate(_NO_BIT)).data
 
 
 def _dump_comment(document: dict[str, Any]) -> bytes:

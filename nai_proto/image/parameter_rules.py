@@ -7,9 +7,11 @@ See:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import product
 from typing import Final
 
 from ..arguments import MAPPING, member, takes
@@ -28,10 +30,13 @@ __all__ = [
     "RULES",
     "ImageParameterRule",
     "check_parameters",
+    "find_nearest_size",
     "max_samples",
 ]
 
 MAX_PIXELS: Final = 3_145_728
+_STEP: Final = 64
+"Both sides of an image are multiples of it."
 MAX_SEED: Final = 4_294_967_295
 MAX_PROMPT_CHARACTERS: Final = 51_200
 """The most characters of a prompt: the service refuses more, and cuts what is more than the model reads.
@@ -66,7 +71,7 @@ class ImageParameterRule:
     "Whether it may be None."
 
 
-_SIDE: Final = ImageParameterRule(ParameterKind.INTEGER, 64, MAX_PIXELS // 64)
+_SIDE: Final = ImageParameterRule(ParameterKind.INTEGER, _STEP, MAX_PIXELS // _STEP)
 _FLAG: Final = ImageParameterRule(ParameterKind.BOOLEAN)
 _OLD_FLAG: Final = ImageParameterRule(ParameterKind.BOOLEAN, generations=_FIRST)
 _NEW_FLAG: Final = ImageParameterRule(ParameterKind.BOOLEAN, generations=_STRUCTURED)
@@ -144,8 +149,10 @@ def check_parameters(
         if value is not False:
             _check_model_and_action(name, rule, model, action)
         if isinstance(value, int | float):
-            _check_range(name, value, rule.least, _maximum(name, rule, parameters, model), model)
-    _check_together(parameters, model)
+            advice = _suggest_size(parameters) if name in ("width", "height") else ""
+            _check_range(name, value, rule.least, _maximum(name, rule, parameters, model), model, advice)
+    _check_size(parameters, model)
+    _check_together(parameters)
 
 
 def _check_type(name: str, value: object, rule: ImageParameterRule, model: ImageModel) -> None:
@@ -211,10 +218,14 @@ def _maximum(name: str, rule: ImageParameterRule, parameters: Mapping[str, objec
     return rule.most
 
 
-def _check_range(name: str, value: float, least: float | None, most: float | None, model: ImageModel) -> None:
+def _check_range(
+    name: str, value: float, least: float | None, most: float | None, model: ImageModel, advice: str
+) -> None:
     if (least is not None and value < least) or (most is not None and value > most):
         allowed = f"from {least:.10g} to {most:.10g}" if most is not None else f"not below {least:.10g}"
-        raise InvalidRequestError(f"{name} is {value!r}, and here {model.id} takes a number {allowed}", parameter=name)
+        raise InvalidRequestError(
+            f"{name} is {value!r}, and here {model.id} takes a number {allowed}{advice}", parameter=name
+        )
 
 
 def max_samples(width: int, height: int) -> int:
@@ -228,19 +239,38 @@ def _size(parameters: Mapping[str, object]) -> tuple[int, int]:
     return (width, height) if isinstance(width, int) and isinstance(height, int) else (64, 64)
 
 
-def _check_together(parameters: Mapping[str, object], model: ImageModel) -> None:
+def _check_size(parameters: Mapping[str, object], model: ImageModel) -> None:
     width, height = _size(parameters)
     for name, side in (("width", width), ("height", height)):
-        if side % 64:
+        if side % _STEP:
             raise InvalidRequestError(
-                f"{name} is {side}, and {model.id} takes multiples of 64, with at most {MAX_PIXELS} pixels in all",
+                f"{name} is {side}, and {model.id} takes multiples of {_STEP}, with at most {MAX_PIXELS} pixels in all"
+                f"{_suggest_size(parameters)}",
                 parameter=name,
             )
     if width * height > MAX_PIXELS:
         raise InvalidRequestError(
-            f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MAX_PIXELS}",
+            f"{width} × {height} are {width * height} pixels, and {model.id} takes at most {MAX_PIXELS}"
+            f"{_suggest_size(parameters)}",
             parameter="width",
         )
+
+
+def _suggest_size(parameters: Mapping[str, object]) -> str:
+    """Return the end of a message about a wrong size."""
+    return "; the nearest size is {} × {}".format(*find_nearest_size(*_size(parameters)))
+
+
+def find_nearest_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size that a request may have which comes nearest: with this shape, if it has too many pixels."""
+    scale = min(1, math.sqrt(MAX_PIXELS / max(1, width * height)))
+    wanted = [min(max(_STEP, side * scale), MAX_PIXELS / _STEP) for side in (width, height)]
+    choices = product(*({int(side // _STEP), math.ceil(side / _STEP)} for side in wanted))
+    allowed = [(w * _STEP, h * _STEP) for w, h in choices if w * h * _STEP**2 <= MAX_PIXELS]
+    return min(allowed, key=lambda size: math.dist(size, wanted))
+
+
+def _check_together(parameters: Mapping[str, object]) -> None:
     if parameters.get("sm_dyn") and not parameters.get("sm"):
         raise InvalidRequestError("sm_dyn means nothing without sm", parameter="sm_dyn")
     if parameters.get("sm") and parameters.get("sampler") in ("ddim", "ddim_v3"):

@@ -8,11 +8,11 @@ import typer
 
 from nai_proto import account as accounts
 from nai_proto.account.info import Subscription
-from nai_proto.errors import InvalidRequestError
-from nai_proto.image import Allowance, Price, check_price
+from nai_proto.image import Allowance, Price
 
 from ...sync import Client
 from .errors import OverLimit
+from .notes import print_note
 from .prompts import confirm
 
 __all__ = ["CostConfirmation", "MaxAnlas", "Yes"]
@@ -40,12 +40,15 @@ class CostConfirmation:
         client: the client of the account.
         yes: has the person agreed to any price?
         max_anlas: the highest price; None for all that the account has.
+        cheaper: what costs less, such as ``"a smaller image"``; empty if nothing does.
     """
 
-    def __init__(self, client: Client, *, yes: bool, max_anlas: int | None) -> None:
+    def __init__(self, client: Client, *, yes: bool, max_anlas: int | None, cheaper: str = "") -> None:
         self._account: Subscription = client.run(accounts.get_subscription())
         self._yes = yes
         self._max_anlas = max_anlas
+        self._cheaper = f"; {cheaper} can cost less" if cheaper else ""
+        self._price = Price(())
         self.allowance: Final = Allowance.of(self._account)
 
     def confirm(self, price: Price) -> None:
@@ -56,18 +59,22 @@ class CostConfirmation:
             InvalidRequestError: there is no terminal to ask at.
             typer.Abort: the person did not agree.
         """
-        if self._max_anlas is not None:
-            _check_limit(price, self._max_anlas)
+        if self._max_anlas is not None and price.anlas > self._max_anlas:
+            raise OverLimit(
+                f"this costs {price}, and --max-anlas allows {self._max_anlas}: --max-anlas {price.anlas} allows it"
+                f"{self._cheaper}",
+                parameter="max_anlas",
+            )
         if price.anlas > self._account.anlas:
-            raise OverLimit(f"this costs {price}, and the account has {self._account.anlas}")
+            raise OverLimit(f"this costs {price}, and the account has {self._account.anlas:,}{self._cheaper}")
         if not price.is_free and not self._yes:
-            question = f"This costs {price}. The account has {self._account.anlas}. Continue?"
+            question = f"This costs {price}. The account has {self._account.anlas:,}. Continue?"
             confirm(question, f"this costs {price}, {_NO_TERMINAL}")
+        self._price = price
 
-
-def _check_limit(price: Price, max_anlas: int) -> None:
-    try:
-        return check_price(price, max_anlas)
-    except InvalidRequestError as error:
-        problem = str(error)
-    raise OverLimit(problem, parameter="max_anlas")
+    def print_paid(self) -> None:
+        """Print what was paid of the price that was agreed to, and how many Anlas the account has now."""
+        if self._price.is_free:
+            print_note("free with Opus")
+        else:
+            print_note(f"paid: {self._price.anlas:,} Anlas, {self._account.anlas - self._price.anlas:,} left")

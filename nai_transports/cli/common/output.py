@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ __all__ = [
     "print_sentence",
 ]
 
+_PLURAL_END: Final = re.compile("(?<=[a-z])(?:(ie)s|(?<!s)s)$")
 _COLUMN_GAP: Final = "  "
 _SHOWN_PROBLEMS: Final = 5
 
@@ -99,8 +101,11 @@ def print_facts(facts: Mapping[str, object], as_json: bool) -> None:
         return
     lines = list(_format_facts(facts))
     width = max((len(name) for name, _ in lines), default=0)
+    before = ""
     for name, value in lines:
-        print_columns(name, value, width=width, dim=True)
+        is_repeated = name == before and is_terminal(sys.stdout)
+        print_columns("" if is_repeated else name, value, width=width, dim=True)
+        before = name
 
 
 def print_columns(first: str, *others: str, width: int, **style: Any) -> None:
@@ -133,9 +138,7 @@ def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tup
             case None:
                 pass
             case list() | tuple() if value:
-                items = ["none" if item is None else item for item in cast("Sequence[object]", value)]
-                names = [key] if len(items) == 1 else [f"{key} {number}" for number in range(1, len(items) + 1)]
-                yield from _format_facts(dict(zip(names, items, strict=True)), prefix)
+                yield from _format_list(name, cast("Sequence[object]", value))
             case bool():
                 yield name, "yes" if value else "no"
             case int() | float():
@@ -144,6 +147,16 @@ def _format_facts(facts: Mapping[str, object], prefix: str = "") -> Iterator[tup
                 yield name, f"{value:%Y-%m-%d %H:%M} UTC"
             case _:
                 yield name, _quote_unprintable(str(value or "none"))
+
+
+def _format_list(name: str, values: Sequence[object]) -> Iterator[tuple[str, str]]:
+    """Yield the lines of a list: each has the list's name, in the singular if it has one value; objects have numbers."""
+    singular = _PLURAL_END.sub(lambda end: "y" if end[1] else "", name)
+    for number, value in enumerate(values, 1):
+        item = "none" if value is None else value
+        is_numbered = isinstance(item, dict | list | tuple) and len(values) > 1
+        label = f"{singular} {number}" if is_numbered else name if len(values) > 1 else singular
+        yield from _format_facts({label: item})
 
 
 def format_date(seconds: float | None) -> str:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Annotated, Final, TypeAlias
 
 import typer
+from typer.models import OptionInfo
 
 from nai_proto.errors import FileError, InvalidRequestError, NaiError
 from nai_proto.library.file_names import make_safe_name
@@ -29,7 +30,15 @@ from .notes import print_note
 from .signals import exit_on_signals, hold_signals
 from .standard_streams import OutputFailed
 
-__all__ = ["OUTPUT_PANEL", "Output", "OutputFiles", "OutputPath", "Overwrite", "build_file_name", "choose_paths"]
+__all__ = [
+    "OUTPUT_PANEL",
+    "OutputFiles",
+    "OutputPath",
+    "Overwrite",
+    "build_file_name",
+    "build_output_option",
+    "choose_paths",
+]
 
 _NAME_BYTES: Final = 48
 """How much of a text goes into a file's name."""
@@ -66,18 +75,25 @@ class OutputPath:
 OUTPUT_PANEL: Final = "Output"
 """The heading of options about files on a help page."""
 
-Output: TypeAlias = Annotated[
-    OutputPath | None,
-    typer.Option(
+
+def build_output_option(*suffixes: str) -> OptionInfo:
+    """Return the option ``--output``.
+
+    Args:
+        suffixes: what the file's name may end with.
+    """
+    option: OptionInfo = typer.Option(
         "--output",
         "-o",
         metavar="FILE|DIR/",
         parser=OutputPath.parse,
-        help="File to write, or its directory, which is made if it ends with /.",
+        help=f"File to write ({', '.join(suffixes)}), or its directory, which is made if it ends with /.",
         show_default=False,
         rich_help_panel=OUTPUT_PANEL,
-    ),
-]
+    )
+    return option
+
+
 Overwrite: TypeAlias = Annotated[
     bool, typer.Option("--force", help="Replace an existing file.", rich_help_panel=OUTPUT_PANEL)
 ]

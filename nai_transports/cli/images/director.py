@@ -24,12 +24,12 @@ from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.errors import WrongUsage
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, OutputFiles, Overwrite
+from ..common.output_files import OutputFiles, Overwrite
 from ..common.usage_messages import quote
 from .input_images import fit_source, get_size, read_image
 from .option_errors import find_image_model
 from .picture_display import PictureDisplay, Show, open_picture_display
-from .picture_files import choose_picture_paths, write_picture
+from .picture_files import PictureOutput, choose_picture_paths, print_jpeg_note, write_picture
 from .price_report import PriceOnly, describe_price, print_price
 
 __all__ = ["director", "upscale"]
@@ -56,7 +56,7 @@ def director(
     ] = None,
     show: Show = False,
     price_only: PriceOnly = False,
-    output: Output = None,
+    output: PictureOutput = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
@@ -81,13 +81,13 @@ def director(
     parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
     paths = choose_picture_paths(output, f"{file.stem}-{emotion or tool}", parts=parts)
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
-        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
+        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a smaller image")
         price = tool_price(tool, *size, allowance=costs.allowance)
         costs.confirm(price)
         with account.show_progress(tool):
             images = client.run(flow)
         saved = _write_images(outputs, paths, images, display)
-    _print_result(saved, price, as_json)
+    _print_result(saved, price, costs, as_json)
 
 
 def upscale(
@@ -99,7 +99,7 @@ def upscale(
     ] = None,
     show: Show = False,
     price_only: PriceOnly = False,
-    output: Output = None,
+    output: PictureOutput = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
@@ -118,11 +118,12 @@ def upscale(
     display = open_picture_display(as_json=as_json) if show else None
     paths = choose_picture_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}")
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
-        CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a smaller image")
+        costs.confirm(price)
         with account.show_progress("upscaling"):
             image = client.run(flow)
         saved = _write_images(outputs, paths, [image], display)
-    _print_result(saved, price, as_json)
+    _print_result(saved, price, costs, as_json)
 
 
 def _write_images(
@@ -138,5 +139,11 @@ def _write_images(
     return saved
 
 
-def _print_result(saved: Sequence[Path], price: Price, as_json: bool) -> None:
-    print_facts({"files": list(map(str, saved)), "anlas": price.anlas, "price": str(price)}, as_json)
+def _print_result(saved: Sequence[Path], price: Price, costs: CostConfirmation, as_json: bool) -> None:
+    print_jpeg_note(saved)
+    facts: dict[str, object] = {"files": list(map(str, saved))}
+    if as_json:
+        facts |= {"anlas": price.anlas, "price": str(price)}
+    else:
+        costs.print_paid()
+    print_facts(facts, as_json)

@@ -16,12 +16,13 @@ from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.notes import print_note
 from ..common.output import Json, print_facts
-from ..common.output_files import OUTPUT_PANEL, Output, OutputPath, Overwrite
+from ..common.output_files import OUTPUT_PANEL, OutputPath, Overwrite, build_output_option
 from ..common.text_input import read_text_argument
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
 from .option_errors import find_image_model, name_options_in_errors
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
 from .picture_display import open_picture_display
+from .picture_files import print_jpeg_note
 from .price_report import print_price
 from .vibe_inputs import parse_vibes
 
@@ -33,6 +34,9 @@ _Repeatable = list[str] | None
 _PROMPT: Final = "Prompt"
 _SAMPLING: Final = "Sampling"
 _OTHER_IMAGES: Final = "Other images"
+
+_CHEAPER: Final = "a smaller --size, fewer --steps or fewer images (-n)"
+_JSON_ONLY: Final = ("requested_model", "anlas", "price")
 
 
 def image(
@@ -204,7 +208,7 @@ def image(
     price: Annotated[
         bool, typer.Option("--price", help="Only print what it costs. Needs no prompt and no account.")
     ] = False,
-    output: Output = None,
+    output: Annotated[OutputPath | None, build_output_option(".png", ".webp", ".jpg")] = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
@@ -266,10 +270,12 @@ def image(
         return
     display = open_picture_display(as_json=as_json) if show else None
     with account.sign_in() as client:
-        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
+        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper=_CHEAPER)
         facts = builder.generate(client, costs, output, display, overwrite=overwrite, quiet=account.quiet)
+    print_jpeg_note(map(Path, cast("list[str]", facts["files"])))
     if not as_json:
-        facts = {name: fact for name, fact in facts.items() if fact and name != "requested_model"}
+        costs.print_paid()
+        facts = {name: fact for name, fact in facts.items() if fact and name not in _JSON_ONLY}
     print_facts(facts, as_json)
 
 

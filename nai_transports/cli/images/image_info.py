@@ -14,6 +14,7 @@ from nai_proto.codecs.picture_metadata import Metadata, PictureReport, examine_p
 from nai_proto.codecs.picture_signature import TEST_VERIFY_KEY, VERIFY_KEY, verify
 from nai_proto.codecs.pixels import Pixels, read_pixels
 from nai_proto.codecs.secret_box import write_json
+from nai_proto.codecs.webp import find_webp_channels
 from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError, RemoteProtocolError
 from nai_proto.image.model_hashes import find_model
 
@@ -71,9 +72,12 @@ _SIGNATURES: Final = {
     "valid": "valid",
     "emulator": "made by an emulator, which proves nothing",
     "invalid": "invalid: changed since, or signed with another key",
+    "lost": "lost: this format cannot keep it, so nothing says whether the picture was changed",
     "not_checked": "not checked",
 }
 """What a person is told of a signature, by the word for it in the JSON."""
+_LOSSY: Final = ("JPEG", "GIF", "AVIF")
+"""The formats that seldom store the colours as they were signed. A WebP may be of either kind."""
 _MINUTE: Final = 60
 _EMULATOR: Final = "emulator"
 
@@ -197,7 +201,7 @@ def _describe_file(path: Path, data: bytes, key: bytes) -> dict[str, object]:
         "file": str(path),
         "format": (detect_format(data) or "").lower(),
         **dict(zip(("width", "height"), size or (None, None), strict=True)),
-        **_describe_origin(report, pixels, key),
+        **_describe_origin(report, pixels, key, is_lossy=_is_lossy(data)),
         **_describe_parameters(metadata, parameters),
         "parameters": parameters,
     }
@@ -231,14 +235,25 @@ def _read_pixels(data: bytes) -> Pixels | str:
         return "the pixels cannot be read"
 
 
+def _is_lossy(data: bytes) -> bool:
+    """Return whether the file's format seldom stores the colours as they were signed."""
+    image_format = detect_format(data)
+    if image_format != "WEBP":
+        return image_format in _LOSSY
+    try:
+        return not find_webp_channels(data)[1]
+    except RemoteProtocolError:
+        return False
+
+
 # ---- places and signatures
 
 
-def _describe_origin(report: PictureReport, pixels: Pixels | str, key: bytes) -> dict[str, object]:
+def _describe_origin(report: PictureReport, pixels: Pixels | str, key: bytes, *, is_lossy: bool) -> dict[str, object]:
     others = [copy for copy in report.copies if not copy.is_of_service]
     copies = [copy for copy in report.copies if copy.is_of_service] or others
     differing = _find_differences(*copies) if len(copies) > 1 else []
-    signatures = {copy.place.value: _check_signature(copy, pixels, key) for copy in copies}
+    signatures = {copy.place.value: _check_signature(copy, pixels, key, is_lossy=is_lossy) for copy in copies}
     return {
         "metadata": [copy.place.value for copy in copies],
         "not_read": {place.value: reason for place, reason in report.not_read.items()},
@@ -257,7 +272,7 @@ def _summarize(states: Collection[str]) -> str:
     return "differing" if len({*states}) > 1 else next(iter(states), "none")
 
 
-def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
+def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes, *, is_lossy: bool) -> str:
     """Return whether the signature of one copy is valid, in one of the words of `_SIGNATURES`."""
     if _parameters(copy).get("signed_hash") is None:
         return "none"
@@ -267,7 +282,7 @@ def _check_signature(copy: Metadata, pixels: Pixels | str, key: bytes) -> str:
         return "valid"
     if key != TEST_VERIFY_KEY and verify(pixels, copy.comment or "", TEST_VERIFY_KEY):
         return "emulator"
-    return "invalid"
+    return "lost" if is_lossy else "invalid"
 
 
 def _find_differences(*copies: Metadata) -> list[str]:

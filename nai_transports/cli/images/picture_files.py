@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 from nai_proto.codecs.picture_files import to_jpeg
 from nai_proto.codecs.pillow_images import has_pillow
@@ -12,12 +12,16 @@ from nai_proto.errors import MissingExtra, NaiError
 from nai_proto.extras import explain_install
 from nai_proto.image.image_files import image_type
 
-from ..common.output_files import OutputFiles, OutputPath, choose_paths
+from ..common.notes import print_note
+from ..common.output_files import OutputFiles, OutputPath, build_output_option, choose_paths
 
-__all__ = ["choose_picture_paths", "write_picture"]
+__all__ = ["PictureOutput", "choose_picture_paths", "print_jpeg_note", "write_picture"]
 
 _SUFFIXES: Final[Mapping[str, tuple[str, ...]]] = {"jpeg": (".jpg", ".jpeg"), "png": (".png",), "webp": (".webp",)}
 """The suffixes of each format, the usual one first."""
+
+PictureOutput: TypeAlias = Annotated[OutputPath | None, build_output_option(".png", ".jpg")]
+"""``--output`` of a command whose pictures the service sends as PNG."""
 
 
 def choose_picture_paths(
@@ -47,6 +51,12 @@ def choose_picture_paths(
     if any(_is_jpeg(path) for path in paths) and not has_pillow():
         raise MissingExtra(f"a picture is converted to JPEG with Pillow: {explain_install('image')}")
     return paths
+
+
+def print_jpeg_note(paths: Iterable[Path]) -> None:
+    """Print a note if pictures were written as JPEG, which have less than the service sent."""
+    if any(map(_is_jpeg, paths)):
+        print_note("a JPEG keeps neither the service's signature nor alpha; a PNG keeps both")
 
 
 def write_picture(outputs: OutputFiles, path: Path, data: bytes) -> Path:

@@ -18,7 +18,7 @@ from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.json_document import to_time
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, OutputFiles, Overwrite, choose_paths
+from ..common.output_files import OutputFiles, OutputPath, Overwrite, build_output_option, choose_paths
 from .option_errors import find_image_model
 from .price_report import PriceOnly, describe_price, print_price
 from .vibe_inputs import VibeInput, build_vibe_input, encode_vibes, find_unencoded, read_vibes
@@ -42,7 +42,7 @@ def vibe(
         typer.Option(min=-1, max=1, help="Strength to store in the file, -1 to 1. Default: the file's, or 0.6."),
     ] = None,
     price_only: PriceOnly = False,
-    output: Output = None,
+    output: Annotated[OutputPath | None, build_output_option(_SUFFIX)] = None,
     overwrite: Overwrite = False,
     yes: Yes = False,
     max_anlas: MaxAnlas = None,
@@ -73,10 +73,12 @@ def vibe(
             print_price(describe_price(lambda _: price), as_json)
             return
         (path,) = choose_paths(output, file.stem, (_SUFFIX,))
+        costs = None
         with OutputFiles([path], overwrite=overwrite) as outputs:
             if not price.is_free:
                 with account.sign_in() as client:
-                    CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+                    costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
+                    costs.confirm(price)
                     with account.show_progress("encoding"):
                         (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
             path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), _SUFFIX)
@@ -85,9 +87,11 @@ def vibe(
             "model": chosen_model.id,
             "information_extracted": vibe_input.extracted,
             "strength": vibe_input.strength,
-            "anlas": price.anlas,
-            "price": str(price),
         }
+        if as_json:
+            facts |= {"anlas": price.anlas, "price": str(price)}
+        elif costs is not None:
+            costs.print_paid()
     print_facts(facts, as_json)
 
 

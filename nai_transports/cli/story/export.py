@@ -27,7 +27,7 @@ from ..common.errors import WrongUsage, reading_options
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.output import Json, print_sentence
-from ..common.output_files import Output, OutputPath, Overwrite, choose_paths
+from ..common.output_files import OutputPath, Overwrite, build_output_option, choose_paths
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["ExportFormat", "export"]
@@ -56,7 +56,7 @@ class StoryExport:
 
 def export(
     story: StoryArgument,
-    output: Output = None,
+    output: Annotated[OutputPath | None, build_output_option(*(f".{each}" for each in ExportFormat))] = None,
     form: Annotated[
         ExportFormat | None,
         typer.Option("--format", help="Format. Default: the suffix of --output, or md."),

@@ -66,9 +66,12 @@ def train(
     )
     with account.sign_in() as client:
         price = Price((PriceItem("training step", steps, 1),))
-        CostConfirmation(client, yes=yes, max_anlas=max_anlas).confirm(price)
+        costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a training of fewer --steps")
+        costs.confirm(price)
         trained = client.run(operation)
         record_done(f"the training of the module {trained.id} was started")
+        if not as_json:
+            costs.print_paid()
         if wait:
             trained = _wait(client, trained, account)
     _print_module(trained, as_json=as_json)

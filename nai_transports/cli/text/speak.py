@@ -12,7 +12,7 @@ from nai_proto.errors import InvalidRequestError
 
 from ..common.account_options import AccountOptions
 from ..common.output import Json, print_facts
-from ..common.output_files import Output, OutputFiles, Overwrite, build_file_name, choose_paths
+from ..common.output_files import OutputFiles, OutputPath, Overwrite, build_file_name, build_output_option, choose_paths
 from ..common.text_input import read_text_argument
 
 __all__ = ["speak"]
@@ -32,7 +32,7 @@ def speak(
     opus: Annotated[
         bool, typer.Option("--opus", help="Write Opus in WebM, not MP3; also chosen by a file name with .webm.")
     ] = False,
-    output: Output = None,
+    output: Annotated[OutputPath | None, build_output_option(".mp3", ".webm")] = None,
     overwrite: Overwrite = False,
     *,
     account: AccountOptions,
