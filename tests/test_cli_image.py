@@ -270,17 +270,17 @@ def test_a_jpeg_is_written_with_the_parameters(owner: Account, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "word"),
     [("sea.jpg", "lost"), ("sea.webp", "emulator"), ("sea.png", "emulator")],
 )
-def test_a_signature_is_told_as_lost_where_the_format_cannot_keep_it(owner: Account, name: str, told: str) -> None:
+def test_a_signature_is_told_as_lost_where_the_format_cannot_keep_it(owner: Account, name: str, word: str) -> None:
     generate = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "-o", name)
     assert generate.exit_code == 0
-    assert generate.stderr.count("a JPEG keeps neither") == (told == "lost")
+    assert generate.stderr.count("a JPEG keeps neither") == (word == "lost")
     (first, _) = paths = [line.split("\t")[1] for line in generate.stdout.splitlines() if line.startswith("files\t")]
     assert "seeds\t7\nseeds\t8\n" in generate.stdout
-    assert [facts["signature"] for facts in json.loads(nai("image-info", *paths, "--json").stdout)] == [told, told]
-    if told == "lost":
+    assert [facts["signature"] for facts in json.loads(nai("image-info", *paths, "--json").stdout)] == [word, word]
+    if word == "lost":
         assert "lost: this format cannot keep it" in nai("image-info", first).stdout
 
 

@@ -270,7 +270,7 @@ def test_a_closed_pipe_is_told_only_with_what_was_done(
 ) -> None:
     with open_stdout("pipe") as stdout:
         ended = run_main(monkeypatch, stdout, "director", *prepare("director", *served))
-    assert (ended.status, ended.stderr) == (1, "nai director: written: sea-lineart.png\n")
+    assert (ended.status, ended.stderr) == (1, "free with Opus\nnai director: written: sea-lineart.png\n")
 
 
 @pytest.mark.parametrize("command", ["generate", "library list", "library import", "image", "tags", "login"])
