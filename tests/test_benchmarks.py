@@ -29,6 +29,7 @@ SUBJECTS = {
     "imports": {"bare interpreter", "nai_proto", "nai_proto.text"},
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
+    "library": {"backup", "check", "export", "restore of nothing", "restore of all"},
     "memory": {"with its length", "chunked"},
     "scale": {"asyncio, the same bytes", "emulator, client on trio", "emulator, 100 stored", "a fast client alone"},
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},

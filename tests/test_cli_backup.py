@@ -192,7 +192,7 @@ def test_only_named_objects_are_restored(person: Person) -> None:
 
 def make_item(type_: str, id_: str, meta: str = "", **content: str) -> OpenedObject:
     return OpenedObject(
-        StoredObject(id=id_, type=type_, meta=meta), OpenedState.OPENED, plaintext=json.dumps(content).encode()
+        StoredObject(id=id_, type=type_, meta=meta), OpenedState.OPENED, source=json.dumps(content).encode()
     )
 
 

@@ -45,7 +45,7 @@ def break_in_every_way(owner: Account) -> None:
 
     def add(type: str, id: str, meta: str, content: dict[str, Any] | None, **more: Any) -> None:  # noqa: A002
         stored = StoredObject(id=id, type=type, meta=meta, lastUpdatedAt=1, changeIndex=1)
-        plain = OpenedObject(stored, OpenedState.OPENED, plaintext=json.dumps(content).encode())
+        plain = OpenedObject(stored, OpenedState.OPENED, source=json.dumps(content).encode())
         data = "?" if content is None else seal_object(plain, keys)
         storage[type].append(msgspec.structs.replace(stored, data=data))
 

@@ -393,7 +393,7 @@ def test_a_keystore_that_another_program_damaged_is_read_and_reported_as_repaire
 
 def item(id: str, meta: str, **content: Any) -> OpenedObject:  # noqa: A002
     state = S.OPENED if content else S.DAMAGED
-    return OpenedObject(StoredObject(id=id, meta=meta), state, plaintext=json.dumps(content).encode())
+    return OpenedObject(StoredObject(id=id, meta=meta), state, source=json.dumps(content).encode())
 
 
 def test_a_card_is_linked_by_id_before_meta() -> None:

@@ -58,7 +58,7 @@ def item(type: str, id: str, meta: str | None, content: Mapping[str, Any] | None
     stored = StoredObject(id=id, type=type, meta=meta, data="?")
     if content is None:
         return OpenedObject(stored, OpenedState.DAMAGED, "bad base64", "object: base64 was expected")
-    return OpenedObject(stored, OpenedState.OPENED, plaintext=json.dumps(content).encode())
+    return OpenedObject(stored, OpenedState.OPENED, source=json.dumps(content).encode())
 
 
 def card(named: str, meta: str, content: str, **more: Any) -> OpenedObject:
@@ -393,7 +393,7 @@ def anything(draw: st.DrawFn) -> Library:
         data = (
             "?"
             if meta in (None, "short", "unknown")
-            else seal_object(OpenedObject(stored, S.OPENED, plaintext=plaintext), keys)
+            else seal_object(OpenedObject(stored, S.OPENED, source=plaintext), keys)
         )
         items.append(open_object(StoredObject(id=stored.id, type=type_, meta=meta, data=data), keys))
     return library(*items, keystore=Keystore(keys))

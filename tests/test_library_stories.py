@@ -70,7 +70,7 @@ def library_of(*titles: str) -> Library:
         OpenedObject(
             StoredObject(id=f"s{number}", type="stories", meta=f"m{number}"),
             OpenedState.OPENED,
-            plaintext=msgspec.json.encode({"title": title}),
+            source=msgspec.json.encode({"title": title}),
         )
         for number, title in enumerate(titles)
     ]

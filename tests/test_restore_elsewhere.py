@@ -172,7 +172,7 @@ def test_contents_are_copied_byte_by_byte() -> None:
 
 def test_what_did_not_open_is_left_out_and_said() -> None:
     emulator, owner, items = accounts()
-    broken = replace(items[0], state=OpenedState.NOT_AUTHENTIC, category="authentication failed", plaintext=b"")
+    broken = replace(items[0], state=OpenedState.NOT_AUTHENTIC, category="authentication failed", source=b"")
     (step,) = plan(emulator, items, [broken])
     assert (step.action, step.action.is_write) == (RestoreAction.LEAVE_OUT, False)
     assert step.why == "the backup's copy does not open (authentication failed)"
@@ -190,7 +190,7 @@ def test_types_that_could_not_be_listed_are_left_out() -> None:
 
 def test_two_versions_of_one_object_are_an_error() -> None:
     library = Library(Keystore(), ())
-    item = OpenedObject(StoredObject(id="x", type="stories"), OpenedState.OPENED, plaintext=b"{}")
+    item = OpenedObject(StoredObject(id="x", type="stories"), OpenedState.OPENED, source=b"{}")
     with pytest.raises(InvalidRequestError, match="choose one version"):
         plan_restore_elsewhere(library, [item, item], [], READER)
 
@@ -255,7 +255,7 @@ def test_an_object_that_the_backup_has_under_two_ids_is_restored_once_in_its_las
         for number, item in enumerate(items)
     ]
     preset = next(number for number, item in enumerate(items) if item.stored.type == "presets")
-    older[preset] = replace(older[preset], plaintext=b'{"id": "calm", "name": "Older"}')
+    older[preset] = replace(older[preset], source=b'{"id": "calm", "name": "Older"}')
     steps = plan(emulator, [*older, *items])
     left_out = {step.item.stored.id: step.action for step in steps if step.action is not RestoreAction.CREATE}
     assert {id_.startswith("gone") for id_ in left_out} == {True}
@@ -323,7 +323,7 @@ def test_a_plan_can_be_made_whatever_the_objects_contain(
         fields = {"id": own, "remoteId": own, "remoteStoryId": content, "children": content, "n": 1e308}
         plaintext = msgspec.json.encode(fields).replace(b"1e308", b"1e999" if number % 2 else b"1")
         stored = StoredObject(id=f"{number % 3}", type=type_, meta=f"m{number % 2}", data=f"{number}")
-        items.append(OpenedObject(stored, OpenedState.OPENED, plaintext=plaintext))
+        items.append(OpenedObject(stored, OpenedState.OPENED, source=plaintext))
     stories, orphans = link_stories(
         *([item for item in items if item.stored.type == t] for t in ("stories", "storycontent"))
     )

@@ -15,7 +15,7 @@ See:
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
@@ -137,14 +137,34 @@ class OpenedObject:
     "The check that failed, by docs/protocol/content.md#34-errors-a-reader-has-to-tell-apart; empty when it opened."
     problem: str = field(default="", repr=False)
     "The failed check in words, without contents."
-    plaintext: bytes = field(default=b"", repr=False)
-    "The JSON byte for byte; empty unless it opened."
+    source: bytes | Callable[[], OpenedObject] = field(default=b"", repr=False)
+    "Its plaintext; of an object whose content is not in memory, what reads the whole object."
     compressed: bool = False
 
     @property
     def ok(self) -> bool:
         """Did it open?"""
         return self.state is OpenedState.OPENED
+
+    @property
+    def plaintext(self) -> bytes:
+        """The JSON byte for byte; empty unless it opened."""
+        return self.source if isinstance(self.source, bytes) else self.source().plaintext
+
+    def whole(self) -> OpenedObject:
+        """Return the object with its content in memory, and with all fields of `stored`."""
+        return self if isinstance(self.source, bytes) else self.source()
+
+    def outline(self, read: Callable[[], OpenedObject]) -> OpenedObject:
+        """Return this object without its content, which is read anew with each use.
+
+        Args:
+            read: returns the whole object.
+
+        Returns:
+            The object with `stored` as it is, apart from its data and its unknown fields.
+        """
+        return replace(self, stored=msgspec.structs.replace(self.stored, data=None, extra={}), source=read)
 
     def json(self) -> dict[str, Any]:
         """Return the content, decoded anew with each call: change it freely.
@@ -181,7 +201,7 @@ def open_object(stored: StoredObject, keystore: Mapping[str, bytes], limits: Lim
         return OpenedObject(stored, state, error.category, str(error))
     except LimitExceeded as error:
         return OpenedObject(stored, OpenedState.TOO_LARGE, "too large", str(error))
-    return OpenedObject(stored, OpenedState.OPENED, plaintext=plaintext, compressed=compressed)
+    return OpenedObject(stored, OpenedState.OPENED, source=plaintext, compressed=compressed)
 
 
 def open_objects(
@@ -205,7 +225,7 @@ def replace_content(opened: OpenedObject, content: Mapping[str, object]) -> Open
             f"this object did not open ({opened.category}); it is not overwritten", parameter="opened"
         )
     written = write_json(content, "content")
-    return opened if _has_content(opened, written) else replace(opened, plaintext=written)
+    return opened if _has_content(opened, written) else replace(opened, source=written)
 
 
 def seal_object(
@@ -272,7 +292,7 @@ def new_object(
     if type not in PLAIN_TYPES and len(keystore.get(meta, b"")) != KEY_SIZE:
         raise InvalidRequestError("the keystore has no usable key for this object's meta", parameter="keystore")
     stored = StoredObject(type=type, meta=meta)
-    return OpenedObject(stored, OpenedState.OPENED, plaintext=write_json(content, "content"), compressed=compressed)
+    return OpenedObject(stored, OpenedState.OPENED, source=write_json(content, "content"), compressed=compressed)
 
 
 def _open(stored: StoredObject, keystore: Mapping[str, bytes], limits: Limits) -> tuple[bytes, bool]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from ..story.files.story_file import build_story_file, read_story_file
 from .candidates import Candidate, find_candidate
-from .contents import Library, Suspicion
+from .contents import Library, Suspicion, iter_objects
 from .continue_story import ContinuedStory
 from .export import ExportedFile, export_files
 from .import_plan import FileImport, FileToImport, plan_import
@@ -64,6 +64,7 @@ __all__ = [
     "drop_content",
     "export_files",
     "find_candidate",
+    "iter_objects",
     "keep_whole",
     "link_stories",
     "log_in",

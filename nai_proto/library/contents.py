@@ -287,7 +287,11 @@ ListedObject: TypeAlias = tuple[str, OpenedObject]
 
 
 def iter_objects(library: Library) -> Iterator[ListedObject]:
-    """Iterate over every object once, with its type: cards, contents, and the others by type."""
+    """Iterate over every object once, with the type under which it was listed: cards, contents, and the others by type.
+
+    Args:
+        library: the library to go through.
+    """
     contents = {id(story.content): story.content for story in library.stories if story.content is not None}
     yield from (("stories", story.card) for story in library.stories)
     yield from (("storycontent", content) for content in (*contents.values(), *library.orphans))

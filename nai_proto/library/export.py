@@ -134,15 +134,16 @@ def _opened_files(path: _Path, type_: str, item: OpenedObject, story: OpenedStor
 
 
 def _sealed_files(path: _Path, item: OpenedObject, suspicion: Suspicion | None) -> _Files:
-    document = item.stored.document
+    stored = item.whole().stored
+    document = stored.document
     reason = {
         "state": item.state.value,
         "category": item.category,
         "problem": item.problem,
         "suspicion": None if suspicion is None else suspicion.value,
     }
-    if item.stored.data is not None:
-        yield _with_extension(path, ".sealed"), item.stored.data.encode("utf-8", "surrogatepass")
+    if stored.data is not None:
+        yield _with_extension(path, ".sealed"), stored.data.encode("utf-8", "surrogatepass")
         del document["data"]
     yield _with_extension(path, ".json"), write_json({**reason, "object": document})
 

@@ -265,7 +265,7 @@ def _make_other(file: FileToImport, type_: str, kind: str, document: dict[str, A
 
 def _make_object(type_: str, id_: str, plaintext: bytes, meta: str = "") -> OpenedObject:
     stored = StoredObject(type=type_, id=id_, meta=meta)
-    return OpenedObject(stored, OpenedState.OPENED, plaintext=plaintext, compressed=type_ == CONTENTS)
+    return OpenedObject(stored, OpenedState.OPENED, source=plaintext, compressed=type_ == CONTENTS)
 
 
 def _digest(data: bytes) -> str:

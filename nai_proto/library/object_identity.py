@@ -56,7 +56,7 @@ def identify(item: OpenedObject) -> Identity:
     if stored.meta and stored.type not in PLAIN_TYPES:
         return stored.meta
     if not item.ok:
-        return (stored.data or "").encode("utf-8", "surrogatepass")
+        return (item.whole().stored.data or "").encode("utf-8", "surrogatepass")
     own = item.json().get(ID_FIELD)
     return own if isinstance(own, str) and own else json_without_ids(item)
 
@@ -98,6 +98,7 @@ def has_same_content(item: OpenedObject, other: OpenedObject) -> bool:
     """Return whether both opened, and differ at most in the ids that the service assigned."""
     if not (item.ok and other.ok):
         return False
+    item, other = item.whole(), other.whole()
     return item.plaintext == other.plaintext or json_without_ids(item) == json_without_ids(other)
 
 

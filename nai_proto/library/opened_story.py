@@ -134,7 +134,7 @@ def drop_content(type: str, item: OpenedObject) -> OpenedObject:  # noqa: A002
     if item.ok:
         document = item.json() if type in _LINKED_TYPES else {}
         links = write_json({name: document[name] for name in _LINKS if isinstance(document.get(name), str)})
-    return replace(item, stored=stored, plaintext=links)
+    return replace(item, stored=stored, source=links)
 
 
 _LINKED_TYPES: Final = ("stories", "shelf")

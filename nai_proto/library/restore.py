@@ -19,18 +19,25 @@ import enum
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Never
 
 import msgspec
 
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, StoredObject, open_object, replace_content
 from ..codecs.secret_box import KEY_SIZE, draw_bytes
-from ..errors import ConflictError, InvalidRequestError, NaiError, RemoteProtocolError, StatusError, TransportError
+from ..errors import (
+    ConflictError,
+    InvalidRequestError,
+    NaiError,
+    NotFoundError,
+    RemoteProtocolError,
+    StatusError,
+    TransportError,
+)
 from ..exchange.actions import Emit, Steps, compute, get_context
-from ..exchange.flow import flow
+from ..exchange.flow import flow, perform_for_events
 from ..limits import Limits
-from ..objects import list_objects
+from ..objects import get_object, stream_objects
 from ..secret import EncryptionKey
 from .object_identity import (
     CARDS,
@@ -43,6 +50,7 @@ from .object_identity import (
     identify,
     link_keys,
 )
+from .opened_story import drop_content
 from .save_keystore import KeystoreReplacement, save_keys
 from .save_objects import SavedObject, SaveOutcome, is_fatal, seal_and_write
 
@@ -144,8 +152,10 @@ def restore(
             stopped = saved if is_fatal(saved) else None
         else:
             saved = SavedObject(step.item, SaveOutcome.NOT_TRIED, stopped.error)
+        yield Emit([RestoredObject(step, saved)])
+        if not isinstance(step.item.source, bytes):  # nor does the result have the content in memory
+            saved = replace(saved, item=drop_content(step.type, saved.item))
         restored.append(RestoredObject(step, saved))
-        yield Emit([restored[-1]])
     return tuple(restored)
 
 
@@ -169,11 +179,11 @@ class _Execution:
                     self._new_ids.update(dict.fromkeys(link_keys(item), saved.item.stored.id))
                 return saved
             case RestoreAction.UPDATE if present is not None:
-                stored = msgspec.structs.replace(present.stored, meta=item.stored.meta)
+                stored = msgspec.structs.replace(present.whole().stored, meta=item.stored.meta)
                 updated = self._with_links(replace(item, stored=stored), step)
                 return (yield from seal_and_write(updated, self._keys))
             case RestoreAction.RELINK:
-                return (yield from self._relink(item, step))
+                return (yield from self._relink(item.whole(), step))
             case _:
                 return SavedObject(present or item, SaveOutcome.UNCHANGED)
 
@@ -183,26 +193,30 @@ class _Execution:
             listing = self._listings[step.type] = yield from self._list(step.type)
         if isinstance(listing, NaiError):
             return SavedObject(step.item, SaveOutcome.REFUSED, listing)
-        present = listing.take(step.item)
-        if present is None:
+        stored = yield from listing.take(step.item)
+        if stored is None:
             return (yield from self._create(step))
+        present = open_object(stored, self._keys, self._limits)
         if present.ok and step.item.ok:
             return (yield from self._relink(present, step))
-        if present.ok or present.stored.data == step.item.stored.data:
+        if present.ok or present.stored.data == step.item.whole().stored.data:
             return SavedObject(present, SaveOutcome.UNCHANGED)
         return SavedObject(step.item, SaveOutcome.CONFLICT, _created_error(present.stored), present.stored)
 
     def _list(self, type: str) -> Steps[Never, _Listing | NaiError]:  # noqa: A002
+        listing = _Listing(self._keys, self._limits)
         try:
-            listed = yield from list_objects(type)
+            yield from perform_for_events(stream_objects(type), listing.add)
         except (StatusError, RemoteProtocolError, TransportError) as error:
             return error
-        return (yield from compute(partial(_Listing, listed, self._keys, self._limits)))
+        return listing
 
     def _create(self, step: RestoreStep) -> Steps[Never, SavedObject]:
         item = step.item
         if step.action is RestoreAction.CREATE_SEALED:
-            return (yield from seal_and_write(replace(item, stored=_as_new(item, item.stored.data)), self._keys))
+            return (
+                yield from seal_and_write(replace(item, stored=_as_new(item, item.whole().stored.data)), self._keys)
+            )
         new = self._with_links(replace(item, stored=_as_new(item)), step)
         created = yield from seal_and_write(new, self._keys)
         if not created.outcome.ok:
@@ -232,27 +246,35 @@ class _Execution:
 
 
 class _Listing:
-    """The account's objects of one type, as they are right before the first of them is created."""
+    """What identifies the account's objects of one type, as they are right before the first of them is created."""
 
-    def __init__(self, listed: Iterable[StoredObject], keys: Mapping[str, bytes], limits: Limits) -> None:
+    def __init__(self, keys: Mapping[str, bytes], limits: Limits) -> None:
         self._keys = keys
         self._limits = limits
         self._left: defaultdict[Identity, deque[StoredObject]] = defaultdict(deque)
-        for stored in listed:
-            self._left[self._identify(stored)].append(stored)
+        "Without their data, if they can be read again by their ids."
 
-    def take(self, item: OpenedObject) -> OpenedObject | None:
+    def add(self, listed: Sequence[StoredObject]) -> Steps[Never, None]:
+        """Take objects that have come."""
+        identities = yield from compute(lambda: [self._identify(stored) for stored in listed])
+        for identity, stored in zip(identities, listed, strict=True):
+            self._left[identity].append(msgspec.structs.replace(stored, data=None) if stored.id else stored)
+
+    def take(self, item: OpenedObject) -> Steps[Never, StoredObject | None]:
         """Return the object that is this one, if there is one; each stands for one object of the plan only."""
-        present = self._left[identify(item)]
-        return self._open(present.popleft()) if present else None
+        left = self._left[identify(item)]
+        while left:
+            stored = left.popleft()
+            try:
+                return (yield from get_object(item.stored.type, stored.id)) if stored.id else stored
+            except NotFoundError:  # it was deleted a moment ago
+                continue
+        return None
 
     def _identify(self, stored: StoredObject) -> Identity:
         if stored.meta and stored.type not in PLAIN_TYPES:  # it need not be opened
             return stored.meta
-        return identify(self._open(stored))
-
-    def _open(self, stored: StoredObject) -> OpenedObject:
-        return open_object(stored, self._keys, self._limits)
+        return identify(open_object(stored, self._keys, self._limits))
 
 
 def _created_error(stored: StoredObject) -> ConflictError:

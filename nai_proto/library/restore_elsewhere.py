@@ -115,7 +115,7 @@ def _key_of(item: OpenedObject) -> str:
     """Return what identifies an object in all backups of its account, with its type; without an id, that is its data."""
     stored, identity = item.stored, identify(item)
     if isinstance(identity, bytes):
-        identity = stored.id or sha256(write_json(stored.document)).hexdigest()
+        identity = stored.id or sha256(write_json(item.whole().stored.document)).hexdigest()
     return f"{stored.type} {identity}"
 
 

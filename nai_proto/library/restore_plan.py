@@ -93,9 +93,7 @@ class _AccountIndex:
             return leave_out_copy(item, copy)
         if present is None:
             return self._create(item)
-        # The same sealed data that opens only in the backup: the account has lost its key.
-        same_data = present.stored.data == item.stored.data and (present.ok or not item.ok)
-        if same_data or has_same_content(present, item):
+        if has_same_content(present, item) or _has_same_data(present, item):
             return self.plan_relink(item, present)
         if not item.ok:
             return RestoreStep(RestoreAction.KEEP, item, present, f"the backup's copy does not open ({item.category})")
@@ -119,7 +117,7 @@ class _AccountIndex:
     def _create(self, item: OpenedObject) -> RestoreStep:
         if item.ok:
             return self._write(RestoreAction.CREATE, item, None, "the account does not have it")
-        if item.stored.data is None:
+        if item.whole().stored.data is None:
             return RestoreStep(RestoreAction.KEEP, item, None, "the backup has no data of it")
         why = f"the account does not have it; the backup's copy does not open ({item.category})"
         return RestoreStep(RestoreAction.CREATE_SEALED, item, None, why)
@@ -147,3 +145,8 @@ class _AccountIndex:
             (CONTENTS, item.stored.meta or "")
         )
         return "" if content is None else content.stored.id
+
+
+def _has_same_data(present: OpenedObject, item: OpenedObject) -> bool:
+    """Return whether both are the same sealed data, other than data that opens only in the backup: its key is lost."""
+    return (present.ok or not item.ok) and present.whole().stored.data == item.whole().stored.data

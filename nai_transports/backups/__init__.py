@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from .database_rows import BackupRun, BackupSummary
 from .directory import BackupDirectory, backup, is_backup
+from .object_spool import ObjectSpool
 from .verify import VerificationReport
 
-__all__ = ["BackupDirectory", "BackupRun", "BackupSummary", "VerificationReport", "backup", "is_backup"]
+__all__ = ["BackupDirectory", "BackupRun", "BackupSummary", "ObjectSpool", "VerificationReport", "backup", "is_backup"]
 
 
 def __dir__() -> list[str]:

@@ -6,12 +6,14 @@ import json
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.errors import Damaged
-from nai_proto.library.object_identity import identify
+from nai_proto.library.object_identity import Identity, identify
+from nai_proto.limits import Limits
 from nai_proto.objects import StoredKeystore
 
 from .files import make_file_name, sha256
@@ -20,6 +22,8 @@ from .sqlite_connection import BackupDatabase
 __all__ = ["KEYSTORE_FILE", "BackupRecords", "BackupRun", "BackupSummary"]
 
 KEYSTORE_FILE: Final = "keystore.sealed.json"
+_MAX_PLAINTEXT: Final = Limits().body
+"""Bytes. An object comes in a list, and is inflated to `Limits.unpacked` at most, which is less."""
 _COMPRESSION_LEVEL: Final = 6  # reduces stories to a fourth of their size in little time
 
 
@@ -175,7 +179,7 @@ class BackupRecords:
                 " WHERE id IN (SELECT object FROM current)"
             )
         database.execute("UPDATE runs SET finished = ? WHERE id = ?", now, run)
-        gone = [*self._gone_items(run)]
+        gone = [(item.stored.type, identify(item)) for item in self._gone_items(run)]
         moved = self._count_moved(run, gone)
         written = database.value("SELECT count(*) FROM versions WHERE run = ?", run)
         return BackupSummary(run, new, changed, unchanged, len(gone) - moved, failed, written, moved=moved)
@@ -185,15 +189,23 @@ class BackupRecords:
         rows = self._database.rows("SELECT coalesce(opened, unopened) FROM objects WHERE gone = ?", run)
         return (self._item(version) for (version,) in [*rows])
 
-    def _count_moved(self, run: int, gone: Collection[OpenedObject]) -> int:
-        """Return how many objects that are gone this run has seen under another id."""
+    def _count_moved(self, run: int, gone: Collection[tuple[str, Identity]]) -> int:
+        """Return how many objects that are gone, by type and identity, this run has seen under another id."""
         if not gone:
             return 0
         present = {(item.stored.type, identify(item)) for item in self.items(None, run)}
-        return sum((item.stored.type, identify(item)) in present for item in gone)
+        return sum(each in present for each in gone)
 
     def items(self, type_filter: str | None, run: int | None) -> Iterator[OpenedObject]:
         """Iterate over the objects of a type, or of all: as a run saw them, or, without a run, as they last opened."""
+        return map(self._item, self._versions(type_filter, run))
+
+    def outlines(self, type_filter: str | None, run: int | None) -> Iterator[OpenedObject]:
+        """Iterate over the same without their contents, which are read from the database with each use."""
+        versions = self._versions(type_filter, run)
+        return (self._item(version).outline(partial(self._item, version)) for version in versions)
+
+    def _versions(self, type_filter: str | None, run: int | None) -> list[int]:
         if run is None:
             statement = "SELECT coalesce(opened, unopened), type FROM objects ORDER BY id"
             versions = [*self._database.rows(statement)]
@@ -203,9 +215,7 @@ class BackupRecords:
                 " WHERE seen.run = ? ORDER BY type, position"
             )
             versions = [*self._database.rows(statement, run)]
-        for version, type_ in versions:
-            if type_filter in (None, type_):
-                yield self._item(version)
+        return [version for version, type_ in versions if type_filter in (None, type_)]
 
     def _item(self, version: int) -> OpenedObject:
         statement = (
@@ -259,9 +269,9 @@ class BackupRecords:
 
 
 def _decompress(deflated: bytes) -> bytes:
-    """Return the plaintext; if it is damaged, something with another digest."""
+    """Return the plaintext; if it is damaged, or longer than any object can be, something with another digest."""
     try:
-        return zlib.decompress(deflated)
+        return zlib.decompressobj().decompress(deflated, _MAX_PLAINTEXT)
     except zlib.error:
         return b""
 

@@ -37,6 +37,8 @@ __all__ = ["BackupDirectory", "backup", "is_backup"]
 _SALT_BYTES: Final = 16
 _OPEN_FILES: Final = 64
 """Files that are open at once while they are flushed; systems allow a few hundred."""
+_OPEN_BYTES: Final = 1_048_576
+"""Bytes of files that are flushed at once, if they are larger than usual."""
 
 
 def backup(
@@ -282,10 +284,22 @@ class BackupDirectory:
         Raises:
             InvalidRequestError: there is no run with this number.
         """
-        if run is not None and run not in (known := [each.id for each in self.runs]):
-            numbers = f"it has 1 to {known[-1]}" if known else "it has none yet"
-            raise InvalidRequestError(f"{self._files.root} has no backup {run}; {numbers}", parameter="run")
+        self._check_run(run)
         return (item for item in self._records.items(type, run) if ids is None or item.stored.id in ids)
+
+    def outlines(self, run: int | None = None) -> Iterator[OpenedObject]:
+        """Iterate over the objects as `items` does, without their contents.
+
+        `OpenedObject.plaintext` and `OpenedObject.whole` read them from the backup, with each use, while it is open.
+
+        Args:
+            run: as for `items`.
+
+        Raises:
+            InvalidRequestError: there is no run with this number.
+        """
+        self._check_run(run)
+        return self._records.outlines(None, run)
 
     def close(self) -> None:
         """Close the backup, so that other programs can open it. A run that was not finished stays incomplete."""
@@ -303,6 +317,11 @@ class BackupDirectory:
         self.close()
 
     # ---- internal
+
+    def _check_run(self, run: int | None) -> None:
+        if run is not None and run not in (known := [each.id for each in self.runs]):
+            numbers = f"it has 1 to {known[-1]}" if known else "it has none yet"
+            raise InvalidRequestError(f"{self._files.root} has no backup {run}; {numbers}", parameter="run")
 
     @property
     def _open_database(self) -> BackupDatabase:
@@ -355,9 +374,10 @@ class BackupDirectory:
             elif expected:
                 self._repaired[name] = ""
             contents[name] = content
-            if len(contents) == _OPEN_FILES:
+            if len(contents) == _OPEN_FILES or sum(map(len, contents.values())) >= _OPEN_BYTES:
                 self._files.write(contents)
                 contents.clear()
+            del content  # before the next one is read
         self._files.write(contents)
 
 

@@ -13,6 +13,7 @@ from nai_proto.library import ExportedFile, export_files
 from nai_proto.objects import TYPES
 
 from ... import files
+from ...backups import ObjectSpool
 from ..common.account_options import AccountOptions
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
@@ -59,9 +60,11 @@ def export(
     An existing file with other content is replaced only with --force. The exit code is 1 if a file was not replaced, or
     if objects could not be listed.
     """
-    account_library = load_library(account, types=STORY_TYPES if only else TYPES)
-    stories = None if not only else [account_library.find(name) for name in only]
-    paths_by_outcome = _write_files(directory, export_files(account_library, stories), account, overwrite=overwrite)
+    with ObjectSpool(directory) as spool:
+        account_library = load_library(account, types=STORY_TYPES if only else TYPES, keep=spool.keep)
+        stories = None if not only else [account_library.find(name) for name in only]
+        exported_files = export_files(account_library, stories)
+        paths_by_outcome = _write_files(directory, exported_files, account, overwrite=overwrite)
     for type_, error in account_library.unread.items():
         print_note(f"nai library export: {type_} could not be listed: {error}")
     for path in paths_by_outcome[_KEPT]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,12 +16,12 @@ from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.errors import InvalidFile, UnknownNameError
 from nai_proto.library import (
     Candidate,
-    KeystoreOpened,
     Library,
-    LoadEvent,
+    ObjectsOpened,
     RestoredObject,
     RestoreStep,
     find_candidate,
+    iter_objects,
     link_stories,
     open_library,
     plan_restore,
@@ -27,7 +29,7 @@ from nai_proto.library import (
 )
 from nai_proto.unknown_names import suggest_name
 
-from ...backups import BackupDirectory
+from ...backups import BackupDirectory, ObjectSpool
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
@@ -40,6 +42,8 @@ from .restore_report import Restore, RestoreItem, describe_plan, describe_result
 __all__ = ["restore", "select_items"]
 
 _STORY_TYPES: Final = ("stories", "storycontent")
+_BATCH: Final = 16
+"""Objects that are backed up at once: those of many transactions take long, those of one are in memory together."""
 _NEEDS_YES: Final = "no terminal to ask at: give --yes to write, or --dry-run to print the plan only"
 
 
@@ -97,21 +101,20 @@ def restore(
     with (
         _open_source(directory, login.email, into_this_account) as source,
         account.open_client() as client,
+        ObjectSpool(directory) as spool,
     ):
         with reading_options():
-            kept = source.items(run=run)
+            kept = source.outlines(run)
         selected = select_items([*kept], items or ())
-        events: list[LoadEvent] = []
         with (
             account.show_progress("logging in") as progress,
-            client.stream(open_library(login.email, login.password)) as opening,
+            client.stream(open_library(login.email, login.password, keep=spool.keep)) as opening,
         ):
             for event in opening:
                 progress.show_event(event)
-                events.append(event)
             library = opening.result
         if into_this_account:
-            steps = plan_restore_elsewhere(library, selected, [*source.items()], login.email)
+            steps = plan_restore_elsewhere(library, selected, source.outlines(), login.email)
         else:
             steps = plan_restore(library, selected)
         writes = sum(step.action.is_write for step in steps)
@@ -123,11 +126,12 @@ def restore(
         if not yes:
             confirm(f"Write {format_count(writes, 'object')} to the account?", _NEEDS_YES)
         with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
-            number = None if no_backup or target is None else _back_up_current(target, events, library)
+            number = None if no_backup or target is None else _back_up_current(target, library)
             restored = _execute_plan(client, target, library, steps, account)
-    record_done("what is restored is stored in the account")
+            record_done("what is restored is stored in the account")
+            described = describe_result(restored)
     kept_in = None if number is None or target is None else str(target.path)
-    print_restore(_report(directory, describe_result(restored), number, kept_in, written=True), as_json)
+    print_restore(_report(directory, described, number, kept_in, written=True), as_json)
     if not all(one.saved.outcome.ok for one in restored):
         raise typer.Exit(1)
 
@@ -222,13 +226,14 @@ def _find_groups(groups: Sequence[list[OpenedObject]], name: str) -> list[list[O
 # ---- writing
 
 
-def _back_up_current(backups: BackupDirectory, events: Iterable[LoadEvent], library: Library) -> int:
+def _back_up_current(backups: BackupDirectory, library: Library) -> int:
     """Back up the account's present objects; return the number of the backup."""
-    for event in events:
-        if isinstance(event, KeystoreOpened):
-            backups.begin(event.stored, before_restore=True)  # later restores ignore this backup unless --run names it
-        else:
-            backups.keep(event)
+    backups.begin(library.stored_keystore, before_restore=True)  # later restores ignore it unless --run names it
+    for type_, listed in groupby(iter_objects(library), key=itemgetter(0)):
+        outlines = [item for _, item in listed]
+        for start in range(0, len(outlines), _BATCH):
+            batch = tuple(item.whole() for item in outlines[start : start + _BATCH])
+            backups.keep(ObjectsOpened(type_, batch, start + len(batch), len(outlines)))
     return backups.finish(library).run
 
 
