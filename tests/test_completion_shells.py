@@ -18,6 +18,9 @@ from tests.test_continue_story import KEY
 
 TITLE = """It's "quiet" & $5: the harbour"""
 TITLES = (TITLE, "Hello! key=value; `a*b`", "Größe — \\ ö", "Salt North", "SALT SOUTH")
+LONG_TITLE = "A title of two stories that is so long that nobody would ever want to type it at all"
+CHANGED = "1970-01-01 00:00 UTC"
+"""The time of the clock with which the stories are stored."""
 
 pytestmark = pytest.mark.skipif(not SHELLS, reason="no shell is installed")
 
@@ -26,7 +29,7 @@ pytestmark = pytest.mark.skipif(not SHELLS, reason="no shell is installed")
 def account() -> Iterator[str]:
     """The address of an emulator whose account has stories with difficult titles."""
     emulator, _ = an_emulator()
-    for title in TITLES:
+    for title in (*TITLES, LONG_TITLE, LONG_TITLE):
         run_in_memory(logged_in(create_story(make_story(title), KEY)), emulator)
     with serve_in_thread(emulator) as url:
         yield url
@@ -122,6 +125,22 @@ def test_what_is_unknown_is_left_as_it_is(shell: Shell) -> None:
     assert shell.run("nai nonsense --mod\t") == ["nonsense", "--mod"]
     assert shell.run("nai story show zzz\t") == ["story", "show", "zzz"]
     assert "Traceback" not in shell.screen
+
+
+def test_stories_with_one_title_are_listed_with_the_time_of_their_change(shell: Shell) -> None:
+    shell.type("nai story show \t\t")
+    shell.wait_for(CHANGED)
+    shell.type("\x1b\x1b")
+    assert shell.run("nai gen\t") == ["generate"]
+
+
+@pytest.mark.parametrize("shell", [name for name in SHELLS if name != "fish"], indirect=True)
+def test_a_title_beside_an_id_is_not_cut(shell: Shell) -> None:
+    """Fish cuts what has no room in a line; the time comes first there."""
+    shell.type("nai story show \t\t")
+    shell.wait_for("at all")
+    shell.type("\x1b\x1b")
+    assert shell.run("nai gen\t") == ["generate"]
 
 
 def test_the_choices_are_shown(shell: Shell) -> None:

@@ -111,6 +111,12 @@ def test_a_message_lists_what_may_be_meant_with_whole_ids(name: str, message: st
     assert str(failure.value).startswith(message)
 
 
+def test_a_message_says_what_tells_things_with_one_title_apart() -> None:
+    tales = [Candidate(number, "Sea", (f"s{number}",), detail) for number, detail in enumerate(("of May", ""))]
+    with pytest.raises(InvalidRequestError, match=r"'Sea' \(s0, of May\), 'Sea' \(s1\); give one of the ids$"):
+        find_candidate(tales, "Sea")
+
+
 def test_an_id_is_found_without_the_dash_that_a_command_line_would_take_for_an_option() -> None:
     tales = [Candidate(id_, "", (id_,)) for id_ in ("-WS_mk", "WS_mx", "-abc", "abc", "--")]
     for name, id_ in {"WS_mk": "-WS_mk", "-WS_mk": "-WS_mk", "-WS_mx": "WS_mx", "abc": "abc", "-abc": "-abc"}.items():

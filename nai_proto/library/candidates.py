@@ -41,9 +41,19 @@ class Candidate(Generic[T]):
     title: str
     ids: tuple[str, ...]
     "Each finds it; messages show the first one."
+    detail: str = ""
+    "What tells it apart from others with its title, such as when it was changed."
 
     def __str__(self) -> str:
-        return f"{self.title!r} ({self.ids[0] if self.ids else 'without id'})"  # one line, whatever the title has
+        return f"{self.title!r} ({self._id})"  # one line, whatever the title has
+
+    def describe(self) -> str:
+        """Return its title, id and detail."""
+        return f"{self.title!r} ({', '.join(filter(None, (self._id, self.detail)))})"
+
+    @property
+    def _id(self) -> str:
+        return self.ids[0] if self.ids else "without id"
 
 
 def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str = "story", kinds: str = "stories") -> T:
@@ -66,7 +76,8 @@ def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str =
             return fitting[0].value
         if fitting:
             raise AmbiguousNameError(
-                f"{len(fitting)} {kinds} fit {name!r}: {_join(fitting)}; give one of the ids", parameter="name"
+                f"{len(fitting)} {kinds} fit {name!r}: {_join(fitting, with_details=True)}; give one of the ids",
+                parameter="name",
             )
     raise UnknownNameError(f"no {kind} has the title or id {name!r}{_suggest(listed, name, kinds)}", parameter="name")
 
@@ -107,6 +118,7 @@ def _suggest(candidates: Sequence[Candidate[Any]], name: str, kinds: str) -> str
     return f"; similar: {_join(similar)}" if similar else f"; there are {_join(candidates)}"
 
 
-def _join(candidates: Sequence[Candidate[Any]]) -> str:
+def _join(candidates: Sequence[Candidate[Any]], *, with_details: bool = False) -> str:
     left = len(candidates) - _SHOWN_CANDIDATES
-    return ", ".join(map(str, candidates[:_SHOWN_CANDIDATES])) + (f" and {left} more" if left > 0 else "")
+    shown = (each.describe() if with_details else str(each) for each in candidates[:_SHOWN_CANDIDATES])
+    return ", ".join(shown) + (f" and {left} more" if left > 0 else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from ..codecs.sealed_objects import OpenedObject
 from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import InvalidRequestError, NaiError
 from ..limits import Limits
+from ..story.json_records import as_seconds
 from ..story.story import Story
 from .candidates import Candidate, find_candidate
 
@@ -49,6 +51,15 @@ class OpenedStory:
         """Return the card's title; empty if it did not open or has none."""
         title = self.card.json().get("title") if self.card.ok else None
         return title if isinstance(title, str) else ""
+
+    @property
+    def last_updated_at(self) -> float | None:
+        """Return when the story was last changed, in seconds since 1970; None if its card does not say it.
+
+        See docs/protocol/content.md#41-stories.
+        """
+        time = as_seconds(self.card.json().get("lastUpdatedAt")) if self.card.ok else None
+        return time if time is None or time >= 0 else None
 
     @property
     def text(self) -> str | None:
@@ -183,7 +194,20 @@ def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
         UnknownNameError: no story fits; the message lists those that resemble the name.
         AmbiguousNameError: several fit in the same way; the message lists them.
     """
-    return find_candidate((Candidate(story, story.title, tuple(_iter_ids(story))) for story in stories), name)
+    return find_candidate(map(_make_candidate, stories), name)
+
+
+def _make_candidate(story: OpenedStory) -> Candidate[OpenedStory]:
+    return Candidate(story, story.title, tuple(_iter_ids(story)), _describe_change(story.last_updated_at))
+
+
+def _describe_change(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    try:
+        return f"changed {datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (OverflowError, OSError, ValueError):  # not a year from 1 to 9999
+        return ""
 
 
 def _iter_ids(story: OpenedStory) -> Iterator[str]:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from nai_proto import modules
+from nai_proto.library import OpenedStory
 from nai_proto.modules import TrainedModule
 
 from ..common.account_options import AccountOptions
@@ -24,15 +25,14 @@ __all__ = ["list_modules", "list_stories"]
 _PATIENCE_S: Final = 4.0
 
 
-def list_stories(given: Mapping[str, Sequence[str]]) -> Sequence[tuple[str, str]]:
-    """Return the title and the id of each story of the account.
+def list_stories(given: Mapping[str, Sequence[str]]) -> Sequence[OpenedStory]:
+    """Return the stories of the account, without their contents.
 
     Args:
         given: the values that options of the command line have, by the names of their parameters.
     """
     with _patience():
-        library = load_library(_build_account(given), types=("stories",))
-        return [(story.title, story.card.stored.id) for story in library.stories]
+        return load_library(_build_account(given), types=("stories",)).stories
     return ()
 
 

@@ -1,8 +1,8 @@
 """Answer a shell's script: print a line for each candidate, or nothing. No error is ever shown, and nobody is asked.
 
 A line is ``VALUE``, or ``VALUE TAB SUMMARY``. A line that begins with a tab asks the shell for paths: ``TAB file`` or
-``TAB directory``, and behind further tabs the suffixes that files may have. For bash a line is what is inserted; paths are
-listed here, so that values and paths are quoted alike.
+``TAB directory``, and behind further tabs the suffixes that files may have. For bash a line is what is inserted, or what is
+listed if it only lists the choices; paths are listed here, so that values and paths are quoted alike.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from .bash_line import complete_word, split_line
 from .candidates import Candidates, PathCandidates, complete
@@ -22,7 +23,7 @@ def print_answer(arguments: Sequence[str]) -> None:
 
     Args:
         arguments: for zsh and fish, the shell's name and the words of the line up to the cursor, without the program's;
-            for bash, its name, the value of COMP_WORDBREAKS, and the line up to the cursor.
+            for bash, its name, the value of COMP_WORDBREAKS, the line up to the cursor, and the value of COMP_TYPE.
     """
     sys.stdin, sys.stderr = open(os.devnull, encoding="utf-8"), open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
@@ -43,7 +44,7 @@ def _find(words: Sequence[str], typed: str) -> Candidates:
 
 def _answer(*words: str) -> Iterator[str]:
     found = _find(words[:-1], words[-1])
-    for value, summary in found.words:
+    for value, summary, _ in found.words:
         yield f"{value}\t{summary}" if summary else value
     if found.paths is not None:
         kind = "directory" if found.paths.is_directory else "file"
@@ -53,14 +54,21 @@ def _answer(*words: str) -> Iterator[str]:
 # ---- bash
 
 
-def _answer_bash(breaks: str, line: str) -> Iterator[str]:
+_LISTING: Final = ("33", "63", "64")
+"""Values of COMP_TYPE with which bash inserts no more than what all choices have in common: ``!``, ``?`` and ``@``."""
+
+
+def _answer_bash(breaks: str, line: str, kind: str = "") -> Iterator[str]:
     words, typed = split_line(line, breaks)
     found = _find(words, typed.value)
     values = _match([candidate.value for candidate in found.words], typed.value, found.prefix)
     if found.paths is not None:
         values += (path for path in _list_paths(typed.value, found.prefix, found.paths) if path.startswith(typed.value))
-    for value in dict.fromkeys(values):
-        yield complete_word(typed, value)
+    unique = dict.fromkeys(values)
+    summaries = {each.value: f"  ({each.summary})" for each in found.words if each.is_id and each.summary}
+    is_list = kind in _LISTING and len(unique) > 1
+    for value in unique:
+        yield complete_word(typed, value) + (summaries.get(value, "") if is_list else "")
     if len({value[typed.kept : len(typed.value)] for value in values}) > 1:
         yield ""  # what is typed stays: bash would delete what follows the letters that all have in common
 

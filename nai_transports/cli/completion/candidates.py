@@ -32,6 +32,8 @@ class WordCandidate(NamedTuple):
 
     value: str
     summary: str = ""
+    is_id: bool = False
+    "Does it say nothing without its summary?"
 
 
 class PathCandidates(NamedTuple):
@@ -225,5 +227,5 @@ def _list_options(position: _Position) -> Iterator[WordCandidate]:
 
 
 def _add_prefix(found: Candidates, prefix: str) -> Candidates:
-    words = (WordCandidate(prefix + value, summary) for value, summary in found.words)
+    words = (each._replace(value=prefix + each.value) for each in found.words)
     return Candidates(tuple(words), found.paths, prefix)

@@ -19,7 +19,9 @@ _nai() {
     local word
     while IFS= read -r word; do
         COMPREPLY+=("$word")
-    done < <("${1/#\~/$HOME}" __complete bash "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null </dev/null)
+    done < <(
+        "${1/#\~/$HOME}" __complete bash "$COMP_WORDBREAKS" "${COMP_LINE:0:COMP_POINT}" "$COMP_TYPE" 2>/dev/null </dev/null
+    )
     [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[/=:] ]] && compopt -o nospace 2>/dev/null
     return 0
 }
@@ -40,18 +42,17 @@ _nai() {
             [[ -n $summary ]] && kinds=(${(ps:\t:)summary})
             continue
         fi
-        value=${${value//\\/\\\\}//:/\\:}${summary:+:$summary}
-        case ${line%%$'\t'*} in
-            *[=:]) open_values+=("$value") ;;
-            *) values+=("$value") ;;
+        case $value in
+            *[=:]) open_values+=("$line") ;;
+            *) values+=("$line") ;;
         esac
     done
     # Capital and small letters count, unless nothing is found then. -n and -N are two options.
     rules=('')
     [[ $PREFIX == -* && $PREFIX != --*=* ]] || rules+=('m:{[:lower:][:upper:]}={[:upper:][:lower:]}')
     for rule in "${rules[@]}"; do
-        (( $#values )) && _describe -t values value values ${rule:+-M} $rule
-        (( $#open_values )) && _describe -t values value open_values -S '' ${rule:+-M} $rule
+        _nai_offer values ${rule:+-M} $rule
+        _nai_offer open_values -S '' ${rule:+-M} $rule
         (( compstate[nmatches] )) && break
     done
     if (( $#kinds )); then
@@ -63,6 +64,40 @@ _nai() {
         else
             _files
         fi
+    fi
+}
+# Offer the values in the lines of an array, with options of compadd. What _describe would cut is wrapped between words.
+_nai_offer() {
+    local line value summary word
+    local -a found pairs shown
+    local -i width=0 longest=0 end
+    for line in "${(@P)1}"; do
+        value=${line%%$'\t'*}
+        (( ${(m)#value} > width )) && width=${(m)#value}
+    done
+    (( width > COLUMNS / 2 )) && width=$(( COLUMNS / 2 ))
+    for line in "${(@P)1}"; do
+        value=${line%%$'\t'*} summary=${${line#"$value"}#$'\t'}
+        found+=("$value")
+        pairs+=("${${value//\\/\\\\}//:/\\:}${summary:+:$summary}")
+        (( ${(m)#value} < width )) && value=${(mr:width:)value}
+        line="$value${summary:+  --}" end=COLUMNS
+        for word in ${=summary}; do
+            while (( ${(m)#line} > end )); do (( end += COLUMNS )); done
+            if (( ${(m)#line} + 1 + ${(m)#word} > end )); then
+                line="${(mr:end:)line}   "
+                (( end += COLUMNS ))
+            fi
+            line+=" $word"
+        done
+        shown+=("$line")
+        (( ${(m)#line} > longest )) && longest=${(m)#line}
+    done
+    shift
+    if (( longest > COLUMNS )); then
+        compadd -l -d shown "$@" -a found
+    elif (( $#found )); then
+        _describe -t values value pairs "$@"
     fi
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then

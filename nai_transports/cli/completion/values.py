@@ -6,6 +6,7 @@ Most come from the library's own tables. Stories and modules of the account come
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -156,15 +157,23 @@ def _name_stories(request: ValueRequest) -> Iterator[WordCandidate]:
     """Yield the titles, and as soon as something is typed the ids; the id alone where the title means something else."""
     from .account_values import list_stories
 
-    stories = [*list_stories(request.given)]
-    titles = [title for title, _ in stories]
-    for title, id_ in stories:
-        is_name = titles.count(title) == 1 and title.isprintable() and title.strip() == title != ""
+    stories = list_stories(request.given)
+    counts = Counter(story.title for story in stories)
+    for story in stories:
+        title, changed = story.title, _format_change(story.last_updated_at)
+        is_name = counts[title] == 1 and title.isprintable() and title.strip() == title != ""
         if is_name and not title.startswith("-") and not title.lower().endswith(_STORY_SUFFIXES):
-            yield WordCandidate(title, id_)
+            yield WordCandidate(title, changed)
             if not request.typed:
                 continue
-        yield WordCandidate(id_, title)
+        yield WordCandidate(story.card.stored.id, f"{changed}  {title}".strip(), is_id=True)
+
+
+def _format_change(seconds: float | None) -> str:
+    from ..common.json_document import to_time
+
+    changed = to_time(seconds)
+    return "" if changed is None else f"{changed:%Y-%m-%d %H:%M} UTC"
 
 
 # ---- images

@@ -67,7 +67,7 @@ def summarize_story(story: OpenedStory) -> StorySummary:
         meta=story.card.stored.meta,
         content_id=None if content is None else content.stored.id,
         created_at=_to_time(card.get("createdAt")),
-        last_updated_at=_to_time(card.get("lastUpdatedAt")),
+        last_updated_at=to_time(story.last_updated_at),
         content_bytes=len(content.plaintext) if content is not None and content.ok else None,
         state=_state_of(story),
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
+from nai_proto.library import OpenedStory
 from nai_proto.story import Lorebook, Story
 from nai_proto.story.json_records import object_or_empty
 from nai_proto.story.utf16 import replace_lone_surrogates
 
 from ..common.account_options import AccountOptions
-from ..common.json_document import print_json
+from ..common.json_document import print_json, to_time
 from ..common.output import Json
 from ..common.output import print_facts as show_facts
 from ..common.text_stream import escape_prose, print_prose
@@ -29,6 +31,10 @@ class StoryReport:
     """A story, as ``nai story show`` prints it."""
 
     title: str
+    id: str | None
+    "The id of the card; None for a file."
+    last_updated_at: datetime | None
+    "None for a file, or if the card does not say it."
     description: str
     format: str
     "``document``, or ``story`` for the older form."
@@ -57,8 +63,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a story: its settings, history, lorebook, and the end of its text."""
-    selected = select_story(story, answer, account).story
-    report = _describe_story(selected)
+    chosen = select_story(story, answer, account)
+    selected = chosen.story
+    report = _describe_story(selected, chosen.stored)
     if as_json:
         print_json(report)
         return
@@ -75,11 +82,13 @@ def show(
         print_prose(escape_prose(cut))
 
 
-def _describe_story(story: Story) -> StoryReport:
+def _describe_story(story: Story, stored: OpenedStory | None) -> StoryReport:
     history, lorebook = story.history, Lorebook(object_or_empty(story.fields.get("lorebook")))
     description: object = story.card.get("description")
     return StoryReport(
         title=story.title,
+        id=None if stored is None else stored.card.stored.id,
+        last_updated_at=None if stored is None else to_time(stored.last_updated_at),
         description=description if isinstance(description, str) else "",
         format="document" if story.has_document else "story",
         model=story.settings.model,
