@@ -59,10 +59,11 @@ def measure(effort: Effort) -> Report:
 def _measure(programs: dict[str, str], rounds: int) -> dict[str, float]:
     """Return the median of the milliseconds of each program, taken in turns."""
     found: dict[str, list[float]] = {name: [] for name in programs}
-    for number in range(rounds + 1):
+    warm_up = rounds > 1  # it may write byte code
+    for number in range(rounds + warm_up):
         for name, program in programs.items():
             seconds, _ = measure_process(program)
-            if number:  # the first may write byte code
+            if number >= warm_up:
                 found[name].append(seconds * 1000)
     return {name: median(values) for name, values in found.items()}
 

@@ -15,7 +15,7 @@ from nai_transports.servers.serve import run_on_selector_loop, serve
 
 from .data import body, cut
 
-__all__ = ["ANSWER", "apart", "serving"]
+__all__ = ["ANSWER", "apart", "fork_cheaply", "serving"]
 
 ANSWER = (
     b'{"tier":3,"active":true,"expiresAt":1798761600,"perks":{"maxPriorityActions":0,"startPriority":0,"moduleTrainingSteps":'
@@ -62,6 +62,14 @@ def _work(count: int, pipe: Connection) -> None:
 
 _START_METHOD: Final = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 "A server that forks imports what it serves once; where there is none, each process does."
+_SERVED: Final = [f"{__package__}.{name}" for name in ("scale", "server", "soak")]
+"The modules whose functions run in such processes. What forks them starts once: it has to know all of them."
+
+
+def fork_cheaply() -> Any:
+    """Return what starts processes (`multiprocessing.get_context`) that have imported what they run."""
+    multiprocessing.set_forkserver_preload(_SERVED)
+    return multiprocessing.get_context(_START_METHOD)
 
 
 @contextmanager
@@ -72,8 +80,7 @@ def apart(work: Callable[..., None], *arguments: object) -> Generator[str, None,
         work: gets the arguments and a pipe; sends the URL through it, and ends when something comes.
         arguments: whatever pickles.
     """
-    multiprocessing.set_forkserver_preload([work.__module__])
-    context: Any = multiprocessing.get_context(_START_METHOD)
+    context = fork_cheaply()
     ours, theirs = context.Pipe()
     process = context.Process(target=work, args=(*arguments, theirs), daemon=True)
     process.start()

@@ -39,7 +39,7 @@ from nai_transports.clients import AsyncClient, Client
 from nai_transports.servers.serve import run_on_selector_loop, serve
 
 from .report import Effort, Report, Row
-from .server import apart
+from .server import apart, fork_cheaply
 
 __all__ = ["measure"]
 
@@ -237,7 +237,7 @@ def measure(effort: Effort) -> Report:
     report = Report("half an hour of mixed traffic with faults: what processes hold, and how long requests take", "")
     seconds = max(0.5, 60 * _MINUTES * effort.scale)
     _, token = _create_emulator()
-    with apart(_serve) as url, ProcessPoolExecutor(len(_CLIENTS), multiprocessing.get_context("spawn")) as pool:
+    with apart(_serve) as url, ProcessPoolExecutor(len(_CLIENTS), fork_cheaply()) as pool:
         (server,) = (process.pid for process in multiprocessing.active_children())
         session = nai.Session(base_url=url, token=token, timeouts=_TIMEOUTS)
         running = {name: pool.submit(soak, session, seconds) for name, soak in _CLIENTS.items()}

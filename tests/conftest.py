@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
+
+# Modules are compiled once, and not by each of the programs that tests start, and by the next run: also those imported here.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+# ruff: noqa: E402 -- as above
+import gc
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -29,10 +35,6 @@ setattr(cli_app, "_load", cache(cli_app._load))  # noqa: B010 -- as above
 
 # So are the keys of each password, in most tests the same one.
 setattr(key_derivation, "hash_secret_raw", cache(argon2.low_level.hash_secret_raw))  # noqa: B010
-
-# Modules are compiled once, and not by each of the programs that tests start, and by the next run.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 # No test acts as whoever runs it, or opens their keyring or their settings.
 for name in ("NAI_EMAIL", "NAI_PASSWORD", "NAI_PROFILE", "NAI_TOKEN", "NAI_URL"):

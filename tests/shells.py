@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import select
@@ -17,7 +16,7 @@ from pathlib import Path
 from shutil import which
 
 from nai_transports.cli.completion.scripts import SCRIPTS
-from tests.forked_python import forked_python
+from tests.forked_python import forked_nai
 
 READY = "READY>"
 _EMPTY_LINE = "\x15"
@@ -64,7 +63,7 @@ class Shell:
         self._calls.unlink(missing_ok=True)
         self.type(f"{_EMPTY_LINE}{keys}\r")
         self._wait(self._calls.exists)
-        arguments: list[str] = json.loads(self._calls.read_text("utf-8"))
+        arguments = self._calls.read_text("utf-8").split("\0")[:-1]
         self.screen = ""
         self.type("\r")
         self.wait_for(READY)
@@ -118,20 +117,18 @@ def open_shell(name: str, home: Path, **environment: str) -> Generator[Shell, No
 
 
 def _write_command(home: Path, calls: Path) -> None:
+    file, part = shlex.quote(str(calls)), shlex.quote(f"{calls}.part")
     program = f"""\
-        import json, os, sys
-        if sys.argv[1] in ("__complete", "completion"):
-            from nai_transports.cli import main
-            main()
-        else:
-            with open({str(calls) + ".part"!r}, "w") as file:
-                json.dump(sys.argv[1:], file)
-            os.rename({str(calls) + ".part"!r}, {str(calls)!r})
+        #!/bin/sh
+        case $1 in
+            __complete | completion) exec {shlex.join(forked_nai())} "$@" ;;
+        esac
+        printf '%s\\0' "$@" > {part}
+        mv {part} {file}
     """
     command = home / "bin" / "nai"
     command.parent.mkdir()
-    line = shlex.join([*forked_python(), "-c", textwrap.dedent(program)])
-    command.write_text(f'#!/bin/sh\nexec {line} "$@"\n', "utf-8")
+    command.write_text(textwrap.dedent(program), "utf-8")
     command.chmod(0o755)
 
 

@@ -25,6 +25,7 @@ from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_transports import sync as on_sync
 from tests.drivers import ASYNCHRONOUS, BLOCKING, DRIVERS, RAW_ASYNCHRONOUS, make_client, opened, run
+from tests.hypothesis_profiles import scale_examples
 from tests.raw_servers import RawConnection, RawServer, raw_server, response
 from tests.support import token
 from tests.test_connections import (
@@ -57,7 +58,7 @@ def _echo_slowly(connection: RawConnection) -> None:
 @pytest.mark.parametrize("driver", [*RAW_ASYNCHRONOUS, "httpx-asyncio", "httpx-trio"])
 def test_after_cancellations_at_random_moments_each_response_belongs_to_its_request(driver: str) -> None:
     chance = random.Random(16)
-    rounds, workers = (125, 8) if not driver.startswith("httpx") else (20, 5)
+    rounds, workers = (scale_examples(125), 8) if not driver.startswith("httpx") else (20, 5)
 
     async def work(client: Any, name: int, counts: list[int]) -> None:
         for number in range(rounds):
