@@ -10,7 +10,7 @@ from typing import Final
 
 from .errors import UnknownChoiceError, excerpt
 
-__all__ = ["fold_name", "suggest_name", "unknown_choice"]
+__all__ = ["find_close_name", "fold_name", "suggest_name", "unknown_choice"]
 
 _SEPARATORS: Final = str.maketrans(" _.", "---")
 _MOST_GUESSES: Final = 3
@@ -65,12 +65,23 @@ def unknown_choice(
 
 def _find_guesses(name: str, names: Iterable[str]) -> list[str]:
     """Return the known name that comes nearest, or those that the name is a part of; none if there are none."""
+    names = [*map(str, names)]
+    if (close := find_close_name(name, names)) is not None:
+        return [close]
+    known = {fold_name(each): each for each in names}
+    return [known[each] for each in _find_containing(_shorten(name), known)]
+
+
+def find_close_name(name: str, names: Iterable[str]) -> str | None:
+    """Return the known name whose spelling comes nearest to an unknown one; None if none is near."""
     from difflib import get_close_matches  # needed only when something is wrong
 
-    known = {fold_name(each): str(each) for each in names}
-    wanted = fold_name(str(name)[:_LONGEST_NAME])
-    close = get_close_matches(wanted, known, n=1) or _find_containing(wanted, known)
-    return [known[each] for each in close]
+    known = {fold_name(each): each for each in names}
+    return next((known[each] for each in get_close_matches(_shorten(name), known, n=1)), None)
+
+
+def _shorten(name: str) -> str:
+    return fold_name(str(name)[:_LONGEST_NAME])
 
 
 def _find_containing(part: str, names: Iterable[str]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,9 +13,11 @@ from nai_proto.errors import InvalidRequestError
 from nai_transports.cli.app import app
 from nai_transports.cli.common.output import format_duration
 from nai_transports.cli.text.model_choice import choose_chat_model
+from nai_transports.cli.text.parameter_settings import OPENAI_PARAMETERS, TEXT_PARAMETERS, format_settings_page
 from nai_transports.servers.serve import serve_in_thread
 
-from .support import cuts
+from .support import an_emulator, cuts
+from .terminal_runner import TerminalRunner
 
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 999\r\n\r\n"
 TOKEN = b'event: newToken\nid: 0\ndata: {"token":"AAA=","ptr":0,"final":false}\n\n'
@@ -36,6 +40,11 @@ def fail(*arguments: str) -> tuple[int, str]:
     [
         (("story", "list"), "nai story: no command is called 'list' here; there is nai library list (see "),
         (("library", "undo", "x"), "nai library: no command is called 'undo' here; there is nai story undo (see "),
+        (("story", "lst"), "nai story: no command is called 'lst' here; did you mean nai library list? (see "),
+        (("lst",), "nai: no command is called 'lst' here; did you mean nai library list?"),
+        (("backup",), "nai: no command is called 'backup' here; there is nai library backup"),
+        (("library", "lst"), "nai library: no command is called 'lst'; did you mean 'list'? There are list, show, "),
+        (("generat",), "nai: no command is called 'generat'; did you mean 'generate'? nai --help lists all"),
         (("image", "fox", "--sampler"), "nai image: --sampler needs a value: Sampler: "),
         (("image", "fox", "--json=1"), "nai image: --json takes no value (see nai image --help)"),
         (("story", "show", "--answer"), "nai story show: --answer needs a value: Value of a placeholder"),
@@ -157,3 +166,114 @@ def test_an_address_that_has_answered_is_not_doubted(monkeypatch: pytest.MonkeyP
         status, line = fail("generate", "The keeper")
     assert status == 1
     assert "NAI_URL" not in line
+
+
+# ---- parameters
+
+
+@pytest.mark.parametrize("command", ["generate", "chat", "complete"])
+def test_an_unknown_parameter_is_told_with_the_nearest_and_the_page_that_lists_all(command: str) -> None:
+    for setting, said in (("topp=1", "'topp'; did you mean 'top_p'?"), ("zzzz=1", "'zzzz';")):
+        status, line = fail(command, "x", "--set", setting)
+        assert status == 2
+        assert line == f"nai {command}: --set: no parameter is called {said} nai help parameters lists all"
+
+
+def test_the_page_of_parameters_lists_what_each_takes() -> None:
+    page = format_settings_page()
+    assert re.search(r"^  top_p +a number from 0 to 1$", page, re.MULTILINE)
+    for rules in (TEXT_PARAMETERS, OPENAI_PARAMETERS):
+        assert {*rules} <= {*page.split()}
+    assert max(map(len, page.splitlines())) <= 80
+
+
+# ---- groups without a command
+
+
+@pytest.mark.parametrize("group", ["", "story", "library", "module", "presets", "tokens", "lorebook"])
+def test_a_group_without_a_command_prints_its_help_page_on_stdout_and_ends_with_0(group: str) -> None:
+    done = CliRunner().invoke(app, group.split(), prog_name="nai")
+    help_page = CliRunner().invoke(app, [*group.split(), "--help"], prog_name="nai")
+    assert (done.exit_code, done.stdout.strip(), done.stderr) == (0, help_page.stdout.strip(), "")
+
+
+# ---- what is piped
+
+
+def test_a_text_that_is_missing_is_what_is_piped_into_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator, owner = an_emulator()
+    with serve_in_thread(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+        for command in (
+            "generate --echo",
+            "complete",
+            "speak -o -",
+            "image --price",
+            "tokens count --remote --model glm-4-6",
+        ):
+            done = CliRunner().invoke(app, command.split(), prog_name="nai", input="The keeper\n")
+            assert done.exit_code == 0, done.stderr
+        assert "The keeper" in CliRunner().invoke(app, ["generate", "--echo"], input="The keeper\n").stdout
+
+
+@pytest.mark.parametrize("command", ["generate", "complete", "speak", "image"])
+def test_a_text_that_is_missing_at_a_terminal_or_in_an_empty_pipe_is_told_with_a_line_to_type(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for is_at_terminal in (False, True):
+        monkeypatch.setattr("nai_transports.cli.common.text_input.is_terminal", lambda _, at=is_at_terminal: at)
+        status, line = fail(command)
+        assert status == 2
+        assert re.fullmatch(rf"nai {command}: give a text .* or through a pipe; type: nai {command} \".*", line)
+
+
+def test_a_line_to_type_is_not_broken_on_a_terminal() -> None:
+    done = TerminalRunner().invoke(app, ["library", "backup"], prog_name="nai", env={"COLUMNS": "80"})
+    assert "nai library backup backups" in done.stderr.splitlines()[-1]
+
+
+# ---- conversations
+
+
+def test_a_name_of_several_models_is_told_with_the_one_that_is_used_unless_it_is_to_be_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    emulator, owner = an_emulator()
+    with serve_in_thread(emulator) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+        for command in ("chat", "complete"):
+            for options, said in (
+                (("--model", "glm"), "glm is GLM 4.6 here (--model glm-4-6)\n"),
+                (("--model", "glm", "--quiet"), ""),
+                (("--model", "glm-4-6"), ""),
+                (("--model", "GLM 4.6"), ""),
+                ((), ""),
+            ):
+                done = CliRunner().invoke(app, [command, "hello", *options], prog_name="nai")
+                assert (done.exit_code, done.stderr) == (0, said)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("/modl", "there is no command /modl; did you mean '/model'?"),
+        ("/load x.png", "x.png is not a conversation that nai chat saved"),
+        ("/load x.txt", "x.txt is not a conversation that nai chat saved"),
+        ("/load x.json", "x.json is not a conversation that nai chat saved"),
+        ("/load nothing.json", "nothing.json"),
+    ],
+)
+def test_what_is_typed_wrongly_in_a_conversation_is_told_so(
+    typed: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAI_TOKEN", "pst-" + "a" * 64)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    Path("x.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    Path("x.txt").write_text("The keeper\n")
+    Path("x.json").write_text('{"model": "glm-4-6"}')
+    done = CliRunner().invoke(app, ["chat"], prog_name="nai", input=f"{typed}\n")
+    assert done.exit_code in (1, 2)
+    assert f"nai chat: {said}" in done.stderr

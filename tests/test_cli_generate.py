@@ -166,7 +166,7 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
 @pytest.mark.parametrize(
     ("arguments", "about"),
     [
-        ((), "give a prompt"),
+        ((), "give a text as an argument, by --file, or through a pipe; type: nai generate "),
         ((PROMPT, "--file", "x.txt"), "give a prompt"),
         ((PROMPT, "--preset", "Carefre"), "did you mean 'Carefree'?"),
         ((PROMPT, "--preset", "Genesis"), "no official preset of kayra-v1 is called 'Genesis'"),

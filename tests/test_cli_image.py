@@ -463,7 +463,7 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("arguments", "about", "status"),
     [
-        ((), "give a prompt", 2),
+        ((), "give a text as an argument, by --rebuild, or through a pipe; type: nai image ", 2),
         ((PROMPT, "--size", "big"), "--size: no size is called 'big'; there are small_portrait", 2),
         ((PROMPT, "--size", "potrait"), "did you mean 'portrait'?", 2),
         (

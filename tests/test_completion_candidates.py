@@ -58,7 +58,7 @@ def test_a_group_has_its_commands() -> None:
 
 
 def test_help_has_every_command_and_group() -> None:
-    assert _values("help ") == [*COMMANDS, "help", "options"]
+    assert _values("help ") == [*COMMANDS, "help", "options", "parameters"]
     assert _values("help story ") == [*STORY]
     assert _values("help tokens ") == ["encode", "decode", "count"]
 

@@ -67,6 +67,11 @@ def _run_command(arguments: list[str]) -> None:
 
             sys.stdout.write(format_account_page())
             return
+        if arguments == ["help", "parameters"]:
+            from .text.parameter_settings import format_settings_page
+
+            sys.stdout.write(format_settings_page())
+            return
         from .app import app
     except ModuleNotFoundError as missing:
         if missing.name not in ("typer", "rich"):

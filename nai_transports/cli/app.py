@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Final
 import typer
 from typer.main import get_command, get_group
 
+from nai_proto.unknown_names import find_close_name
 from nai_proto.version import __version__
 
 from .command_table import ALIASES, COMMANDS, GROUPS, LIBRARY, STORY, Command, format_first_page
@@ -37,6 +38,27 @@ class _LazyCommands(Group):
 
     def summarize_command(self, ctx: Any, name: str) -> str:  # noqa: ARG002 -- as above
         return self.table[name].summary
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if self.get_command(ctx, name) is None and (elsewhere := _find_elsewhere(name, self.table)):
+            return ctx.fail(f"no command is called {name!r} here; {elsewhere}")
+        return super().resolve_command(ctx, args)
+
+
+def _find_elsewhere(name: str, table: Mapping[str, Command]) -> str:
+    """Return which command of a group has this name or a near one; empty if none has, or a name in the table is near.
+
+    Args:
+        name: that is none of the table.
+        table: the commands that there are where the name was typed.
+    """
+    others = {f"nai {group} {each}": each for group, commands in GROUPS.items() for each in commands}
+    if same := [command for command, each in others.items() if each == name]:
+        return f"there is {' and '.join(same)}"
+    if find_close_name(name, table) or (near := find_close_name(name, others.values())) is None:
+        return ""
+    return f"did you mean {' or '.join(command for command, each in others.items() if each == near)}?"
 
 
 def _load(entry: Command, name: str) -> Any:
@@ -80,13 +102,6 @@ class _ObjectCommands(_LazyCommands):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [*_strip_dashes_of_ids(args)])
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        name = args[0]
-        elsewhere = [f"nai {group} {name}" for group, commands in GROUPS.items() if name in commands]
-        if elsewhere and name not in self.table:
-            return ctx.fail(f"no command is called {name!r} here; there is {' and '.join(elsewhere)}")
-        return super().resolve_command(ctx, args)
 
 
 class _StoryCommands(_ObjectCommands):

@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn, TypeVar, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from nai_proto.unknown_names import unknown_choice
+from nai_proto.unknown_names import suggest_name, unknown_choice
 
 from ...terminals import choose_colors
 from .argument_encoding import check_encoding
@@ -33,6 +33,8 @@ from .usage_messages import explain_missing, explain_surplus, explain_value, sug
 __all__ = ["CommandGroup", "Group", "OptionGroup", "build_command", "run_command_line"]
 
 _CONTEXT: Final = "command_context"
+_MOST_NAMES: Final = 12
+"Names that a message lists; a help page has more of them."
 _UsageError: Final[Any] = typer.BadParameter.__base__  # click's or typer's own, by the version of typer
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
@@ -99,13 +101,21 @@ class Group(TyperGroup):
         likely = suggest_command(
             ctx.command_path, self.list_commands(ctx), lambda each: _list_parameters(self.get_command(ctx, each)), args
         )
-        problem = str(unknown_choice(name, "command", self.list_commands(ctx), parameter="command"))
-        return ctx.fail(f"{problem}. Perhaps: {likely}" if likely else problem)
+        problem = _explain_unknown_command(name, self.list_commands(ctx), ctx.command_path)
+        return ctx.fail(f"{problem}; perhaps type: {likely}" if likely else problem)
 
     def summarize_command(self, ctx: Any, name: str) -> str:
         """Return what a command does, in a sentence."""
         description = getattr(self.get_command(ctx, name), "help", None) or ""
         return " ".join(description.partition("\n\n")[0].split())
+
+
+def _explain_unknown_command(name: str, names: Sequence[str], group: str) -> str:
+    """Return that a group has no such command, with the nearest one, or with all that there are, if these are few."""
+    error = unknown_choice(name, "command", names, parameter="command")
+    if len(names) <= _MOST_NAMES:
+        return str(error)
+    return f"no command is called {error.name!r}{suggest_name(name, names) or ';'} {group} --help lists all"
 
 
 def _list_parameters(command: Any) -> Sequence[Parameter]:
@@ -248,7 +258,7 @@ def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
     parameters: Sequence[Parameter] = () if context is None else _list_parameters(context.command)
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page, unless that is printed already
         typer.echo(message, nl=bool(message))
-        return int(ExitStatus.USAGE)
+        return 0
     command: str = name if context is None else context.command_path
     if hasattr(error, "possibilities"):  # of options
         message = _explain_unknown_option(error.option_name, context)
@@ -267,7 +277,6 @@ def _explain_unknown_option(name: str, context: Any) -> str:
     """Return which option was meant, or that `--set` sets a parameter of this name."""
     from nai_proto.openai.request_checks import RULES as OPENAI_RULES  # needed only when something is wrong
     from nai_proto.text.parameter_rules import RULES
-    from nai_proto.unknown_names import suggest_name
 
     parameters: Sequence[Any] = [] if context is None else context.command.params
     written: list[str] = [flag for each in parameters for flag in (*each.opts, *each.secondary_opts)]

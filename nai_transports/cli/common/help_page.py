@@ -16,16 +16,20 @@ from .text_wrapping import wrap_text
 __all__ = [
     "ACCOUNT_PANEL",
     "OPTIONS_TOPIC",
+    "PARAMETERS_TOPIC",
     "format_command_page",
     "format_group_page",
     "format_narrow_page",
     "format_options_page",
+    "format_parameters_page",
 ]
 
 ACCOUNT_PANEL: Final = "Account and connection"
 """The heading of the options that most commands have, which is one line on their pages."""
 OPTIONS_TOPIC: Final = "options"
 """The argument of ``nai help`` that explains these options."""
+PARAMETERS_TOPIC: Final = "parameters"
+"""The argument of ``nai help`` that lists what ``--set`` takes."""
 
 _INDENT: Final = "  "
 _HELP_COLUMN: Final = 26
@@ -91,6 +95,17 @@ def format_options_page(parameters: Sequence[Parameter]) -> str:
     """
     intro = "These options say where the service is and who a command acts for. Most commands have them."
     return _join([_wrap(intro), [f"{ACCOUNT_PANEL}:", *_format_parameters(parameters)]])
+
+
+def format_parameters_page(parameters: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the page that lists what ``--set`` takes.
+
+    Args:
+        parameters: what each takes, by its name, by the commands that have them.
+    """
+    intro = "--set NAME=VALUE sets these parameters of a request, by the service's own names for them."
+    blocks = ([f"{commands}:", *_format_entries(entries.items(), 36)] for commands, entries in parameters.items())
+    return _join([_wrap(intro), *blocks])
 
 
 def _list_command_blocks(

@@ -31,13 +31,15 @@ _ARGUMENT: Final = rf"(?:\ (?:--?\w[\w-]*(?:[=\ ]{_VALUE})?|{_QUOTED}|{_PLACEHOL
 _NAME: Final = "[a-z][a-z-]*"
 _WHOLE: Final = rf"""
     `[^`]+`
+    | (?<=\btype:\ )(?:{_QUOTED}|[^;"'])+
     | \bnai\ (?:(?:account|lorebook|library|module|presets|story|tokens)\ )?{_NAME}(?:\ {_NAME}(?={_ARGUMENT}))?{_ARGUMENT}*
     | (?:\S+\ -m\ )?\bpip\ install{_ARGUMENT}*\ \S+
     | \bcurl{_ARGUMENT}*
     | (?<![^\s(=])--[a-z][\w-]*[=\ ](?:{_QUOTED}|{_PLACEHOLDER})
     | (?<![^\s(=]){_QUOTED}(?![^\s).,:;])
 """
-"""What is copied as a whole and may have blanks: commands with their arguments, options with a placeholder, quoted texts.
+"""What is copied as a whole and may have blanks: what is to be typed, commands with their arguments, options with a
+placeholder, quoted texts.
 
 Words, and so paths and URLs without blanks, are never broken anyway.
 """

@@ -47,7 +47,7 @@ def explain_missing(name: str, parameters: Sequence[Parameter], examples: Sequen
     parameter = next(each for each in parameters if each.name == name)
     what = parameter.flags[0] if parameter.is_option else f"the argument {parameter.metavar}"
     fitting = [each for each in examples if not parameter.is_option or parameter.flags[0] in each]
-    return f"{what} is missing: {fitting[0]}" if fitting else f"{what} is missing"
+    return f"{what} is missing; type: {fitting[0]}" if fitting else f"{what} is missing"
 
 
 def explain_value(option: str, parameters: Sequence[Parameter]) -> str:
@@ -71,11 +71,11 @@ def explain_surplus(command: str, parameters: Sequence[Parameter], given: Sequen
     arguments = [each for each in parameters if not each.is_option]
     if (option := _find_option(surplus, parameters)) is not None:
         line = _join([*_remove(given, surplus), option, " ".join(surplus)])
-        return f"{_name_all(surplus)} goes with {option}: {command} {line}"
+        return f"{_name_all(surplus)} goes with {option}; type: {command} {line}"
     if not arguments:
         return "this command takes options only, and no argument"
     if _takes_words(arguments[-1]):
-        return f"put words that belong together between quotation marks: {command} {_join(_unite(given, surplus))}"
+        return f"words that belong together need quotation marks; type: {command} {_join(_unite(given, surplus))}"
     names = " and ".join(each.metavar for each in arguments)
     return f"{_name_all(surplus)} {'is' if len(surplus) == 1 else 'are'} too much: this command takes {names}"
 

@@ -17,7 +17,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.notes import print_note
 from ..common.output import Json, print_facts
 from ..common.output_files import OUTPUT_PANEL, OutputPath, Overwrite, build_output_option
-from ..common.text_input import read_text_argument
+from ..common.text_input import read_required_text, read_text_argument
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
 from .option_errors import find_image_model, name_options_in_errors
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
@@ -40,7 +40,9 @@ _JSON_ONLY: Final = ("requested_model", "anlas", "price")
 
 
 def image(
-    prompt: Annotated[str | None, typer.Argument(help="Prompt; - reads it from stdin.", show_default=False)] = None,
+    prompt: Annotated[
+        str | None, typer.Argument(help="Prompt. Default: read from stdin, as - is.", show_default=False)
+    ] = None,
     negative: Annotated[str | None, typer.Option(help="Negative prompt.")] = None,
     model: Annotated[
         str | None, typer.Option(help="Model id or name. Default: the preset's model, or V5 Curated.")
@@ -258,7 +260,7 @@ def image(
     if text is None and price:
         text = ""
     if text is None:
-        raise InvalidRequestError("give a prompt, - to read the prompt from stdin, or --rebuild")
+        text = read_required_text(None, "image", "--rebuild")
     add_source_image(options, image, mask, [parse_box(each) for each in box or ()], enhance)
     vibes = parse_vibes(vibe or ())
     with name_options_in_errors():

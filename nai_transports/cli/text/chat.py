@@ -23,7 +23,7 @@ from .chat_input import ChatInput
 from .chat_session import AnswerStopped, ChatSession, list_served_models
 from .conversation import Conversation
 from .conversation_file import ConversationFile, find_last_saved, state_directory
-from .model_choice import check_chat_model, choose_chat_model
+from .model_choice import check_chat_model, choose_chat_model, note_family
 from .openai_options import OpenAISettings, describe_answer
 
 __all__ = ["chat"]
@@ -70,6 +70,7 @@ def chat(
         if model is not None:
             with reading_options():
                 chosen = choose_chat_model(model, lambda: list_served_models(client))
+            note_family(model, chosen, quiet=account.quiet)
             conversation = conversation.with_model(chosen.id)
         session = ChatSession(client, conversation, options, file, is_quiet=as_json)
         if message is None:

@@ -14,17 +14,17 @@ from ..common.errors import reading_options
 from ..common.finished_work import open_stream
 from ..common.json_document import print_json
 from ..common.output import Json
-from ..common.text_input import read_text_argument
+from ..common.text_input import read_required_text
 from ..common.text_stream import TextStream
 from .chat_session import list_served_models
-from .model_choice import check_chat_model, choose_chat_model
+from .model_choice import check_chat_model, choose_chat_model, note_family
 from .openai_options import OpenAISettings, describe_answer
 
 __all__ = ["complete"]
 
 
 def complete(
-    prompt: Annotated[str, typer.Argument(help="Prompt; - reads it from stdin.")],
+    prompt: Annotated[str | None, typer.Argument(help="Prompt. Default: read from stdin, as - is.")] = None,
     model: Annotated[str, typer.Option(help="Model id or name (see `nai models`).")] = Model.GLM.id,
     stop: Annotated[list[str] | None, typer.Option(help="Stop sequence (repeatable).")] = None,
     *,
@@ -36,11 +36,12 @@ def complete(
     with reading_options():
         options = settings.build_options(stop=stop)
         check_chat_model(model)  # before anybody is asked to sign in
-    prompt_text = read_text_argument(prompt)
+    prompt_text = read_required_text(prompt, "complete")
     with account.sign_in() as client:
         with reading_options():
-            chosen = choose_chat_model(model, lambda: list_served_models(client)).id
-        options["model"] = chosen
+            found = choose_chat_model(model, lambda: list_served_models(client))
+        note_family(model, found, quiet=account.quiet)
+        options["model"] = chosen = found.id
         flow = openai.trim_stop_text(openai.completion_stream(prompt_text, **options), stop or ())
         with TextStream() as out, open_stream(client, flow) as stream:
             for chunk in stream:

@@ -148,9 +148,11 @@ def parse_conversation(data: bytes, *, where: str) -> Conversation:
         InvalidFile: it is not JSON, or holds no conversation. A key that is not known is an error too, since the file is
             written again, without that key.
     """
+    if not data.lstrip().startswith(b"{"):
+        raise InvalidFile(f"{where} is not a conversation that nai chat saved")
     document = read_json_object(data, where=where)
     if document.get("format") != _FORMAT:
-        raise InvalidFile(f"{where}: not a conversation that nai chat saved: its format is not {_FORMAT!r}")
+        raise InvalidFile(f"{where} is not a conversation that nai chat saved: its format is not {_FORMAT!r}")
     if document.get("version") != _VERSION:
         raise InvalidFile(f"{where}: a conversation of another version than {_VERSION}; update nai-proto to read it")
     _check_keys(document, _KEYS, where, "")

@@ -25,7 +25,7 @@ from ..common.finished_work import add_completed, open_stream
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.tables import print_table
-from ..common.text_input import read_standard_input, read_text_file
+from ..common.text_input import read_required_text, read_standard_input, read_text_file
 from ..common.text_stream import TextStream
 from .generation_options import GenerationOptions, GenerationRequest
 from .parameter_settings import NO_SEED
@@ -34,7 +34,7 @@ __all__ = ["generate"]
 
 
 def generate(
-    prompt: Annotated[str | None, typer.Argument(help="Prompt; - reads it from stdin.")] = None,
+    prompt: Annotated[str | None, typer.Argument(help="Prompt. Default: read from stdin, as - is.")] = None,
     file: Annotated[Path | None, typer.Option(help="Read the prompt from this file.")] = None,
     *,
     generation: GenerationOptions,
@@ -75,11 +75,11 @@ def generate(
 
 
 def _read_prompt(prompt: str | None, file: Path | None) -> str:
-    if (prompt is None) == (file is None):
-        raise InvalidRequestError("give a prompt, --file, or - to read the prompt from stdin")
-    if file is not None:
-        return read_text_file(file)
-    return read_standard_input() if prompt == "-" else prompt or ""
+    if file is None:
+        return read_standard_input() if prompt == "-" else read_required_text(prompt, "generate", "--file")
+    if prompt is not None:
+        raise InvalidRequestError("give a prompt or --file, not both")
+    return read_text_file(file)
 
 
 def _build_flow(prompt: str, request: GenerationRequest) -> Runnable[text.Token, text.Completion]:

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from nai_proto.errors import InvalidRequestError
 from nai_proto.image.models import ImageModel
 from nai_proto.text.models import CHAT_MODELS, MODELS, Model, unknown_model
-from nai_proto.unknown_names import unknown_choice
+from nai_proto.unknown_names import fold_name, unknown_choice
 
-__all__ = ["check_chat_model", "choose_chat_model", "choose_story_model"]
+from ..common.notes import print_note
+
+__all__ = ["check_chat_model", "choose_chat_model", "choose_story_model", "note_family"]
 
 
 def choose_story_model(name: str) -> Model:
@@ -65,6 +67,18 @@ def choose_chat_model(name: str, list_served: Callable[[], Iterable[str]]) -> Mo
         others = (each for each in map(Model.named, served) if not (each.is_listed and each.is_native))
         raise _unknown_chat_model(name, [*dict.fromkeys((*CHAT_MODELS, *others))])
     return model
+
+
+def note_family(name: str, model: Model, *, quiet: bool) -> None:
+    """Say on stderr which model a name of several stands for, such as ``glm``.
+
+    Args:
+        name: that was given.
+        model: that it stands for.
+        quiet: say nothing?
+    """
+    if not quiet and fold_name(name) not in (fold_name(model.id), fold_name(model.name)):
+        print_note(f"{name} is {model.name} here (--model {model.id})")
 
 
 def _unknown_chat_model(name: str, chat_models: Sequence[Model]) -> InvalidRequestError:

@@ -14,14 +14,24 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import InvalidRequestError, excerpt
 from nai_proto.openai.request_checks import RULES as OPENAI_RULES
 from nai_proto.text.parameter_rules import RULES, ParameterKind, ParameterRule
 from nai_proto.text.samplers import SAMPLERS, SamplerOrder
 from nai_proto.text.text_parameters import PhraseRepPen, TextParameters
-from nai_proto.unknown_names import fold_name, unknown_choice
+from nai_proto.unknown_names import fold_name, suggest_name, unknown_choice
 
-__all__ = ["NO_SEED", "OPENAI_PARAMETERS", "TEXT_PARAMETERS", "ParameterRules", "complete_setting", "parse_settings"]
+from ..common.help_page import PARAMETERS_TOPIC, format_parameters_page
+
+__all__ = [
+    "NO_SEED",
+    "OPENAI_PARAMETERS",
+    "TEXT_PARAMETERS",
+    "ParameterRules",
+    "complete_setting",
+    "format_settings_page",
+    "parse_settings",
+]
 
 T = TypeVar("T")
 
@@ -83,6 +93,17 @@ def complete_setting(incomplete: str, rules: ParameterRules = TEXT_PARAMETERS) -
     return [(text, about) for text, about in candidates if text.startswith(incomplete)]
 
 
+def format_settings_page() -> str:
+    """Return the page of ``nai help parameters``."""
+    tables = {"nai generate": TEXT_PARAMETERS, "nai chat, nai complete": OPENAI_PARAMETERS}
+    return format_parameters_page(
+        {
+            commands: {name: _describe_rule(rule) for name, rule in sorted(rules.items())}
+            for commands, rules in tables.items()
+        }
+    )
+
+
 def _find_name(written: str, rules: ParameterRules) -> str:
     """Return the parameter of this name, also if it is written as ``Top-P``."""
     names = {fold_name(each): each for each in rules}
@@ -93,8 +114,11 @@ def _find_name(written: str, rules: ParameterRules) -> str:
     if (sampler := _SAMPLERS.get(fold_name(written))) is not None:
         own = ", ".join(SAMPLERS[sampler].keys)
         raise InvalidRequestError(f"--set: {written} is a sampler, whose parameters are {own}", parameter=written)
-    error = unknown_choice(written, "parameter", rules, parameter=written)
-    raise InvalidRequestError(f"--set: {error}", parameter=written)
+    shown = repr(excerpt(written, _LONGEST_VALUE))
+    guess = suggest_name(written, rules) or ";"
+    raise InvalidRequestError(
+        f"--set: no parameter is called {shown}{guess} nai help {PARAMETERS_TOPIC} lists all", parameter=written
+    )
 
 
 def _parse_value(name: str, text: str, rule: ParameterRule | None) -> object:

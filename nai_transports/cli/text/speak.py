@@ -13,13 +13,15 @@ from nai_proto.errors import InvalidRequestError
 from ..common.account_options import AccountOptions
 from ..common.output import Json, print_facts
 from ..common.output_files import OutputFiles, OutputPath, Overwrite, build_file_name, build_output_option, choose_paths
-from ..common.text_input import read_text_argument
+from ..common.text_input import read_required_text
 
 __all__ = ["speak"]
 
 
 def speak(
-    text: Annotated[str, typer.Argument(help="Text, up to 1000 characters; - reads it from stdin.")],
+    text: Annotated[
+        str | None, typer.Argument(help="Text, up to 1000 characters. Default: read from stdin, as - is.")
+    ] = None,
     voice: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +46,7 @@ def speak(
         raise InvalidRequestError("stdout cannot take both the sound and --json; give -o with a file name")
     opus = opus or (output is not None and output.suffix == ".webm")
     chosen, chosen_version = _parse_voice(voice, version)
-    spoken_text = read_text_argument(text)
+    spoken_text = read_required_text(text, "speak")
     flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
     suffix = ".webm" if opus else ".mp3"
     name = f"{build_file_name(spoken_text)}-{build_file_name(str(chosen))}"
