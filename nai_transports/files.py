@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["create", "database_error", "make_directories", "read", "write", "write_all"]
 
 _PRIVATE_MODE: Final = 0o700
+_PREFIX: Final = 32
+"""Characters of a file's name in that of its temporary file, which may not be longer than a name can be."""
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -46,9 +48,9 @@ def make_directories(path: Path, mode: int = _PRIVATE_MODE) -> None:
         FileError: they cannot be created.
     """
     try:
-        for missing in reversed([each for each in (path, *path.parents) if not each.exists()]):
+        for missing in reversed([each for each in (path, *path.parents) if not os.path.exists(each)]):
             missing.mkdir(mode, exist_ok=True)
-        if path.is_dir():
+        if os.path.isdir(path):
             return
         problem: str | None = "it is a file"
     except OSError as error:
@@ -110,7 +112,7 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
         with ExitStack() as closing:
             for target, data in ((Path(path), data) for path, data in contents.items()):
                 file = closing.enter_context(
-                    NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False)
+                    NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:_PREFIX]}.", delete=False)
                 )
                 temporary[target], handles[target] = file.name, file.fileno()
                 with suppress(FileNotFoundError):

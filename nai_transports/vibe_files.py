@@ -87,7 +87,7 @@ class VibeFolder:
     def _load(self, source: VibeSource) -> StoredVibe | None:
         path = self._path_of(source)
         try:
-            file = load_vibes(path) if path.is_file() else None
+            file = load_vibes(path) if os.path.isfile(path) else None
         except NaiError:
             return None
         if not isinstance(file, StoredVibe) or not file.intact or (source.is_plain and file.id != source.name):

@@ -24,6 +24,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.image import ImagePreset
 from nai_transports import files
 from nai_transports.cli.common import output_files
+from nai_transports.cli.common.standard_streams import OutputFailed
 from nai_transports.installer import explain_install
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import (
@@ -540,6 +541,10 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
         ((PROMPT, "--smea", "--model", "V4.5 Full"), "--smea is not for nai-diffusion-4-5-full", 2),
         ((PROMPT, "-o", "no/where.png"), "no is not a directory", 1),
         ((PROMPT, "-o", "-"), "cannot write to stdout", 2),
+        ((PROMPT, "-o", f"{'a' * 300}.png"), "File name too long", 1),
+        ((PROMPT, "--image", "a" * 300), "File name too long", 1),
+        ((PROMPT, "--vibe", f"{'a' * 300}=1"), "File name too long", 1),
+        ((PROMPT, "--reference", f"{'a' * 300}=style"), "File name too long", 1),
     ],
 )
 def test_an_error_is_one_line_and_nothing_is_paid(
@@ -639,3 +644,30 @@ def test_ctrl_c_leaves_no_partial_file_and_no_unfinished_image(owner: Account) -
     assert there
     assert all(name.startswith(f"{NAME}-7-step-") for name in there)
     assert (process.returncode, out, err.decode()) == (130, b"", f"\nwritten before: {', '.join(there)}\n")
+
+
+@pytest.mark.parametrize(("options", "cost"), [((), ""), (("-n", "2"), "This may have cost 2 Anlas")])
+def test_ctrl_c_after_the_request_says_what_it_may_have_cost(
+    owner: Account, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], cost: str
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nai_transports.cli.images.image_output.ImageWriter._handle", interrupt)
+    done = nai("image", PROMPT, *SMALL, "--yes", *options)
+    assert done.exit_code == 130
+    assert (cost in done.stderr, "nai subscription" in done.stderr) == (True, bool(cost))
+
+
+def test_a_picture_is_written_though_it_cannot_be_shown(owner: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Display:
+        def show_preview(self, *_: object) -> None:
+            raise OutputFailed("stdout cannot be written")
+
+        show = show_preview
+
+    monkeypatch.setattr("nai_transports.cli.images.image.open_picture_display", lambda **_: Display())
+    done = nai("image", PROMPT, *SMALL, "--show")
+    name = f"{NAME}-7.png"
+    assert (done.exit_code, read_size(name)) == (1, (64, 128))
+    assert done.stderr == f"nai image: stdout cannot be written. written before: {name}\n"

@@ -11,6 +11,8 @@ import pytest
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, read_vibe_file, write_vibe_file
 from nai_proto.emulator import Account
+from nai_proto.errors import FileError
+from nai_transports.cli.common import output_files
 from tests.cli_images import count_anlas, emulated_images, list_files, nai
 
 PICTURE = write_png(Pixels(64, 64, bytes(range(256)) * 48))
@@ -97,6 +99,24 @@ def test_a_vibe_file_is_shown(owner: Account) -> None:
     shown = nai("vibe", "two.naiv4vibebundle").stdout
     for text in (facts["id"], alone.id, "v4-5full", "v4full", "2023-11-14"):
         assert text in shown
+
+
+@pytest.mark.parametrize("arguments", [("vibe", "sea.png"), ("image", "x", "--model", "V4 Full", "--vibe", "sea.png")])
+def test_an_encoding_that_the_cache_cannot_take_is_kept_elsewhere(
+    owner: Account, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise FileError("No space left on device")
+
+    (tmp_path / "rescued").mkdir()
+    monkeypatch.setattr(output_files, "_rescue_directories", lambda: [tmp_path / "rescued"])
+    monkeypatch.setattr("nai_transports.vibe_files.save_vibes", refuse)
+    done = nai(*arguments, "--yes")
+    (kept,) = (tmp_path / "rescued").glob("*/*.naiv4vibe")
+    assert done.exit_code == 1
+    assert f"No space left on device; it was kept as {kept}. written: " in done.stderr
+    assert read_vibe(str(kept)).document["encodings"]
+    assert len(list_files()) == 2
 
 
 def test_text_of_a_vibe_file_cannot_control_the_terminal(owner: Account) -> None:

@@ -324,6 +324,50 @@ def test_a_full_device_is_not_replaced_and_loses_nothing(homes: Path) -> None:
     assert find_rescued(homes / "data/nai-proto/rescued") == [("full.png", b"one"), ("full.png", b"one")]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="names and permissions of POSIX")
+def test_a_name_may_be_as_long_as_the_system_allows(homes: Path) -> None:
+    path = homes / "here" / f"{'a' * 251}.png"
+    with OutputFiles([path], overwrite=False) as outputs:
+        assert outputs.write(path, b"one") == path
+    assert path.read_bytes() == b"one"
+    assert not OutputPath.parse("a" * 300).is_directory
+    longer = path.with_stem("a" * 252)
+    with pytest.raises(FileError, match="File name too long"), OutputFiles([longer], overwrite=False):
+        pytest.fail("nothing is paid")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+@pytest.mark.parametrize("is_link", [True, False])
+def test_a_file_in_the_place_of_a_link_or_of_a_name_that_is_gone_is_a_new_file(homes: Path, is_link: bool) -> None:
+    path = homes / "here/a.png"
+    if is_link:
+        path.symlink_to(homes / "nowhere")
+    with OutputFiles([path], overwrite=is_link) as outputs:
+        if not is_link:
+            path.unlink()
+        outputs.write(path, b"one")
+    files.create(path.with_name("new"))
+    assert S_IMODE(path.lstat().st_mode) == S_IMODE(path.with_name("new").stat().st_mode)
+    assert (path.read_bytes(), (homes / "nowhere").exists()) == (b"one", False)
+
+
+def test_the_files_that_are_where_they_should_be_are_named_beside_one_that_is_not(
+    homes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = homes / "here/a.png", homes / "here/b.png"
+    with (
+        pytest.raises(FileError, match=r"b\.png cannot be written: No space") as caught,
+        OutputFiles([first, second], overwrite=False) as outputs,
+    ):
+        outputs.write(first, b"one")
+        with monkeypatch.context() as patches:
+            calls = iter([leave_no_space])
+            real = os.fsync
+            patches.setattr(os, "fsync", lambda handle: next(calls, real)(handle))
+            outputs.write(second, b"two")
+    assert caught.value.__notes__ == [f"written: {first}"]
+
+
 def test_an_error_in_the_block_names_what_is_complete(homes: Path) -> None:
     path = homes / "here/a.png"
     with pytest.raises(FileError, match="later") as caught, OutputFiles([path], overwrite=False) as outputs:

@@ -111,12 +111,12 @@ class BackupDirectory:
         self._repaired: dict[str, str] = {}
         self._continues = False
         "Was the run before this one interrupted? Then missing files are no surprise."
-        if (root / DATABASE_NAME).exists():
+        if os.path.exists(root / DATABASE_NAME):
             # A kill may have left an empty file, so create the tables.
             self._use(BackupDatabase(root / DATABASE_NAME, create=email is not None))
         elif email is None:
             raise FileError(_describe_missing_backup(root), path=str(root))
-        elif root.exists() and not (root.is_dir() and not any(root.iterdir())):
+        elif os.path.exists(root) and not (os.path.isdir(root) and not any(root.iterdir())):
             raise InvalidFile(
                 f"{root} is not a backup directory and is not empty: name another directory", path=str(root)
             )
@@ -383,9 +383,9 @@ class BackupDirectory:
 
 def _describe_missing_backup(root: Path) -> str:
     """Return why a path is no backup directory, what one is, and how to make one."""
-    if not root.exists():
+    if not os.path.exists(root):
         return f"{root} does not exist; nai library backup {root} makes a backup there"
-    problem = "is not a backup directory" if root.is_dir() else "is a file, and not a backup directory"
+    problem = "is not a backup directory" if os.path.isdir(root) else "is a file, and not a backup directory"
     return f"{root} {problem}: that is one which nai library backup has made, with {DATABASE_NAME} in it"
 
 

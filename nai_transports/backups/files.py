@@ -69,7 +69,7 @@ class BackupFiles:
         """Create the backup directory, or one in it, if it does not exist."""
         path = self.root.joinpath(*folders)
         with _mapped_errors(path):
-            if not path.is_dir():
+            if not os.path.isdir(path):
                 path.mkdir(_PRIVATE_MODE)
                 _sync_directory(path.parent)
 
@@ -86,7 +86,7 @@ class BackupFiles:
         """Return the SHA-256 of a file on the disk; None if it does not exist or cannot be read."""
         path = self.root / name
         try:
-            if not path.is_file():  # a named pipe would be waited for
+            if not os.path.isfile(path):  # a named pipe would be waited for
                 return None
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").digest()

@@ -7,6 +7,7 @@ beside it whose name ends in ``.sha256``, so that damage is found in every file.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -58,7 +59,7 @@ def store(path: Path, data: bytes, *, record_digest: bool = False) -> None:
 
 def read_verified(path: Path, digest: str | None) -> bytes | None:
     """Return the file's content, if it exists and has this SHA-256."""
-    if digest is None or not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+    if digest is None or not os.path.isfile(path) or path.stat().st_size > MAX_FILE_BYTES:
         return None
     data = read(path)
     return data if hashlib.sha256(data).hexdigest() == digest else None
@@ -70,4 +71,4 @@ def _digest_path(path: Path) -> Path:
 
 def _recorded_digest(path: Path) -> str | None:
     digest = _digest_path(path)
-    return read(digest).decode("ascii", "replace").strip() if digest.is_file() else None
+    return read(digest).decode("ascii", "replace").strip() if os.path.isfile(digest) else None

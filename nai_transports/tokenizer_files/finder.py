@@ -132,9 +132,9 @@ def _find_callers_file(info: TokenizerInfo, place: str, progress: Progress | Non
         urls = [place + name for name in names] if place.endswith("/") else [place]
         return next((data for url in urls if (data := _find_at_url(url, progress, download)) is not None), None)
     path = Path(place)
-    if path.is_file():
+    if os.path.isfile(path):
         return read_file(path)
-    return next((read_file(path / name) for name in names if (path / name).is_file()), None)
+    return next((read_file(path / name) for name in names if os.path.isfile(path / name)), None)
 
 
 def _find_at_url(url: str, progress: Progress | None, download: bool) -> bytes | None:
@@ -204,7 +204,7 @@ def _name_places() -> str:
     """Return the places that were searched, and which of them the user has named."""
     own = os.environ.get(DIRECTORY_VARIABLE)
     if own:
-        is_absent = not is_url(own) and not Path(own).exists()
+        is_absent = not is_url(own) and not os.path.exists(own)
         return (
             f"{own} (from {DIRECTORY_VARIABLE}{', but it does not exist' if is_absent else ''}) or {cache_directory()}"
         )

@@ -8,6 +8,7 @@ See docs/protocol/native.md#113-where-tokenizer-data-comes-from.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -47,7 +48,7 @@ def find_installed(files: Mapping[str, str | None]) -> bytes | None:
 
 def _read_readable(path: Path) -> bytes | None:
     """Return the file's content if it exists and is a tokenizer file."""
-    if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
+    if not os.path.isfile(path) or path.stat().st_size > MAX_FILE_BYTES:
         return None
     data = read_file(path)
     try:

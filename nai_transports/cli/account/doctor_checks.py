@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import FileError, MissingExtra, NaiError
@@ -152,7 +151,7 @@ def check_keyring() -> Iterator[Diagnosis]:
 def check_tokenizers() -> Iterator[Diagnosis]:
     """Yield which tokenizers have their file on this machine. Nothing is downloaded."""
     own = os.environ.get(DIRECTORY_VARIABLE)
-    if own and not is_url(own) and not Path(own).exists():
+    if own and not is_url(own) and not os.path.exists(own):
         yield Diagnosis(
             "tokenizers",
             Outcome.PROBLEM,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import cast
 
 from nai_proto.errors import excerpt
@@ -45,6 +45,6 @@ def _check_text(name: str, text: str) -> None:
 def _is_file(text: str) -> bool:
     """Return whether a text is the name of a file, perhaps with ``=`` and what an option takes behind it."""
     try:
-        return Path(text).exists() or Path(text.partition("=")[0]).is_file()
+        return os.path.exists(text) or os.path.isfile(text.partition("=")[0])
     except (OSError, ValueError):
         return False

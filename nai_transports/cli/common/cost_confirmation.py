@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from nai_proto import account as accounts
 from nai_proto.account.info import Subscription
+from nai_proto.errors import RemoteProtocolError, StreamError, TransportError
 from nai_proto.image import Allowance, Price
 
 from ...sync import Client
@@ -71,6 +74,18 @@ class CostConfirmation:
             question = f"This costs {price}. The account has {self._account.anlas:,}. Continue?"
             confirm(question, f"this costs {price}, {_NO_TERMINAL}")
         self._price = price
+
+    @contextmanager
+    def paying(self) -> Generator[None, None, None]:
+        """Let Ctrl-C or a lost response in the block, which sends the request, say that it may have been paid for."""
+        try:
+            yield
+        except (KeyboardInterrupt, TransportError, RemoteProtocolError, StreamError) as error:
+            if not self._price.is_free and getattr(error, "sent", True):
+                error.add_note(
+                    f"This may have cost {self._price.anlas:,} Anlas: nai subscription shows how many are left"
+                )
+            raise
 
     def print_paid(self) -> None:
         """Print what was paid of the price that was agreed to, and how many Anlas the account has now."""

@@ -59,7 +59,7 @@ class OutputPath:
     def parse(cls, text: str) -> OutputPath:
         """Return a directory for the path of one, and for any path with a slash at its end; else a file."""
         path = Path(text)
-        return cls(path, text.endswith(("/", os.sep)) or path.is_dir())
+        return cls(path, text.endswith(("/", os.sep)) or os.path.isdir(path))
 
     @property
     def is_stdout(self) -> bool:
@@ -131,7 +131,7 @@ def choose_paths(
     if output.suffix and output.suffix not in suffixes:
         formats = ", ".join(suffixes)
         raise InvalidRequestError(f"-o {path}: this can be written as {formats}, not as {path.suffix}")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise FileError(
             f"{path.parent} is not a directory (-o {path.parent}/ makes it, and chooses the name)",
             path=str(path.parent),
@@ -167,6 +167,7 @@ class OutputFiles:
         self._reserved: dict[Path, os.stat_result] = {}
         self._made: list[Path] = []
         self._problems: list[str] = []
+        self._rescued: list[Path] = []
         self._signals = ExitStack()
         self.written: Final[list[Path]] = []
         "The files that are complete, where they are."
@@ -191,6 +192,8 @@ class OutputFiles:
             if self._problems:
                 failure = FileError(". ".join(self._problems))
                 add_files(failure, self.written)
+                if others := [path for path in self.written if path not in self._rescued]:
+                    failure.add_note(f"written: {', '.join(map(str, others))}")
                 raise failure
             if self.written:
                 record_done(f"written: {', '.join(map(str, self.written))}", self.written)
@@ -220,7 +223,7 @@ class OutputFiles:
             try:
                 self._write(path, data)
                 saved = path
-            except FileError as error:
+            except OSError as error:
                 saved = self._rescue(f"{path.name}{'' if path.suffix else suffix}", data, str(error)) or path
             else:
                 self.written.append(saved)
@@ -244,14 +247,20 @@ class OutputFiles:
         """Write a file under a name that was not asked for, and report the problem at the end of the block."""
         saved = self.write(path, data)
         self._problems.append(f"{problem}; it was kept as {saved}")
+        self._rescued.append(saved)
         return saved
+
+    def rescue(self, name: str, data: bytes, problem: str) -> None:
+        """Keep a file that could not be written where it should be, and report the problem at the end of the block."""
+        with hold_signals():
+            self._rescue(name, data, problem)
 
     # -- names
 
     def _check_free(self, path: Path) -> None:
         if self._overwrite or not os.path.lexists(path) or _is_device(path):
             return
-        empty = ", and is empty" if path.is_file() and not path.stat().st_size else ""
+        empty = ", and is empty" if os.path.isfile(path) and not path.stat().st_size else ""
         raise FileError(f"{path} already exists{empty} (--force replaces it)", path=str(path))
 
     def _reserve(self, path: Path) -> None:
@@ -265,7 +274,7 @@ class OutputFiles:
                 self._reserved[path] = files.create(path)
 
     def _make_directory(self, path: Path) -> None:
-        missing = [each for each in (path, *path.parents) if not each.exists()]
+        missing = [each for each in (path, *path.parents) if not os.path.exists(each)]
         self._made += missing
         if missing:
             files.make_directories(path, 0o777)  # as open as the pictures in it
@@ -274,7 +283,8 @@ class OutputFiles:
         """Free the names that were not written, and remove the directories that were made for nothing."""
         with hold_signals():
             for path in filter(self._is_ours, self._reserved):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
             self._reserved.clear()
             for directory in self._made:
                 with suppress(OSError):
@@ -295,11 +305,14 @@ class OutputFiles:
         if _is_device(path):
             _write_device(path, data)
             return
-        if path in self._reserved:
-            if os.path.lexists(path) and not self._is_ours(path):
-                raise FileError(f"{path} cannot be written: another program has made this file meanwhile")
-        elif not self._overwrite:
-            self._reserved[path] = files.create(path)
+        exists = os.path.lexists(path)
+        if exists and path in self._reserved and not self._is_ours(path):
+            raise FileError(f"{path} cannot be written: another program has made this file meanwhile")
+        if self._overwrite and path.is_symlink():
+            path.unlink()
+            exists = False
+        if not exists or not (self._overwrite or path in self._reserved):
+            self._reserved[path] = files.create(path)  # with the permissions of new files
         files.write(path, data)
         self._reserved.pop(path, None)
 
@@ -315,6 +328,7 @@ class OutputFiles:
                     continue
                 self._problems.append(f"{problem}; it was kept as {directory / name}")
                 self.written.append(directory / name)
+                self._rescued.append(directory / name)
                 return directory / name
         self._problems.append(f"{problem}; no other directory could keep it")
         return None
@@ -322,7 +336,7 @@ class OutputFiles:
 
 def _check_replaceable(path: Path) -> None:
     """Raise FileError if a file that exists cannot be replaced: it is a directory, or its own takes no new files."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise FileError(f"{path} is a directory", path=str(path))
     try:
         with TemporaryFile(dir=path.parent):

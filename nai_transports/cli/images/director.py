@@ -84,7 +84,7 @@ def director(
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a smaller image")
         price = tool_price(tool, *size, allowance=costs.allowance)
         costs.confirm(price)
-        with account.show_progress(tool):
+        with account.show_progress(tool), costs.paying():
             images = client.run(flow)
         saved = _write_images(outputs, paths, images, display)
     _print_result(saved, price, costs, as_json)
@@ -120,7 +120,7 @@ def upscale(
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a smaller image")
         costs.confirm(price)
-        with account.show_progress("upscaling"):
+        with account.show_progress("upscaling"), costs.paying():
             image = client.run(flow)
         saved = _write_images(outputs, paths, [image], display)
     _print_result(saved, price, costs, as_json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from nai_proto.image import Image, ImageEvent, ImageOperation, ImageRequest, Pre
 from ...sync import Client
 from ..common.output_files import OutputFiles
 from ..common.progress import ProgressDisplay
+from ..common.standard_streams import OutputFailed
 from .picture_display import PictureDisplay
 from .picture_files import write_picture
 
@@ -50,6 +51,7 @@ class ImageWriter:
         self._progress = progress
         self._display = display
         self._previews = previews
+        self._output_failure: OutputFailed | None = None
         self._written: dict[int, tuple[Path, Image]] = {}
         self.previews: Final[list[Path]] = []
 
@@ -63,12 +65,15 @@ class ImageWriter:
 
         Raises:
             NaiError: the generation failed.
+            OutputFailed: they could not be shown; all are written.
         """
         with client.stream(generation) as stream:
             for event in stream:
                 self._handle(event)
             for image in stream.result:  # a response that is not a stream has no events
                 self._write_image(image)
+        if self._output_failure is not None:
+            raise self._output_failure
 
     def _handle(self, event: ImageEvent) -> None:
         steps = self._request.parameters.get("steps")
@@ -83,8 +88,7 @@ class ImageWriter:
         self._progress.update(task, done, total)
         if self._previews:
             self._write_preview(event)
-        if self._display is not None:
-            self._display.show_preview(event.sample, event.image, f"{task}: {done} of {total}")
+        self._show(lambda display: display.show_preview(event.sample, event.image, f"{task}: {done} of {total}"))
 
     def _write_preview(self, step: PreviewStep) -> None:
         self.previews.append(self._outputs.write(preview_path(self._path(step.sample), step.step), step.image))
@@ -94,8 +98,16 @@ class ImageWriter:
             return
         path = write_picture(self._outputs, self._path(image.sample), image.data)
         self._written[image.sample] = path, image
-        if self._display is not None:
-            self._display.show(image.sample, image.data, str(path))
+        self._show(lambda display: display.show(image.sample, image.data, str(path)))
+
+    def _show(self, show: Callable[[PictureDisplay], None]) -> None:
+        """Show a picture, unless stdout has failed: what was paid for arrives all the same."""
+        if self._display is None:
+            return
+        try:
+            show(self._display)
+        except OutputFailed as error:
+            self._display, self._output_failure = None, error
 
     def _path(self, sample: int) -> Path:
         """Return the path of an image; also for one more than was requested, so that none is lost."""

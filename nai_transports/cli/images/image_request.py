@@ -255,14 +255,15 @@ class ImageRequestBuilder:
         with OutputFiles(paths, overwrite=overwrite, optional=optional) as outputs:
             price = self._price(costs.allowance)
             costs.confirm(price)
-            self._vibes = encode_vibes(client, self._vibes, self._model)
+            with costs.paying():
+                self._vibes = encode_vibes(client, self._vibes, self._model, outputs)
             self._build_request()
             generation: ImageOperation[ImageEvent, tuple[Image, ...]]
             if self._request.model.family.streaming:
                 generation = generate_stream(self._prompt, **self._options)
             else:
                 generation = generate(self._prompt, **self._options)
-            with show_progress("generating", quiet=quiet or display is not None) as progress:
+            with show_progress("generating", quiet=quiet or display is not None) as progress, costs.paying():
                 writer = ImageWriter(self._request, paths, outputs, progress, display, previews=self._previews)
                 writer.write(client, generation)
         return self._describe(writer, price)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any, Final, cast
@@ -92,7 +93,7 @@ def parse_box(value: str) -> tuple[int, int, int, int]:
 def parse_weighted_file(value: str) -> tuple[Path, list[float]]:
     """Parse ``FILE[=NUMBER[,NUMBER]]`` into a path and zero to two numbers. A file's name may have other ``=``."""
     name, _, numbers = value.rpartition("=")
-    if name and not Path(value).is_file() and _NUMBERS.fullmatch(numbers):
+    if name and not os.path.isfile(value) and _NUMBERS.fullmatch(numbers):
         return Path(name), [_parse_number(each) for each in numbers.split(",")]
     return Path(value), []
 
@@ -108,7 +109,7 @@ def parse_reference(value: str) -> PreciseReference:
     """
     path, numbers = parse_weighted_file(value)
     name, _, kind = str(path).rpartition("=")
-    if kind not in REFERENCE_KINDS and Path(name).is_file() and not path.is_file():
+    if kind not in REFERENCE_KINDS and os.path.isfile(name) and not os.path.isfile(path):
         raise unknown_choice(kind, "kind of reference", REFERENCE_KINDS, parameter="references")
     path, kind = (Path(name), kind) if name and kind in REFERENCE_KINDS else (path, "character&style")
     weights = dict(zip(("strength", "fidelity"), numbers, strict=False))

@@ -79,8 +79,8 @@ def vibe(
                 with account.sign_in() as client:
                     costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
                     costs.confirm(price)
-                    with account.show_progress("encoding"):
-                        (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model)
+                    with account.show_progress("encoding"), costs.paying():
+                        (vibe_input,) = encode_vibes(client, [vibe_input], chosen_model, outputs)
             path = outputs.write(path, write_vibe_file(_build_vibe(vibe_input, chosen_model)), _SUFFIX)
         facts = {
             "file": str(path),

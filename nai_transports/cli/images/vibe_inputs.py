@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto import image
-from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle
+from nai_proto.codecs.vibe_files import StoredVibe, VibeBundle, write_vibe_file
 from nai_proto.errors import FileError, InvalidFile
 from nai_proto.image import ImageModel
 from nai_proto.image.image_files import image_type
+from nai_proto.image.vibe_cache import update_vibe_file
 
 from ... import files
 from ...sync import Client
 from ...vibe_files import VibeFolder, load_vibes
+from ..common.output_files import OutputFiles
 from .input_images import fit_v3_vibe, name_file_in_errors, read_image
 from .option_parsing import parse_weighted_file
 
@@ -141,17 +143,26 @@ def find_unencoded(vibes: Sequence[VibeInput], model: ImageModel) -> list[VibeIn
     return list(unencoded.values())
 
 
-def encode_vibes(client: Client, vibes: Sequence[VibeInput], model: ImageModel) -> list[VibeInput]:
+def encode_vibes(
+    client: Client, vibes: Sequence[VibeInput], model: ImageModel, outputs: OutputFiles
+) -> list[VibeInput]:
     """Return the vibes with encodings for a model. Each one of `find_unencoded` costs Anlas, and is cached at once.
+
+    Args:
+        client: of the account.
+        vibes: to be encoded, if they are not yet.
+        model: that is to use them.
+        outputs: the command's files, among which an encoding is kept that the cache cannot take.
 
     Raises:
         FileError: the cache cannot be written; nothing was spent then.
         NaiError: a request failed.
     """
     encodings: dict[tuple[bytes | None, float], bytes] = {}
+    cache = _RescuingCache(_vibe_directory(), outputs)
     for each in find_unencoded(vibes, model):
         _check_directory()
-        flow = image.encode_vibe_cached(each.picture, model, cache=_folder(), information_extracted=each.extracted)
+        flow = image.encode_vibe_cached(each.picture, model, cache=cache, information_extracted=each.extracted)
         encodings[each.picture, each.extracted] = client.run(flow).encoding
     return [_add_encoding(each, model, encodings.get((each.vibe.image, each.extracted))) for each in vibes]
 
@@ -169,6 +180,21 @@ def _folder() -> VibeFolder:
     return VibeFolder(_vibe_directory())
 
 
+class _RescuingCache(VibeFolder):
+    """The cache, from which an encoding that was paid for is not lost on a full disk."""
+
+    def __init__(self, path: Path, outputs: OutputFiles) -> None:
+        super().__init__(path)
+        self._outputs = outputs
+
+    def put(self, source: image.VibeSource, encoding: bytes, /) -> None:
+        try:
+            super().put(source, encoding)
+        except FileError as error:
+            file = update_vibe_file(source, encoding, None, created_at=time.time())
+            self._outputs.rescue(f"{source.name}.naiv4vibe", write_vibe_file(file), str(error))
+
+
 def _vibe_directory() -> Path:
     if directory := os.environ.get("NAI_VIBE_DIR"):
         return Path(directory)
@@ -180,7 +206,7 @@ def _vibe_directory() -> Path:
 def _check_directory() -> None:
     with suppress(FileError):  # the next line reports it
         files.make_directories(_vibe_directory())
-    if not (_vibe_directory().is_dir() and os.access(_vibe_directory(), os.W_OK)):
+    if not (os.path.isdir(_vibe_directory()) and os.access(_vibe_directory(), os.W_OK)):
         raise FileError(
             f"cannot write to {_vibe_directory()}, which caches the encodings of vibes", path=str(_vibe_directory())
         )

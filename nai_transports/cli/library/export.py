@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def _write_files(
 
 def _write_file(path: Path, data: bytes, overwrite: bool) -> str:
     """Write a file unless it exists with other content; return the outcome."""
-    if path.exists():
+    if os.path.exists(path):
         if files.read(path) == data:
             return _UNCHANGED
         if not overwrite:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def _find_files(paths: Sequence[Path]) -> dict[Path, bool]:
     """
     found: dict[Path, bool] = {}
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             found[path] = True
             continue
         if is_backup(path):
@@ -125,7 +126,7 @@ def _find_files(paths: Sequence[Path]) -> dict[Path, bool]:
                 "if it is of another account"
             )
         for each in sorted(path.rglob("*")):
-            if each.suffix.lower() in _SUFFIXES and each.is_file() and not _is_hidden(each.relative_to(path)):
+            if each.suffix.lower() in _SUFFIXES and os.path.isfile(each) and not _is_hidden(each.relative_to(path)):
                 found.setdefault(each, False)
     return found
 

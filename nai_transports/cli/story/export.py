@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import uuid
@@ -91,7 +92,7 @@ def export(
     with reading_options():
         (path,) = choose_paths(output, make_safe_name(selected.title or "story"), (f".{format_}",))
     files.make_directories(path.parent)
-    if path.exists() and not overwrite and files.read(path) != data:
+    if os.path.exists(path) and not overwrite and files.read(path) != data:
         raise FileError(f"{path} already exists with other content (--force replaces it)", path=str(path))
     files.write(path, data)
     record_done(f"written: {path}", [path])

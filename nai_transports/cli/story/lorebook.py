@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,7 +100,7 @@ def try_keys(
 def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions) -> tuple[Lorebook, str | None]:
     """Return the lorebook, and the text of its story if it is in one."""
     path = Path(name)
-    if path.is_file() or path.suffix.lower() == ".lorebook":
+    if os.path.isfile(path) or path.suffix.lower() == ".lorebook":
         story_file = read_file(files.read(path), where=str(path))
         if story_file.kind is FileKind.LOREBOOK:
             with reading_options():

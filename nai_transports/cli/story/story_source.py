@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ def select_stored_story(name: str, account: AccountOptions) -> tuple[Library, Op
 
 def _is_file(name: str) -> bool:
     path = Path(name)
-    return path.is_file() or path.suffix.lower() in _FILE_SUFFIXES
+    return os.path.isfile(path) or path.suffix.lower() in _FILE_SUFFIXES
 
 
 def _read_story_file(path: Path, answers: Mapping[str, str]) -> SelectedStory:

@@ -42,7 +42,7 @@ class ConversationFile:
         """
         if os.path.lexists(path):
             raise FileError(f"{path} already exists (--continue goes on with a saved conversation)", path=str(path))
-        if not path.parent.is_dir():
+        if not os.path.isdir(path.parent):
             raise FileError(f"{path.parent} is not a directory", path=str(path.parent))
         return cls(path)
 

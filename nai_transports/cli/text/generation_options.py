@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeAlias, cast
@@ -148,7 +149,7 @@ def _check_length(model: text.Model, length: object) -> None:
 
 def _load_preset(name: str, model: text.Model | None) -> text.Preset:
     """Load the preset file at this path if there is one or it looks like one, else the official preset of this name."""
-    if Path(name).is_file() or Path(name).suffix == ".preset":
+    if os.path.isfile(name) or Path(name).suffix == ".preset":
         return load_preset(name, model=model)
     return load_official_preset(name, model)
 

@@ -68,7 +68,8 @@ def train(
         price = Price((PriceItem("training step", steps, 1),))
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a training of fewer --steps")
         costs.confirm(price)
-        trained = client.run(operation)
+        with costs.paying():
+            trained = client.run(operation)
         record_done(f"the training of the module {trained.id} was started")
         if not as_json:
             costs.print_paid()

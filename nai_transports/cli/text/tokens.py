@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,7 +143,7 @@ def _load_tokenizer(model: str | None, name: str | None, path: str | None) -> To
     if model is None and name is None and path is not None:
         if is_url(path):
             raise InvalidRequestError("--path with a URL needs --model or --tokenizer")
-        if not Path(path).is_dir():
+        if not os.path.isdir(path):
             return _read_tokenizer_file(Path(path))
     if name is not None and name not in TOKENIZERS:
         raise unknown_choice(name, "tokenizer", TOKENIZERS, parameter="tokenizer")
