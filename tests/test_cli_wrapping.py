@@ -57,6 +57,11 @@ def test_what_is_copied_stays_whole_wherever_it_stands(copied: str, width: int) 
         assert copied in wrap_text(text, width)
 
 
+def test_a_quoted_text_is_broken_only_where_a_whole_line_has_no_room_for_it() -> None:
+    assert wrap_text("it is called 'The Quiet Harbour'", 20) == "it is called\n  'The Quiet Harbour'"
+    assert wrap_text("it is called 'The Quiet Harbour'", 15) == "it is called\n  'The Quiet\n  Harbour'"
+
+
 def test_further_lines_of_a_second_column_begin_below_it() -> None:
     assert wrap_text("/undo  Take back the last message", 20) == "/undo  Take back the\n       last message"
     assert wrap_text("value of a column", 20, column=10, hanging=10) == "value of a\n          column"
@@ -193,6 +198,18 @@ def test_a_terminal_shows_the_indentation_of_code(monkeypatch: pytest.MonkeyPatc
 def test_a_pipe_gets_a_streamed_text_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "  The lamp  \tshone brightly over the whole harbour \n\n"
     assert stream(monkeypatch, text[:9], text[9:], terminal=False) == f"{text}\n"
+
+
+def test_the_reasoning_before_an_answer_is_wrapped_too_and_ends_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", out := _Terminal())
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with TextStream() as text:
+        text.write_aside("The person asks abo")
+        text.write_aside("ut a lamp")
+        text.write(" It is lit.")
+        text.end_line()
+    assert out.getvalue() == "The person asks\nabout a lamp\nIt is lit.\n"
 
 
 def test_a_streamed_text_that_breaks_off_is_shown_to_its_last_letter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def wrap_text(text: str, width: int, *, column: int = 0, hanging: int | None = N
         hanging = _find_hanging(text, width)
     lines = [""]
     free = width - column
-    for gap, part in _split(text):
+    for gap, part in _split(text, width):
         size = measure_text(gap) + measure_text(part)
         if size > free and (lines[-1].strip() or (len(lines) == 1 and column > hanging)):
             lines.append(" " * hanging + part)
@@ -87,10 +87,11 @@ def _find_hanging(text: str, width: int) -> int:
     return _HANGING + len(text) - len(text.lstrip(" "))
 
 
-def _split(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each part that stays whole, after the blanks before it."""
+def _split(text: str, width: int) -> Iterator[tuple[str, str]]:
+    """Yield each part that stays whole, after the blanks before it. A quoted text that has no room in a line is broken."""
     at = 0
-    whole = [match.span() for match in _find_whole_parts().finditer(text)]
+    matches = [*_find_whole_parts().finditer(text)]
+    whole = [each.span() for each in matches if each[0][0] not in "'\"" or measure_text(each[0]) <= width]
     for match in re.finditer(" *[^ ]*", text):
         end = match.end()
         if any(first < end < last for first, last in whole):
