@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -234,6 +236,15 @@ def test_an_ambiguous_or_unknown_title_is_an_error_that_lists_ids() -> None:
         select_items(ITEMS, ["Sea", "Sun"])
     with pytest.raises(InvalidRequestError, match="did you mean 'stories'"):
         select_items(ITEMS, ["storys"])
+
+
+def test_objects_with_one_title_are_told_apart_by_when_they_were_changed() -> None:
+    old, new = (
+        replace(item, stored=msgspec.structs.replace(item.stored, lastUpdatedAt=time))
+        for item, time in zip((make_item("presets", id_, name="Moon") for id_ in "ab"), (0.0, None), strict=True)
+    )
+    with pytest.raises(InvalidRequestError, match=r"'Moon' \(a, changed 1970-01-01 00:00 UTC\), 'Moon' \(b\)"):
+        select_items([old, new], ["Moon"])
 
 
 def test_a_keystore_that_is_about_to_be_replaced_is_kept(tmp_path: Path) -> None:

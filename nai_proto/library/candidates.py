@@ -19,13 +19,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, Final, Generic, TypeVar
 
 from ..arguments import TEXT
 from ..errors import AmbiguousNameError, UnknownNameError
 
-__all__ = ["Candidate", "find_candidate"]
+__all__ = ["Candidate", "describe_change", "find_candidate"]
 
 T = TypeVar("T")
 
@@ -54,6 +55,18 @@ class Candidate(Generic[T]):
     @property
     def _id(self) -> str:
         return self.ids[0] if self.ids else "without id"
+
+
+def describe_change(seconds: float | None) -> str:
+    """Return when something was changed, as a detail of a candidate; empty if that is not known.
+
+    Args:
+        seconds: since 1970.
+    """
+    try:
+        return "" if seconds is None else f"changed {datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
+    except (OverflowError, OSError, ValueError):  # not a year from 1 to 9999
+        return ""
 
 
 def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str = "story", kinds: str = "stories") -> T:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +19,7 @@ from ..errors import InvalidRequestError, NaiError
 from ..limits import Limits
 from ..story.json_records import as_seconds
 from ..story.story import Story
-from .candidates import Candidate, find_candidate
+from .candidates import Candidate, describe_change, find_candidate
 
 __all__ = ["EditedStory", "OpenedStory", "drop_content", "find_story", "keep_whole", "link_stories"]
 
@@ -198,16 +197,7 @@ def find_story(stories: Iterable[OpenedStory], name: str) -> OpenedStory:
 
 
 def _make_candidate(story: OpenedStory) -> Candidate[OpenedStory]:
-    return Candidate(story, story.title, tuple(_iter_ids(story)), _describe_change(story.last_updated_at))
-
-
-def _describe_change(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    try:
-        return f"changed {datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
-    except (OverflowError, OSError, ValueError):  # not a year from 1 to 9999
-        return ""
+    return Candidate(story, story.title, tuple(_iter_ids(story)), describe_change(story.last_updated_at))
 
 
 def _iter_ids(story: OpenedStory) -> Iterator[str]:

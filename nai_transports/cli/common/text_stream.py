@@ -39,7 +39,8 @@ def print_prose(text: str) -> None:
     """Print a text that people wrote: escaped and wrapped between words on a terminal, elsewhere as it is."""
     width = measure_width(sys.stdout)
     text = text.translate(_SURROGATES)
-    typer.echo(text if width is None else wrap_prose(escape_prose(text), width))
+    shown = text if width is None else wrap_prose(escape_prose(text), width)
+    sys.stdout.write(f"{shown}\n")  # `typer.echo` would take escape sequences out
 
 
 class TextStream:
@@ -146,6 +147,6 @@ class TextStream:
     def _put(self, shown: str) -> None:
         if shown:
             is_dim = self._is_aside and can_draw(sys.stdout)
-            sys.stdout.write(typer.style(shown, dim=True) if is_dim else shown)  # `typer.echo` would take styles out
+            sys.stdout.write(typer.style(shown, dim=True) if is_dim else shown)
             sys.stdout.flush()
             self._is_inside_line = not shown.endswith("\n")

@@ -107,14 +107,14 @@ def _modules(request: ValueRequest) -> Candidates:
     model = Model.named(request.given.get("model", [_DEFAULT_MODEL])[-1])
     usable = [each for each in MODULES.values() if not model.is_listed or each.is_available_for(model)]
     built_in = (WordCandidate(each.id, each.name or "") for each in usable)
-    own = (WordCandidate(each.prefix, each.name) for each in list_modules(request.given))
+    own = (WordCandidate(each.prefix, each.name, is_id=True) for each in list_modules(request.given))
     return Candidates((*built_in, *own))
 
 
 def _module_ids(request: ValueRequest) -> Candidates:
     from .account_values import list_modules
 
-    return Candidates(tuple(WordCandidate(each.id, each.name) for each in list_modules(request.given)))
+    return Candidates(tuple(WordCandidate(each.id, each.name, is_id=True) for each in list_modules(request.given)))
 
 
 def _parameters(request: ValueRequest) -> Candidates:

@@ -27,6 +27,7 @@ from nai_proto.library import (
     plan_restore,
     plan_restore_elsewhere,
 )
+from nai_proto.library.candidates import describe_change
 from nai_proto.unknown_names import suggest_name
 
 from ...backups import BackupDirectory, ObjectSpool
@@ -210,12 +211,17 @@ def select_items(items: Sequence[OpenedObject], names: Sequence[str]) -> list[Op
     return [*matching.values()]
 
 
+def _make_candidate(group: list[OpenedObject]) -> Candidate[list[OpenedObject]]:
+    ids = tuple(item.stored.id for item in group)
+    return Candidate(group, title_of(group[0]), ids, describe_change(group[0].stored.lastUpdatedAt))
+
+
 def _find_groups(groups: Sequence[list[OpenedObject]], name: str) -> list[list[OpenedObject]]:
     by_type = [part for group in groups if (part := [item for item in group if item.stored.type == name])]
     by_id = [group for group in groups if any(item.stored.id == name for item in group)]
     if by_type or by_id:
         return by_type or by_id
-    candidates = (Candidate(group, title_of(group[0]), tuple(item.stored.id for item in group)) for group in groups)
+    candidates = map(_make_candidate, groups)
     try:
         return [find_candidate(candidates, name, kind="object of the backup", kinds="objects of the backup")]
     except UnknownNameError as error:
