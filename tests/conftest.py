@@ -21,6 +21,7 @@ import pytest
 import typer.testing
 
 from nai_proto.codecs import key_derivation
+from nai_proto.exchange.retry import RetryPolicy
 from nai_transports.cli import app as cli_app
 from tests.hypothesis_profiles import register_profiles
 
@@ -53,6 +54,12 @@ def pytest_collection_finish() -> None:
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a command asks for is typed by the test."""
     monkeypatch.setattr("nai_transports.cli.common.prompts.is_interactive", lambda: True)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again as often as ever, but at once."""
+    monkeypatch.setattr(RetryPolicy, "_delay", lambda *_: (0.0, 0.0))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from nai_proto.errors import InvalidRequestError
 from nai_transports.cli.common.argument_encoding import check_encoding
-from tests.test_cli import NAI
+from tests.forked_python import forked_nai
 
 BAD = os.fsdecode(b"caf\xe9")
 
@@ -33,6 +33,6 @@ def test_the_name_of_a_file_may_be_any_bytes(tmp_path: Path) -> None:
 
 
 def test_a_command_ends_as_after_a_wrong_option() -> None:
-    done = subprocess.run([*NAI, "generate", BAD], capture_output=True, text=True, check=False)
+    done = subprocess.run([*forked_nai(), "generate", BAD], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "nai generate: prompt: 'caf' is not UTF-8: at byte 3 it has e9\n"

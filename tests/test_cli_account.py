@@ -246,7 +246,7 @@ def test_a_token_is_not_enough_to_delete_an_account(owner: Any, monkeypatch: pyt
 # ---- no secret anywhere
 
 
-@pytest.mark.usefixtures("terminal", "ring")
+@pytest.mark.usefixtures("terminal", "ring", "no_pauses")
 @pytest.mark.parametrize("command", [*SHOWING, *LOGGING_IN], ids=" ".join)
 @pytest.mark.parametrize("trouble", ["none", "a wrong password", "nobody there"])
 def test_no_command_shows_a_secret(

@@ -23,7 +23,8 @@ from nai_transports.cli.command_table import COMMANDS
 from nai_transports.cli.common.block_pictures import draw_blocks
 from nai_transports.cli.emulator.demo import NEXT
 from nai_transports.cli.emulator.demo_screen import DemoScreen
-from tests.test_cli import NAI, nai
+from tests.forked_python import forked_nai
+from tests.test_cli import nai
 from tests.test_tokenizers import sentencepiece_file
 
 TRANSPORTS = ["sync", "httpx", "asyncio", "trio", "memory"]
@@ -162,8 +163,9 @@ def socket(tmp_path: Path) -> Iterator[str]:
 
 def take_screen(socket: str, rows: int, **environment: str) -> str:
     """Run the demo in a terminal of 80 columns, and return the screen with its colours when it is done."""
-    variables = {"PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8", "COLORTERM": "truecolor", **environment}
-    words = [*(f"{name}={value}" for name, value in variables.items()), *NAI, "demo"]
+    variables = {"PYTHONIOENCODING": "utf-8", "COLORTERM": "truecolor", **environment}
+    locale = [f"LC_ALL={os.environ['LC_ALL']}"] if "LC_ALL" in os.environ else ["-u", "LC_ALL"]  # tmux needs another
+    words = [*locale, *(f"{name}={value}" for name, value in variables.items()), *forked_nai(), "demo"]
     script = f"env {shlex.join(words)}; printf 'status %s' $?; sleep 60"
     size = ["-x", "80", "-y", str(rows)]
     start = ["tmux", "-S", socket, "-f", "/dev/null", "new-session", "-d", *size, script]

@@ -23,6 +23,7 @@ from nai_proto.codecs.pixels import Pixels, read_pixels, write_png
 from nai_proto.codecs.png import build_png_chunk
 from nai_proto.codecs.webp import with_webp_text
 from tests.cli_images import nai
+from tests.forked_python import forked_nai
 
 PIXELS = Pixels(96, 128, bytes(range(256)) * (96 * 128 * 3 // 256))
 PARAMETERS: dict[str, Any] = {
@@ -277,7 +278,7 @@ def test_what_pillow_logs_of_a_damaged_file_is_not_printed(tmp_path: Path) -> No
     Image.new("RGB", (9, 9)).save(out, "TIFF")
     at = out.getvalue().index(b"\x15\x01\x03\0") + 8  # how many samples a pixel has
     (tmp_path / "a.tif").write_bytes(out.getvalue()[:at] + b"\xc8" + out.getvalue()[at + 1 :])
-    command = [sys.executable, "-m", "nai_proto", "image-info", str(tmp_path / "a.tif")]
+    command = [*forked_nai(), "image-info", str(tmp_path / "a.tif")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert "the pixels of this TIFF cannot be decoded" in done.stdout
     assert done.stderr == ""

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from nai_transports.cli.common.text_stream import TextStream
 from nai_transports.cli.common.text_wrapping import ProseWrapper, measure_text, wrap_prose, wrap_text
+from tests.forked_python import forked_nai
 from tests.hypothesis_profiles import scale_examples
 from tests.terminal_runner import read_terminal
+from tests.test_cli import NAI
 
 WORDS = st.text("abc漢é.:'\"-`(", min_size=1, max_size=12)
 COPIED = (
@@ -221,15 +223,14 @@ def test_a_streamed_text_that_breaks_off_is_shown_to_its_last_letter(monkeypatch
     assert out.getvalue() == "The lamp shone ov\n"
 
 
-NAI = [sys.executable, "-c", "from nai_transports.cli import main; main()"]
 on_terminals = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
-LINE = (*NAI, "health", "--timeout", "none at all that could be a number of seconds, be it in words")
+ARGUMENTS = ("health", "--timeout", "none at all that could be a number of seconds, be it in words")
 
 
 @on_terminals
 @pytest.mark.parametrize("width", [24, 80])
 def test_an_error_is_wrapped_on_a_terminal(width: int) -> None:
-    written = read_terminal(LINE, ("stderr",), COLUMNS=str(width)).replace("\r\n", "\n")
+    written = read_terminal([*forked_nai(), *ARGUMENTS], ("stderr",), COLUMNS=str(width)).replace("\r\n", "\n")
     first, *others = written.removesuffix("\n").split("\n")
     assert first.startswith("nai health: ")
     assert others
@@ -239,23 +240,23 @@ def test_an_error_is_wrapped_on_a_terminal(width: int) -> None:
 @on_terminals
 def test_an_argument_with_blanks_is_not_broken() -> None:
     path = f"some where/{'a b ' * 25}/c.json"
-    written = read_terminal([*NAI, "image-info", path], ("stderr",))
+    written = read_terminal([*NAI, "image-info", path], ("stderr",))  # the arguments are looked at once in a process
     assert path in written
 
 
 @on_terminals
 def test_an_error_is_one_line_where_stderr_is_no_terminal() -> None:
-    done = subprocess.run(LINE, capture_output=True, text=True, timeout=50)
+    done = subprocess.run([*forked_nai(), *ARGUMENTS], capture_output=True, text=True, timeout=50)
     assert done.stderr.count("\n") == 1
 
 
 @on_terminals
 def test_an_error_as_json_is_never_wrapped() -> None:
-    written = read_terminal([*LINE, "--json"], ("stderr",))
+    written = read_terminal([*forked_nai(), *ARGUMENTS, "--json"], ("stderr",))
     assert json.loads(written)["error"]["exit_status"] == 2
 
 
 @on_terminals
 def test_faults_are_listed_without_a_line_that_is_wider_than_the_terminal() -> None:
-    written = read_terminal([*NAI, "emulate", "--list-faults"], ("stdout",))
+    written = read_terminal([*forked_nai(), "emulate", "--list-faults"], ("stdout",))
     assert max(map(len, written.split("\r\n"))) <= 80

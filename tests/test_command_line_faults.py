@@ -330,6 +330,7 @@ def test_an_unknown_model_is_refused_with_the_nearest_and_no_advice_for_programm
     assert not re.search(r"Model\(|nai\.|import|ImageModel|\bNone\b", line)
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_server_that_is_down_is_named_with_its_address_and_where_that_is_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

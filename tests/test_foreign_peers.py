@@ -19,8 +19,8 @@ from nai_proto.exchange.session import Session
 from nai_proto.http.first_bytes import check_response_start, is_tls_start
 from tests.connect_proxy import proxying
 from tests.drivers import DRIVERS, RAW, opened, run
+from tests.forked_python import forked_nai
 from tests.raw_servers import RawConnection, Script, raw_server
-from tests.test_cli import NAI
 from tests.test_tls import AUTHORITY
 
 STORY: Final = text.generate("Once", model="kayra-v1").with_options(retry=NO_RETRY)
@@ -163,7 +163,8 @@ def test_the_command_line_says_where_the_address_is_from(variable: str, scheme: 
     with raw_server(says(BANNERS["SSH"], closes=False)) as server:
         url = f"{scheme}://127.0.0.1:{server.port}"
         environment |= {"NAI_TOKEN": "pst-" + "a" * 64, variable: url}
-        done = subprocess.run([*NAI, "generate", "Once"], capture_output=True, text=True, env=environment, check=False)
+        command = [*forked_nai(), "generate", "Once"]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert said.format(url=url, port=server.port) in done.stderr
     assert done.stderr.count("\n") == 1

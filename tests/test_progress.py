@@ -10,6 +10,7 @@ import pytest
 
 from nai_transports.cli.common import progress
 from nai_transports.cli.common.progress import format_pace, show_progress
+from tests.forked_python import forked_python
 from tests.terminal_runner import read_terminal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -27,7 +28,7 @@ with show_progress("logging in [it]", quiet="quiet" in sys.argv) as progress:
 
 def run_on_terminal(*arguments: str, **environment: str) -> str:
     """What a program writes to stderr if that is a terminal of 80 columns."""
-    return read_terminal([sys.executable, "-c", SCRIPT, *arguments], ("stdin", "stderr"), **environment)
+    return read_terminal([*forked_python(), "-c", SCRIPT, *arguments], ("stdin", "stderr"), **environment)
 
 
 def test_a_line_has_a_bar_with_its_rate_and_what_is_left() -> None:
@@ -66,7 +67,7 @@ except KeyboardInterrupt:
 
 
 def test_typed_keys_are_not_shown_while_a_bar_is_drawn() -> None:
-    written = read_terminal([sys.executable, "-c", TYPING], ("stdin", "stderr"))
+    written = read_terminal([*forked_python(), "-c", TYPING], ("stdin", "stderr"))
     assert "shown again" in written
 
 

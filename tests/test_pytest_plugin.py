@@ -18,6 +18,7 @@ from nai_proto.errors import StreamError
 from nai_transports import httpx as httpx_driver
 from nai_transports import memory, pytest_plugin
 from nai_transports import sync as sync_driver
+from tests.forked_python import forked_python
 
 
 def test_the_client_has_an_account(nai_client: memory.Client, nai_emulator: Emulator) -> None:
@@ -58,6 +59,14 @@ def test_faults_are_set_in_one_line(nai_client: memory.Client, nai_emulator: Emu
         nai_client.run(nai.text.generate_stream("Once"))
 
 
+def run_pytest(path: Path) -> subprocess.CompletedProcess[str]:
+    """Run the tests of a file or a directory in a process of their own."""
+    code = "import pytest, sys; sys.exit(pytest.main(sys.argv[1:]))"
+    command = [*forked_python(), "-c", code, "-q", "-p", "no:cacheprovider", str(path)]
+    directory = path if path.is_dir() else path.parent
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+
+
 def test_the_report_of_a_failure_lists_what_was_asked(tmp_path: Path) -> None:
     source = (
         "import nai_proto as nai\n"
@@ -66,8 +75,7 @@ def test_the_report_of_a_failure_lists_what_was_asked(tmp_path: Path) -> None:
         "    nai_emulator.requests.assert_sent('/ai/upscale')\n"
     )
     (path := tmp_path / "test_it.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_pytest(path)
     assert "expected a request with path '/ai/upscale', got 0; all requests: " in done.stdout
     assert "requests that the emulator got" in done.stdout
     assert "1. <POST /ai/generate kayra-v1 200>" in done.stdout
@@ -81,8 +89,7 @@ def test_an_emulator_of_the_project_takes_the_place_of_the_fixture(tmp_path: Pat
         "def nai_emulator(): return Emulator()\n"
     )
     (tmp_path / "test_it.py").write_text("def test_it(nai_client): pass\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_pytest(tmp_path)
     assert "nai_emulator has no account: add one by add_account" in done.stdout
 
 
@@ -93,8 +100,7 @@ def test_the_tests_in_the_documentation_pass_and_are_short(tmp_path: Path) -> No
     for number, block in enumerate(blocks):
         (tmp_path / f"test_{number}.py").write_text(block)
         assert len([line for line in block.splitlines() if line.strip()]) <= 10
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = run_pytest(tmp_path)
     assert (len(blocks), done.returncode) == (3, 0), done.stdout
 
 

@@ -47,9 +47,9 @@ from nai_transports.cli.app import app as command_line
 from nai_transports.servers.serve import serve_in_thread
 from tests.backup_support import back_up, keys_of, put, put_keys
 from tests.faults import FAULTS, inject_fault
+from tests.forked_python import forked_nai
 from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator
-from tests.test_cli import NAI
 
 READER = "reader@example.com"
 READER_KEY = encryption_key(READER, Password(PASSWORD))
@@ -429,11 +429,11 @@ def test_a_restore_that_is_killed_at_any_request_is_completed_by_the_next_one(tm
             running[0].send_signal(signal.SIGKILL)
         return reader.emulator(request)
 
-    command = [*NAI, "library", "restore", str(reader.backup), "--into-this-account", "--yes", "--no-backup"]
+    command = [*forked_nai(), "library", "restore", str(reader.backup), "--into-this-account", "--yes", "--no-backup"]
     with serve_in_thread(kill_at_request) as url:
         environment = {**os.environ, **reader.environment(url)}
-        running.append(subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL))
-        assert running[0].wait() == -signal.SIGKILL
-        running.clear()
+        running.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE))
+        running[0].communicate()
+        assert running.pop().returncode == -signal.SIGKILL
         assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode == 0
     check_restored(reader.emulator, reader.owner, before, reader.items)
