@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -74,10 +75,12 @@ def test_the_account_command_shows_the_account_by_default(owner: Any) -> None:
     owner.profile.trial_actions = 17
     facts = run_and_parse("account")
     assert facts == run_and_parse("account", "show")
-    assert facts["tier"] == "opus"
-    assert facts["email verified"] == "yes"
-    assert facts["trial actions left"] == "17"
-    assert facts["account created at"].endswith(" UTC")
+    assert facts["tier"] == "Opus"
+    assert facts["e-mail verified"] == "yes"
+    assert facts["texts left of the trial"] == "17"
+    assert facts["account made"].endswith(" UTC")
+    assert facts["anlas"] == "10,000"
+    assert not [name for name in facts if re.search("email|_|ban", name)]
     known = run_json("account")
     assert (known["tier"], known["trial_actions_left"]) == ("opus", 17)
     assert datetime.fromisoformat(known["account_created_at"]).timestamp() == owner.profile.created_at
@@ -87,7 +90,7 @@ def test_the_account_command_shows_the_account_by_default(owner: Any) -> None:
 def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
     owner.profile.anlas, owner.profile.bought_anlas = 120, 7
     facts = run_and_parse("subscription")
-    assert (facts["tier"], facts["anlas: total"], facts["anlas: purchased"]) == ("opus", "127", "7")
+    assert (facts["tier"], facts["anlas: total"], facts["anlas: purchased"]) == ("Opus", "127", "7")
     assert facts["perks: context tokens"] == "8,192"
     assert facts["paid through PayPal"] == "no"
     assert facts["free V5 images: left"].endswith(" %")
@@ -99,7 +102,7 @@ def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
 
 @pytest.mark.usefixtures("owner")
 def test_priority_is_shown() -> None:
-    assert run_and_parse("account", "priority")["max priority actions"] == "1000"
+    assert run_and_parse("account", "priority")["actions of top priority"] == "1,000"
     assert run_json("account", "priority")["task_priority"] == 10
 
 

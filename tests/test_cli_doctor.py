@@ -89,7 +89,7 @@ def serve_clock(offset: float) -> App:
 def test_a_working_installation_has_nothing_to_fix() -> None:
     findings = examine(status=0)
     assert {"version", "libraries", "profile", "credentials", "proxy", "host", "account", "keyring"} <= findings.keys()
-    assert findings["account"][0]["detail"] == "accepted; tier opus, active"
+    assert findings["account"][0]["detail"] == "accepted; tier Opus, active"
     (host,) = findings["host"]
     assert host["seconds"] >= 0
     assert findings["keyring"][0]["detail"].endswith("MemoryKeyring")

@@ -309,18 +309,18 @@ def make_card(**texts: str) -> bytes:
 @pytest.mark.parametrize(
     ("texts", "problem"),
     [
-        ({"naidata": ""}, "the picture contains no file: its text naidata is empty"),
-        ({"naidata": " \n"}, "the picture contains no file: its text naidata is empty"),
-        ({"naidata": "???"}, "the text naidata is no base64"),
+        ({"naidata": ""}, "the picture is an empty card: it contains no file of NovelAI"),
+        ({"naidata": " \n"}, "the picture is an empty card: it contains no file of NovelAI"),
+        ({"naidata": "???"}, "the picture is a damaged card: the file in it is no base64"),
         (
             {"chara": "eyJ9"},
-            "the picture contains no file: it has no text naidata; it is a character card of SillyTavern",
+            "the picture is no card: it contains no file of NovelAI; it is a character card of SillyTavern",
         ),
         (
             {"ccv3": "eyJ9"},
-            "the picture contains no file: it has no text naidata; it is a character card of SillyTavern",
+            "the picture is no card: it contains no file of NovelAI; it is a character card of SillyTavern",
         ),
-        ({"parameters": "a"}, "the picture contains no file: it has no text naidata"),
+        ({"parameters": "a"}, "the picture is no card: it contains no file of NovelAI"),
     ],
 )
 def test_a_card_without_a_file_says_what_it_has(texts: dict[str, str], problem: str) -> None:
@@ -346,7 +346,7 @@ def test_what_is_wrong_with_the_file_in_a_card_is_not_said_of_the_picture(data: 
 def test_the_command_line_names_a_file_that_is_another(tmp_path: Path) -> None:
     for name, data, problem in (
         ("card.jpg", make_picture("JPEG"), "this is a JPEG of 2 × 3 pixels, and a card is a PNG"),
-        ("card.png", make_picture("PNG"), "the picture contains no file: it has no text naidata"),
+        ("card.png", make_picture("PNG"), "the picture is no card: it contains no file of NovelAI"),
         ("a.lorebook", b'{"lorebookVersion":4,"entries":[],}', "not JSON (byte 34)"),
     ):
         file = tmp_path / name

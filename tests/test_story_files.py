@@ -95,7 +95,7 @@ def test_card_returns_its_file_and_keeps_the_picture(data: bytes) -> None:
 
 
 def test_card_whose_text_is_no_base64_is_invalid() -> None:
-    with pytest.raises(InvalidFile, match="x: the text naidata is no base64"):
+    with pytest.raises(InvalidFile, match="x: the picture is a damaged card: the file in it is no base64"):
         read_card(with_png_text(PICTURE, {"naidata": "?"}), where="x")
 
 
@@ -104,7 +104,7 @@ def test_a_damaged_text_of_a_card_hides_only_itself() -> None:
     torn = card[:33] + build_png_chunk(b"tEXt", b"no keyword") + card[33:]
     assert read_card(torn) == b"the file"
     bare = PICTURE[:33] + build_png_chunk(b"tEXt", b"no keyword") + PICTURE[33:]
-    with pytest.raises(InvalidFile, match=r"x: .* no text naidata; the tEXt chunk at byte 33 has no keyword"):
+    with pytest.raises(InvalidFile, match=r"x: .* no file of NovelAI; the tEXt chunk at byte 33 has no keyword"):
         read_card(bare, where="x")
 
 
@@ -132,7 +132,7 @@ def test_card_has_to_be_a_png() -> None:
         write_card(b"GIF89a", b"a")
     with pytest.raises(InvalidRequestError, match="not empty"):
         write_card(PICTURE, b"")
-    with pytest.raises(InvalidFile, match=r"no text naidata; the tEXt chunk at byte 33 \(naidata\) is too long"):
+    with pytest.raises(InvalidFile, match=r"no file of NovelAI; the tEXt chunk at byte 33 \(naidata\) is too long"):
         read_card(write_card(PICTURE, bytes(99)), limits=Limits(picture_text=50))
 
 

@@ -127,7 +127,7 @@ class PriceItem:
 
     def __str__(self) -> str:
         what = self.what if self.count == 1 else _NOUN.sub(r"\1s", self.what)
-        return f"{self.count} {what} at {self.each}{self.note}"
+        return f"{self.count:,} {what} at {self.each:,}{self.note}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ class Price:
 
     def __str__(self) -> str:
         is_single = len(self.items) == 1 and self.items[0].count == 1  # then the price says what is free of it
-        return f"{self.items[0].each if is_single else self.anlas} Anlas{self.details}"
+        return f"{self.items[0].each if is_single else self.anlas:,} Anlas{self.details}"
 
 
 @takes(price=ArgumentType("a Price", Price), max_anlas=INTEGER)
@@ -183,7 +183,7 @@ def check_price(price: Price, max_anlas: int) -> None:
     """
     if price.anlas > max_anlas:
         raise InvalidRequestError(
-            f"this would cost {price.anlas} Anlas, more than the {max_anlas} allowed{price.details}",
+            f"this would cost {price.anlas:,} Anlas, more than the {max_anlas:,} allowed{price.details}",
             parameter="max_anlas",
         )
 

@@ -45,16 +45,16 @@ def read_card(picture: bytes, *, where: str = "card", limits: Limits = Limits())
     text = texts.get(CARD_KEYWORD)
     if text is None:
         foreign = [f"it is {CHARACTER_CARD}"] if any(name in texts for name in CHARACTER_CARD_KEYWORDS) else []
-        problems = "; ".join((f"it has no text {CARD_KEYWORD}", *foreign, *damaged))
-        raise InvalidFile(f"{where}: the picture contains no file: {problems}")
+        problems = "; ".join(("it contains no file of NovelAI", *foreign, *damaged))
+        raise InvalidFile(f"{where}: the picture is no card: {problems}")
     try:
         data = decode_base64(text)
     except ValueError:
         data = None  # and raise below, without that error as the context
     if data is None:
-        raise InvalidFile(f"{where}: the text {CARD_KEYWORD} is no base64")
+        raise InvalidFile(f"{where}: the picture is a damaged card: the file in it is no base64")
     if not data:
-        raise InvalidFile(f"{where}: the picture contains no file: its text {CARD_KEYWORD} is empty")
+        raise InvalidFile(f"{where}: the picture is an empty card: it contains no file of NovelAI")
     return data
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Never, cast
+from typing import Annotated, Any, Final, Never
 
 import typer
 
@@ -17,9 +16,10 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
-from ..common.output import Json, describe_response, format_duration, print_facts, print_sentence
+from ..common.output import Json, describe_response, print_facts, print_sentence
 from ..common.prompts import ask, ask_secret
 from ..common.stored_logins import forget_login, replace_login
+from .plain_facts import print_account_facts
 
 __all__ = ["account", "subscription"]
 
@@ -44,7 +44,7 @@ def show_account(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the account's tier, age, verification and remaining trial."""
     with account.sign_in() as client:
         facts = client.run(_read_account())
-    print_facts(facts, as_json)
+    print_account_facts(facts, as_json)
 
 
 def _read_account() -> Steps[Never, dict[str, object]]:
@@ -67,50 +67,7 @@ def subscription(*, account: AccountOptions, as_json: Json = False) -> None:
     facts = describe_response(paid)
     del facts["training_steps_left"]  # the service's older name for Anlas
     facts["anlas"] = anlas
-    print_facts(facts if as_json else _name_plainly(facts), as_json)
-
-
-_PLAIN_NAMES: Final = {
-    "is_grace_period": "in the days of grace",
-    "is_paypal": "paid through PayPal",
-    "is_new_customer": "new customer",
-    "payment_processor": "payments by",
-    "usage": "free V5 images",
-    "is_negative": "overdrawn",
-    "percent": "left",
-    "purchased_percent": "purchased",
-    "time_until_next_percent": "one more percent in",
-    "fixed": "of this month",
-    "max_priority_actions": "actions of top priority",
-    "unlimited_max_priority": "top priority without limit",
-    "module_training_steps": "Anlas a month",
-    "voice_generation": "speech",
-    "image_generation": "images",
-    "unlimited_image_generation": "images without limit",
-}
-"""What a person calls facts of a subscription, where the service's names are not plain.
-
-See docs/protocol/native.md#64-subscription.
-"""
-
-
-def _name_plainly(facts: Mapping[str, Any]) -> dict[str, object]:
-    """Return facts as a person reads them: with plain names, units, and thousands apart."""
-    return {_PLAIN_NAMES.get(name, name): _write_plainly(name, value) for name, value in facts.items()}
-
-
-def _write_plainly(name: str, value: Any) -> object:
-    match value:
-        case dict():
-            return _name_plainly(cast("dict[str, Any]", value))
-        case float() | int() if name.endswith("percent") and not name.startswith("time"):
-            return f"{value:g} %"
-        case float() | int() if name == "time_until_next_percent":
-            return format_duration(value) if value else None  # 0 while there is no more to come
-        case int() if not isinstance(value, bool) and name != "account_type":
-            return f"{value:,}"
-        case _:
-            return value
+    print_account_facts(facts, as_json)
 
 
 @account.command()
@@ -118,7 +75,7 @@ def priority(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the account's priority. The service ignores it today."""
     with account.sign_in() as client:
         answer = client.run(accounts.get_priority())
-    print_facts(describe_response(answer), as_json)
+    print_account_facts(describe_response(answer), as_json)
 
 
 @account.command()

@@ -31,10 +31,11 @@ from ..common.errors import MissingCredentials, WrongUsage
 from ..common.finished_work import record_done
 from ..common.json_document import print_json, to_time
 from ..common.notes import print_note
-from ..common.output import Json, escape_line, format_date, print_facts, print_sentence
+from ..common.output import Json, escape_line, format_date, print_sentence
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
 from ..common.secret_file import secret_file_path
 from ..common.stored_logins import StoredLogin, forget_login, keep_in_file, keep_in_keyring, normalize_address
+from .plain_facts import print_account_facts
 
 __all__ = ["login", "logout", "whoami"]
 
@@ -366,7 +367,7 @@ def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
         paid = client.run(accounts.get_subscription())
         token = client.session.token
     assert token is not None  # `use_token` has set it
-    print_facts(asdict(_build_report(sources, found.source, found.email, token, paid)), as_json)
+    print_account_facts(asdict(_build_report(sources, found.source, found.email, token, paid)), as_json)
 
 
 def _build_report(

@@ -64,7 +64,7 @@ class CostConfirmation:
         """
         if self._max_anlas is not None and price.anlas > self._max_anlas:
             raise OverLimit(
-                f"this costs {price}, and --max-anlas allows {self._max_anlas}: --max-anlas {price.anlas} allows it"
+                f"this costs {price}, and --max-anlas allows {self._max_anlas:,}: --max-anlas {price.anlas} allows it"
                 f"{self._cheaper}",
                 parameter="max_anlas",
             )

@@ -32,7 +32,7 @@ def describe_price(price: Callable[[Allowance], Price]) -> dict[str, object]:
     return {
         "anlas": full.anlas,
         "anlas_with_opus": opus.anlas,
-        "price": str(opus) if is_single or full.anlas == opus.anlas else f"{full}; {opus.anlas} with Opus",
+        "price": str(opus) if is_single or full.anlas == opus.anlas else f"{full}; {opus.anlas:,} with Opus",
     }
 
 

@@ -130,10 +130,7 @@ def backup(
     if as_json:
         print_json(_describe_backup(directory, summary))
         return
-    print_sentence(
-        f"{format_count(summary.listed, 'object')} backed up and verified in {directory}: {summary.new} new, "
-        f"{summary.changed} changed, {summary.unchanged} unchanged; {summary.gone} no longer in the account, kept."
-    )
+    print_sentence(_summarize(directory, summary))
     if summary.moved:
         print_sentence(
             f"{summary.moved} of the new ones were restored: they have other ids than before, which are kept too."
@@ -145,6 +142,15 @@ def backup(
         print_note(f"{summary.failed} did not open; backed up encrypted.")
     for type_, reason in summary.unread.items():
         print_note(f"{escape_line(type_)} could not be listed: {reason}")
+
+
+def _summarize(directory: Path, summary: backups.BackupSummary) -> str:
+    """Return in a sentence how many objects there are, and of those of each kind, if there are any."""
+    counts = (summary.new, "new"), (summary.changed, "changed"), (summary.unchanged, "unchanged")
+    parts = ", ".join(f"{number:,} {what}" for number, what in counts if number)
+    kept = f"; {summary.gone:,} no longer in the account, kept" if summary.gone else ""
+    what = f"{format_count(summary.listed, 'object')} backed up and verified in {directory}"
+    return f"{what}{f': {parts}' if parts else ''}{kept}."
 
 
 def _describe_backup(directory: Path, summary: backups.BackupSummary) -> Backup:

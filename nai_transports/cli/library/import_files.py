@@ -192,6 +192,11 @@ def _print_result(report: Import) -> None:
             print_note(escape_line(f"{file.path}: {file.error}"))
         elif file.id is not None:
             print_sentence(escape_line(f"Imported {file.path} as {file.title} ({file.id})"))
-    imported = sum(file.id is not None for file in report.files)
-    present = sum(file.action == "nothing" for file in report.files)
-    print_sentence(f"{format_count(imported, 'file')} imported; {format_count(present, 'file')} had nothing new.")
+    counts = (
+        (sum(file.id is not None for file in report.files), "imported"),
+        (sum(file.action == "nothing" for file in report.files), "had nothing new"),
+        (sum(file.action == "leave_out" for file in report.files), "left out"),
+        (sum(file.error is not None for file in report.files), "failed"),
+    )
+    said = [f"{format_count(number, 'file')} {what}" for number, what in counts if number]
+    print_sentence(f"{'; '.join(said) or 'No file imported'}.")

@@ -98,4 +98,4 @@ def _unknown_chat_model(name: str, chat_models: Sequence[Model]) -> InvalidReque
 
 def _check_text(name: str) -> None:
     if (image := ImageModel.named(name)).is_listed:
-        raise InvalidRequestError(f"{image.id} is a model for images: nai image --model {image.id}", parameter="model")
+        raise InvalidRequestError(f"{image.id} is an image model: nai image --model {image.id}", parameter="model")

@@ -137,5 +137,5 @@ def _format_price(row: ModelRow) -> str:
     if row.is_listed is False:
         return "not listed"
     if row.anlas:
-        return f"{row.anlas} Anlas"
+        return f"{row.anlas:,} Anlas"
     return "not known" if row.free_with is None else f"free with {row.free_with.name.capitalize()}"

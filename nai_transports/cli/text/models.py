@@ -25,7 +25,7 @@ __all__ = ["models"]
 def models(*, account: AccountOptions, as_json: Json = False) -> None:
     """List all models.
 
-    Chat models are for `nai chat` and `nai complete`, text models for `nai generate`, image models for `nai image`. The
+    Chat models have `nai chat` and `nai complete`, models for stories `nai generate`, image models `nai image`. The
     context is in tokens, for the account's tier; of an image model it is the longest prompt. The price of an image model
     is that of one picture of 1024×1024 pixels in 28 steps. Without an account, what is known is listed.
     """
