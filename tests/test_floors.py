@@ -57,7 +57,7 @@ FLOORS = (
         "nai_transports.httpx_messages nai_transports.httpx_phases nai_transports.httpx_first_bytes "
         "nai_transports.httpx_sync nai_transports.httpx_async nai_transports.events nai_transports.readiness "
         "nai_transports.proxy nai_transports.tls_connection nai_transports.terminals nai_transports.files "
-        "nai_transports.installer",
+        "nai_transports.installer nai_transports.signals nai_transports.terminal_echo",
     ),
     (
         "drivers",

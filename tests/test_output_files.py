@@ -18,7 +18,7 @@ from nai_proto.errors import FileError, InvalidFile, InvalidRequestError
 from nai_transports import files
 from nai_transports.cli.common import output_files
 from nai_transports.cli.common.output_files import OutputFiles, OutputPath, build_file_name, choose_paths
-from nai_transports.cli.common.signals import hold_signals
+from nai_transports.signals import hold_signals
 from tests.forked_python import forked_python
 
 

@@ -47,7 +47,8 @@ def test_where_nothing_is_drawn_each_task_is_a_line(variable: dict[str, str]) ->
 
 TYPING = """
 import os, sys, termios, time
-from nai_transports.cli.common.progress import show_progress
+from nai_transports.cli.common import progress
+from nai_transports.tokenizer_files import progress as downloads
 
 def is_echoing():
     return bool(termios.tcgetattr(0)[3] & termios.ECHO)
@@ -57,7 +58,7 @@ import fcntl
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 assert is_echoing()
 try:
-    with show_progress("logging in"):
+    with BAR:
         assert not is_echoing()
         raise KeyboardInterrupt
 except KeyboardInterrupt:
@@ -66,8 +67,9 @@ except KeyboardInterrupt:
 """
 
 
-def test_typed_keys_are_not_shown_while_a_bar_is_drawn() -> None:
-    written = read_terminal([*forked_python(), "-c", TYPING], ("stdin", "stderr"))
+@pytest.mark.parametrize("bar", ['progress.show_progress("logging in")', "downloads.show_progress(None)"])
+def test_typed_keys_are_not_shown_while_a_bar_is_drawn(bar: str) -> None:
+    written = read_terminal([*forked_python(), "-c", TYPING.replace("BAR", bar)], ("stdin", "stderr"))
     assert "shown again" in written
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Final, TypeAlias
 
+from ..terminal_echo import hide_typing
 from ..terminals import can_draw
 
 __all__ = ["Progress", "show_progress"]
@@ -39,7 +40,7 @@ def show_progress(progress: Progress | None) -> Generator[Progress, None, None]:
             TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
             TextColumn("left", "progress.remaining", table_column=Column(no_wrap=True)),
         )
-        with Bar(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
+        with hide_typing(), Bar(*columns, console=Console(stderr=True), transient=True, expand=True) as bar:
             task = bar.add_task("", total=None)
             yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total or None)
     else:

@@ -25,9 +25,9 @@ from nai_proto.errors import FileError, InvalidRequestError, NaiError
 from nai_proto.library.file_names import make_safe_name
 
 from ... import files
+from ...signals import exit_on_signals, hold_signals
 from .finished_work import add_files, record_done
 from .notes import print_note
-from .signals import exit_on_signals, hold_signals
 from .standard_streams import OutputFailed
 
 __all__ = [

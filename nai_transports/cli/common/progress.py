@@ -7,16 +7,15 @@ begins.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from ...terminal_echo import hide_typing
 from ...terminals import can_draw, is_terminal
 from .notes import print_note, printing_above
 from .output import open_console
-from .signals import exit_on_signals
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -121,38 +120,8 @@ def show_progress(first: str, *, quiet: bool = False) -> Generator[ProgressDispl
         PaceColumn(),
     )
     shown = Progress(*columns, console=open_console(stderr=True), transient=True)
-    with _hide_typing(), shown as progress, printing_above(progress.console):
+    with hide_typing(), shown as progress, printing_above(progress.console):
         yield ProgressDisplay(progress, first)
-
-
-@contextmanager
-def _hide_typing() -> Generator[None, None, None]:
-    """Show no typed keys while the block runs: they would move the lines, some of which would stay. The shell gets them."""
-    try:
-        import termios  # Windows has none
-    except ModuleNotFoundError:
-        yield
-        return
-    terminal = sys.stdin.fileno() if is_terminal(sys.stdin) else None
-    if terminal is None or not _is_in_foreground(terminal):  # in the background, a change would stop the program
-        yield
-        return
-    before = termios.tcgetattr(terminal)
-    quiet = [*before]
-    quiet[3] &= ~termios.ECHO
-    with exit_on_signals():
-        termios.tcsetattr(terminal, termios.TCSANOW, quiet)
-        try:
-            yield
-        finally:
-            termios.tcsetattr(terminal, termios.TCSANOW, before)
-
-
-def _is_in_foreground(terminal: int) -> bool:
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:  # it is the terminal of other programs
-        return False
 
 
 def format_pace(rate: float | None, left_s: float | None) -> str:
