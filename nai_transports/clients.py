@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import ssl
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 from weakref import WeakSet
 
 from nai_proto.arguments import check_type
@@ -24,8 +23,12 @@ from nai_proto.secret import Token
 from .events import Event, EventLog
 from .proxy import Proxy, ProxyChooser
 from .streams import AsyncStream, Stream
-from .tls_connection import TlsClient, default_context
 from .transport_errors import transport_error
+
+if TYPE_CHECKING:
+    import ssl
+
+    from .tls_connection import TlsClient
 
 __all__ = ["AsyncClient", "BaseClient", "Client", "RawAsyncClient", "RawClient", "raw_transport"]
 
@@ -208,7 +211,9 @@ def raw_transport(
     """Return a transport over raw connections; arguments as for `_RawClient`."""
 
     def make_tls(host: str) -> TlsClient:
-        return TlsClient(ssl_context or default_context(), host)
+        from . import tls_connection  # with `ssl`, which plain connections do without
+
+        return tls_connection.TlsClient(ssl_context or tls_connection.default_context(), host)
 
     choose_proxy = _make_chooser(proxy)
     return RawTransport(open_io, settle, pool, make_tls, choose_proxy, log, transport_error, threading.Lock())

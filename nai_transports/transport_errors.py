@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import ssl
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -58,6 +57,8 @@ def wrong_runtime(runtime: str) -> LocalProtocolError:
 
 def failure_reason(error: BaseException) -> str:
     """Return the system's reason for an error, or for its first cause that has one."""
+    import ssl  # needed only when something is wrong
+
     seen = error
     while True:
         if isinstance(seen, ssl.SSLCertVerificationError):

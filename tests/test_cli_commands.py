@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -73,3 +76,35 @@ def test_an_unknown_command_is_refused_with_the_one_that_comes_nearest() -> None
     assert "'stey'; did you mean 'stay'?" in said
     status, _, said = _run("dance")
     assert (status, "did you mean" in said) == (2, False)
+
+
+_NEVER: Final = ("PIL", "rich", "hypothesis", "asyncio", "ssl", "http.client", "keyring")
+"""What no command needs before it talks to the service, or draws on a terminal."""
+_ACCOUNT: Final = ("nai_proto.story", "nai_proto.library.load", "nai_proto.openai")
+_LIST_MODULES: Final = """
+import sys
+from nai_transports.cli import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "foreign"),
+    [
+        ("image fox --price", (*_ACCOUNT, "nai_proto.voice")),
+        ("director -h", _ACCOUNT),
+        ("speak -h", (*_ACCOUNT, "nai_proto.image", "nai_proto.text")),
+        ("presets list", _ACCOUNT[:2]),
+        ("doctor -h", ("nai_proto.story", "nai_proto.image.request")),
+        ("story undo -h", ("nai_proto.image",)),
+    ],
+)
+def test_a_command_imports_nothing_that_it_does_not_need(line: str, foreign: tuple[str, ...]) -> None:
+    command = [sys.executable, "-c", _LIST_MODULES, *line.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=50)
+    imported = done.stderr.split()
+    assert "nai_transports.cli.command_table" in imported
+    assert [name for name in (*_NEVER, *foreign) if name in imported] == []

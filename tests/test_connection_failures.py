@@ -17,8 +17,8 @@ import trustme
 from nai_proto import errors
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Timeouts
-from nai_transports import clients
 from nai_transports import httpx as httpx_driver
+from nai_transports import tls_connection
 from tests.connect_proxy import DENIED, GRANTED
 from tests.raw_servers import RawConnection, Script, echo, raw_server
 from tests.test_connections import ask, failure
@@ -145,7 +145,7 @@ def test_the_table_has_every_case() -> None:
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("peer", TABLE)
 def test_a_connection_ends_as_the_table_says(driver: str, peer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (clients, httpx_driver):
+    for module in (tls_connection, httpx_driver):
         monkeypatch.setattr(module, "default_context", trusting)
     row = TABLE[peer]
     timeouts = Timeouts(connect=0.2 if row["error"] == "TimedOut" else 10)

@@ -16,8 +16,8 @@ import pytest
 from nai_proto import errors, text
 from nai_proto.exchange.session import Session
 from nai_proto.limits import Limits, Timeouts
-from nai_transports import clients
 from nai_transports import httpx as httpx_driver
+from nai_transports import tls_connection
 from tests.cases import for_each
 from tests.raw_servers import RawConnection, raw_server, response
 from tests.support import token
@@ -243,7 +243,7 @@ def test_a_tls_handshake_that_drips_ends_at_the_limit_of_connecting(driver: str)
 
 @on_every_driver
 def test_what_connecting_takes_is_not_charged_to_the_head(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (clients, httpx_driver):
+    for module in (tls_connection, httpx_driver):
         monkeypatch.setattr(module, "default_context", lambda: CLIENT_TLS)
 
     def script(connection: RawConnection) -> None:

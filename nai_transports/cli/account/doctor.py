@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from typing import Final
-from urllib.request import getproxies_environment
 
 import typer
 
@@ -224,6 +223,8 @@ def _check_proxy(urls: Iterable[str], profile: UserProfile) -> Iterator[Diagnosi
         elif needs_no_proxy(url):
             yield Diagnosis("proxy", Outcome.OK, f"{url} directly, because of NO_PROXY")
         else:
+            from urllib.request import getproxies_environment  # loads an HTTP client: not at import
+
             ignored = "; HTTP_PROXY is not used for https" if getproxies_environment().get("http") else ""
             yield Diagnosis("proxy", Outcome.OK, f"{url} directly{ignored}")
 
