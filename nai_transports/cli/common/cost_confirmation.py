@@ -18,18 +18,19 @@ from .errors import OverLimit
 from .notes import print_note
 from .prompts import confirm
 
-__all__ = ["CostConfirmation", "MaxAnlas", "Yes"]
+__all__ = ["PRICE_PANEL", "CostConfirmation", "MaxAnlas", "Yes"]
 
-_PANEL: Final = "Price"
+PRICE_PANEL: Final = "Price"
+"""The heading of options about prices on a help page."""
 
-Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Spend Anlas without asking.", rich_help_panel=_PANEL)]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", help="Spend Anlas without asking.", rich_help_panel=PRICE_PANEL)]
 MaxAnlas: TypeAlias = Annotated[
     int | None,
     typer.Option(
         min=0,
         help="Fail if the price is higher; 0 allows only what is free. Lower prices need confirmation or --yes.",
         show_default=False,
-        rich_help_panel=_PANEL,
+        rich_help_panel=PRICE_PANEL,
     ),
 ]
 

@@ -23,7 +23,7 @@ from .option_errors import find_image_model, name_options_in_errors
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
 from .picture_display import open_picture_display
 from .picture_files import print_jpeg_note
-from .price_report import print_price
+from .price_report import PriceOnly, print_price
 from .vibe_inputs import parse_vibes
 
 __all__ = ["image"]
@@ -31,9 +31,9 @@ __all__ = ["image"]
 _Repeatable = list[str] | None
 
 # The headings of the help page.
-_PROMPT: Final = "Prompt"
-_SAMPLING: Final = "Sampling"
+_CHARACTERS: Final = "Characters and words in the image"
 _OTHER_IMAGES: Final = "Other images"
+_SAMPLING: Final = "Sampling"
 
 _CHEAPER: Final = "a smaller --size, fewer --steps or fewer images (-n)"
 _JSON_ONLY: Final = ("requested_model", "anlas", "price")
@@ -43,89 +43,76 @@ def image(
     prompt: Annotated[
         str | None, typer.Argument(help="Prompt. Default: read from stdin, as - is.", show_default=False)
     ] = None,
-    negative: Annotated[str | None, typer.Option(help="Negative prompt.")] = None,
     model: Annotated[
         str | None, typer.Option(help="Model id or name. Default: the preset's model, or V5 Curated.")
-    ] = None,
-    preset: Annotated[
-        Path | None, typer.Option(help="Preset file; options given here override it.", show_default=False)
     ] = None,
     size: Annotated[
         str | None,
         typer.Option(
-            help="WIDTHxHEIGHT in pixels, or a size of the website: portrait, landscape, square, large_portrait …",
-            rich_help_panel=_SAMPLING,
-        ),
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Number of sampling steps.", rich_help_panel=_SAMPLING)] = None,
-    scale: Annotated[float | None, typer.Option(help="Prompt guidance.", rich_help_panel=_SAMPLING)] = None,
-    cfg_rescale: Annotated[
-        float | None, typer.Option(help="Guidance rescale, 0 to 1.", rich_help_panel=_SAMPLING)
-    ] = None,
-    sampler: Annotated[
-        str | None, typer.Option(help="Sampler: k_euler_ancestral, k_euler, k_dpmpp_2m …", rich_help_panel=_SAMPLING)
-    ] = None,
-    unlisted_sampler: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Sampler that nai does not list, sent as it is.",
-            show_default=False,
-            rich_help_panel=_SAMPLING,
-        ),
-    ] = None,
-    noise_schedule: Annotated[
-        str | None, typer.Option(help="Noise schedule: karras, exponential …", rich_help_panel=_SAMPLING)
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            help="Seed of the first image; each further image has the next. Default: random.", rich_help_panel=_SAMPLING
+            help="WIDTHxHEIGHT in pixels, or a size of the website: portrait, landscape, square, large_portrait …"
         ),
     ] = None,
     number: Annotated[int, typer.Option("--number", "-n", min=1, help="Number of images.")] = 1,
+    negative: Annotated[str | None, typer.Option(help="Negative prompt.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed of the first image; each further image has the next. Default: random."),
+    ] = None,
     quality: Annotated[
         str | None,
-        typer.Option(metavar="|".join(QualityPreset), help="Add quality tags to the prompt.", rich_help_panel=_PROMPT),
+        typer.Option(metavar="|".join(QualityPreset), help="Add quality tags to the prompt."),
     ] = None,
     uc: Annotated[
         str | None,
+        typer.Option(help=f"Negative prompt preset, if the model has it: {', '.join(UCPreset)}."),
+    ] = None,
+    preset: Annotated[
+        Path | None, typer.Option(help="Preset file; options given here override it.", show_default=False)
+    ] = None,
+    output: Annotated[OutputPath | None, build_output_option(".png", ".webp", ".jpg")] = None,
+    overwrite: Overwrite = False,
+    show: Annotated[
+        bool,
         typer.Option(
-            help=f"Negative prompt preset, if the model has it: {', '.join(UCPreset)}.", rich_help_panel=_PROMPT
+            "--show", help="Show images and previews in the terminal, as they arrive.", rich_help_panel=OUTPUT_PANEL
+        ),
+    ] = False,
+    format: Annotated[  # noqa: A002 -- the option's name
+        str | None,
+        typer.Option(
+            metavar="png|webp",
+            help="Image format. Default: the suffix of --output, or png.",
+            rich_help_panel=OUTPUT_PANEL,
         ),
     ] = None,
+    previews: Annotated[
+        bool,
+        typer.Option(
+            "--previews",
+            help="Also write a preview of each step to a file (V4 and later).",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = False,
+    transparent: Annotated[
+        bool, typer.Option("--transparent", help="Make the background transparent (V5).", rich_help_panel=OUTPUT_PANEL)
+    ] = False,
+    price: PriceOnly = False,
+    yes: Yes = False,
+    max_anlas: MaxAnlas = None,
     character: Annotated[
         _Repeatable,
         typer.Option(
             metavar="PROMPT[;;NEGATIVE][@PLACE]",
             help="Character prompt (V4 and later, repeatable). PLACE is A1 to E5, or X,Y from 0 to 1.",
-            rich_help_panel=_PROMPT,
+            rich_help_panel=_CHARACTERS,
         ),
     ] = None,
-    vibe: Annotated[
-        _Repeatable,
+    auto_text: Annotated[
+        bool,
         typer.Option(
-            metavar="FILE[=STRENGTH[,INFORMATION]]",
-            help="Image or vibe file for vibe transfer (V3 to V4.5, repeatable). An encoding costs Anlas once, and is kept.",
-            rich_help_panel=_OTHER_IMAGES,
+            "--auto-text", help="Render quoted parts of the prompt as text (V5).", rich_help_panel=_CHARACTERS
         ),
-    ] = None,
-    reference: Annotated[
-        _Repeatable,
-        typer.Option(
-            metavar="FILE[=KIND][=STRENGTH[,FIDELITY]]",
-            help="Image for a precise reference (V4.5, repeatable). KIND is character, style or character&style.",
-            rich_help_panel=_OTHER_IMAGES,
-        ),
-    ] = None,
-    box: Annotated[
-        _Repeatable,
-        typer.Option(
-            metavar="LEFT,TOP,RIGHT,BOTTOM",
-            help="Rectangle of --image to inpaint, instead of --mask (repeatable).",
-            rich_help_panel=_OTHER_IMAGES,
-        ),
-    ] = None,
+    ] = False,
     image: Annotated[
         Path | None,
         typer.Option(help="Image to start from (img2img).", show_default=False, rich_help_panel=_OTHER_IMAGES),
@@ -141,6 +128,14 @@ def image(
         typer.Option(
             help="Mask image: --image is inpainted where it is white.",
             show_default=False,
+            rich_help_panel=_OTHER_IMAGES,
+        ),
+    ] = None,
+    box: Annotated[
+        _Repeatable,
+        typer.Option(
+            metavar="LEFT,TOP,RIGHT,BOTTOM",
+            help="Rectangle of --image to inpaint, instead of --mask (repeatable).",
             rich_help_panel=_OTHER_IMAGES,
         ),
     ] = None,
@@ -168,16 +163,45 @@ def image(
             rich_help_panel=_OTHER_IMAGES,
         ),
     ] = None,
+    vibe: Annotated[
+        _Repeatable,
+        typer.Option(
+            metavar="FILE[=STRENGTH[,INFORMATION]]",
+            help="Image or vibe file for vibe transfer (V3 to V4.5, repeatable). An encoding costs Anlas once, and is kept.",
+            rich_help_panel=_OTHER_IMAGES,
+        ),
+    ] = None,
+    reference: Annotated[
+        _Repeatable,
+        typer.Option(
+            metavar="FILE[=KIND][=STRENGTH[,FIDELITY]]",
+            help="Image for a precise reference (V4.5, repeatable). KIND is character, style or character&style.",
+            rich_help_panel=_OTHER_IMAGES,
+        ),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Number of sampling steps.", rich_help_panel=_SAMPLING)] = None,
+    scale: Annotated[float | None, typer.Option(help="Prompt guidance.", rich_help_panel=_SAMPLING)] = None,
+    sampler: Annotated[
+        str | None, typer.Option(help="Sampler: k_euler_ancestral, k_euler, k_dpmpp_2m …", rich_help_panel=_SAMPLING)
+    ] = None,
+    noise_schedule: Annotated[
+        str | None, typer.Option(help="Noise schedule: karras, exponential …", rich_help_panel=_SAMPLING)
+    ] = None,
+    cfg_rescale: Annotated[
+        float | None, typer.Option(help="Guidance rescale, 0 to 1.", rich_help_panel=_SAMPLING)
+    ] = None,
     variety: Annotated[
         bool, typer.Option("--variety", help="Use Variety+ (V3 to V4.5).", rich_help_panel=_SAMPLING)
     ] = False,
-    transparent: Annotated[
-        bool, typer.Option("--transparent", help="Make the background transparent (V5).", rich_help_panel=OUTPUT_PANEL)
-    ] = False,
-    auto_text: Annotated[
-        bool,
-        typer.Option("--auto-text", help="Render quoted parts of the prompt as text (V5).", rich_help_panel=_PROMPT),
-    ] = False,
+    unlisted_sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Sampler that nai does not list, sent as it is.",
+            show_default=False,
+            rich_help_panel=_SAMPLING,
+        ),
+    ] = None,
     decrisper: Annotated[
         bool, typer.Option("--decrisper", help="Use decrisper (V1 to V3).", rich_help_panel=_SAMPLING)
     ] = False,
@@ -185,35 +209,6 @@ def image(
     smea_dyn: Annotated[
         bool, typer.Option("--smea-dyn", help="Use SMEA DYN (V1 to V3).", rich_help_panel=_SAMPLING)
     ] = False,
-    format: Annotated[  # noqa: A002 -- the option's name
-        str | None,
-        typer.Option(
-            metavar="png|webp",
-            help="Image format. Default: the suffix of --output, or png.",
-            rich_help_panel=OUTPUT_PANEL,
-        ),
-    ] = None,
-    previews: Annotated[
-        bool,
-        typer.Option(
-            "--previews",
-            help="Also write a preview of each step to a file (V4 and later).",
-            rich_help_panel=OUTPUT_PANEL,
-        ),
-    ] = False,
-    show: Annotated[
-        bool,
-        typer.Option(
-            "--show", help="Show images and previews in the terminal, as they arrive.", rich_help_panel=OUTPUT_PANEL
-        ),
-    ] = False,
-    price: Annotated[
-        bool, typer.Option("--price", help="Only print what it costs. Needs no prompt and no account.")
-    ] = False,
-    output: Annotated[OutputPath | None, build_output_option(".png", ".webp", ".jpg")] = None,
-    overwrite: Overwrite = False,
-    yes: Yes = False,
-    max_anlas: MaxAnlas = None,
     *,
     account: AccountOptions,
     as_json: Json = False,

@@ -10,12 +10,13 @@ import typer
 from nai_proto.image import Allowance, Price
 from nai_proto.image.price import NOTHING_FREE
 
+from ..common.cost_confirmation import PRICE_PANEL
 from ..common.output import print_facts, print_sentence
 
 __all__ = ["PriceOnly", "describe_price", "print_price"]
 
 PriceOnly: TypeAlias = Annotated[
-    bool, typer.Option("--price", help="Only print what it costs. Needs no account.", show_default=False)
+    bool, typer.Option("--price", help="Only print what it costs. Needs no account.", rich_help_panel=PRICE_PANEL)
 ]
 
 _WITH_OPUS: Final = Allowance(opus=True, v5=True)
