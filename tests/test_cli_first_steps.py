@@ -228,9 +228,19 @@ def test_a_text_that_is_missing_at_a_terminal_or_in_an_empty_pipe_is_told_with_a
         assert re.fullmatch(rf"nai {command}: give a text .* or through a pipe; type: nai {command} \".*", line)
 
 
-def test_a_line_to_type_is_not_broken_on_a_terminal() -> None:
-    done = TerminalRunner().invoke(app, ["library", "backup"], prog_name="nai", env={"COLUMNS": "80"})
-    assert "nai library backup backups" in done.stderr.splitlines()[-1]
+@pytest.mark.parametrize("columns", ["40", "60", "80", "90"])
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("library backup", "nai library backup backups"),
+        ("chat hi --set topp=1", "nai help parameters"),
+        ("tokens The keeper lit", 'nai tokens encode "The keeper lit"'),
+        ("emulate 8901", "nai emulate --port 8901"),
+    ],
+)
+def test_a_line_to_type_is_not_broken_on_a_terminal(typed: str, line: str, columns: str) -> None:
+    done = TerminalRunner().invoke(app, typed.split(), prog_name="nai", env={"COLUMNS": columns})
+    assert any(line in each for each in done.stderr.splitlines())
 
 
 # ---- conversations

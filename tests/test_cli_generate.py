@@ -172,7 +172,7 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
         ((PROMPT, "--preset", "Genesis"), "no official preset of kayra-v1 is called 'Genesis'"),
         ((PROMPT, "--module", "theme_nothing"), "no module of kayra-v1 is called 'theme_nothing'"),
         ((PROMPT, "--module", "theme_naval", "--model", "snek"), "genji-python-6b"),
-        ((PROMPT, "--model", "kayra-v9"), "no text model is called 'kayra-v9'; did you mean 'kayra-v1'"),
+        ((PROMPT, "--model", "kayra-v9"), "no model for stories is called 'kayra-v9'; did you mean 'kayra-v1'"),
         ((PROMPT, "--model", "kayra-v9"), "did you mean 'kayra-v1'?"),
         ((PROMPT, "--model", "GLM"), "glm-4-6 is a chat model: nai chat --model glm-4-6"),
         ((PROMPT, "--model", "V4.5 Full"), "nai image --model nai-diffusion-4-5-full"),

@@ -237,7 +237,9 @@ def test_story_that_did_not_open_cannot_be_continued() -> None:
         library.continue_story(OpenedStory(library.stories[0].card, None), tokenizer=load_word_tokenizer)
 
 
-@pytest.mark.parametrize(("model", "problem"), [("", "names no model"), ("new-v1", "no text model is called 'new-v1'")])
+@pytest.mark.parametrize(
+    ("model", "problem"), [("", "names no model"), ("new-v1", "no model for stories is called 'new-v1'")]
+)
 def test_story_without_a_known_text_model_is_rejected(model: str, problem: str) -> None:
     story = build_story()
     story.settings.model = model

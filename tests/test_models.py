@@ -180,7 +180,7 @@ def test_context_and_answer_depend_on_the_tier() -> None:
 @pytest.mark.parametrize("fact", FACTS)
 def test_an_error_says_how_to_give_a_fact_that_is_not_known(fact: str) -> None:
     with pytest.raises(
-        InvalidRequestError, match=rf"^no text model is called 'new-v1'; there are 2.7B, .*Facts\({fact}=…\)\)$"
+        InvalidRequestError, match=rf"^no model for stories is called 'new-v1'; there are 2.7B, .*Facts\({fact}=…\)\)$"
     ):
         FACTS[fact](Model.named("new-v1"))
 

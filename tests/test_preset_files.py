@@ -105,7 +105,7 @@ def test_a_preset_is_shown_as_its_file_or_beside_what_is_sent() -> None:
     ("arguments", "said"),
     [
         (("list", "--model", "kayra"), ""),
-        (("list", "--model", "kayra-v9"), "no text model is called 'kayra-v9'"),
+        (("list", "--model", "kayra-v9"), "no model for stories is called 'kayra-v9'"),
         (("list", "--model", "cassandra"), "cassandra has no official presets"),
         (("show", "Carefre", "--model", "kayra-v1"), "did you mean 'Carefree'"),
     ],

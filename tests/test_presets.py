@@ -109,7 +109,7 @@ def test_an_unknown_preset_is_refused_with_the_nearest_name_and_all_names() -> N
         assert Preset.official(model) == ()
         with pytest.raises(InvalidRequestError, match=f"{model} has no official presets; make one with"):
             Preset.from_default(model)
-    with pytest.raises(InvalidRequestError, match=r"no text model is called 'kayraa'; did you mean 'Kayra'\?"):
+    with pytest.raises(InvalidRequestError, match=r"no model for stories is called 'kayraa'; did you mean 'Kayra'\?"):
         Preset.from_official("kayraa")
 
 
@@ -321,7 +321,7 @@ def test_a_preset_uses_the_facts_of_its_model() -> None:
         assert preset.to_settings() == {"order": [10], "min_p": 0.1}
     untold = Preset.loads(written)
     assert untold.to_settings(known) == {"order": [10], "min_p": 0.1}
-    with pytest.raises(InvalidRequestError, match=r"no text model is called 'new-v1'; .*samplers=…"):
+    with pytest.raises(InvalidRequestError, match=r"no model for stories is called 'new-v1'; .*samplers=…"):
         untold.to_settings()
 
 

@@ -161,7 +161,7 @@ def test_what_is_off_has_no_key() -> None:
 
 
 def test_settings_for_a_model_without_a_known_tokenizer_say_what_is_missing() -> None:
-    with pytest.raises(InvalidRequestError, match=r"no text model is called 'new-v1'; .*tokenizer=…"):
+    with pytest.raises(InvalidRequestError, match=r"no model for stories is called 'new-v1'; .*tokenizer=…"):
         GlobalSettings().to_settings("new-v1")
     model = Model("new-v1", TextModelFacts(tokenizer="llama3"))
     assert GlobalSettings().to_settings(model) == GlobalSettings().to_settings("llama-3-erato-v1")
@@ -177,9 +177,9 @@ def test_without_preset_and_settings_little_is_sent() -> None:
 
 def test_a_model_that_is_not_listed_needs_only_the_facts_that_are_used() -> None:
     assert build_parameters("new-v1", settings=None) == BARE
-    with pytest.raises(InvalidRequestError, match=r"no text model is called 'new-v1'; .*samplers=…"):
+    with pytest.raises(InvalidRequestError, match=r"no model for stories is called 'new-v1'; .*samplers=…"):
         build_parameters("new-v1", settings=None, overrides={"min_p": 0.1})
-    with pytest.raises(InvalidRequestError, match=r"no text model is called 'new-v1'; .*modules=…"):
+    with pytest.raises(InvalidRequestError, match=r"no model for stories is called 'new-v1'; .*modules=…"):
         build_parameters("new-v1", settings=None, module="theme_noir")
     model = Model("new-v1", TextModelFacts(host=Host.TEXT, samplers=frozenset([SamplerOrder.TOP_G]), modules=True))
     assert bare(model, overrides={"top_g": 3}, module="theme_noir") == {"top_g": 3, "prefix": "theme_noir"}

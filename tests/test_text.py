@@ -302,7 +302,7 @@ def test_phrases_as_text_need_the_tokenizer_and_become_its_ids() -> None:
         ({"temprature": 1}, "no parameter 'temprature'; did you mean 'temperature'?"),
         ({"top_k": True}, "top_k is True, and kayra-v1 takes an integer"),
         ({"preset": Preset.from_default("clio-v1"), "model": "kayra-v1"}, "is for clio-v1, not for kayra-v1"),
-        ({"model": "kayra-v9"}, "no text model is called 'kayra-v9'; did you mean 'kayra-v1'?"),
+        ({"model": "kayra-v9"}, "no model for stories is called 'kayra-v9'; did you mean 'kayra-v1'?"),
         ({"model": "glm-4-6"}, "only the OpenAI-compatible API has it"),
         ({"module": "theme_naval", "model": "llama-3-erato-v1"}, "llama-3-erato-v1"),
     ],

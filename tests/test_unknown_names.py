@@ -32,7 +32,7 @@ def wrong(**options: Any) -> Any:
 
 
 UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
-    "text model": (lambda: text.generate("x", model="Kaira"), "Kayra", "clio-v1"),
+    "model for stories": (lambda: text.generate("x", model="Kaira"), "Kayra", "clio-v1"),
     "preset": (lambda: text.generate("x", preset="carefre"), "Carefree", "Tesseract"),
     "model of a preset": (lambda: text.Preset.from_official("Kaira", "x"), "Kayra", "clio-v1"),
     "module": (lambda: text.generate("x", module="special opening"), "special_openings", "vanilla"),

@@ -397,7 +397,7 @@ def unknown_model(name: str, models: Iterable[Model] = _NEWEST, *, advice: str |
     listed = [*models]
     return unknown_choice(
         name,
-        "text model",
+        "model for stories",
         [each.id for each in listed],
         parameter="model",
         spellings=[each.name for each in listed],

@@ -32,7 +32,8 @@ _NAME: Final = "[a-z][a-z-]*"
 _WHOLE: Final = rf"""
     `[^`]+`
     | (?<=\btype:\ )(?:{_QUOTED}|[^;"'])+
-    | \bnai\ (?:(?:account|lorebook|library|module|presets|story|tokens)\ )?{_NAME}(?:\ {_NAME}(?={_ARGUMENT}))?{_ARGUMENT}*
+    | \bnai\ (?:(?:account|help|lorebook|library|module|presets|story|tokens)\ )?
+      {_NAME}(?:\ {_NAME}(?={_ARGUMENT}))?{_ARGUMENT}*
     | (?:\S+\ -m\ )?\bpip\ install{_ARGUMENT}*\ \S+
     | \bcurl{_ARGUMENT}*
     | (?<![^\s(=])--[a-z][\w-]*[=\ ](?:{_QUOTED}|{_PLACEHOLDER})
