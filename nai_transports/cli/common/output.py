@@ -153,10 +153,9 @@ def _format_list(name: str, values: Sequence[object]) -> Iterator[tuple[str, str
     """Yield the lines of a list: each has the list's name, in the singular if it has one value; objects have numbers."""
     singular = _PLURAL_END.sub(lambda end: "y" if end[1] else "", name)
     for number, value in enumerate(values, 1):
-        item = "none" if value is None else value
-        is_numbered = isinstance(item, dict | list | tuple) and len(values) > 1
+        is_numbered = type(value) in (dict, list, tuple) and len(values) > 1
         label = f"{singular} {number}" if is_numbered else name if len(values) > 1 else singular
-        yield from _format_facts({label: item})
+        yield from _format_facts({label: "none" if value is None else value})
 
 
 def format_date(seconds: float | None) -> str:
