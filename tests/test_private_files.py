@@ -1,22 +1,28 @@
-"""What the command line writes of stories, accounts and conversations is for its owner's eyes, whoever plants links."""
+"""What the command line writes is for its owner's eyes, whoever plants links, and has no secret but where one is kept."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from stat import S_IMODE
+from typing import Any
 
 import pytest
 
 from nai_proto.errors import FileError
+from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
 from nai_transports import files
 from nai_transports.cli.common.output_files import OutputFiles
+from tests.backup_support import keys_of
 from tests.every_command import COMMANDS, SERVERS, prepare, run_command, serve_account
+from tests.marked_secrets import MarkedSecrets
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
 
+KEPT_LOGINS = ("config/credentials.json",)
+"""Files that are there to keep a password or a token."""
 FOR_OTHERS = ("director", "image", "speak", "upscale", "vibe")
 """Commands whose files have the permissions of new files: docs/command-line.md#who-can-read-them."""
 
@@ -29,19 +35,51 @@ def open_to_all() -> Iterator[None]:
     os.umask(old)
 
 
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str | bytes]]:
+    """Every password, key and token that the client or the server makes in the test, with its kind."""
+    made: set[tuple[str, str | bytes]] = set()
+
+    def watch(kind: type[Any]) -> None:
+        make = kind.__init__
+
+        def make_and_note(self: Any, *args: Any, **options: Any) -> None:
+            make(self, *args, **options)
+            value = self.reveal()
+            # tokens of one kind begin in the same way
+            made.add((type(self).__name__, value.rpartition(".")[2] if isinstance(value, str) else value))
+
+        monkeypatch.setattr(kind, "__init__", make_and_note)
+
+    for kind in (Password, AccessKey, EncryptionKey, AccessToken, PersistentToken):
+        watch(kind)
+    return made
+
+
+def find_secrets(secrets: Iterable[tuple[str, str | bytes]], paths: Iterable[Path]) -> list[str]:
+    """Return which secrets are in the files among these paths."""
+    marked = MarkedSecrets()
+    for kind, secret in secrets:
+        marked.add(kind, secret)
+    return marked.find({str(path): path.read_bytes().decode("latin-1") for path in paths if path.is_file()})
+
+
 @pytest.mark.parametrize("name", sorted({**COMMANDS, **SERVERS}))
-def test_what_a_command_writes_can_be_read_by_its_owner_only(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_a_command_writes_can_be_read_by_its_owner_only_and_has_no_secret(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secrets: set[tuple[str, str | bytes]]
 ) -> None:
     for variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
     with serve_account(monkeypatch, tmp_path) as (owner, clock):
         before = {*tmp_path.rglob("*")}
+        secrets |= {("key of an object", key) for key in keys_of(owner).values()}
         run_command(name, *prepare(name, owner, clock))
-    written = {path for path in tmp_path.rglob("*") if path not in before}
-    modes = {str(path.relative_to(tmp_path)): oct(S_IMODE(path.stat().st_mode) & 0o077) for path in written}
-    open_files = {path for path, mode in modes.items() if mode != "0o0"}
+    written = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path not in before}
+    open_files = {name for name, path in written.items() if S_IMODE(path.stat().st_mode) & 0o077}
     assert all(name in FOR_OTHERS and not path.startswith("XDG") for path in open_files), open_files
+    files_of_ours = {path: file for path, file in written.items() if "tokenizers" not in path}  # 20 MB of public files
+    assert find_secrets(secrets, (file for path, file in files_of_ours.items() if path not in KEPT_LOGINS)) == []
+    assert bool(find_secrets(secrets, files_of_ours.values())) == (name == "login")
 
 
 def test_a_directory_that_is_made_for_pictures_is_as_open_as_they_are(tmp_path: Path) -> None:
