@@ -7,6 +7,8 @@ import os
 import shutil
 import sqlite3
 import sys
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -221,6 +223,24 @@ def test_a_damaged_value_in_a_backup_is_an_error_that_names_it(
             database.commit()
         use(directory, whole[1])
     assert not (directory.parent / "x.json").exists()
+
+
+def test_a_bomb_in_a_backup_is_damage_and_is_inflated_to_the_limit_only(
+    whole: tuple[Path, Emulator], directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nai_transports.backups.database_rows._MAX_PLAINTEXT", 1 << 20)
+    with closing(sqlite3.connect(directory / "backup.sqlite")) as database:
+        database.execute("UPDATE plaintexts SET content = ?", (zlib.compress(bytes(50 << 20)),))
+        database.commit()
+    tracemalloc.start()
+    with BackupDirectory(directory) as backups:
+        assert any("plaintexts" in problem for problem in backups.verify().problems)
+        with pytest.raises(Damaged) as caught:
+            list(backups.items())
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    check_message(caught.value, directory)
+    assert most < 10 << 20
 
 
 @pytest.mark.parametrize("table", COLUMNS)
