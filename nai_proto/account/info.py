@@ -265,11 +265,11 @@ def get_trial_status() -> Operation[Never, TrialStatus]:
     return _TRIAL_STATUS
 
 
-class _GiftKeys(PrivateStruct):
+class _GiftKeys(PrivateStruct, frozen=True):
     giftKeys: tuple[dict[str, Any], ...]  # noqa: N815
 
 
-class _OsanoId(PrivateStruct):
+class _OsanoId(PrivateStruct, frozen=True):
     externalOsanoId: str  # noqa: N815
 
 

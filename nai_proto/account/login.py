@@ -65,7 +65,7 @@ _JSON_FIELDS: Final = Headers.of(content_type="application/json", accept="applic
 _MIN_RECOVERY_TOKEN: Final = 16  # characters (docs/protocol/native.md#61-request-schemas)
 
 
-class _TokenResponse(PrivateStruct):
+class _TokenResponse(PrivateStruct, frozen=True):
     """The response of every operation here but create-persistent-token.
 
     See docs/protocol/native.md#6-account-endpoints-user.
@@ -74,7 +74,7 @@ class _TokenResponse(PrivateStruct):
     access_token: str = msgspec.field(name="accessToken")
 
 
-class _PersistentTokenResponse(PrivateStruct):
+class _PersistentTokenResponse(PrivateStruct, frozen=True):
     """The response of create-persistent-token.
 
     See docs/protocol/native.md#67-create-persistent-token.

@@ -1,4 +1,4 @@
-"""Structs of JSON that hold secrets as plain texts, because that is how they are sent or stored."""
+"""Structs that hold secrets or stories as plain values, because that is how they are sent or stored."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import msgspec
 __all__ = ["PrivateStruct"]
 
 
-class PrivateStruct(msgspec.Struct):
-    """A struct whose repr has its name only."""
+class PrivateStruct(msgspec.Struct, frozen=True):
+    """A frozen struct whose repr has its name only."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"

@@ -1,7 +1,8 @@
 """Extensions, both ways.
 
-An extension is a number from 0 to 255 and a body of bytes. `LEAVES` have only these; `WRAPPERS` also have the value that
-follows the body. `PARTS` is the inverse of both. The decoder handles records (0x72) and bundles (0x62) itself.
+An extension is a number from 0 to 255 and a body of bytes. `LEAVES` have only these; `WRAPPERS` are in front of a value, and
+their body is a filler. `PARTS` is the inverse of both. The decoder handles records (0x72), bundles (0x62) and shared values
+(0x69) itself, whose body matters to the value that follows.
 
 See docs/protocol/content.md#61-numbers-and-simple-values.
 """
@@ -31,18 +32,29 @@ from .js_values import (
 )
 from .value_headers import damage_error
 
-__all__ = ["BUNDLE", "LEAVES", "OWN", "PARTS", "RECORD", "WRAPPERS", "Leaf", "Wrapper", "wrap_value"]
+__all__ = [
+    "BUNDLE",
+    "LEAVES",
+    "OWN",
+    "PARTS",
+    "RECORD",
+    "SHARED",
+    "WRAPPERS",
+    "Leaf",
+    "Wrapper",
+    "decode_reference_number",
+]
 
 Leaf: TypeAlias = Callable[[bytes], Value]
-Wrapper: TypeAlias = Callable[[bytes, Value], Value]
+Wrapper: TypeAlias = Callable[[Value], Value]
 Parts: TypeAlias = "tuple[int, bytes] | tuple[int, bytes, Value]"
 
 RECORD: Final = 0x72
 BUNDLE: Final = 0x62
+SHARED: Final = 0x69
 _UNDEFINED: Final = 0x00
 _BIGINT: Final = 0x42
 _ERROR: Final = 0x65
-_SHARED: Final = 0x69
 _REFERENCE: Final = 0x70
 _SET: Final = 0x73
 _TYPED: Final = 0x74
@@ -76,10 +88,11 @@ def _decode_bigint(body: bytes) -> Value:
 
 
 def _decode_reference(body: bytes) -> Value:
-    return SharedReference(_decode_number(body))
+    return SharedReference(decode_reference_number(body))
 
 
-def _decode_number(body: bytes) -> int:
+def decode_reference_number(body: bytes) -> int:
+    """Return the number of a shared value, or of a reference to it. Raises Damaged."""
     if len(body) != 4:
         raise _extension_error("a reference has four bytes")
     return int.from_bytes(body)
@@ -117,20 +130,13 @@ LEAVES: Final[dict[int, Leaf]] = {
 }
 
 
-def _check_filler(body: bytes) -> None:
-    if len(body) != 1:
-        raise _extension_error("an extension in front of a value has one byte")
-
-
-def _build_set(body: bytes, value: Value) -> Value:
-    _check_filler(body)
+def _build_set(value: Value) -> Value:
     if not isinstance(value, list):
         raise _extension_error("a Set is an array")
     return JsSet(tuple(value))
 
 
-def _build_regexp(body: bytes, value: Value) -> Value:
-    _check_filler(body)
+def _build_regexp(value: Value) -> Value:
     match value:
         case [str(source), str(flags)]:
             return RegExp(source, flags)
@@ -138,8 +144,7 @@ def _build_regexp(body: bytes, value: Value) -> Value:
             raise _extension_error("a RegExp is an array of two texts")
 
 
-def _build_error(body: bytes, value: Value) -> Value:
-    _check_filler(body)
+def _build_error(value: Value) -> Value:
     match value:
         case [str(name), str(message), *cause] if len(cause) < 2:
             return ErrorValue(name, message, *cause)
@@ -147,24 +152,9 @@ def _build_error(body: bytes, value: Value) -> Value:
             raise _extension_error("an Error is an array of a name, a message and a cause")
 
 
-def _build_shared(body: bytes, value: Value) -> Value:
-    return Shared(_decode_number(body), value)
+WRAPPERS: Final[dict[int, Wrapper]] = {_ERROR: _build_error, _SET: _build_set, _REGEXP: _build_regexp}
 
-
-def wrap_value(number: int, body: bytes, value: Value) -> Value:
-    """Return an extension of any number that wraps a value."""
-    _check_filler(body)
-    return Wrapped(number, value)
-
-
-WRAPPERS: Final[dict[int, Wrapper]] = {
-    _ERROR: _build_error,
-    _SHARED: _build_shared,
-    _SET: _build_set,
-    _REGEXP: _build_regexp,
-}
-
-OWN: Final = frozenset((*LEAVES, *WRAPPERS, RECORD, BUNDLE))
+OWN: Final = frozenset((*LEAVES, *WRAPPERS, RECORD, BUNDLE, SHARED))
 """Numbers with a fixed meaning, which a `Wrapped` or a `RawBytes` cannot have."""
 
 # ---- to bytes
@@ -202,10 +192,10 @@ PARTS: Final[Mapping[type, Callable[[Any], Parts]]] = {
     TypedArray: lambda value: (_TYPED, _encode_typed_array(value)),
     Timestamp: lambda value: (_DATE, _encode_timestamp(value)),
     ErrorValue: lambda value: (_ERROR, _FILLER, [value.name, value.message, value.cause]),
-    Shared: lambda value: (_SHARED, value.number.to_bytes(4), value.value),
+    Shared: lambda value: (SHARED, value.number.to_bytes(4), value.value),
     JsSet: lambda value: (_SET, _FILLER, list(value.items)),
     RegExp: lambda value: (_REGEXP, _FILLER, [value.source, value.flags]),
     Wrapped: lambda value: (_check_free_number(value.type), _FILLER, value.value),
     RawBytes: lambda value: (_check_free_number(value.type), value.data),
 }
-"""The number and body of a value's extension, and for `WRAPPERS` the value that follows."""
+"""The number and body of a value's extension, and the value that follows, if one does."""

@@ -2,7 +2,8 @@
 
 None, booleans, texts, bytes and arrays (lists) are Python's own. A number is an int if it is whole and within 2**53, else a
 float, however it was packed: JavaScript has one kind of number. An object is a dict, in the order of its fields. All
-other values are of the classes below: frozen, equal by content, and packed as they were read.
+other values are of the classes below: frozen, equal by content, and packed as they were read. They are structs, since a
+document has tens of thousands, and a dataclass takes ten times as long to make.
 
 Stories are private: contents are not in the repr.
 
@@ -14,8 +15,11 @@ See:
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+import msgspec
+
+from ..private_struct import PrivateStruct
 
 __all__ = [
     "INVALID_DATE",
@@ -66,11 +70,10 @@ class BigInt(int):
         return f"BigInt({int(self)})" if self.bit_length() <= 64 else f"BigInt(of {self.bit_length()} bits)"
 
 
-@dataclass(frozen=True, slots=True)
-class JsMap:
+class JsMap(PrivateStruct, frozen=True):
     """A JavaScript Map: keys of any kind, in order. It is not a dict, since lists and objects may be keys."""
 
-    pairs: tuple[tuple[Value, Value], ...] = field(default=(), repr=False)
+    pairs: tuple[tuple[Value, Value], ...] = ()
 
     def lookup(self) -> dict[str | int | float, Value]:
         """Return a new dict of the pairs whose key is a text or a number, as ids are; the last of equal keys wins.
@@ -86,33 +89,32 @@ class JsMap:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class JsSet:
+class JsSet(PrivateStruct, frozen=True):
     """A JavaScript Set, in order."""
 
-    items: tuple[Value, ...] = field(default=(), repr=False)
+    items: tuple[Value, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapped:
+class Wrapped(PrivateStruct, frozen=True):
     """A value with a class, which is the number of its extension."""
 
     type: int
     "From 0 to 127."
-    value: Value = field(repr=False)
+    value: Value
+
+    def __repr__(self) -> str:
+        return f"Wrapped({self.type}, …)"
 
 
-@dataclass(frozen=True, slots=True)
-class RawBytes:
+class RawBytes(PrivateStruct, frozen=True):
     """An extension of unknown meaning, whose data is kept as bytes."""
 
     type: int
     "From 0 to 127."
-    data: bytes = field(repr=False)
+    data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Timestamp:
+class Timestamp(msgspec.Struct, frozen=True):
     """A date, as the time since 1970 in UTC."""
 
     seconds: int
@@ -132,36 +134,32 @@ class Timestamp:
         return self.seconds * 1000 + self.nanoseconds // 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class RegExp:
+class RegExp(PrivateStruct, frozen=True):
     """A regular expression of JavaScript. No document with it, or with one of the following, was seen."""
 
-    source: str = field(repr=False)
+    source: str
     flags: str
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorValue:
+class ErrorValue(PrivateStruct, frozen=True):
     """An error of JavaScript: a value here, not an exception."""
 
     name: str
-    message: str = field(repr=False)
-    cause: Value = field(default=UNDEFINED, repr=False)
+    message: str
+    cause: Value = UNDEFINED
 
 
-@dataclass(frozen=True, slots=True)
-class TypedArray:
+class TypedArray(PrivateStruct, frozen=True):
     """A typed array: numbers as a block of memory."""
 
     kind: int
     "0 to 10: Int8, Uint8, Uint8Clamped, Int16, Uint16, Int32, Uint32, Float32, Float64, BigInt64, BigUint64 (each"
     " + ``Array``); 16: ArrayBuffer, 17: DataView."
-    data: bytes = field(repr=False)
+    data: bytes
     "Little-endian, a whole number of elements."
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(PrivateStruct, frozen=True):
     """A value with a number, by which a `SharedReference` elsewhere in the document refers to it.
 
     Both are kept and not resolved: otherwise objects could be in two places, or in themselves.
@@ -170,11 +168,10 @@ class Shared:
     """
 
     number: int
-    value: Value = field(repr=False)
+    value: Value
 
 
-@dataclass(frozen=True, slots=True)
-class SharedReference:
+class SharedReference(msgspec.Struct, frozen=True):
     """A reference to the value that is `Shared` with this number."""
 
     number: int

@@ -103,7 +103,7 @@ class RowTable(MutableMapping[str, V], Generic[V]):
 # ---- the documents of the rows, by kind
 
 
-class AccountRow(PrivateStruct):
+class AccountRow(PrivateStruct, frozen=True):
     """``("account", number)``."""
 
     email: str
@@ -119,7 +119,7 @@ class TokenRow(msgspec.Struct):
     until: float | None
 
 
-class KeystoreRow(PrivateStruct):
+class KeystoreRow(PrivateStruct, frozen=True):
     """``("keystore", number)``, of the account with this number."""
 
     keystore: str | None
@@ -127,7 +127,7 @@ class KeystoreRow(PrivateStruct):
     indexed: bool
 
 
-class MailRow(PrivateStruct):
+class MailRow(PrivateStruct, frozen=True):
     """``("mail", number)``."""
 
     kind: str

@@ -43,15 +43,15 @@ _NO_GIFT_KEY: Final = (
 )
 
 
-class _Login(PrivateStruct):
+class _Login(PrivateStruct, frozen=True):
     key: str
 
 
-class _Google(PrivateStruct):
+class _Google(PrivateStruct, frozen=True):
     idToken: str  # noqa: N815
 
 
-class _Register(PrivateStruct):
+class _Register(PrivateStruct, frozen=True):
     key: _Key
     recaptcha: str | None = None
     recapcha: str | None = None  # as one client spells it (docs/protocol/native.md#61-request-schemas)
@@ -61,7 +61,7 @@ class _Register(PrivateStruct):
     giftkey: str | None = None
 
 
-class _ChangeKey(PrivateStruct):
+class _ChangeKey(PrivateStruct, frozen=True):
     currentAccessKey: _Key  # noqa: N815
     newAccessKey: _Key  # noqa: N815
     newEmail: str | None = None  # noqa: N815
@@ -71,7 +71,7 @@ class _Email(msgspec.Struct):
     email: str
 
 
-class _Verify(PrivateStruct):
+class _Verify(PrivateStruct, frozen=True):
     verificationToken: Annotated[str, msgspec.Meta(min_length=_VERIFICATION_LENGTH, max_length=_VERIFICATION_LENGTH)]  # noqa: N815
 
 
@@ -89,17 +89,17 @@ class _Consent(msgspec.Struct):
     globalOptOut: bool  # noqa: N815
 
 
-class _Recover(PrivateStruct):
+class _Recover(PrivateStruct, frozen=True):
     recoveryToken: _MailedToken  # noqa: N815
     newAccessKey: _Key  # noqa: N815
     deleteContent: bool  # noqa: N815
 
 
-class _Delete(PrivateStruct):
+class _Delete(PrivateStruct, frozen=True):
     deletionToken: _MailedToken  # noqa: N815
 
 
-class _Bind(PrivateStruct):
+class _Bind(PrivateStruct, frozen=True):
     paymentProcessor: str  # noqa: N815
     subscriptionId: str  # noqa: N815
     confirmedReplace: bool = False  # noqa: N815

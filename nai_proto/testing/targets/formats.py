@@ -15,7 +15,19 @@ from ...codecs.file_problems import find_field_problem, find_file_problem
 from ...codecs.forgiving_base64 import decode_base64
 from ...codecs.keystore import Keystore, open_keystore, seal_keystore
 from ...codecs.module_ids import derive_module_id, seal_module
-from ...codecs.msgpackr import packb, unpackb
+from ...codecs.msgpackr import (
+    UNDEFINED,
+    BigInt,
+    JsMap,
+    JsSet,
+    RegExp,
+    Shared,
+    SharedReference,
+    Timestamp,
+    Wrapped,
+    packb,
+    unpackb,
+)
 from ...codecs.sealed_objects import StoredObject, new_object, open_object, open_objects, seal_object
 from ...codecs.secret_box import from_base64, open_box, read_json, to_base64
 from ...codecs.vibe_files import StoredVibe, VibeBundle, read_vibe_file, write_vibe_file
@@ -113,7 +125,11 @@ def _decode_all(text: str) -> object:
 
 
 def _values() -> list[Any]:
-    return [None, True, -1, 1.5, "text", b"bytes", [1, [2]], {"a": {"b": "c" * 40}}, ["x" * 300, 2**40]]
+    plain = [None, True, -1, 1.5, "text", "half a pair: \ud83d", b"bytes", [1, [2]], ["x" * 300, 2**40], BigInt(2**70)]
+    records = [{"a": {"b": "c" * 40}}, [{"a": 1, "b": 2}, {"a": 3, "b": UNDEFINED}]]
+    shared = [Shared(1, [1]), SharedReference(1)]
+    sets = [JsMap(((1, {"a": 2}), ("b", []))), JsSet((1, 2))]
+    return [*plain, *records, shared, *sets, Wrapped(31, {}), Timestamp(1_700_000_000, 5_000_000), RegExp("a", "g")]
 
 
 TARGETS: Final = (
