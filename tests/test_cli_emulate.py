@@ -73,7 +73,11 @@ def test_what_a_server_does_not_have_is_left_out(tmp_path: Path) -> None:
     assert "e-mail" in on_terminal("replay", str(tmp_path / "made.jsonl")).stdout
 
 
-@pytest.mark.parametrize(("run", "options"), [(piped, ()), (piped, ("--json",)), (on_terminal, ("--json",))], ids=str)
+@pytest.mark.parametrize(
+    ("run", "options"),
+    [(piped, ()), (piped, ("--json",)), (on_terminal, ("--json",))],
+    ids=["in a pipe", "in a pipe, --json", "on a terminal, --json"],
+)
 def test_a_program_gets_one_line_of_json(run: Any, options: tuple[str, ...]) -> None:
     (line,) = run("emulate", *options).stdout.splitlines()
     assert json.loads(line)["console"] is None, "only a person is likely to want one"

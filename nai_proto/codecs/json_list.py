@@ -134,9 +134,11 @@ class JsonListSplitter:
         start = 1 if self.has_taken else 0  # after the comma
         if not ends:
             return []
-        items = self._decode_items(start, ends[-1], len(ends))
-        if items is None:
-            items = []
+        items: list[Any] = []
+        together = self._decode_items(start, ends[-1], len(ends))
+        if together is not None:
+            items = together
+        else:
             for end in ends:
                 one = self._decode_items(start, end, 1)
                 if one is None:
