@@ -181,6 +181,14 @@ def test_a_block_alone_in_its_read_reads_as_any_other(block: bytes) -> None:
         assert split(pieces) == split(bytewise(b"".join(pieces))) == split([b"".join(pieces)])
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_block_of_other_bytes_than_bytes_is_split_to_bytes(kind: Callable[[bytes], Any]) -> None:
+    splitter = SSESplitter()
+    for _ in range(3):
+        ((event, data),) = splitter.receive_data(kind(BLOCK))
+        assert (type(event), type(data)) == (bytes, bytes)
+
+
 def test_ids_and_retries_are_right_for_each_of_several_events_in_one_read() -> None:
     stream = b"data:1\n\nid:a\ndata:2\n\ndata:3\n\nretry:50\nid:b\ndata:4\n\ndata:5\n\nid\ndata:6\n\n"
     decoder = SSEDecoder()
@@ -433,19 +441,48 @@ def test_only_the_lines_that_matter_are_written() -> None:
 
 
 @for_each(
-    "event",
+    "part, event",
     [
-        *(ServerSentEvent(data="x", event=text) for text in ("", "SECRET\r", "SECRET\n", "SECRET\0", "SECRET\ud800")),
-        *(ServerSentEvent(data="x", id=text) for text in ("SECRET\r", "SECRET\n", "SECRET\0", "SECRET\ud800")),
-        *(ServerSentEvent(data=text) for text in ("SECRET\r\n", "SECRET\r", "SECRET\ud800")),
-        *(ServerSentEvent(data="x", retry=number) for number in (-1, 10**18)),
+        *(("type", ServerSentEvent("SECRET" + end, "x")) for end in ("\r", "\n", "\0", "\ud800")),
+        *(("id", ServerSentEvent(data="x", id="SECRET" + end)) for end in ("\r", "\n", "\0", "\ud800")),
+        *(("data", ServerSentEvent(data="SECRET" + end)) for end in ("\r\n", "\r", "\ud800")),
+        ("type", ServerSentEvent("", "x")),
+        *(("retry", ServerSentEvent(data="x", retry=number)) for number in (-1, 10**18)),
     ],
 )
-def test_what_would_not_come_back_is_refused_without_quoting_it(event: ServerSentEvent) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
+def test_what_would_not_come_back_is_refused_by_its_name_without_quoting_it(part: str, event: ServerSentEvent) -> None:
+    with pytest.raises(InvalidRequestError, match=rf"\b{part}\b") as caught:
         encode_event(event)
+    assert caught.value.parameter == "event"
     assert "SECRET" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@for_each(
+    "name, takes, event",
+    [
+        ("event", "a ServerSentEvent", ("message", "x", "", None)),
+        ("event.event", "a str", ServerSentEvent(b"e", "x")),  # type: ignore[arg-type]
+        ("event.data", "a str", ServerSentEvent(data=b"x")),  # type: ignore[arg-type]
+        ("event.id", "a str", ServerSentEvent(data="x", id=7)),  # type: ignore[arg-type]
+        ("event.retry", "an int or None", ServerSentEvent(data="x", retry="7")),  # type: ignore[arg-type]
+    ],
+)
+def test_what_is_no_event_is_refused_by_its_name(name: str, takes: str, event: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=f"^{re.escape(name)} takes {takes}, not "):
+        encode_event(event)
+
+
+def test_the_id_of_the_reader_is_refused_by_its_name() -> None:
+    with pytest.raises(InvalidRequestError, match=r"^last_event_id takes a str") as caught:
+        encode_event(ServerSentEvent(data="x"), last_event_id=3)  # type: ignore[arg-type]
+    assert caught.value.parameter == "last_event_id"
+
+
+@pytest.mark.parametrize("retry", [0, 1, 10**18 - 1])
+def test_a_retry_comes_back_from_0_up_to_18_digits(retry: int) -> None:
+    event = ServerSentEvent(data="x", retry=retry)
+    assert decoded([encode_event(event)]).events == [event]
 
 
 def test_a_line_ends_with_lf_crlf_or_cr() -> None:
