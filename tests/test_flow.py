@@ -457,6 +457,13 @@ def test_a_paid_call_that_was_not_sent_is_repeated() -> None:
     assert played.result == COMPLETION
 
 
+def test_a_driver_that_answers_get_context_with_something_else_is_told() -> None:
+    steps = get_context()
+    next(steps)
+    with pytest.raises(TypeError, match="is a FlowContext, not str"):
+        steps.send("the context")  # type: ignore[arg-type]
+
+
 def test_retry_after_is_honoured() -> None:
     for name, value, seconds in (("retry-after", "7", 7), ("retry-after-ms", "2500", 2.5), ("retry-after", "120", 120)):
         played = play(STREAM, [Head(429, Headers([(name, value)])), b"", *STORY])

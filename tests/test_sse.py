@@ -156,22 +156,28 @@ def test_the_splitter_says_nothing_for_a_type_that_the_block_does_not_name() -> 
 @for_each(
     "block",
     [
-        b"event:a\nid:1\ndata:x",
-        b"event: a\nid: 1\ndata: x",
-        b"event:  a\nid:1\ndata:  x",
-        b"event:b\nid:1\ndata:x",
-        b"event:\nid:1\ndata:x",
+        b"event:a\nid:1\ndata:xy",
+        b"event: a\nid: 1\ndata: xy",
+        b"event:  a\nid:1\ndata:  xy",
+        b"event:b\nid:1\ndata:xy",
+        b"event:\nid:1\ndata:xy",
         b"event:a\nid:1\ndata:",
         b"event:a\nid:1\ndata: ",
-        b"id:1\nid:2\ndata:x",
-        b"data:1\nid:2\ndata:x",
-        b"\nid:2\ndata:x",
+        b"id:1\nid:2\ndata:xy",
+        b"data:1\nid:2\ndata:xy",
+        b"\nid:2\ndata:xy",
         b"event:a\nid:1\ndata",
-        b"event:a\nid\ndata:x",
-        b"event:a\nid:1\n\ndata:x",
-        b"event:a\nid:1\ndata:x\r",
-        b"event:a\nid:1\ndata:x\n\n\n",
-        b"event:a\nid:1\ndata:x\n\ndata:y",
+        b"event:a\nid\ndata:xy",
+        b"event:a\nid:1\n\ndata:xy",
+        b"event:a\nid:1\ndata:xy\r",
+        b"event:a\nid:1\ndata:xy\n\n\n",
+        b"event:a\nid:1\ndata:xy\n\ndata:yz",
+        b"event:a\nid:1\ndata:xy\ndata:yz",
+        b"event:a\nid:1\ndata:xy\nname:yz",
+        b"event:a\nid:1\nname:xy",
+        b"event:a\nname:1\ndata:xy",
+        b"name:a\nid:1\ndata:xy",
+        b"id:1\nname:a\ndata:xy",
     ],
 )
 def test_a_block_alone_in_its_read_reads_as_any_other(block: bytes) -> None:
@@ -179,6 +185,22 @@ def test_a_block_alone_in_its_read_reads_as_any_other(block: bytes) -> None:
     first = b"event:a\nid:0\ndata:0\n\n"
     for pieces in ([first, block, block], [first, first, block, first]):
         assert split(pieces) == split(bytewise(b"".join(pieces))) == split([b"".join(pieces)])
+
+
+def test_bad_utf_8_is_replaced_in_each_part_of_a_usual_block() -> None:
+    block = b"event:e\xff\nid:i\xff\ndata:d\xff\n\n"
+    assert SSEDecoder().receive_data(block * 2) == [ServerSentEvent("e\ufffd", "d\ufffd", "i\ufffd")] * 2
+    assert SSESplitter().receive_data(block * 2) == [(b"e\xff", b"d\xff")] * 2
+
+
+@pytest.mark.parametrize("make", [SSEDecoder, SSESplitter])
+def test_what_is_no_limits_and_no_bytes_is_refused_by_its_name(make: Callable[..., SSEDecoder | SSESplitter]) -> None:
+    with pytest.raises(InvalidRequestError, match=r"^limits ") as caught:
+        make(9)
+    assert caught.value.parameter == "limits"
+    with pytest.raises(InvalidRequestError, match=r"^data ") as caught:
+        make().receive_data("data:x\n\n")  # type: ignore[arg-type]
+    assert caught.value.parameter == "data"
 
 
 @pytest.mark.parametrize("kind", [bytearray, memoryview])

@@ -29,7 +29,7 @@ SUBJECTS: Final = {
     "wire": _subject("http/wire http/wire_states http/heads", "wire"),
     "sealed_objects": _subject("codecs/sealed_objects codecs/secret_box", "sealed_objects"),
     "keystore": _subject("codecs/keystore", "sealed_objects save_keys"),
-    "retry": _subject("exchange/retry", "flow clients clock_jumps"),
+    "retry": _subject("exchange/retry", "retry flow"),
     "pool": _subject("exchange/connection_pool exchange/connections", "pool connections"),
     "key_matching": _subject("story/lore/key_matching story/lore/search_text", "lore_key_matching"),
     "samplers": _subject("emulator/text/samplers", "emulator_sampling"),
