@@ -21,13 +21,11 @@ __all__ = ["JsonListSplitter"]
 _START_BYTES: Final = 64
 """The list begins within so many bytes; if not, the document has another form."""
 _HEAD: Final = rb'(?:\xef\xbb\xbf)?(\s*\{\s*"%b"\s*:\s*\[)'
-_TEXT: Final = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
-_REST_OF_TEXT: Final = re.compile(_TEXT, re.DOTALL)
-_TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:"%b"[^"\[\]{}]*+)*+' % _TEXT, re.DOTALL)
-"""What is inside an item, up to a bracket or to a text whose end has not come."""
-_TO_COMMA: Final = re.compile(_TO_BRACKET.pattern.replace(rb"{}]", rb"{},]"), re.DOTALL)
-"""What is between the items, up to a comma, a bracket or a text whose end has not come."""
-_QUOTE, _COMMA = b'",'
+_TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*')
+"""What is inside an item, up to a bracket or a text."""
+_TO_COMMA: Final = re.compile(rb'[^",\[\]{}]*')
+"""What is between the items, up to a comma, a bracket or a text."""
+_QUOTE, _COMMA, _BACKSLASH = b'",\\'
 _OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
 _STAND_IN: Final = b"0"
 
@@ -107,11 +105,13 @@ class JsonListSplitter:
         is_last = False
         while at < size and not is_last:
             if self._in_text:
-                at = _skip(_REST_OF_TEXT, buffer, at)
-                if at == size or buffer[at] != _QUOTE:  # a backslash, and what it escapes has not come
+                quote = buffer.find(_QUOTE, at)
+                if quote < 0:
+                    at = size
                     break
-                self._in_text = False
-                at += 1
+                self._in_text = _is_escaped(buffer, quote)
+                at = quote + 1
+                continue
             at = _skip(_TO_BRACKET if self._depth else _TO_COMMA, buffer, at)
             if at == size:
                 break
@@ -179,3 +179,11 @@ def _skip(pattern: re.Pattern[bytes], data: bytearray, start: int) -> int:
     """Return where a match of a pattern that fits everywhere ends."""
     match = pattern.match(data, start)
     return start if match is None else match.end()
+
+
+def _is_escaped(data: bytearray, quote: int) -> bool:
+    """Return whether a quotation mark inside a text belongs to it: an odd number of backslashes is before it."""
+    first = quote
+    while data[first - 1] == _BACKSLASH:  # before the text is its own quotation mark
+        first -= 1
+    return (quote - first) % 2 == 1
