@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["create", "database_error", "make_directories", "read", "write", "write_all"]
 
 _PRIVATE_MODE: Final = 0o700
-_PREFIX: Final = 32
-"""Characters of a file's name in that of its temporary file, which may not be longer than a name can be."""
+_PREFIX_BYTES: Final = 240
+"""How many bytes of a file's name may be in that of its temporary file, since a name has at most 255."""
 
 
 def read(path: str | os.PathLike[str]) -> bytes:
@@ -112,7 +112,7 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
         with ExitStack() as closing:
             for target, data in ((Path(path), data) for path, data in contents.items()):
                 file = closing.enter_context(
-                    NamedTemporaryFile(dir=target.parent, prefix=f".{target.name[:_PREFIX]}.", delete=False)
+                    NamedTemporaryFile(dir=target.parent, prefix=f".{_shorten(target.name)}.", delete=False)
                 )
                 temporary[target], handles[target] = file.name, file.fileno()
                 with suppress(FileNotFoundError):
@@ -133,6 +133,11 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
         for unused in temporary.values():
             Path(unused).unlink(missing_ok=True)
     raise FileError(f"{target} cannot be written: {problem}", path=str(target))
+
+
+def _shorten(name: str) -> str:
+    """Return a name, or its beginning if it is too long; a character has at most four bytes."""
+    return name if len(os.fsencode(name)) <= _PREFIX_BYTES else name[: _PREFIX_BYTES // 4]
 
 
 def database_error(path: str | os.PathLike[str], message: str, error: sqlite3.Error) -> FileError | InvalidFile:

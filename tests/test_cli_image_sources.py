@@ -173,7 +173,7 @@ def test_v3_gets_vibes_as_images(owner: Account) -> None:
 def test_rebuild_generates_an_image_again_from_its_metadata(owner: Account, model: str) -> None:
     (first,) = generate_image("--model", model, "--negative", "fog")["files"]
     done = nai("image", "--rebuild", first, "-o", "again.png")
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "free with Opus\n")
     assert Path("again.png").read_bytes() == Path(first).read_bytes()
     done = nai("image", "--rebuild", first, "--steps", "3", "--seed", "9", "-o", "other.png")
     assert done.exit_code == 0

@@ -348,7 +348,7 @@ def test_what_costs_nothing_is_repeated() -> None:
 def test_nothing_is_repeated_after_the_first_chunk() -> None:
     chunk = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
     lost = nai.TransportError("gone", sent=False, phase="read")
-    for repeat in nai.Repeat:
+    for repeat in (nai.Repeat.NEVER, nai.Repeat.IF_NOT_ACTED, nai.Repeat.ALWAYS):
         played = play(replace(chat_completion_stream(HELLO), repeat=repeat), [STREAM, chunk, lost])
         assert played.kinds == "Send Receive Emit Receive"
         assert isinstance(played.error, nai.TransportError)

@@ -79,7 +79,7 @@ def test_token_ids_need_no_brackets() -> None:
     "assignment, about",
     [
         ("top_pp=1", "no parameter is called 'top_pp'; did you mean 'top_p'?"),
-        ("qqqq=1", "there are temperature, max_length"),
+        ("qqqq=1", "nai help parameters lists all"),
         ("top_p", "--set is NAME=VALUE, such as top_p=0.9, not 'top_p'"),
         ("top_k=many", "--set top_k takes an integer not below 0, not 'many'"),
         ("top_k=1.5", "takes an integer"),
