@@ -148,6 +148,7 @@ def parse_error(*arguments: str) -> tuple[int, dict[str, object]]:
     return done.exit_code, json.loads(done.stderr)["error"]
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_errors_are_json_with_json() -> None:
     status, error = parse_error("generate", "x", "--url", CLOSED, "--json")
     assert (status, error["kind"], error["exit_status"], error["command"]) == (1, "connection", 1, "nai generate")

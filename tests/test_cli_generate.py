@@ -111,6 +111,7 @@ def test_an_invalid_token_is_a_one_line_error(text: str, about: str, monkeypatch
     assert text not in done.output
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_refused_connection_is_a_one_line_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
     with serve_in_thread(an_emulator()[0]) as url:

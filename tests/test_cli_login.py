@@ -247,7 +247,7 @@ def test_a_wrong_password_is_asked_for_again_up_to_three_times(ring: MemoryKeyri
     assert bool(ring.kept) == (status == 0)
 
 
-@pytest.mark.usefixtures("terminal")
+@pytest.mark.usefixtures("terminal", "no_pauses")
 @pytest.mark.parametrize("status", [403, 429, 500])
 def test_a_service_that_does_not_check_the_password_is_not_asked_again(
     emulated: tuple[Emulator, Any], ring: MemoryKeyring, status: int

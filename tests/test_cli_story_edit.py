@@ -350,6 +350,7 @@ def test_what_another_program_stores_at_the_last_moment_is_kept_too(served: Serv
     assert (served.texts()[MOON] or "").endswith(" Theirs.")
 
 
+@pytest.mark.usefixtures("no_pauses")
 @pytest.mark.parametrize("fault", ["lost", "unanswered", "500"])
 @pytest.mark.parametrize("number", range(4))
 def test_after_any_fault_the_story_is_in_the_account_or_in_the_backup(served: Served, fault: str, number: int) -> None:
