@@ -130,7 +130,7 @@ class JsonDecoder(Generic[T]):
             self._decode = lambda data: msgspec.convert(arrange(msgspec.json.decode(data)), type)
 
     def decode(
-        self, data: bytes | bytearray, *, where: str, depth: int, place: Callable[[int], int] | None = None
+        self, data: bytes | bytearray, *, where: str, depth: int, map_position: Callable[[int], int] | None = None
     ) -> T:
         """Return the document as a value of the type.
 
@@ -140,7 +140,7 @@ class JsonDecoder(Generic[T]):
             data: the whole document in UTF-8.
             where: the beginning of error messages, such as ``"response of POST /user/login"``.
             depth: the most levels of arrays and objects: `Limits.json_depth`.
-            place: returns the number that error messages have for a byte of ``data``, if ``data`` is not all that came.
+            map_position: returns the position that messages name for one in ``data``, if ``data`` is not all that came.
 
         Raises:
             LimitExceeded: the document is deeper (``what`` is ``"JSON depth"``).
@@ -162,7 +162,7 @@ class JsonDecoder(Generic[T]):
                     pass
         except (ValueError, RecursionError, SystemError):  # SystemError: an int beyond any float, to msgspec 0.21
             pass  # explained below
-        problem = find_problem(data, self._type, self._arrange, place=place)
+        problem = find_problem(data, self._type, self._arrange, map_position=map_position)
         raise RemoteProtocolError(f"{where}: {problem}", excerpt=excerpt(bytes(data[:800])))
 
     def _iter_other_forms(self, data: bytes) -> Iterator[object]:
@@ -192,7 +192,7 @@ def find_problem(
     arrange: Callable[[Any], Any] | None = None,
     *,
     strict: bool = True,
-    place: Callable[[int], int] | None = None,
+    map_position: Callable[[int], int] | None = None,
 ) -> str | Mismatch:
     """Return why msgspec refused a document: its syntax, or the difference from the type. Nothing of it is quoted.
 
@@ -201,19 +201,19 @@ def find_problem(
         type: that it should have.
         arrange: as for `JsonDecoder`.
         strict: as for `msgspec.json.decode`; if not, a text may stand for a number.
-        place: as for `JsonDecoder.decode`.
+        map_position: as for `JsonDecoder.decode`.
     """
-    place = place or _same
+    map_position = map_position or _same
     try:
         text = replace_lone_escapes(bytes(data)).decode()
     except UnicodeDecodeError as error:
-        return f"not UTF-8 (byte {place(error.start)})"
+        return f"not UTF-8 (byte {map_position(error.start)})"
     try:
         document = msgspec.json.decode(text)
     except RecursionError:
         return "nested too deeply to be read"
     except ValueError:
-        return _find_syntax_problem(text, place)
+        return _find_syntax_problem(text, map_position)
     return find_mismatch(document if arrange is None else arrange(document), type, strict=strict)
 
 
@@ -221,7 +221,7 @@ def _same(position: int) -> int:
     return position
 
 
-def _find_syntax_problem(text: str, place: Callable[[int], int]) -> str:
+def _find_syntax_problem(text: str, map_position: Callable[[int], int]) -> str:
     """Return at which byte a text stops being JSON, which the standard library has as a number, msgspec only in words."""
     import json
 
@@ -240,12 +240,12 @@ def _find_syntax_problem(text: str, place: Callable[[int], int]) -> str:
     if position < 0:  # a number that only Python accepts
         encoded = text.encode("utf-8", "surrogatepass")
         constant = next((match for match in _CONSTANTS.finditer(encoded) if match[1]), None)
-        return f"{constant[1].decode()} is no JSON (byte {place(constant.start())})" if constant else "not JSON"
+        return f"{constant[1].decode()} is no JSON (byte {map_position(constant.start())})" if constant else "not JSON"
     if position >= len(text.rstrip()) or _OPEN_TEXT.match(text, position):
-        return f"JSON is cut short (byte {place(_count_bytes(text, len(text)))})"
+        return f"JSON is cut short (byte {map_position(_count_bytes(text, len(text)))})"
     if comma := _TRAILING_COMMA.match(text, position):  # later versions of Python point at the comma
         position = comma.end() - 1
-    return f"not JSON (byte {place(_count_bytes(text, position))})"
+    return f"not JSON (byte {map_position(_count_bytes(text, position))})"
 
 
 def _count_bytes(text: str, characters: int) -> int:

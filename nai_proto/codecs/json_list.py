@@ -80,8 +80,8 @@ class JsonListSplitter:
         self._leave_rest()
         return bytes(self._rest)
 
-    def place(self, position: int) -> int:
-        """Return which byte of the whole document one of what is left is."""
+    def map_position(self, position: int) -> int:
+        """Return the position in the whole document of a byte of what is left."""
         return position if position <= self._hole else position + self._missing
 
     # ---- inside

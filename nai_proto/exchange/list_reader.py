@@ -94,7 +94,7 @@ class _Reader(Generic[T]):
         if self.failure is not None:
             raise self.failure
         rest = self._splitter.receive_eof()
-        document = decode_body(_decoder(self._name), rest, self._where, self._limits, self._splitter.place)
+        document = decode_body(_decoder(self._name), rest, self._where, self._limits, self._splitter.map_position)
         items: list[object] = getattr(document, self._name)
         if self._splitter.has_taken:
             if _count_members(rest, self._name) > 1:

@@ -104,13 +104,13 @@ def read_json(decoder: JsonDecoder[T], to: Callable[[T], R], where: str, limits:
 
 
 def decode_body(
-    decoder: JsonDecoder[T], body: bytes, where: str, limits: Limits, place: Callable[[int], int] | None = None
+    decoder: JsonDecoder[T], body: bytes, where: str, limits: Limits, map_position: Callable[[int], int] | None = None
 ) -> T:
-    """Return the JSON document in a body; raise an error that it reports. ``place`` is as for `JsonDecoder.decode`."""
+    """Return the JSON document in a body; raise an error that it reports. Arguments are as for `JsonDecoder.decode`."""
     body = body.removeprefix(b"\xef\xbb\xbf")  # allowed, but decoders refuse it (RFC 8259 §8.1)
     if (error := parse_service_error(body)) is not None:
         raise error
-    return decoder.decode(body, where=where, depth=limits.json_depth, place=place)
+    return decoder.decode(body, where=where, depth=limits.json_depth, map_position=map_position)
 
 
 @dataclass(frozen=True, slots=True)
