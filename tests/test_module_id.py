@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from nai_proto import text
 from nai_proto.codecs.module_ids import derive_module_id, seal_module
+from nai_proto.errors import InvalidRequestError
 from tests.test_sealed_objects import of_kind
 
 
@@ -26,3 +29,11 @@ def test_a_module_s_id_comes_from_its_data(vector: dict[str, Any]) -> None:
 
 def test_equal_modules_have_equal_ids() -> None:
     assert derive_module_id("6B-v4", "AAAA") == derive_module_id("6B-v4", "AAAA") != derive_module_id("6B-v4", "AAAB")
+
+
+def test_data_that_no_utf8_can_carry_is_an_error_that_does_not_show_it() -> None:
+    with pytest.raises(InvalidRequestError, match="lone surrogate") as caught:
+        derive_module_id("6B-v4", "secret\ud819")
+    assert caught.value.__context__ is None
+    with pytest.raises(InvalidRequestError):
+        seal_module("secret\ud819")

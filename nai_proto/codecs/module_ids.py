@@ -13,6 +13,7 @@ from hashlib import blake2b
 from nacl.bindings import crypto_secretbox
 
 from ..arguments import TEXT
+from ..errors import InvalidRequestError
 from .secret_box import KEY_SIZE, NONCE_SIZE, to_base64
 
 __all__ = ["derive_module_id", "seal_module"]
@@ -24,6 +25,9 @@ def derive_module_id(model: str, data: str) -> str:
     Args:
         model: id of the model that the module was trained for.
         data: of the module's file: base64, taken as text.
+
+    Raises:
+        InvalidRequestError: the data has a lone surrogate, so it is no base64.
     """
     TEXT.check(model, "model")
     sealed, key = _sealed(data)
@@ -31,13 +35,22 @@ def derive_module_id(model: str, data: str) -> str:
 
 
 def seal_module(data: str) -> str:
-    """Return the data that the service stores under the module's id: base64 of nonce and box."""
+    """Return the data that the service stores under the module's id: base64 of nonce and box.
+
+    Raises:
+        InvalidRequestError: as for `derive_module_id`.
+    """
     return to_base64(_sealed(data)[0])
 
 
 def _sealed(data: str) -> tuple[bytes, bytes]:
     TEXT.check(data, "data")
-    text = data.encode()
+    try:
+        text = data.encode()
+    except UnicodeEncodeError:
+        text = None  # the error is raised below, without the codec's one, which holds the data
+    if text is None:
+        raise InvalidRequestError("the module's data holds a lone surrogate, so it is no base64", parameter="data")
     key = blake2b(text, digest_size=KEY_SIZE).digest()
     nonce = blake2b(key, digest_size=NONCE_SIZE).digest()
     return nonce + crypto_secretbox(text, nonce, key), key
