@@ -38,6 +38,7 @@ from nai_proto.objects import StoredKeystore
 from nai_proto.testing import Clock, run_in_memory
 from nai_transports import memory
 from nai_transports.backups import BackupDirectory, BackupSummary, backup
+from nai_transports.backups.database_rows import KEYSTORE_FILE
 from nai_transports.servers.serve import serve_in_thread
 from tests import support
 from tests.backup_support import (
@@ -318,9 +319,10 @@ def test_a_backup_says_which_files_it_repairs(tmp_path: Path) -> None:
     card, content = objects_of(owner, "stories")[0], objects_of(owner, "storycontent")[0]
     missing, changed = f"stories/{card.id}.json", f"storycontent/{content.id}.sealed.json"
     (directory / missing).unlink()
+    (directory / KEYSTORE_FILE).unlink()
     (directory / changed).write_text("mine")
     repaired = back_up(directory, emulator).repaired
-    assert ({*repaired}, repaired[missing]) == ({missing, changed}, "")
+    assert ({*repaired}, repaired[missing], repaired[KEYSTORE_FILE]) == ({missing, changed, KEYSTORE_FILE}, "", "")
     assert (directory / repaired[changed]).read_text() == "mine"
     check_current(directory, owner)
     assert back_up(directory, emulator).repaired == {}

@@ -151,6 +151,13 @@ def test_a_body_over_the_limit_is_refused() -> None:
 # ---- changing
 
 
+def test_an_update_replaces_what_has_another_type(client: ObjectClient) -> None:
+    client.owner.storage.keep(StoredObject(id="x", type="stories", changeIndex=1, extra={"meta": None, "data": 7}))
+    new = client("PATCH", f"{PATH}/x", content("n", "eQ=="))
+    assert new == client("GET", f"{PATH}/x")
+    assert (new["meta"], new["data"], new["changeIndex"]) == ("n", "eQ==", 2)
+
+
 def test_an_update_increases_the_index_and_sets_the_time(client: ObjectClient) -> None:
     first, second = client("PUT", PATH, content()), client("PUT", PATH, content())
     target = f"{PATH}/{first['id']}"

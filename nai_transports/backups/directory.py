@@ -147,10 +147,12 @@ class BackupDirectory:
         self._complete_types.clear()
         self._repaired.clear()
         self._continues = self._records.is_interrupted
+        before = next(self._records.files(), None)
         with self._open_database.transaction():
             digest = self._records.add_keystore(keystore)
             run = self._records.begin_run(time.time(), digest, before_restore=before_restore)
-        self._write_files([(KEYSTORE_FILE, digest)])
+        file = (KEYSTORE_FILE, digest)
+        self._write_files([file], expected=file == before and not self._continues)
         self._run = run
 
     def keep(self, event: LoadEvent | KeystoreReplacement) -> None:

@@ -209,8 +209,9 @@ class Storage:
         old = self.find(type, id)
         if index not in (None, old.changeIndex):
             raise Refused(409, "Object was changed meanwhile", reason=_explain_conflict(index, old.changeIndex))
-        changed = partial(msgspec.structs.replace, old, changeIndex=(old.changeIndex or 0) + 1)
-        new = changed(meta=meta, data=data, lastUpdatedAt=int(now))
+        written = {"meta": meta, "data": data, "lastUpdatedAt": int(now), "changeIndex": (old.changeIndex or 0) + 1}
+        extra = {name: value for name, value in old.extra.items() if name not in written}  # values of a wrong type
+        new = msgspec.structs.replace(old, **written, extra=extra)
         self.keep(new)
         return new
 
