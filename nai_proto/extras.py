@@ -6,7 +6,7 @@ __all__ = ["explain_install"]
 
 
 def explain_install(extra: str) -> str:
-    """Return how to install an extra, such as ``pip install '.[image]' in a checkout``.
+    """Return how to install an extra, such as ``in a checkout, type: pip install '.[image]'``.
 
     The package is in no registry, so that only a checkout of its repository can be installed.
 
@@ -14,4 +14,4 @@ def explain_install(extra: str) -> str:
         extra: its name in pyproject.toml; an empty text for the libraries that are always needed.
     """
     target = f"'.[{extra}]'" if extra else "."
-    return f"pip install {target} in a checkout"
+    return f"in a checkout, type: pip install {target}"

@@ -24,7 +24,7 @@ def test_only_one_function_of_each_package_says_how_to_install_an_extra() -> Non
 
 
 def test_the_command_line_installs_into_the_environment_that_it_runs_in() -> None:
-    assert installer.explain_install("image") == f"{installer.format_install_command('.[image]')} in a checkout"
+    assert installer.explain_install("image") == f"in a checkout, type: {installer.format_install_command('.[image]')}"
     assert shlex.quote(sys.executable) in installer.explain_install("image")
     failure = describe_failure(MissingExtra(f"scaling needs Pillow: {explain_install('image')}"))
     assert failure.message == f"scaling needs Pillow: {installer.explain_install('image')}"
@@ -38,5 +38,5 @@ def test_each_extra_that_is_named_exists() -> None:
 
 
 def test_the_libraries_that_are_always_needed_have_no_extra() -> None:
-    assert explain_install("") == "pip install . in a checkout"
-    assert explain_install("image") == "pip install '.[image]' in a checkout"
+    assert explain_install("") == "in a checkout, type: pip install ."
+    assert explain_install("image") == "in a checkout, type: pip install '.[image]'"

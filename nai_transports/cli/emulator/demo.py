@@ -116,7 +116,7 @@ def demo(
         with screen.show_results() as display:
             for name in others:
                 if name == "trio" and find_spec("trio") is None:
-                    screen.skipped[name] = f"needs {explain_install('trio')}"
+                    screen.skipped[name] = f"not installed; {explain_install('trio')}"
                 else:
                     display.update(name)
                     run(name)
@@ -153,6 +153,6 @@ def _find_tokenizer() -> tuple[Tokenizer | None, str | None, str]:
     try:
         return load(MODEL), None, ""
     except MissingExtra as error:
-        return None, str(error), f"token ids need {explain_install('tokenizers')}"
+        return None, str(error), f"for token ids, {explain_install('tokenizers')}"
     except NaiError as error:
         return None, str(error), "there is no tokenizer file, and none could be had"
