@@ -137,8 +137,7 @@ def _count_members(document: bytes, name: str) -> int:
     """Return how many members of an object have this name."""
     if document.count(name.encode()) == 1 and b"\\" not in document:
         return 1
-    text = document.removeprefix(b"\xef\xbb\xbf").decode(
-        "utf-8", "replace"
-    )  # a member that nobody reads may be no UTF-8
+    # A member that nobody reads may be no UTF-8.
+    text = document.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
     members = cast("list[tuple[str, object]]", json.loads(text, object_pairs_hook=list))
     return [key for key, _ in members].count(name)

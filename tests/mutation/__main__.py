@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.mutation.subjects import SUBJECTS, Subject
-from tests.mutation.survivors import ACCEPTED, Mutant, parse_diff, parse_name, read_accepted, unused
+from tests.mutation.survivors import ACCEPTED, Mutant, find_unused, parse_diff, parse_name, read_accepted
 
 __all__ = ["main"]
 
@@ -74,7 +74,7 @@ def _test(name: str, directory: Path, processes: int) -> int:
     survivors = {mutant: _describe(mutant, _mutmut(directory, "show", mutant)) for mutant in survived}
     accepted = read_accepted()
     new = {mutant: described for mutant, described in survivors.items() if described not in accepted}
-    gone = unused(accepted, survivors.values(), (module[:-3].replace("/", ".") for module in subject.modules))
+    gone = find_unused(accepted, survivors.values(), (module[:-3].replace("/", ".") for module in subject.modules))
     killed = sum(counts[status] for status in _KILLED)
     seconds = round(time.monotonic() - start)
     row = (name, killed, counts["timeout"], len(survivors), len(survivors) - len(new), seconds)

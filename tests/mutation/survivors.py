@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ACCEPTED", "Mutant", "parse_diff", "parse_name", "read_accepted", "unused"]
+__all__ = ["ACCEPTED", "Mutant", "find_unused", "parse_diff", "parse_name", "read_accepted"]
 
 ACCEPTED: Final = Path(__file__).with_name("accepted.toml")
 _NAME: Final = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<owner>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
@@ -55,7 +55,7 @@ def read_accepted(path: Path = ACCEPTED) -> dict[Mutant, str]:
     return accepted
 
 
-def unused(accepted: Iterable[Mutant], survivors: Iterable[Mutant], modules: Iterable[str]) -> list[Mutant]:
+def find_unused(accepted: Iterable[Mutant], survivors: Iterable[Mutant], modules: Iterable[str]) -> list[Mutant]:
     """Return the accepted mutants of these modules that did not survive."""
     tried = {*modules}
     return sorted(mutant for mutant in {*accepted} - {*survivors} if mutant.module in tried)
