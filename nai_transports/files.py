@@ -1,4 +1,4 @@
-"""Read whole files, and write files atomically."""
+"""Read whole files, and write files atomically; refuse databases that compute."""
 
 from __future__ import annotations
 
@@ -11,25 +11,42 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final
 
 from nai_proto.errors import FileError, InvalidFile
+from nai_proto.limits import Limits
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["create", "database_error", "make_directories", "read", "write", "write_all"]
+__all__ = ["check_schema", "create", "database_error", "make_directories", "read", "write", "write_all"]
 
 _PRIVATE_MODE: Final = 0o700
 _PREFIX_BYTES: Final = 240
 """How many bytes of a file's name may be in that of its temporary file, since a name has at most 255."""
+_MAX_BYTES: Final = Limits().body
+"""Bytes of a file that is read whole, or of a value in a database."""
+_PIECE_BYTES: Final = 1 << 20
 
 
-def read(path: str | os.PathLike[str]) -> bytes:
+def read(path: str | os.PathLike[str], max_bytes: int = _MAX_BYTES) -> bytes:
     """Return the content of a file.
 
+    Args:
+        path: of the file.
+        max_bytes: how many bytes it may have. A file with holes takes no room on the disk, and a device may have no end.
+
     Raises:
-        FileError: the file cannot be read.
+        FileError: the file cannot be read, or is larger.
     """
+    problem: str | None = f"it has more than {max_bytes} bytes"
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            pieces: list[bytes] = []
+            left = max_bytes + 1 if size <= max_bytes else 0
+            while left > 0 and (piece := file.read(min(left, max(size + 1, _PIECE_BYTES)))):
+                pieces.append(piece)
+                left -= len(piece)
+        if left > 0:
+            return b"".join(pieces)
     except OSError as error:
         problem = error.strerror
     except ValueError:  # a NUL
@@ -151,5 +168,28 @@ def database_error(path: str | os.PathLike[str], message: str, error: sqlite3.Er
     import sqlite3
 
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the high bytes only add detail
-    damaged = code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
+    damaged = code in (
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_TOOBIG,
+    )
     return (InvalidFile if damaged else FileError)(message, path=os.fspath(path))
+
+
+def check_schema(database: sqlite3.Connection) -> None:
+    """Refuse a database that computes what it holds, and from now on values that are too large.
+
+    A view, a virtual table or a generated column of a few bytes can give rows without end, and values of any size.
+
+    Raises:
+        sqlite3.DatabaseError: a table of the database computes, or the database is damaged.
+    """
+    import sqlite3
+
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
+    computing = database.execute("SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR rootpage = 0")
+    generated = "SELECT 1 FROM sqlite_master AS each, pragma_table_xinfo(each.name) AS field WHERE field.hidden != 0"
+    if computing.fetchone() or database.execute(generated).fetchone():
+        raise sqlite3.DatabaseError("it computes what it holds, which no file of ours does")

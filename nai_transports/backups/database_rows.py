@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
-from nai_proto.codecs.secret_box import write_json
+from nai_proto.codecs.secret_box import decode_or_none, read_json, write_json
 from nai_proto.errors import Damaged
 from nai_proto.library.object_identity import Identity, identify
 from nai_proto.limits import Limits
@@ -226,8 +225,9 @@ class BackupRecords:
         if row is not None:
             sealed, document, plain, deflated, state, category, problem, compressed = row
             plaintext = b"" if deflated is None else _decompress(deflated)
-            if sha256(document) == sealed and plain in (None, sha256(plaintext)):
-                stored = StoredObject.from_json(json.loads(document))
+            fields = decode_or_none(read_json, document)
+            if sha256(document) == sealed and plain in (None, sha256(plaintext)) and fields is not None:
+                stored = StoredObject.from_json(fields)
                 return OpenedObject(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
         raise Damaged(
             f"{self._database.path} is damaged: a version is not what was written; nai library verify says what else is",

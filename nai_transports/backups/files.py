@@ -103,7 +103,9 @@ class BackupFiles:
         """Rename a file that somebody else has changed; return its new name, which is relative like ``name``."""
         path = self.root / name
         with _mapped_errors(path):
-            kept = path.with_name(f"{path.name}.set-aside-{sha256(path.read_bytes()).hex()[:12]}")
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            kept = path.with_name(f"{path.name}.set-aside-{digest[:12]}")
             path.replace(kept)
         return kept.relative_to(self.root).as_posix()
 

@@ -22,7 +22,7 @@ from typing import Any, Final
 from nai_proto.codecs.sealed_objects import OpenedState
 from nai_proto.errors import FileError, InvalidFile, excerpt
 
-from ..files import database_error
+from ..files import check_schema, database_error
 from .files import FILE_NAME_CHARACTERS
 
 __all__ = ["DATABASE_NAME", "BackupDatabase"]
@@ -138,6 +138,8 @@ class BackupDatabase:
                 path=str(self._path),
             )
         else:
+            with self._mapped_errors():
+                check_schema(self._db)
             self._check_values()
 
     def _check_values(self) -> None:

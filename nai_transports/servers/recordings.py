@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Final
 
 from nai_proto.emulator.recording import (
     RecordedExchange,
@@ -23,6 +24,9 @@ from .. import files
 
 __all__ = ["load_recording", "record_to_file"]
 
+_MAX_BYTES: Final = 1 << 30
+"""Of a recording: that of a long evening with pictures has some hundred MB."""
+
 
 def load_recording(path: str | os.PathLike[str]) -> Recording:
     """Return the content of a recording's file.
@@ -31,7 +35,7 @@ def load_recording(path: str | os.PathLike[str]) -> Recording:
         FileError: the file does not exist or cannot be read.
         InvalidFile: the file is not a recording, or is damaged. The message names the file.
     """
-    data = files.read(path)
+    data = files.read(path, _MAX_BYTES)
     try:
         return decode_recording(data)
     except InvalidFile as error:

@@ -51,6 +51,7 @@ def read_state(path: str | os.PathLike[str]) -> list[tuple[RowKey, bytes]]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as file:
             file.text_factory = bytes  # what is damaged may be no UTF-8, also in SQLite's words about it
+            files.check_schema(file)
             if file.execute("PRAGMA quick_check(1)").fetchone() != (b"ok",):
                 raise InvalidFile(f"{path} cannot be read: it is damaged", path=str(path))
             rows: list[tuple[bytes, bytes]] = file.execute("SELECT key, document FROM rows ORDER BY place").fetchall()
