@@ -18,7 +18,6 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 import httpx as plain_httpx
@@ -38,10 +37,11 @@ from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, StoreState,
 from nai_proto.http import Head, Headers, Request
 from nai_proto.library import open_library
 from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
-from nai_transports import httpx, sync
 from nai_transports.servers.recordings import record_to_file
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.servers.state import StateFile
+from tests import drivers
+from tests.drivers import opened
 from tests.marked_secrets import MarkedSecrets, describe_error, describe_objects
 
 EMAIL: Final = "writer@example.com"
@@ -91,13 +91,25 @@ class Watch:
         assert self.marked.find(self.shown) == []
 
 
-def use_account(watch: Watch, client: sync.Client, owner: Account) -> list[nai.NaiError]:
-    """Do what opens secrets, well and with mistakes; return the errors."""
+DRIVERS: Final = ("sync", "httpx", "asyncio", "trio", "httpx-asyncio", "httpx-trio")
+
+
+def use_account(driver: str, watch: Watch, owner: Account, session: nai.Session, **options: Any) -> list[nai.NaiError]:
+    """Do what opens secrets with a client of a driver, well and with mistakes; return the errors."""
+
+    async def main() -> list[nai.NaiError]:
+        async with opened(driver, session, **options) as client:
+            return await open_secrets(watch, client, owner)
+
+    return drivers.run(driver, main)
+
+
+async def open_secrets(watch: Watch, client: Any, owner: Account) -> list[nai.NaiError]:
     errors: list[nai.NaiError] = []
 
-    def run(flow: Operation[Any, Any] | Flow[Any, Any]) -> Any:
+    async def run(flow: Operation[Any, Any] | Flow[Any, Any]) -> Any:
         try:
-            result = client.run(flow)
+            result = await client.run(flow)
         except nai.NaiError as error:
             errors.append(error)
             watch.shown |= {f"{what} {len(errors)}": shown for what, shown in describe_error(error).items()}
@@ -106,24 +118,27 @@ def use_account(watch: Watch, client: sync.Client, owner: Account) -> list[nai.N
         watch.look()
         return result
 
-    token = run(account.login(EMAIL, PASSWORD)) or AccessToken("eyJhbGciOiJIUzI1NiJ9.eyJ0IjoiUXY3In0.Qv7harbourZk3")
+    token = await run(account.login(EMAIL, PASSWORD)) or AccessToken(
+        "eyJhbGciOiJIUzI1NiJ9.eyJ0IjoiUXY3In0.Qv7harbourZk3"
+    )
     watch.marked.add("access token", token.reveal().rpartition(".")[2])  # all tokens begin in the same way
-    library = run(open_library(EMAIL, PASSWORD))
+    library = await run(open_library(EMAIL, PASSWORD))
     for key in () if library is None else library.keystore.values():
         watch.marked.add("key of an object", key)
     persistent = owner.persistent_token
     watch.marked.add("persistent token", persistent.reveal())
     no_retry = nai.NO_RETRY
-    run(account.login(EMAIL, NEW_PASSWORD))
-    run(account.get_information().with_options(token=token))
-    run(account.get_subscription().with_options(token=persistent))
-    run(text.generate("Once", max_length=3).with_options(retry=no_retry, token=persistent))
-    run(openai.chat_completion([openai.Message("user", "Hello")], max_tokens=3).with_options(token=persistent))
-    run(objects.create_object("presets", "m", "eA==").with_options(token=token))
-    run(objects.create_object("presets", "m", "eA==").with_options(token=persistent))
-    run(account.change_password(EMAIL, PASSWORD, NEW_PASSWORD))
-    run(account.change_password(EMAIL, NEW_PASSWORD, PASSWORD))
-    run(account.register("reader@example.com", NEW_PASSWORD, "captcha"))
+    await run(account.login(EMAIL, NEW_PASSWORD))
+    await run(account.get_information().with_options(token=token))
+    await run(account.get_subscription().with_options(token=persistent))
+    await run(text.generate("Once", max_length=3).with_options(retry=no_retry, token=persistent))
+    await run(text.generate_stream("Once", max_length=3).with_options(retry=no_retry, token=persistent))
+    await run(openai.chat_completion([openai.Message("user", "Hello")], max_tokens=3).with_options(token=persistent))
+    await run(objects.create_object("presets", "m", "eA==").with_options(token=token))
+    await run(objects.create_object("presets", "m", "eA==").with_options(token=persistent))
+    await run(account.change_password(EMAIL, PASSWORD, NEW_PASSWORD))
+    await run(account.change_password(EMAIL, NEW_PASSWORD, PASSWORD))
+    await run(account.register("reader@example.com", NEW_PASSWORD, "captcha"))
     return errors
 
 
@@ -136,9 +151,9 @@ def account_of() -> tuple[Emulator, Account]:
     return emulator, emulator.add_account(EMAIL, Password(PASSWORD))
 
 
-@pytest.mark.parametrize("driver", [sync, httpx])
+@pytest.mark.parametrize("driver", DRIVERS)
 def test_nothing_that_is_alive_while_an_account_is_used_shows_a_secret(
-    account_of: tuple[Emulator, Account], driver: ModuleType, tmp_path: Path
+    account_of: tuple[Emulator, Account], driver: str, tmp_path: Path
 ) -> None:
     emulator, owner = account_of
     watch, log = Watch(), io.StringIO()
@@ -156,13 +171,9 @@ def test_nothing_that_is_alive_while_an_account_is_used_shows_a_secret(
             record_to_file(control, recording, contents=True) as recorded,
         ):
             state.store(emulator.changes()).result()
-            with (
-                serve_in_thread(watch.watch(recorded), store=state.store) as url,
-                driver.Client(
-                    nai.Session(base_url=url), on_event=lambda event: logging.info("%s %r", event, event)
-                ) as it,
-            ):
-                errors = use_account(watch, it, owner)
+            with serve_in_thread(watch.watch(recorded), store=state.store) as url:
+                options = {"on_event": lambda event: logging.info("%s %r", event, event)}
+                errors = use_account(driver, watch, owner, nai.Session(base_url=url), **options)
                 watch.shown["the console"] = read_console(url)
     finally:
         root.removeHandler(handler)
@@ -214,15 +225,13 @@ def cut(_: Request) -> Handler:
     yield Cut()
 
 
-@pytest.mark.parametrize("driver", [sync, httpx])
+@pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("app", [echo, echo_as_garbage, cut])
-def test_no_error_quotes_a_secret_of_the_request(
-    account_of: tuple[Emulator, Account], driver: ModuleType, app: App
-) -> None:
+def test_no_error_quotes_a_secret_of_the_request(account_of: tuple[Emulator, Account], driver: str, app: App) -> None:
     """What a server sent is in `StatusError.body`, and in the variables of a traceback's frames: docs/errors.md#secrets."""
     watch = Watch()
-    with serve_in_thread(app) as url, driver.Client(nai.Session(base_url=url, retry=nai.NO_RETRY)) as client:
-        errors = use_account(watch, client, account_of[1])
+    with serve_in_thread(app) as url:
+        errors = use_account(driver, watch, account_of[1], nai.Session(base_url=url, retry=nai.NO_RETRY))
     assert len(errors) > 10
     if app is not cut:
         watch.shown = {name: text for name, text in watch.shown.items() if not name.startswith("the traceback with")}
