@@ -54,6 +54,7 @@ COMMANDS: Final = {
     "library verify": "backups",
     "library restore": "backups --yes",
     "sanity-check": "",
+    "story list": "",
     "story create": '"The Lighthouse" --text "The lamp went out at nine."',
     "story import": "draft.story notes.txt",
     "story append": '"The Quiet Harbour" " More."',

@@ -24,6 +24,7 @@ DOCUMENTED: Final[dict[str, Any]] = {
 """The documented documents, by command."""
 SAME: Final = {
     "complete": "chat",
+    "story list": "library list",
     "story append": "story create",
     "story undo": "story create",
     "story redo": "story create",

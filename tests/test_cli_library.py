@@ -66,6 +66,31 @@ def test_the_list_has_every_story_with_its_state(owner: Account) -> None:
     assert created.timestamp() == pytest.approx(owner.storage.objects["stories"][0].lastUpdatedAt, abs=1)
 
 
+def test_the_stories_of_the_account_are_listed_under_either_name(owner: Account) -> None:
+    assert owner.storage.objects["stories"]
+    for options in ((), ("--json",)):
+        done = CliRunner().invoke(app, ["story", "list", *options])
+        assert (done.exit_code, done.stdout) == (0, nai("list", *options).stdout)
+
+
+@pytest.mark.parametrize(
+    ("title", "times"),
+    [
+        (TITLES[0], ["2026-03-01 09:30:05", "2026-03-01 09:30:06"]),
+        (TITLES[1], ["2026-03-01 09:30", "2026-03-01 09:30"]),
+    ],
+    ids=["one title", "two titles"],
+)
+def test_the_list_has_seconds_where_stories_of_one_title_have_the_same_minute(
+    owner: Account, title: str, times: list[str]
+) -> None:
+    for index, second in enumerate((5, 6)):
+        change(owner, "stories", index, lastUpdatedAt=1_772_357_400 + second)
+        rewrite(owner, "stories", index, title=(TITLES[0], title)[index], lastUpdatedAt=1000 * (1_772_357_400 + second))
+    shown = nai("list").stdout.splitlines()
+    assert [line.split("\t")[1] for line in shown[:2]] == times
+
+
 # ---- show
 
 

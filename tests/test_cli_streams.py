@@ -34,6 +34,7 @@ VALUES: Final = {
     "presets show": 3,
     "module list": 6,
     "library list": 5,
+    "story list": 5,
     "story tree": 7,
     "tags": 3,
     "doctor": 4,
@@ -158,7 +159,7 @@ class Ended:
 
     @property
     def about_stdout(self) -> list[str]:
-        return [line for line in self.stderr.splitlines() if "stdout" in line]
+        return [line for line in self.stderr.splitlines() if re.search(r"\bstdout\b", line)]
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, stdout: Any, *arguments: str, has_stderr: bool = True) -> Ended:

@@ -132,7 +132,7 @@ app = CommandGroup(
     pretty_exceptions_enable=False,
 )
 story = CommandGroup(
-    cls=_StoryCommands, help="Read, create, continue, edit, export or delete stories.", no_args_is_help=True
+    cls=_StoryCommands, help="List, read, create, continue, edit, export or delete stories.", no_args_is_help=True
 )
 library = CommandGroup(
     cls=_LibraryCommands,

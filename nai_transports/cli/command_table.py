@@ -97,7 +97,10 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 """The names that older programs have for these commands; no help page shows them."""
 
+_LIST: Final = Command("library.commands", "list_stories", "List all stories, including those that do not open.")
+
 STORY: Final[Mapping[str, Command]] = {
+    "list": _LIST,
     "show": Command("story.show", "show", "Show a story: its settings, history, lorebook, and the end of its text."),
     "tree": Command("story.tree", "tree", "Draw a story's history, with each node's id, author, time and text."),
     "export": Command("story.export", "export", "Export a story as Markdown, text, HTML, EPUB, .story or .scenario."),
@@ -118,7 +121,7 @@ STORY: Final[Mapping[str, Command]] = {
 """The commands of ``nai story``."""
 
 LIBRARY: Final[Mapping[str, Command]] = {
-    "list": Command("library.commands", "list_stories", "List all stories, including those that do not open."),
+    "list": _LIST,
     "show": Command("library.commands", "show", "Show a story's card, memory, and the beginning of its text."),
     "export": Command("library.export", "export", "Export stories, texts, lorebooks and presets as files."),
     "import": Command(
@@ -145,7 +148,7 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
     "Write": (
         PageLine(("generate",), "Continue a prompt."),
         PageLine(("chat", "complete"), "Talk to a model, or continue a prompt."),
-        PageLine(("story",), "Read, create, continue, edit or export."),
+        PageLine(("story",), "List, read, create, continue, edit, export."),
         PageLine(("lorebook",), "Test a lorebook."),
         PageLine(("presets",), "List and show the official presets."),
         PageLine(("module",), "Train modules on texts, and manage them."),

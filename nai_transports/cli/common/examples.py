@@ -28,9 +28,13 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         'nai complete "The keeper" --seed 7 --stop "."',
     ),
     "story": (
+        "nai story list",
         'nai story show "The Quiet Harbour"',
         'nai story continue "The Quiet Harbour" --store',
-        'nai story export "The Quiet Harbour" -o harbour.epub',
+    ),
+    "story list": (
+        "nai story list",
+        "nai story list --json",
     ),
     "story show": (
         'nai story show "The Quiet Harbour"',

@@ -1,7 +1,9 @@
-"""``nai library list`` and ``nai library show``: list the account's stories, and show one."""
+"""``nai library list``, which is ``nai story list`` too, and ``nai library show``: list the account's stories, show one."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -23,6 +25,8 @@ __all__ = ["list_stories", "show"]
 
 _SHOWN_CHARACTERS: Final = 600
 """How much of a long text is shown."""
+_MINUTES: Final = "%Y-%m-%d %H:%M"
+_SECONDS: Final = f"{_MINUTES}:%S"
 _BLOCKS: Final = ("memory", "authors_note", "text", "preview")
 """Facts that are shown as paragraphs."""
 
@@ -34,14 +38,21 @@ def list_stories(*, account: AccountOptions, as_json: Json = False) -> None:
         print_json(stories)
     elif stories:
         columns = ("title", "changed (UTC)", Column("bytes", is_number=True), "state", Column("id", is_id=True))
-        print_table(columns, map(_describe_row, stories))
+        print_table(columns, _describe_rows(stories))
     else:
         print_note("there are no stories")
 
 
-def _describe_row(story: StorySummary) -> tuple[Cell, ...]:
-    changed = "" if story.last_updated_at is None else f"{story.last_updated_at:%Y-%m-%d %H:%M}"
-    return story.title, changed, story.content_bytes, story.state, story.id
+def _describe_rows(stories: Sequence[StorySummary]) -> Iterator[tuple[Cell, ...]]:
+    """Yield the cells of each story. Times have seconds if stories of one title would look alike without them."""
+    to_the_minute = Counter((story.title, _format_time(story, _MINUTES)) for story in stories)
+    form = _SECONDS if max(to_the_minute.values()) > 1 else _MINUTES
+    for story in stories:
+        yield story.title, _format_time(story, form), story.content_bytes, story.state, story.id
+
+
+def _format_time(story: StorySummary, form: str) -> str:
+    return "" if story.last_updated_at is None else f"{story.last_updated_at:{form}}"
 
 
 def show(
