@@ -5,7 +5,8 @@ People write names in different ways, so case and separators make no difference.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from .errors import UnknownChoiceError, excerpt
@@ -34,7 +35,7 @@ def unknown_choice(
     choices: Iterable[str],
     *,
     parameter: str,
-    spellings: Iterable[str] = (),
+    spellings: Mapping[str, str] = MappingProxyType({}),
     advice: str | None = None,
 ) -> UnknownChoiceError:
     """Return the error for a name that nothing has: with the nearest name, and all there are.
@@ -44,11 +45,12 @@ def unknown_choice(
         what: it should be the name of, such as ``"sampler of kayra-v1"``.
         choices: all names that there are.
         parameter: that has the name.
-        spellings: other names of the choices, which may come nearest too.
+        spellings: other names, each with the choice that has it. If one comes nearest, that choice is named.
         advice: how a program gets its way all the same; see `NaiError.advice`.
     """
     there_are = tuple(map(str, choices))
-    guesses = tuple(_find_guesses(name, (*there_are, *spellings)))
+    nearest = _find_guesses(name, (*there_are, *spellings))
+    guesses = tuple(dict.fromkeys(spellings.get(each, each) for each in nearest))
     shown = excerpt(str(name), _LONGEST_NAME)
     hint = f"did you mean {' or '.join(map(repr, guesses))}? There are" if guesses else "there are"
     if len(there_are) == 1:

@@ -133,9 +133,9 @@ def test_a_story_is_renamed_and_its_text_stays(served: Served) -> None:
 
 
 def test_a_model_that_does_not_exist_is_wrong_usage_and_a_story_that_does_not_is_not(served: Served) -> None:
-    assert "Kayra" in failing("create", "X", "--model", "Kaira", status=2)
+    assert "'kayra-v1'" in failing("create", "X", "--model", "Kaira", status=2)
     for command in ("context", "continue"):
-        assert "Kayra" in failing(command, MOON, "--model", "Kaira", status=2)
+        assert "'kayra-v1'" in failing(command, MOON, "--model", "Kaira", status=2)
         assert "no story has the title or id 'Kaira'" in failing(command, "Kaira")
 
 

@@ -98,13 +98,13 @@ def test_an_unknown_model_is_refused_with_a_guess() -> None:
         lambda: find_listed_model("Kayraa"),
     )
     for call in calls:
-        with pytest.raises(InvalidRequestError, match=r"'Kayraa'; did you mean 'Kayra'\? There are "):
+        with pytest.raises(InvalidRequestError, match=r"'Kayraa'; did you mean 'kayra-v1'\? There are "):
             call()
-    with pytest.raises(InvalidRequestError, match=r"'V4\.6 Full'; did you mean 'V4\.5 Full'\?"):
+    with pytest.raises(InvalidRequestError, match=r"'V4\.6 Full'; did you mean 'nai-diffusion-4-5-full'\?"):
         nai.image.generate("x", model="V4.6 Full")
-    with pytest.raises(InvalidRequestError, match=r"; did you mean 'Anime V3' or 'Furry V3'\?"):
+    with pytest.raises(InvalidRequestError, match=r"; did you mean 'nai-diffusion-3' or 'nai-diffusion-furry-3'\?"):
         nai.image.generate("x", model="V3")
-    with pytest.raises(InvalidRequestError, match="; there are V5 Full, "):
+    with pytest.raises(InvalidRequestError, match="; there are nai-diffusion-5-full, "):
         nai.image.generate("x", model="V9")
     with pytest.raises(InvalidRequestError, match=r"; there are 2\.7B, "):
         nai.text.generate("x", model="V9")

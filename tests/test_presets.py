@@ -109,7 +109,9 @@ def test_an_unknown_preset_is_refused_with_the_nearest_name_and_all_names() -> N
         assert Preset.official(model) == ()
         with pytest.raises(InvalidRequestError, match=f"{model} has no official presets; make one with"):
             Preset.from_default(model)
-    with pytest.raises(InvalidRequestError, match=r"no model for stories is called 'kayraa'; did you mean 'Kayra'\?"):
+    with pytest.raises(
+        InvalidRequestError, match=r"no model for stories is called 'kayraa'; did you mean 'kayra-v1'\?"
+    ):
         Preset.from_official("kayraa")
 
 

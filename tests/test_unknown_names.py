@@ -32,9 +32,9 @@ def wrong(**options: Any) -> Any:
 
 
 UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
-    "model for stories": (lambda: text.generate("x", model="Kaira"), "Kayra", "clio-v1"),
+    "model for stories": (lambda: text.generate("x", model="Kaira"), "kayra-v1", "clio-v1"),
     "preset": (lambda: text.generate("x", preset="carefre"), "Carefree", "Tesseract"),
-    "model of a preset": (lambda: text.Preset.from_official("Kaira", "x"), "Kayra", "clio-v1"),
+    "model of a preset": (lambda: text.Preset.from_official("Kaira", "x"), "kayra-v1", "clio-v1"),
     "module": (lambda: text.generate("x", module="special opening"), "special_openings", "vanilla"),
     "prefix": (lambda: text.generate("x", prefix="vanila"), "vanilla", "special_openings"),
     "sampler of an order": (lambda: text.generate("x", **wrong(order=["tempratur"])), "temperature", "min_p"),
@@ -51,9 +51,17 @@ UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
     "option of a fault": (lambda: parse_fault("cut:aat=1"), "at", "times"),
     "language of tags": (lambda: image.suggest_tags("x", **wrong(lang="jap")), "jp", "en"),
     "phrase penalty": (lambda: text.generate("x", **wrong(phrase_rep_pen="agressive")), "aggressive", "off"),
-    "image model": (lambda: image.generate("x", model="V4.5 Ful"), "V4.5 Full", "Furry V3"),
-    "image model without its point": (lambda: image.generate("x", model="V45"), "V4.5 Full", "Furry V3"),
-    "priced model": (lambda: image.generation_price("V4.5 Ful", 64, 64, steps=1), "V4.5 Full", "Furry V3"),
+    "image model": (lambda: image.generate("x", model="V4.5 Ful"), "nai-diffusion-4-5-full", "safe-diffusion"),
+    "image model without its point": (
+        lambda: image.generate("x", model="V45"),
+        "nai-diffusion-4-5-full",
+        "nai-diffusion-furry-3",
+    ),
+    "priced model": (
+        lambda: image.generation_price("V4.5 Ful", 64, 64, steps=1),
+        "nai-diffusion-4-5-full",
+        "nai-diffusion-furry-3",
+    ),
     "image sampler": (lambda: image.generate("x", sampler="euler"), "k_euler", "k_lms"),
     "schedule": (lambda: image.generate("x", model="V4.5 Full", noise_schedule="karas"), "karras", "exponential"),
     "size": (lambda: image.generate("x", size="portrat"), "portrait", "wallpaper_landscape"),
@@ -63,7 +71,7 @@ UNKNOWN: Final[Mapping[str, tuple[Callable[[], object], str, str]]] = {
     "director tool": (lambda: image.augment(PNG, "line art"), "lineart", "declutter"),
     "emotion": (lambda: image.augment(PNG, "emotion", emotion="hapy"), "happy", "playful"),
     "annotator": (lambda: image.annotate(PNG, "mida"), "midas", "canny"),
-    "upscaler": (lambda: image.upscale(PNG, model="V5 Ful"), "V5 Full", "Furry V3"),
+    "upscaler": (lambda: image.upscale(PNG, model="V5 Ful"), "nai-diffusion-5-full", "safe-diffusion"),
     "voice": (lambda: voice.speak("x", voice="Cylene", version="v1"), "Cyllene", "Nomios"),
     "tokenizer": (lambda: tokenizers.find_tokenizer_info("nerdstash_v3"), "nerdstash_v2", "kayra-v1"),
 }

@@ -247,9 +247,9 @@ def unknown_model(name: str, what: str = "image model", *, advice: str | None = 
 
     if (text_model := Model.named(name)).is_listed:
         return InvalidRequestError(f"{text_model.id} is a text model, and draws no images", parameter="model")
-    names = [model.name for model in MODELS]
     ids = [model.id for model in MODELS]
-    return unknown_choice(name, what, names, parameter="model", spellings=ids, advice=advice)
+    names = {model.name: model.id for model in MODELS}
+    return unknown_choice(name, what, ids, parameter="model", spellings=names, advice=advice)
 
 
 # ---- models whose prices and limits are known: nothing is guessed where it could cost more than was said

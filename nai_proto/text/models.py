@@ -400,6 +400,6 @@ def unknown_model(name: str, models: Iterable[Model] = _NEWEST, *, advice: str |
         "model for stories",
         [each.id for each in listed],
         parameter="model",
-        spellings=[each.name for each in listed],
+        spellings={each.name: each.id for each in listed},
         advice=advice,
     )

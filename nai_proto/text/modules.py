@@ -98,7 +98,7 @@ def check_prefix(prefix: str, model: Model) -> None:
 
 def _unknown_module(name: str, model: Model, parameter: str) -> UnknownChoiceError:
     has = [each for each in MODULES.values() if each.is_available_for(model)]
-    names = [each.name for each in has if each.name]
+    names = {each.name: each.id for each in has if each.name}
     return unknown_choice(
         name, f"module of {model.id}", [each.id for each in has], parameter=parameter, spellings=names
     )

@@ -17,10 +17,10 @@ from .registry import TOKENIZERS, TokenizerInfo
 
 __all__ = ["find_tokenizer_info", "tokenizer_name"]
 
-_MODEL_NAMES: Final = (
-    *(model.name for model in (*TEXT_MODELS, *CHAT_MODELS)),
-    *(model.name for model in IMAGE_MODELS),
-)
+_ID_BY_NAME: Final = {
+    **{model.name: model.id for model in (*TEXT_MODELS, *CHAT_MODELS)},
+    **{model.name: model.id for model in IMAGE_MODELS},
+}
 _BY_MODEL: Final = {model: one.name for one in TOKENIZERS.values() for model in one.models}
 _MODEL: Final = ArgumentType("a Model, an ImageModel, or the id or the name of one", Model, ImageModel, str)
 _NAME: Final = ArgumentType("the name of a tokenizer, or a model, its id or its name", Model, ImageModel, str)
@@ -40,7 +40,7 @@ def tokenizer_name(model: Model | ImageModel | str) -> str:
     if name is None:
         wanted = model if isinstance(model, str) else model.id
         raise unknown_choice(
-            wanted, "model with a known tokenizer", _BY_MODEL, parameter="model", spellings=_MODEL_NAMES
+            wanted, "model with a known tokenizer", _BY_MODEL, parameter="model", spellings=_ID_BY_NAME
         )
     return name
 
@@ -60,7 +60,7 @@ def find_tokenizer_info(name: Model | ImageModel | str) -> TokenizerInfo:
     if info is None:
         wanted = name if isinstance(name, str) else name.id
         choices = (*TOKENIZERS, *_BY_MODEL)
-        raise unknown_choice(wanted, "tokenizer or model", choices, parameter="name", spellings=_MODEL_NAMES)
+        raise unknown_choice(wanted, "tokenizer or model", choices, parameter="name", spellings=_ID_BY_NAME)
     return info
 
 

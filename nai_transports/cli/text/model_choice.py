@@ -88,11 +88,11 @@ def _unknown_chat_model(name: str, chat_models: Sequence[Model]) -> InvalidReque
         "chat model",
         [each.id for each in chat_models],
         parameter="model",
-        spellings=[each.name for each in chat_models],
+        spellings={each.name: each.id for each in chat_models},
     )
     if error.guesses or not (nearest := unknown_model(name, MODELS).guesses):
         return error
-    other = f"{nearest[0]} is a model for stories: nai generate --model {Model.named(nearest[0]).id}"
+    other = f"{nearest[0]} is a model for stories: nai generate --model {nearest[0]}"
     return InvalidRequestError(f"{error.plain_message}; {other}", parameter="model")
 
 
