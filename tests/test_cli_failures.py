@@ -233,13 +233,22 @@ def test_a_page_of_another_server_names_the_address_and_where_it_is_from(status:
     assert message.endswith(f"{said} The address http://127.0.0.1:8901 is from NAI_URL: is it right?")
 
 
-def test_a_refused_connection_names_the_address_and_where_it_is_from() -> None:
-    error = TransportError("connecting to 127.0.0.1:8901: Connection refused", sent=False, phase="connect")
-    said = describe_failure(error, ServiceAddress("http://127.0.0.1:8901", "NAI_URL")).message
-    assert said == (
-        "connecting to 127.0.0.1:8901: Connection refused. The address http://127.0.0.1:8901 is from NAI_URL: "
-        "nai emulate --port 8901 starts an emulator there"
-    )
+@pytest.mark.parametrize(
+    ("port", "starts"),
+    [
+        (8901, "nai emulate --port 8901 starts an emulator there"),
+        (1024, "nai emulate --port 1024 starts an emulator there"),
+        (1023, "nai emulate starts an emulator"),
+        (80, "nai emulate starts an emulator"),
+    ],
+)
+def test_a_refused_connection_names_the_address_and_the_emulator_at_a_port_that_a_user_may_take(
+    port: int, starts: str
+) -> None:
+    url = "http://127.0.0.1" if port == 80 else f"http://127.0.0.1:{port}"
+    error = TransportError(f"connecting to 127.0.0.1:{port}: Connection refused", sent=False, phase="connect")
+    said = describe_failure(error, ServiceAddress(url, "NAI_URL")).message
+    assert said == (f"connecting to 127.0.0.1:{port}: Connection refused. The address {url} is from NAI_URL: {starts}")
 
 
 # ---- colours

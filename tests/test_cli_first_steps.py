@@ -38,13 +38,34 @@ def fail(*arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("story", "list"), "nai story: no command is called 'list' here; there is nai library list (see "),
         (("library", "undo", "x"), "nai library: no command is called 'undo' here; there is nai story undo (see "),
-        (("story", "lst"), "nai story: no command is called 'lst' here; did you mean nai library list? (see "),
-        (("lst",), "nai: no command is called 'lst' here; did you mean nai library list?"),
+        (("story", "verfy"), "nai story: no command is called 'verfy' here; did you mean nai library verify? (see "),
+        (("list",), "nai: no command is called 'list' here; there is nai story list and nai library list"),
+        (("lst",), "nai: no command is called 'lst' here; did you mean nai story list or nai library list?"),
         (("backup",), "nai: no command is called 'backup' here; there is nai library backup"),
         (("library", "lst"), "nai library: no command is called 'lst'; did you mean 'list'? There are list, show, "),
         (("generat",), "nai: no command is called 'generat'; did you mean 'generate'? nai --help lists all"),
+        (("image", "fox", "--n", "2"), "nai image: there is no option --n; did you mean '--number'?"),
+        (("image", "fox", "--neg", "2"), "nai image: there is no option --neg; did you mean '--negative'?"),
+        (
+            ("image", "fox", "--no", "2"),
+            "nai image: there is no option --no; did you mean '--noise' or '--noise-schedule'?",
+        ),
+        (("image", "fox", "--s", "2"), "nai image: there is no option --s (see nai image --help)"),
+        (("image", "fox", "-o", ""), "nai image: invalid value for '--output' / '-o': the path is empty"),
+        (("library", "backup", ""), "nai library backup: invalid value for DIRECTORY: the path is empty"),
+        (("story", "import", ""), "nai story import: invalid value for FILE: the path is empty"),
+        (("presets", "show", "a", "b", "c"), "nai presets show: 'b c' are too much: this command takes NAME"),
+        (
+            ("presets", "a", "b", "c"),
+            "nai presets: no command is called 'a'; there are list, show (see nai presets --help)",
+        ),
+        (("module", "show", "1f", "2e"), "nai module show: '2e' is too much: this command takes ID"),
+        (
+            ("account", "--email"),
+            "nai account: --email needs a value: Log in with this e-mail (see nai account --help)",
+        ),
+        (("account", "show", "--email"), "nai account show: --email needs a value: "),
         (("image", "fox", "--sampler"), "nai image: --sampler needs a value: Sampler: "),
         (("image", "fox", "--json=1"), "nai image: --json takes no value (see nai image --help)"),
         (("story", "show", "--answer"), "nai story show: --answer needs a value: Value of a placeholder"),
@@ -71,6 +92,8 @@ def test_a_wrong_command_line_is_told_with_the_command_and_what_is_meant(argumen
         ("tokens 'The keeper'", 'nai tokens encode "The keeper"'),
         ("tokens The keeper", 'nai tokens encode "The keeper"'),
         ("presets Carefree", "nai presets show Carefree"),
+        ("presets Fresh Coffee", 'nai presets show "Fresh Coffee"'),
+        ("presets show Fresh Coffee", 'nai presets show "Fresh Coffee"'),
         ("library The Quiet", 'nai library show "The Quiet"'),
         ("lorebook X", "nai lorebook test X"),
         ("lorebook test X 'a text'", 'nai lorebook test X --text "a text"'),
@@ -88,6 +111,25 @@ def test_a_wrong_command_line_is_told_with_the_line_to_type(line: str, typed: st
     status, said = fail(*shlex.split(line))
     assert status == 2
     assert said.removesuffix(f" (see {typed} --help)").partition(": ")[2].count(typed) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("generate x --model kaira", "'kaira'; did you mean 'kayra-v1'? nai models lists all"),
+        ("generate x --model kirin", "'kirin'; there are 2.7B, "),
+        ("generate x --preset Carefre", "'Carefre'; did you mean 'Carefree'? nai presets list lists all"),
+        ("image x --model 'V5 Ful'", "'V5 Ful'; did you mean 'nai-diffusion-5-full'? nai models lists all"),
+        ("emulate --switch lingr=1", "'lingr'; did you mean 'linger'? nai emulate --help lists all"),
+        ("emulate --switch zzz=1", "'zzz'; there are strict_limits, "),
+        ("emulate --fault cutt:at=1", "'cutt'; did you mean 'cut'? nai emulate --list-faults lists all"),
+        ("tokens count x --model kaira", "'kaira'; did you mean 'kayra-v1'? nai models lists all"),
+        ("image x --size potrait --price", "'potrait'; did you mean 'portrait'? There are small_portrait, "),
+    ],
+)
+def test_of_many_names_only_the_nearest_is_told_and_what_lists_all(line: str, said: str) -> None:
+    status, told = fail(*shlex.split(line))
+    assert (status, told.partition(" is called ")[2].startswith(said)) == (2, True), told
 
 
 def test_a_command_without_arguments_does_not_repeat_what_may_be_a_password() -> None:
@@ -114,8 +156,8 @@ def test_a_model_that_draws_nothing_is_told_with_its_command(model: str, said: s
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("kyra", "; Kayra is a model for stories: nai generate --model kayra-v1"),
-        ("glm-46", "; did you mean 'GLM 4.6'? There are "),
+        ("kyra", "; kayra-v1 is a model for stories: nai generate --model kayra-v1"),
+        ("glm-46", "; did you mean 'glm-4-6'? There are "),
         ("zzz", "; there are glm-4-5, glm-4-6, xialong-v1, glm-9"),
     ],
 )
@@ -124,7 +166,7 @@ def test_a_wrong_chat_model_is_told_with_chat_models_only(name: str, said: str) 
         choose_chat_model(name, lambda: ["glm-9", "kayra-v1"])
     assert caught.value.plain_message.startswith("no chat model is called ")
     assert said in caught.value.plain_message
-    assert "did you mean 'Kayra'" not in caught.value.plain_message
+    assert "did you mean 'kayra-v1'" not in caught.value.plain_message
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final, Never
+from typing import Annotated, Final, Never
 
 import typer
 
@@ -27,10 +27,7 @@ __all__ = ["account", "subscription"]
 class _ShowByDefault(Group):
     """``nai account --json`` is ``nai account show --json``."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # the class of Context depends on typer's version
-        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
-            args = ["show", *args]
-        return super().parse_args(ctx, args)
+    default = "show"
 
 
 account = CommandGroup(cls=_ShowByDefault, help="Show or change the account. Default: `show`.")

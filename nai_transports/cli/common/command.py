@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import fields
 from itertools import takewhile
-from typing import Any, Final, NoReturn, TypeVar, get_type_hints
+from typing import Any, ClassVar, Final, NoReturn, TypeVar, get_type_hints
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -28,13 +28,13 @@ from .help_page import format_command_page, format_group_page
 from .interrupts import listen_to_interrupts
 from .option_values import parse_values_plainly
 from .parameters import Parameter, list_parameters
-from .usage_messages import explain_missing, explain_surplus, explain_value, suggest_command
+from .usage_messages import MOST_NAMES, explain_missing, explain_surplus, explain_value, suggest_command
 
 __all__ = ["CommandGroup", "Group", "OptionGroup", "build_command", "run_command_line"]
 
 _CONTEXT: Final = "command_context"
-_MOST_NAMES: Final = 12
-"Names that a message lists; a help page has more of them."
+_MOST_GUESSES: Final = 3
+"Options that begin as a wrong one does, of which one may be meant."
 _UsageError: Final[Any] = typer.BadParameter.__base__  # click's or typer's own, by the version of typer
 _Function = TypeVar("_Function", bound=Callable[..., None])
 
@@ -78,30 +78,43 @@ class _Command(TyperCommand):
             raise
         ctx.allow_extra_args = takes_more
         if ctx.args and not takes_more and not ctx.resilient_parsing:
-            ctx.fail(explain_surplus(ctx.command_path, _list_parameters(self), given, ctx.args))
+            ctx.fail(explain_surplus(_get_path(ctx), _list_parameters(self), given, ctx.args))
         return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(
-            format_command_page(ctx.command_path, self.help or "", _list_parameters(self), _find_examples(ctx))
+            format_command_page(_get_path(ctx), self.help or "", _list_parameters(self), _find_examples(ctx))
         )
 
 
 class Group(TyperGroup):
     """A group with a help page of ours."""
 
+    default: ClassVar[str] = ""
+    "The command that runs where none is named; empty for none."
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        names_command = bool(args) and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        if self.default and not names_command:
+            args = ["", *args]  # the default command by no name, so that the group's name is its own too
+        return super().parse_args(ctx, args)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return super().get_command(ctx, cmd_name or self.default)
+
     def format_help(self, ctx: Any, formatter: Any) -> None:
         commands = {name: self.summarize_command(ctx, name) for name in self.list_commands(ctx)}
-        formatter.write(format_group_page(ctx.command_path, self.help or "", commands, _find_examples(ctx)))
+        options = _list_parameters(self.get_command(ctx, self.default)) if self.default else ()
+        formatter.write(format_group_page(_get_path(ctx), self.help or "", commands, _find_examples(ctx), options))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name in self.list_commands(ctx) or self.get_command(ctx, name) is not None:
             return super().resolve_command(ctx, args)
         likely = suggest_command(
-            ctx.command_path, self.list_commands(ctx), lambda each: _list_parameters(self.get_command(ctx, each)), args
+            _get_path(ctx), self.list_commands(ctx), lambda each: _list_parameters(self.get_command(ctx, each)), args
         )
-        problem = _explain_unknown_command(name, self.list_commands(ctx), ctx.command_path)
+        problem = _explain_unknown_command(name, self.list_commands(ctx), _get_path(ctx))
         return ctx.fail(f"{problem}; perhaps type: {likely}" if likely else problem)
 
     def summarize_command(self, ctx: Any, name: str) -> str:
@@ -113,9 +126,15 @@ class Group(TyperGroup):
 def _explain_unknown_command(name: str, names: Sequence[str], group: str) -> str:
     """Return that a group has no such command, with the nearest one, or with all that there are, if these are few."""
     error = unknown_choice(name, "command", names, parameter="command")
-    if len(names) <= _MOST_NAMES:
+    if len(names) <= MOST_NAMES:
         return str(error)
     return f"no command is called {error.name!r}{suggest_name(name, names) or ';'} {group} --help lists all"
+
+
+def _get_path(context: Any) -> str:
+    """Return the name of a command with its groups, as it is typed."""
+    path: str = context.command_path
+    return path.rstrip()
 
 
 def _list_parameters(command: Any) -> Sequence[Parameter]:
@@ -181,13 +200,13 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
             return source is not None and source.name != "DEFAULT"
 
         as_json = bool(values.get("as_json"))
-        frame = exit_on_error(context.command_path, as_json=as_json, find_address=lambda: _find_address(groups, values))
+        frame = exit_on_error(_get_path(context), as_json=as_json, find_address=lambda: _find_address(groups, values))
         with frame, ExitStack() as enclosing:
             # what a program is started with is not ours to judge
             for parameter in context.command.params if context.allow_interspersed_args else ():
                 check_encoding(max(parameter.opts, key=len), values.get(parameter.name or ""))
             for group in groups.values():
-                enclosing.enter_context(_build_group(group, values).enclose(context.command_path, values, is_given))
+                enclosing.enter_context(_build_group(group, values).enclose(_get_path(context), values, is_given))
             arguments = {name: _build_group(group, values) for name, group in groups.items()}  # of the changed values
             in_groups = {field.name for group in groups.values() for field in fields(group)}  # type: ignore[arg-type]
             listen_to_interrupts()
@@ -253,13 +272,17 @@ def run_command_line(
 
 
 def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
-    message: str = error.format_message()
     context: Any = error.ctx
     parameters: Sequence[Parameter] = () if context is None else _list_parameters(context.command)
+    if type(error).__name__ == "BadParameter" and not error.param_hint:
+        wrong = getattr(error.param, "name", None)
+        argument = next((each for each in parameters if each.name == wrong and not each.is_option), None)
+        error.param_hint = None if argument is None else argument.metavar  # as on the help page
+    message: str = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page, unless that is printed already
         typer.echo(message, nl=bool(message))
         return 0
-    command: str = name if context is None else context.command_path
+    command: str = name if context is None else _get_path(context)
     if hasattr(error, "possibilities"):  # of options
         message = _explain_unknown_option(error.option_name, context)
     elif type(error).__name__ == "BadOptionUsage":
@@ -279,9 +302,14 @@ def _explain_unknown_option(name: str, context: Any) -> str:
     from nai_proto.text.parameter_rules import RULES
 
     parameters: Sequence[Any] = [] if context is None else context.command.params
-    written: list[str] = [flag for each in parameters for flag in (*each.opts, *each.secondary_opts)]
-    flags = [flag for flag in written if flag.startswith("--")]
+    written: list[list[str]] = [[*each.opts, *each.secondary_opts] for each in parameters]
+    flags = [flag for own in written for flag in own if flag.startswith("--")]
     parameter = name.lstrip("-").replace("-", "_")
     if "--set" in flags and (parameter in RULES or parameter in OPENAI_RULES):
         return f"there is no option {name}; give --set {parameter}=VALUE"
-    return f"there is no option {name}{suggest_name(name, flags)}"
+    short = name.removeprefix("-")  # of --n, which is -n
+    begun = [max(own, key=len) for own in written if short in own] or [flag for flag in flags if flag.startswith(name)]
+    if not begun:
+        return f"there is no option {name}{suggest_name(name, flags)}"
+    guess = f"; did you mean {' or '.join(map(repr, begun))}?" if len(begun) <= _MOST_GUESSES else ""
+    return f"there is no option {name}{guess}"

@@ -33,11 +33,13 @@ from nai_proto.errors import (
     TimedOut,
     TransportError,
     Truncated,
+    UnknownChoiceError,
 )
 from nai_proto.exchange.connection_setup import NO_TLS
 
 from ...installer import name_installer
 from .output import format_duration
+from .usage_messages import explain_choice
 
 __all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_of_proxy", "is_refused_login", "name_other_scheme"]
 
@@ -55,6 +57,8 @@ _EMULATOR_NEED: Final = re.compile(
 )
 _NO_TOKENIZER: Final = "no tokenizer file is in"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_FIRST_FREE_PORT: Final = 1024
+"Only the administrator may listen on lower ones."
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +245,10 @@ def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> s
     parts = urlsplit(address.url)
     check = "is it right?"
     if is_down and parts.hostname in _LOOPBACK:
-        check = f"nai emulate --port {parts.port or 80} starts an emulator there"
+        is_free = (parts.port or 0) >= _FIRST_FREE_PORT
+        check = (
+            f"nai emulate --port {parts.port} starts an emulator there" if is_free else "nai emulate starts an emulator"
+        )
     return f" The address {address.url} is from {address.source}: {check}"
 
 
@@ -250,6 +257,8 @@ def _explain_missing_extra(error: MissingExtra, _: ServiceAddress | None) -> str
 
 
 def _explain_request(error: InvalidRequestError, address: ServiceAddress | None) -> str:
+    if isinstance(error, UnknownChoiceError):
+        return explain_choice(error)
     if error.parameter == "base_url" and address is not None:
         return error.plain_message.replace("base_url", address.source, 1)
     return error.plain_message

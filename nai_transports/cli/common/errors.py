@@ -114,7 +114,7 @@ def reading_options() -> Generator[None, None, None]:
         yield
         return
     except InvalidRequestError as error:
-        usage = WrongUsage(error.plain_message, parameter=error.parameter)
+        usage = WrongUsage(explain(error), parameter=error.parameter)
     raise usage
 
 

@@ -57,7 +57,13 @@ def format_command_page(
     return _join(_list_command_blocks(path, description, parameters, examples))
 
 
-def format_group_page(path: str, description: str, commands: Mapping[str, str], examples: Sequence[str] = ()) -> str:
+def format_group_page(
+    path: str,
+    description: str,
+    commands: Mapping[str, str],
+    examples: Sequence[str] = (),
+    parameters: Sequence[Parameter] = (),
+) -> str:
     """Return the help page of a group of commands.
 
     Args:
@@ -65,12 +71,14 @@ def format_group_page(path: str, description: str, commands: Mapping[str, str], 
         description: as for `format_command_page`.
         commands: what each does, by its name.
         examples: command lines.
+        parameters: options of the group without a command; empty if it needs one.
     """
     return _join(
         [
-            *_format_paragraphs(description, f"Usage: {path} COMMAND …"),
+            *_format_paragraphs(description, f"Usage: {path} {'[COMMAND]' if parameters else 'COMMAND'} …"),
             _format_examples(examples),
             ["Commands:", *_format_entries(commands.items(), column=max(map(len, commands)) + 2 * len(_INDENT))],
+            *_list_option_blocks(parameters),
             _wrap(f"{path} COMMAND --help explains a command."),
         ]
     )
@@ -112,15 +120,20 @@ def _list_command_blocks(
     path: str, description: str, parameters: Sequence[Parameter], examples: Sequence[str]
 ) -> Iterator[Sequence[str]]:
     arguments = [each for each in parameters if not each.is_option]
+    yield from _format_paragraphs(description, _format_usage(path, parameters))
+    yield _format_examples(examples)
+    if arguments:
+        yield ["Arguments:", *_format_parameters(arguments)]
+    yield from _list_option_blocks(parameters)
+
+
+def _list_option_blocks(parameters: Sequence[Parameter]) -> Iterator[Sequence[str]]:
+    """Yield a block for each panel of options, and a line for those that most commands have."""
     panels: dict[str, list[Parameter]] = {"": []}
     for each in parameters:
         if each.is_option:
             panels.setdefault(each.panel, []).append(each)
     account = panels.pop(ACCOUNT_PANEL, [])
-    yield from _format_paragraphs(description, _format_usage(path, parameters))
-    yield _format_examples(examples)
-    if arguments:
-        yield ["Arguments:", *_format_parameters(arguments)]
     for panel, options in panels.items():
         if options:
             yield [f"{panel or 'Options'}:", *_format_parameters(options)]

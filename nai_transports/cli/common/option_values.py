@@ -1,4 +1,4 @@
-"""Numbers and choices on the command line: what is none of them, or is out of range, is said in plain words."""
+"""Numbers, choices and paths on the command line: what is none of them, or is out of range, is said in plain words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from enum import Enum
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
@@ -16,7 +17,9 @@ from typer.models import ParameterInfo
 
 from nai_proto.unknown_names import unknown_choice
 
-__all__ = ["parse_values_plainly"]
+from .usage_messages import explain_choice
+
+__all__ = ["parse_path", "parse_values_plainly"]
 
 _Number = TypeVar("_Number", int, float)
 
@@ -28,16 +31,30 @@ def parse_values_plainly(hint: Any) -> Any:
     """Return the type of a parameter with typer's settings, by which a wrong value gets a message in plain words.
 
     Args:
-        hint: as in a command's signature. Every other type than a single number or a choice is returned as it is.
+        hint: as in a command's signature. Every other type than a number, a choice, a path or paths is returned as it is.
     """
     if get_origin(hint) is not Annotated:
         return hint
     annotated, *settings = get_args(hint)
     is_union = get_origin(annotated) in (Union, UnionType)
     types = [each for each in get_args(annotated) if each is not NoneType] if is_union else [annotated]
-    if types in ([int], [float]) or (len(types) == 1 and isinstance(types[0], type) and issubclass(types[0], Enum)):
-        return Annotated[(annotated, *(_set_parser(each, types[0]) for each in settings))]
+    type_ = types[0] if len(types) == 1 else None
+    if type_ == list[Path]:
+        type_ = Path
+    if isinstance(type_, type) and (type_ in (int, float, Path) or issubclass(type_, Enum)):
+        return Annotated[(annotated, *(_set_parser(each, type_) for each in settings))]
     return hint
+
+
+def parse_path(text: str | Path) -> Path:
+    """Return a path; refuse an empty one, as of an unset variable of a shell, which Python takes for this directory.
+
+    Raises:
+        typer.BadParameter: it is empty.
+    """
+    if not str(text):
+        raise typer.BadParameter("the path is empty")
+    return Path(text)
 
 
 def _set_parser(setting: Any, type_: type[Any]) -> Any:
@@ -47,6 +64,8 @@ def _set_parser(setting: Any, type_: type[Any]) -> Any:
     changed = copy(setting)
     if issubclass(type_, Enum):
         changed.parser = _build_choice_parser(type_)
+    elif issubclass(type_, Path):
+        changed.parser = parse_path
     else:
         changed.parser = _build_number_parser(type_, setting.min, setting.max)
     return changed
@@ -60,7 +79,7 @@ def _build_choice_parser(type_: type[Enum]) -> Callable[[str | Enum], Enum]:
             return text
         if text not in choices:
             what = _WORD_START.sub(" ", type_.__name__).lower()
-            raise typer.BadParameter(unknown_choice(str(text), what, choices, parameter="").plain_message)
+            raise typer.BadParameter(explain_choice(unknown_choice(str(text), what, choices, parameter=what)))
         return choices[str(text)]
 
     return parse

@@ -28,6 +28,7 @@ from ... import files
 from ...signals import exit_on_signals, hold_signals
 from .finished_work import add_files, record_done
 from .notes import print_note
+from .option_values import parse_path
 from .standard_streams import OutputFailed
 
 __all__ = [
@@ -57,8 +58,12 @@ class OutputPath:
 
     @classmethod
     def parse(cls, text: str) -> OutputPath:
-        """Return a directory for the path of one, and for any path with a slash at its end; else a file."""
-        path = Path(text)
+        """Return a directory for the path of one, and for any path with a slash at its end; else a file.
+
+        Raises:
+            typer.BadParameter: the path is empty.
+        """
+        path = parse_path(text)
         return cls(path, text.endswith(("/", os.sep)) or os.path.isdir(path))
 
     @property

@@ -7,22 +7,43 @@ value where an option is wanted, an argument where a command is. Elsewhere an ex
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from nai_proto.errors import excerpt
-from nai_proto.unknown_names import suggest_name
+from nai_proto.errors import UnknownChoiceError, excerpt
+from nai_proto.unknown_names import find_close_name, suggest_name
 
 from .parameters import Parameter
 
-__all__ = ["explain_missing", "explain_surplus", "explain_value", "quote", "suggest_command"]
+__all__ = [
+    "MOST_NAMES",
+    "explain_choice",
+    "explain_missing",
+    "explain_surplus",
+    "explain_value",
+    "quote",
+    "suggest_command",
+]
+
+MOST_NAMES: Final = 12
+"""Names that a message lists beside the one that was probably meant."""
 
 _QUOTED_PLAINLY: Final = frozenset('"$`\\!')
 "Characters that mean something between double quotation marks."
 _LONGEST_NAME: Final = 40
 _READING: Final = ("show", "encode", "test")
 "Commands of groups that may be suggested: they change nothing."
+_LISTS: Final[Mapping[str | None, str]] = {
+    "emotion": "nai director --help",
+    "fault": "nai emulate --list-faults",
+    "model": "nai models",
+    "name": "nai presets list",
+    "switch": "nai emulate --help",
+}
+"What lists the names that a parameter can have, of those that can have more than `MOST_NAMES`."
+_PROSE: Final = frozenset({"LOREBOOK", "MESSAGE", "PROMPT", "STORY", "TEXT", "TITLE", "WORD"})
+"Arguments that are a text or a title, in which any words may be; the NAME of a preset has only some."
 
 
 def quote(word: str) -> str:
@@ -34,6 +55,15 @@ def quote(word: str) -> str:
 
 def _join(words: Iterable[str]) -> str:
     return " ".join(map(quote, words))
+
+
+def explain_choice(error: UnknownChoiceError) -> str:
+    """Return that nothing has this name, and which was meant; or all that there are, if none is near or if they are few."""
+    message, lists = error.plain_message, _LISTS.get(error.parameter)
+    if not error.guesses or len(error.choices) <= MOST_NAMES or lists is None:
+        return message
+    every = f"There are {', '.join(error.choices)}"
+    return f"{message.removesuffix(every)}{lists} lists all"
 
 
 def explain_missing(name: str, parameters: Sequence[Parameter], examples: Sequence[str]) -> str:
@@ -74,8 +104,9 @@ def explain_surplus(command: str, parameters: Sequence[Parameter], given: Sequen
         return f"{_name_all(surplus)} goes with {option}; type: {command} {line}"
     if not arguments:
         return "this command takes options only, and no argument"
-    if _takes_words(arguments[-1]):
-        return f"words that belong together need quotation marks; type: {command} {_join(_unite(given, surplus))}"
+    united = _unite(given, surplus)
+    if any(_may_be(arguments[-1], word) for word in united if word not in given):
+        return f"words that belong together need quotation marks; type: {command} {_join(united)}"
     names = " and ".join(each.metavar for each in arguments)
     return f"{_name_all(surplus)} {'is' if len(surplus) == 1 else 'are'} too much: this command takes {names}"
 
@@ -98,7 +129,11 @@ def suggest_command(
         arguments = [each for each in list_parameters(name) if not each.is_option]
         if arguments and (arguments[0].is_required or _takes_words(arguments[0])):
             end = next((at for at, word in enumerate(given) if word.startswith("-")), len(given))
-            words = [" ".join(given[:end])] if len(arguments) == 1 and _takes_words(arguments[0]) else [*given[:end]]
+            words = [*given[:end]]
+            if len(arguments) == 1 < len(words):
+                words = [" ".join(words)]
+                if not _may_be(arguments[0], words[0]):
+                    return ""
             return f"{group} {name} {_join([*words, *given[end:]])}"
     return ""
 
@@ -110,6 +145,16 @@ def _name_all(words: Sequence[str]) -> str:
 def _takes_words(argument: Parameter) -> bool:
     """Return whether an argument is one text, which may have blanks, and neither a path, a number nor a choice."""
     return argument.type is str and not argument.is_repeatable and "|" not in argument.metavar
+
+
+def _may_be(argument: Parameter, text: str) -> bool:
+    """Return whether a text with blanks can be what an argument is: prose or a title, or near the name of a preset."""
+    from nai_proto.text.models import MODELS  # needed only when something is wrong
+    from nai_proto.text.official_presets import find_presets
+
+    if argument.metavar == "NAME":
+        return find_close_name(text, (preset.name for model in MODELS for preset in find_presets(model))) is not None
+    return argument.metavar in _PROSE
 
 
 def _remove(given: Sequence[str], surplus: Sequence[str]) -> list[str]:

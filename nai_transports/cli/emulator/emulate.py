@@ -35,6 +35,7 @@ from ...servers.ordered_store import OrderedStore
 from ...servers.recordings import record_to_file
 from ...servers.serve import system_entropy
 from ...servers.state import StateFile, read_state
+from ..common.error_messages import explain
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.notes import print_note
@@ -253,7 +254,7 @@ def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None
     try:
         add(*items)
     except NaiError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from None
+        raise typer.BadParameter(explain(error), param_hint=option) from None
 
 
 def _load_replies(path: Path) -> list[object]:

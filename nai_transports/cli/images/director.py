@@ -44,11 +44,13 @@ _File = Annotated[Path, typer.Argument(help="Image: PNG, WebP or JPEG.", show_de
 
 
 def director(
-    tool: Annotated[str, typer.Argument(help=f"Tool: {', '.join(DirectorTool)}.", show_default=False)],
+    tool: Annotated[DirectorTool, typer.Argument(help=f"Tool: {', '.join(DirectorTool)}.", show_default=False)],
     file: _File,
     emotion: Annotated[
-        str | None,
-        typer.Option(help=f"Emotion, required by the tool emotion: {', '.join(Emotion)}.", show_default=False),
+        Emotion | None,
+        typer.Option(
+            metavar="EMOTION", help=f"Required by the tool emotion: {', '.join(Emotion)}.", show_default=False
+        ),
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Prompt, for colorize and emotion.")] = None,
     defry: Annotated[
@@ -108,10 +110,11 @@ def upscale(
     as_json: Json = False,
 ) -> None:
     """Double the width and height of an image. Always costs Anlas; asks for confirmation."""
+    upscaler = find_image_model(model)
     data = read_image(file)
     size = get_size(data)
     price = upscale_price(*size)
-    flow = upscaled(fit_source(data, size), model=find_image_model(model), declared_blur_sigma=blur)
+    flow = upscaled(fit_source(data, size), model=upscaler, declared_blur_sigma=blur)
     if price_only:
         print_price(describe_price(lambda _: price), as_json)
         return

@@ -11,6 +11,8 @@ from nai_proto.image import ImageModel
 from nai_proto.image.models import unknown_model
 from nai_proto.text.models import Model
 
+from ..common.usage_messages import explain_choice
+
 __all__ = ["find_image_model", "name_options_in_errors", "to_option"]
 
 _OPTIONS: Final = {
@@ -48,7 +50,7 @@ def name_options_in_errors() -> Generator[None, None, None]:
     except InvalidRequestError as error:
         message, parameter = error.plain_message, error.parameter
         if isinstance(error, UnknownChoiceError) and parameter:
-            message = f"{to_option(parameter)}: {message}"
+            message = f"{to_option(parameter)}: {explain_choice(error)}"
             if parameter == "sampler" and error.advice:
                 message += f"; to send it all the same, give --unlisted-sampler {error.name}"
     if parameter and message.startswith(f"{parameter} "):

@@ -19,6 +19,7 @@ from nai_proto.tokenizers import Tokenizer
 from ...preset_files import load_preset
 from ...tokenizer_files import load
 from ..common.command import OptionGroup
+from ..common.error_messages import explain
 from ..common.errors import CommandFailed
 from .model_choice import choose_story_model
 from .parameter_settings import TEXT_PARAMETERS, parse_settings
@@ -163,7 +164,7 @@ def load_official_preset(name: str, model: text.Model | None) -> text.Preset:
     try:
         return text.Preset.from_official(model or text.Model.KAYRA, name)
     except InvalidRequestError as error:
-        problem = str(error)
+        problem = explain(error)
     owners = [each.id for each in text.MODELS if name in (one.name for one in find_presets(each))]
     hint = f"; {name!r} is a preset of {' and '.join(owners)}: give --model {owners[0]}" if owners else ""
     raise InvalidRequestError(problem + hint, parameter="preset")
