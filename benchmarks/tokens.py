@@ -56,4 +56,12 @@ def measure(effort: Effort) -> Report:
             values = timed({key: _repeated(work) for key, work in subjects.items()}, effort, per=count * _REPEATS)
             values = {key: value * 1000 for key, value in values.items()}
             report.add(f"{case}, {width} bytes", values, "ns", reference="struct", at_most={name: 1.3})
+    one_token = struct.Struct("<H").unpack
+    text = pack([5_000], 2)
+    single: dict[str, Callable[[], object]] = {
+        "struct": lambda: [one_token(binascii.a2b_base64(text)) for _ in range(count)],
+        "unpack": lambda: [unpack(text, 2) for _ in range(count)],
+    }
+    values = {key: value * 1000 for key, value in timed(single, effort, per=count).items()}
+    report.add("base64 to ids, one token a call", values, "ns", reference="struct", at_most={"unpack": 3})
     return report
