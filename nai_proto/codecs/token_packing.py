@@ -15,6 +15,7 @@ import binascii
 import operator
 import struct
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, SupportsIndex
 
 from ..arguments import INTEGER, LIST, check_type
@@ -40,7 +41,7 @@ def pack(tokens: Iterable[int], width: int) -> str:
         LIST.check(tokens, "tokens", "a list of int")
         tokens = list(tokens)
     try:
-        return binascii.b2a_base64(struct.pack(f"<{len(tokens)}{code}", *tokens), newline=False).decode("ascii")
+        return binascii.b2a_base64(_struct(len(tokens), code).pack(*tokens), newline=False).decode("ascii")
     except struct.error:
         pass
     raise InvalidRequestError(_describe_first_fault(tokens, width), parameter="tokens")
@@ -57,16 +58,18 @@ def unpack(text: str | bytes, width: int) -> list[int]:
         RemoteProtocolError: the text is not base64, or does not have a whole number of tokens.
         InvalidRequestError: ``width`` is not 2 or 4.
     """
-    check_type(text, (str, bytes), "text", "a str or bytes")
-    code = _struct_code(width)
+    if not isinstance(text, str):
+        check_type(text, bytes, "text", "a str or bytes")
+    code = _CODES[width] if type(width) is int and width in _CODES else _struct_code(width)
     try:
         data = binascii.a2b_base64(text, strict_mode=True)
-        if len(text) != (len(data) + 2) // 3 * 4:  # which strict_mode accepts after a whole group of four
+        size = len(data)
+        if len(text) != (size + 2) // 3 * 4:  # which strict_mode accepts after a whole group of four
             problem = "not base64: Excess padding"
-        elif len(data) % width:
-            problem = f"{len(data)} bytes are no whole number of tokens of {width}"
+        elif size % width:
+            problem = f"{size} bytes are no whole number of tokens of {width}"
         else:
-            return list(struct.unpack(f"<{len(data) // width}{code}", data))
+            return [*_struct(size // width, code).unpack(data)]
     except ValueError as error:  # binascii.Error is one
         problem = f"not base64: {error}"
     raise RemoteProtocolError(f"packed tokens: {problem}", excerpt=excerpt(text[:80]))
@@ -77,6 +80,11 @@ def _struct_code(width: int) -> str:
     if width not in _CODES:
         raise InvalidRequestError(f"a token takes 2 or 4 bytes, depending on the model, not {width}", parameter="width")
     return _CODES[width]
+
+
+@lru_cache(256)  # a stream has one token in each text, and compiling the form of one takes longer than unpacking it
+def _struct(count: int, code: str) -> struct.Struct:
+    return struct.Struct(f"<{count}{code}")
 
 
 def _describe_first_fault(tokens: Sequence[object], width: int) -> str:
