@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,8 +30,8 @@ FOR_OTHERS = ("director", "image", "speak", "upscale", "vibe")
 
 @pytest.fixture(autouse=True)
 def open_to_all() -> Iterator[None]:
-    """By default, new files of this user are open to all others."""
-    old = os.umask(0)
+    """By default, new files of this user can be read by all others."""
+    old = os.umask(0o022)
     yield
     os.umask(old)
 
@@ -75,8 +76,11 @@ def test_what_a_command_writes_can_be_read_by_its_owner_only_and_has_no_secret(
         secrets |= {("key of an object", key) for key in keys_of(owner).values()}
         run_command(name, *prepare(name, owner, clock))
     written = {str(path.relative_to(tmp_path)): path for path in tmp_path.rglob("*") if path not in before}
-    open_files = {name for name, path in written.items() if S_IMODE(path.stat().st_mode) & 0o077}
-    assert all(name in FOR_OTHERS and not path.startswith("XDG") for path in open_files), open_files
+    for path, found in written.items():
+        is_open = name in FOR_OTHERS and not path.startswith(("XDG", "vibes"))
+        assert S_IMODE(found.stat().st_mode) == (0o777 if found.is_dir() else 0o666) & (0o755 if is_open else 0o700), (
+            path
+        )
     files_of_ours = {path: file for path, file in written.items() if "tokenizers" not in path}  # 20 MB of public files
     assert find_secrets(secrets, (file for path, file in files_of_ours.items() if path not in KEPT_LOGINS)) == []
     assert bool(find_secrets(secrets, files_of_ours.values())) == (name == "login")
@@ -85,7 +89,65 @@ def test_what_a_command_writes_can_be_read_by_its_owner_only_and_has_no_secret(
 def test_a_directory_that_is_made_for_pictures_is_as_open_as_they_are(tmp_path: Path) -> None:
     with OutputFiles([tmp_path / "for" / "all" / "fox.png"], overwrite=False) as outputs:
         outputs.write(tmp_path / "for" / "all" / "fox.png", b"a picture")
-    assert S_IMODE((tmp_path / "for").stat().st_mode) == S_IMODE((tmp_path / "for" / "all").stat().st_mode) == 0o777
+    assert S_IMODE((tmp_path / "for").stat().st_mode) == S_IMODE((tmp_path / "for" / "all").stat().st_mode) == 0o755
+
+
+# ---- links in the place of what is written
+
+WRITERS = {
+    "chat": '"Who are you?" --max-tokens 5 --save talk.json',
+    "director": "lineart sea.png --force",
+    "emulate": "--hosts lenient --state kept.state",
+    "image": "sea --size 64x64 --seed 7 --previews --force",
+    "library backup": "backups",
+    "library export": "exported --force",
+    "library restore": "backups --yes",
+    "login": COMMANDS["login"],
+    "record": "session.jsonl",
+    "speak": '"The lamp went out." --force',
+    "story delete": '"The Quiet Harbour" --backup backups --yes',
+    "story export": "draft.story -o draft.epub --force",
+    "upscale": "sea.png --yes --force",
+    "vibe": "sea.png --yes --force",
+}
+FOLLOWED = ("kept.state",)
+"""Files that are where a link points, since people keep them elsewhere."""
+
+
+@pytest.mark.parametrize("target", ["a file", "an empty file", "nothing"])
+@pytest.mark.parametrize("name", WRITERS)
+def test_nothing_is_written_to_where_a_planted_link_points(
+    name: str, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each file that the command has written is replaced by a link, and the command is run again."""
+    here, outside = tmp_path / "here", tmp_path / "outside"
+    here.mkdir()
+    outside.mkdir()
+    for variable in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(here / variable))
+    with serve_account(monkeypatch, here) as (owner, clock):
+        before = {*here.rglob("*")}
+        prepare(name, owner, clock)
+        run_command(name, *shlex.split(WRITERS[name]))
+        written = [path for path in here.rglob("*") if path not in before and path.is_file()]
+        planted = [path for path in written if "tokenizers" not in path.parts and path.suffix not in ("-wal", "-shm")]
+        assert planted
+        for number, path in enumerate(planted):
+            path.unlink()
+            if target != "nothing":
+                (outside / str(number)).write_bytes(b"theirs" if target == "a file" else b"")
+            path.symlink_to(outside / str(number))
+        links = {path for path in planted if path.name not in FOLLOWED}
+        run_command(name, *shlex.split(WRITERS[name]))
+    for number, path in enumerate(planted):
+        theirs = outside / str(number)
+        if path not in links and target != "a file":
+            assert theirs.read_bytes().startswith(b"SQLite format 3")
+        elif target == "nothing":
+            assert not theirs.exists(), path
+        else:
+            assert theirs.read_bytes() == (b"theirs" if target == "a file" else b""), path
+            assert S_IMODE(theirs.stat().st_mode) == 0o644, path
 
 
 def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:

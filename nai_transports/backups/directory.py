@@ -111,6 +111,12 @@ class BackupDirectory:
         self._repaired: dict[str, str] = {}
         self._continues = False
         "Was the run before this one interrupted? Then missing files are no surprise."
+        if os.path.islink(root / DATABASE_NAME):
+            raise InvalidFile(
+                f"{root / DATABASE_NAME} is a symbolic link, through which another file would be written: put the file here, "
+                "or link the directory",
+                path=str(root / DATABASE_NAME),
+            )
         if os.path.exists(root / DATABASE_NAME):
             # A kill may have left an empty file, so create the tables.
             self._use(BackupDatabase(root / DATABASE_NAME, create=email is not None))

@@ -78,7 +78,7 @@ def _load() -> dict[str, str]:
     path = secret_file_path()
     if not path.exists():
         return {}
-    check_permissions(path)
+    is_open = _is_open(path)
     try:
         document: Any = json.loads(files.read(path))
     except (ValueError, RecursionError):  # the message has the text
@@ -86,34 +86,46 @@ def _load() -> dict[str, str]:
     if isinstance(document, dict):
         kept = cast("dict[str, Any]", document)
         if all(isinstance(text, str) for text in kept.values()):
+            if is_open:
+                _make_private(path)
             return kept
     raise InvalidFile(f"{path} is damaged: delete it, and run nai login again", path=str(path))
 
 
-def check_permissions(path: Path) -> None:
-    """Take the file away from other users, with a note, if they could read it.
+def _is_open(path: Path) -> bool:
+    """Return whether other users can read the file.
 
     Raises:
-        FileError: it belongs to another user, or its permissions cannot be changed.
+        FileError: it belongs to another user.
     """
     if not _HAS_MODES:
-        return
+        return False
     try:
         status = path.stat()
-        if status.st_uid not in (os.geteuid(), 0):
-            problem: str | None = "it belongs to another user"
-        elif not status.st_mode & _OF_OTHERS:
-            return
-        else:
-            path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-            print_note(
-                f"nai: {path} was open to other users of this machine; now it is not. If one of them may have read it, "
-                "change the account's password"
-            )
-            return
+        if status.st_uid in (os.geteuid(), 0):
+            return bool(status.st_mode & _OF_OTHERS)
+        problem: str | None = "it belongs to another user"
     except OSError as error:
         problem = error.strerror
-    raise FileError(f"{path} is not used: {problem}; delete it, and run nai login again", path=str(path))
+    raise _unusable_error(path, problem)
+
+
+def _make_private(path: Path) -> None:
+    """Take the file away from other users, with a note. A link may point to it, so it is known to be one of ours."""
+    try:
+        path.chmod(stat.S_IRUSR | stat.S_IWUSR)
+        print_note(
+            f"nai: {path} was open to other users of this machine; now it is not. If one of them may have read it, "
+            "change the account's password"
+        )
+        return
+    except OSError as error:
+        problem = error.strerror
+    raise _unusable_error(path, problem)
+
+
+def _unusable_error(path: Path, problem: str | None) -> FileError:
+    return FileError(f"{path} is not used: {problem}; delete it, and run nai login again", path=str(path))
 
 
 def _save(kept: dict[str, str]) -> None:
