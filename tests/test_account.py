@@ -202,7 +202,7 @@ def test_a_registration_sends_the_e_mail_and_its_hash() -> None:
     assert (body["giftkey"], body["locale"], body["isRecaptchaEnterprise"]) == ("g", "jp", True)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "call",
     [
         lambda: account.verify_email("v" * 63),
@@ -341,7 +341,7 @@ def test_a_missing_field_is_an_error_with_its_path(name: str, path: tuple[str, .
     assert operation.request.path in str(error)
 
 
-@pytest.mark.parametrize(("name", "path"), PATHS)
+@for_each("name, path", PATHS)
 def test_a_value_of_another_type_is_an_error_with_its_path_and_without_the_value(
     name: str, path: tuple[str, ...]
 ) -> None:
@@ -407,8 +407,8 @@ def test_any_response_is_parsed_or_is_a_protocol_error(document: object) -> None
         assert isinstance(play_json(operation, document).error, RemoteProtocolError | StreamError | None)
 
 
-@pytest.mark.parametrize("levels", [120, 129, 900, 5000])
-@pytest.mark.parametrize("limits", [Limits(), Limits(json_depth=100_000)])
+@for_each("levels", [120, 129, 900, 5000])
+@for_each("limits", [Limits(), Limits(json_depth=100_000)])
 def test_a_response_nested_too_deeply_is_an_error(levels: int, limits: Limits) -> None:
     body = json.dumps(PRIORITY).encode()[:-1] + b',"new":' + b"[" * levels + b"]" * levels + b"}"
     played = play(account.get_priority().with_options(limits=limits), [JSON, body, b""])
@@ -425,7 +425,7 @@ def test_the_package_has_every_public_name_and_no_other() -> None:
         account.subscriptions  # type: ignore[attr-defined]  # noqa: B018 -- misspelt on purpose
 
 
-@pytest.mark.parametrize("tier", [-1, 4, 2.5, None, True, "3"])
+@for_each("tier", [-1, 4, 2.5, None, True, "3"])
 def test_an_unknown_tier_is_an_error_with_its_path(tier: object) -> None:
     error = play_json(account.get_subscription(), {**OPUS, "tier": tier}).error
     assert isinstance(error, RemoteProtocolError)
@@ -481,7 +481,7 @@ def test_an_invalid_access_token_is_a_protocol_error(name: str, document: object
     assert isinstance(play_json(OPERATIONS[name], document).error, RemoteProtocolError)
 
 
-@pytest.mark.parametrize("document", [{}, {"token": 7}, {"token": None}, {"token": "eyJ"}, {"token": "pst-a b"}])
+@for_each("document", [{}, {"token": 7}, {"token": None}, {"token": "eyJ"}, {"token": "pst-a b"}])
 def test_an_invalid_persistent_token_is_a_protocol_error(document: object) -> None:
     assert isinstance(play_json(account.create_persistent_token(), document).error, RemoteProtocolError)
 

@@ -10,18 +10,19 @@ import pytest
 
 from nai_proto.errors import InvalidRequestError
 from nai_transports.cli.common.argument_encoding import check_encoding
+from tests.cases import for_each
 from tests.forked_python import forked_nai
 
 BAD = os.fsdecode(b"caf\xe9")
 
 
-@pytest.mark.parametrize("value", [BAD, ["fine", BAD], f"ü{BAD}"])
+@for_each("value", [BAD, ["fine", BAD], f"ü{BAD}"])
 def test_a_text_that_is_not_utf_8_is_refused_with_the_first_byte_that_is_not(value: object) -> None:
     with pytest.raises(InvalidRequestError, match=r"^--stop: .* is not UTF-8: at byte [35] it has e9$"):
         check_encoding("--stop", value)
 
 
-@pytest.mark.parametrize("value", ["café", None, 3, Path(BAD), ("a", "b")])
+@for_each("value", ["café", None, 3, Path(BAD), ("a", "b")])
 def test_all_other_values_pass(value: object) -> None:
     check_encoding("prompt", value)
 

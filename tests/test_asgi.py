@@ -32,6 +32,7 @@ from nai_transports import sync as on_sync
 from nai_transports.asgi import AsgiApp, ConnectionCutError, build_request
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.servers.state import StateFile, read_state
+from tests.cases import for_each
 from tests.support import an_emulator
 
 ADDRESS = "http://emulator.invalid"
@@ -111,8 +112,8 @@ def test_an_emulator_is_mounted_below_a_path() -> None:
     assert client.get("/n%6Fvel%20ai/user/subscription", headers=headers).status_code == 200  # the same path
 
 
-@pytest.mark.parametrize(
-    ("path", "root", "seen"),
+@for_each(
+    "path, root, seen",
     [
         (b"/nai/user/x%2Fy", "/nai", "/user/x%2Fy"),
         (b"/nai", "/nai", "/"),

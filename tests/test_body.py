@@ -92,7 +92,7 @@ def test_the_middle_of_a_chunk_is_handed_on_untouched() -> None:
     assert (reader.done, reader.rest) == (True, b"!")
 
 
-@pytest.mark.parametrize("size", ["5", "05", "00000000000000000005", "5;a", "5 \t ", "5;", "5;\x80", "5;a\r;b"])
+@for_each("size", ["5", "05", "00000000000000000005", "5;a", "5 \t ", "5;", "5;\x80", "5;a\r;b"])
 def test_a_size_line_is_hexadecimal_with_extensions_or_blanks(size: str) -> None:
     for pieces in ways(size.encode("latin-1") + b"\r\nhello\r\n0\r\n\r\n"):
         assert read(ChunkedReader(LIMITS), pieces) == (b"hello", b"")
@@ -125,16 +125,14 @@ def test_no_other_size_line_is_taken(size: str) -> None:
         assert len(caught.value.excerpt) <= 200
 
 
-@pytest.mark.parametrize("behind", [b"X", b"\rX", b"\n", b"\r\r", b"0\r\n\r\n"])
+@for_each("behind", [b"X", b"\rX", b"\n", b"\r\r", b"0\r\n\r\n"])
 def test_what_follows_a_chunk_without_crlf_is_refused_at_once(behind: bytes) -> None:
     for pieces in ways(b"1\r\na" + behind):
         with pytest.raises(RemoteProtocolError, match="malformed chunk"):
             read(ChunkedReader(LIMITS), pieces)
 
 
-@pytest.mark.parametrize(
-    "mistake", [b"XX", b"\r\ng\r\n", b"\r\n1;" + b"x" * 99, b"\r\n0\r\n:\r\n\r\n", b"\r\n0\r\nA:" + b"x" * 99]
-)
+@for_each("mistake", [b"XX", b"\r\ng\r\n", b"\r\n1;" + b"x" * 99, b"\r\n0\r\n:\r\n\r\n", b"\r\n0\r\nA:" + b"x" * 99])
 def test_the_chunks_before_a_mistake_in_the_same_read_are_not_lost(mistake: bytes) -> None:
     reader = ChunkedReader(Limits(chunk_line=20, head=20))
     assert reader.receive_data(b"1\r\na\r\n1\r\nb" + mistake) == b"ab"
@@ -143,7 +141,7 @@ def test_the_chunks_before_a_mistake_in_the_same_read_are_not_lost(mistake: byte
         reader.receive_data(reader.rest)
 
 
-@pytest.mark.parametrize("trailer", [b":", b"no colon", b"a b: c", b" first", b"A: \x00", b"Content-Length: 1, 2"])
+@for_each("trailer", [b":", b"no colon", b"a b: c", b" first", b"A: \x00", b"Content-Length: 1, 2"])
 def test_a_malformed_trailer_field_is_refused(trailer: bytes) -> None:
     for pieces in ways(b"0\r\nA: b\r\n"[: 3 if trailer[:1] == b" " else None] + trailer + b"\r\n\r\n"):
         with pytest.raises(RemoteProtocolError, match="malformed trailer") as caught:
@@ -267,9 +265,7 @@ def test_the_head_says_how_the_body_of_a_request_goes() -> None:
     assert read(BodyFraming([LENGTH]).reader(LIMITS, "POST", None), [b"abcd"]) == (b"abc", b"d")
 
 
-@pytest.mark.parametrize(
-    ("value", "close"), [("close", True), ("Upgrade ,\tCLOSE", True), ("keep-alive, closed", False)]
-)
+@for_each("value, close", [("close", True), ("Upgrade ,\tCLOSE", True), ("keep-alive, closed", False)])
 def test_the_connection_field_is_a_list(value: str, close: bool) -> None:
     assert BodyFraming([(b"connection", value.encode()), (b"connection", b"x")]).close is close
 

@@ -91,14 +91,12 @@ def test_lines_are_paragraphs_headings_or_scene_breaks() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "line", ["Chapter Two", "[ Prologue ]", "PART III: Home", "## A day", "epilogue.", "chapter 12"]
-)
+@for_each("line", ["Chapter Two", "[ Prologue ]", "PART III: Home", "## A day", "epilogue.", "chapter 12"])
 def test_lines_that_are_headings(line: str) -> None:
     assert [kind for kind, _ in expected_blocks(make_book(line))] == ["h2"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "line",
     [
         "Part of him knew. He went on.",
@@ -113,7 +111,7 @@ def test_lines_that_are_not_headings(line: str) -> None:
     assert [kind for kind, _ in expected_blocks(make_book(line))] == ["p"]
 
 
-@pytest.mark.parametrize("line", ["***", "* * *", "⁂", "----", "~~~", "###", "—", "• • •", " *** "])
+@for_each("line", ["***", "* * *", "⁂", "----", "~~~", "###", "—", "• • •", " *** "])
 def test_lines_that_are_scene_breaks(line: str) -> None:
     assert expected_blocks(make_book(line)) == [("hr", "")]
 
@@ -263,7 +261,7 @@ def test_equal_books_are_written_as_equal_files() -> None:
     )
 
 
-@pytest.mark.parametrize(("identifier", "modified"), [(" ", 0), ("a", -1), ("a", 10**12)])
+@for_each("identifier, modified", [(" ", 0), ("a", -1), ("a", 10**12)])
 def test_an_epub_without_identifier_or_time_is_rejected(identifier: str, modified: int) -> None:
     with pytest.raises(InvalidRequestError):
         to_epub(make_book(""), identifier=identifier, modified=modified)

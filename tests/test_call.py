@@ -339,7 +339,7 @@ def test_a_page_in_a_200_is_told_as_one(content_type: str | None, page: bytes, o
     assert "HTML page" in str(error)
 
 
-@pytest.mark.parametrize("operation", [WHOLE, STREAM, VIBE], ids=["whole", "stream", "vibe"])
+@for_each("operation", [WHOLE, STREAM, VIBE], ids=["whole", "stream", "vibe"])
 def test_a_page_that_says_so_is_told_before_its_body(operation: Operation[Any, Any]) -> None:
     call = Call(operation)
     call.send()
@@ -348,8 +348,8 @@ def test_a_page_that_says_so_is_told_before_its_body(operation: Operation[Any, A
     assert call.state is CallState.FAILED
 
 
-@pytest.mark.parametrize(
-    ("operation", "content_type", "expected"),
+@for_each(
+    "operation, content_type, expected",
     [
         (STREAM, "audio/mpeg", "expected text/event-stream or application/json, got audio/mpeg"),
         (WHOLE, EVENT_STREAM, "expected application/json, got text/event-stream"),
@@ -379,7 +379,7 @@ def test_an_untyped_answer_that_nobody_can_read_says_so() -> None:
     assert "expected application/binary" in str(error)
 
 
-@pytest.mark.parametrize("content_type", [None, "", "text/html", "what/ever", JSON])
+@for_each("content_type", [None, "", "text/html", "what/ever", JSON])
 def test_whoever_takes_any_type_gets_any(content_type: str | None) -> None:
     assert result_of(ANYTHING, head(content_type), b"<x", b">") == b"<x>"
     nothing = Operation(ANYTHING.request, NOTHING)
@@ -387,7 +387,7 @@ def test_whoever_takes_any_type_gets_any(content_type: str | None) -> None:
     assert result_of(nothing, head(content_type)) is None
 
 
-@pytest.mark.parametrize("coding", ["gzip", "br", "GZIP, identity", "x-pst-hunter2"])
+@for_each("coding", ["gzip", "br", "GZIP, identity", "x-pst-hunter2"])
 def test_a_content_coding_that_was_not_asked_for_is_refused(coding: str) -> None:
     error = error_of(STREAM, head(EVENT_STREAM, 200, ("Content-Encoding", coding)), STORY)
     assert type(error) is RemoteProtocolError
@@ -395,7 +395,7 @@ def test_a_content_coding_that_was_not_asked_for_is_refused(coding: str) -> None
     assert "hunter" not in str(error)
 
 
-@pytest.mark.parametrize("coding", ["identity", "Identity", "", "identity, identity"])
+@for_each("coding", ["identity", "Identity", "", "identity, identity"])
 def test_no_coding_is_fine(coding: str) -> None:
     assert result_of(STREAM, head(EVENT_STREAM, 200, ("Content-Encoding", coding)), STORY) == COMPLETION
 
@@ -435,7 +435,7 @@ SHAPES: dict[str, tuple[str | None, bytes, str | None]] = {
 STATUSES = [300, 301, 304, 307, 399, *range(400, 430), 451, 499, *range(500, 512), 520, 530, 599, 600, 999]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@for_each("shape", SHAPES)
 def test_a_refusal_is_a_status_error_whatever_its_body(shape: str) -> None:
     content_type, template, message = SHAPES[shape]
     for status in STATUSES:
@@ -463,7 +463,7 @@ def test_a_refusal_is_one_for_every_operation(shape: str, operation: Operation[A
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
-@pytest.mark.parametrize("status", [100, 101, 199])
+@for_each("status", [100, 101, 199])
 def test_an_interim_status_is_no_answer_to_accept(status: int) -> None:
     assert type(error_of(STREAM, head(EVENT_STREAM, status), STORY)) is StatusError
 
@@ -474,7 +474,7 @@ def test_the_generation_lock_has_a_class_of_its_own() -> None:
     assert type(error_of(STREAM, head("text/html", 429), b"<html>")) is RateLimitError
 
 
-@pytest.mark.parametrize("cut", [1, 7, 99, 1000])
+@for_each("cut", [1, 7, 99, 1000])
 def test_a_refusal_longer_than_its_limit_is_told_at_once(cut: int) -> None:
     limits = Limits(error_body=100)
     body = b'{"message":"so it is","more":"' + b"x" * 10_000
@@ -503,7 +503,7 @@ def test_a_refusal_keeps_the_url_the_request_id_and_the_wait() -> None:
     assert "https://text.example/ai/generate-stream" in str(error)
 
 
-@pytest.mark.parametrize("field_name", ["x-request-id", "x-correlation-id", "cf-ray"])
+@for_each("field_name", ["x-request-id", "x-correlation-id", "cf-ray"])
 def test_a_request_id_is_shown_in_moderation(field_name: str) -> None:
     error = error_of(STREAM, Head(500, Headers([(field_name, "pst-hunter2 " + "x" * 500)])))
     assert isinstance(error, StatusError)
@@ -699,9 +699,7 @@ def test_an_error_does_not_show_a_token_that_the_service_quotes() -> None:
 # ---- what cannot be read
 
 
-@pytest.mark.parametrize(
-    "data", ["{", "5", "[]", '"x"', '{"token":5}', '{"ptr":"x"}', "hello", '{"final":1}', "[" * 3000]
-)
+@for_each("data", ["{", "5", "[]", '"x"', '{"token":5}', '{"ptr":"x"}', "hello", '{"final":1}', "[" * 3000])
 def test_an_event_that_is_no_token_is_a_protocol_error_that_keeps_what_came(data: str) -> None:
     error = error_of(STREAM, head(EVENT_STREAM), ONE + TWO + event(data) + LAST)
     assert isinstance(error, RemoteProtocolError)
@@ -709,7 +707,7 @@ def test_an_event_that_is_no_token_is_a_protocol_error_that_keeps_what_came(data
     assert isinstance(error, LimitExceeded) or "/ai/generate-stream" in str(error)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body", [b"", b"{", b"[]", b"null", b'{"logprobs":null}', b'{"output":5}', b'{"output":"\xff"}', b"[" * 100_000]
 )
 def test_a_document_that_is_none_is_a_protocol_error(body: bytes) -> None:
@@ -735,7 +733,7 @@ def test_bad_utf_8_in_a_stream_becomes_a_replacement_character() -> None:
     assert feed(STREAM, head(EVENT_STREAM), [bad]).events == [Token("a\ufffdb", 0, final=True)]
 
 
-@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
+@for_each("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
 def test_a_line_ends_at_cr_and_lf_only(separator: str) -> None:
     data = json.dumps({"token": separator, "ptr": 0, "final": True}, ensure_ascii=separator < " ")
     assert feed(STREAM, head(EVENT_STREAM), [event(data)]).events == [Token(separator, 0, final=True)]
@@ -791,7 +789,7 @@ def test_a_call_has_limits_of_its_own_or_those_of_its_session() -> None:
 # ---- the end
 
 
-@pytest.mark.parametrize("body", [b"", ONE, ONE + TWO, ONE + TWO + LAST[:-1], ONE + TWO + LAST[:-2]])
+@for_each("body", [b"", ONE, ONE + TWO, ONE + TWO + LAST[:-1], ONE + TWO + LAST[:-2]])
 def test_a_stream_without_its_final_event_is_truncated_and_keeps_what_came(body: bytes) -> None:
     error = error_of(STREAM, head(EVENT_STREAM), body)
     assert type(error) is Truncated
@@ -825,9 +823,7 @@ def test_half_a_document_is_none(lost: Callable[[], NaiError]) -> None:
     assert error.partial is None
 
 
-@pytest.mark.parametrize(
-    "rest", [STORY, event({"error": "no"}), b"data: {\n\n", b"\x00" * 100, b"data: " + b"x" * 2000, b"y" * 2000]
-)
+@for_each("rest", [STORY, event({"error": "no"}), b"data: {\n\n", b"\x00" * 100, b"data: " + b"x" * 2000, b"y" * 2000])
 def test_what_follows_the_final_event_is_ignored(rest: bytes) -> None:
     answer = head(EVENT_STREAM, limits=Limits(line=1000, event=1000))
     for body in ([STORY + rest], [STORY, rest], [STORY, rest, rest], [STORY + rest[:3], rest[3:]]):
@@ -850,7 +846,7 @@ def test_a_peer_that_never_stops_after_the_final_event_is_left() -> None:
     assert len(played.actions) < 20
 
 
-@pytest.mark.parametrize("max_length", [1, 2, 3, 4, 100])
+@for_each("max_length", [1, 2, 3, 4, 100])
 def test_the_reason_of_the_end_is_the_length_when_that_many_tokens_came(max_length: int) -> None:
     operation = generate_stream("x", max_length=max_length)
     expected = "length" if max_length <= 3 else "stop"

@@ -32,6 +32,7 @@ from nai_proto.http import Request
 from nai_proto.library import open_library
 from nai_proto.secret import AccessToken, Password
 from nai_proto.testing import FlowTrace, run_in_memory
+from tests.cases import for_each
 from tests.faults import FAULTS, Fault, garble_response, inject_fault, lose_request, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator
 
@@ -189,7 +190,7 @@ def test_a_second_run_completes_a_change_that_failed_at_any_step(step: int, faul
     assert dict(open_keystore(owner.storage.keystore, encryption_key(EMAIL, Password(NEW)))) == before
 
 
-@pytest.mark.parametrize("step", range(len(STEPS)))
+@for_each("step", range(len(STEPS)))
 def test_a_second_run_completes_a_change_that_was_cancelled_at_any_step(step: int) -> None:
     emulator, _ = an_emulator()
     flow = account.change_password(EMAIL, PASSWORD, NEW)
@@ -301,7 +302,7 @@ def add_a_key(owner: Account, meta: str) -> None:
     owner.storage.keystore_index += 1
 
 
-@pytest.mark.parametrize("step", range(len(STEPS)))
+@for_each("step", range(len(STEPS)))
 def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
     emulator, owner = an_emulator()
     played = run(with_fault(emulator, step, refuse_with(500)))
@@ -311,7 +312,7 @@ def test_no_error_shows_a_password_a_key_or_a_token(step: int) -> None:
         assert secret not in shown
 
 
-@pytest.mark.parametrize("fault", [refuse_with(429), refuse_with(503), lose_request], ids=["429", "503", "lost"])
+@for_each("fault", [refuse_with(429), refuse_with(503), lose_request], ids=["429", "503", "lost"])
 def test_the_access_key_is_changed_with_one_request_whatever_the_response(fault: Fault) -> None:
     """The service could refuse a second request because of the first."""
     emulator, _ = an_emulator()

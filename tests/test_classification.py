@@ -16,6 +16,7 @@ from nai_proto.errors import RemoteProtocolError, StreamError
 from nai_proto.http import Head, Headers, Host
 from nai_proto.testing import play, run_in_memory
 from nai_proto.text import Classification, ScoredLabel, classify
+from tests.cases import for_each
 from tests.support import an_emulator, with_token
 from tests.test_emulator import parse_error, send_request
 
@@ -28,8 +29,8 @@ def test_the_body_is_sent_as_it_is() -> None:
     assert json.loads(request.body) == {"model": "x", "input": "a b"}
 
 
-@pytest.mark.parametrize(
-    ("answer", "labels", "scores"),
+@for_each(
+    "answer, labels, scores",
     [
         ({"output": [{"label": "joy", "score": 1}]}, (ScoredLabel("joy", 1.0),), (1.0,)),
         ({"output": []}, (), ()),
@@ -43,7 +44,7 @@ def test_every_form_of_an_answer_is_read(answer: Any, labels: Any, scores: Any) 
     assert result == Classification(labels, scores)
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"output":5}', b'{"output":[{"label":"x"}]}', b'{"scores":["x"]}', b"[]"])
+@for_each("body", [b"{}", b'{"output":5}', b'{"output":[{"label":"x"}]}', b'{"scores":["x"]}', b"[]"])
 def test_what_is_no_classification_is_the_service_s_error(body: bytes) -> None:
     assert isinstance(play(classify({}), [JSON, body, b""]).error, RemoteProtocolError)
 

@@ -23,6 +23,7 @@ from nai_transports.cli.app import app
 from nai_transports.cli.library.restore import select_items
 from nai_transports.servers.serve import serve_in_thread
 from tests.backup_support import check_current, damaged, keys_of, objects_of, open_all, put, remove, sealed
+from tests.cases import for_each
 from tests.support import EMAIL, PASSWORD, an_emulator
 
 
@@ -218,8 +219,8 @@ ITEMS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("wanted", "ids"),
+@for_each(
+    "wanted, ids",
     [
         ("", "s1 s2 c1 c2 c3 p1 p2 p3"),
         ("Sea", "s1 c1"),

@@ -24,6 +24,7 @@ from nai_transports.cli.common.stored_logins import LoginPlace, StoredLogin, kee
 from nai_transports.cli.emulator import serve_until_stopped as serve
 from nai_transports.cli.emulator.ready_message import ReadyForm
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.forked_python import forked_nai
 from tests.keyrings import BrokenKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -318,7 +319,7 @@ def test_the_option_for_a_password_says_that_it_is_unsafe() -> None:
     assert "Other users see it in the list of processes" in help_text
 
 
-@pytest.mark.parametrize("arguments", [("--password", "sesame"), ("--password=sesame",), ("--unsafe-passwor=sesame",)])
+@for_each("arguments", [("--password", "sesame"), ("--password=sesame",), ("--unsafe-passwor=sesame",)])
 def test_no_other_option_takes_a_password_or_repeats_it(arguments: tuple[str, ...]) -> None:
     done = nai("subscription", *arguments)
     assert done.exit_code == 2

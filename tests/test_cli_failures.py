@@ -31,6 +31,7 @@ from nai_proto.errors import (
 from nai_transports.cli.app import app
 from nai_transports.cli.common.error_messages import ServiceAddress
 from nai_transports.cli.common.errors import ExitStatus, MissingCredentials, OverLimit, describe_failure
+from tests.cases import for_each
 from tests.forked_python import forked_nai
 from tests.test_cli import run_emulator
 
@@ -167,7 +168,7 @@ def test_errors_are_json_with_json() -> None:
     }
 
 
-@pytest.mark.parametrize("arguments", [("generate", "--nothing"), ("nothing",), ("generate", "--max-length", "x", "a")])
+@for_each("arguments", [("generate", "--nothing"), ("nothing",), ("generate", "--max-length", "x", "a")])
 def test_usage_errors_are_json_with_json(arguments: tuple[str, ...]) -> None:
     status, error = parse_error(*arguments, "--json")
     assert (status, error["kind"], error["exit_status"]) == (2, "usage", 2)
@@ -191,8 +192,8 @@ def refusal(kind: type[NaiError], status: int, message: str, **fields: object) -
 PAGE = b"<!DOCTYPE html><title>Bad gateway</title>"
 
 
-@pytest.mark.parametrize(
-    ("error", "kind", "status", "said"),
+@for_each(
+    "error, kind, status, said",
     [
         (InvalidRequestError("x"), "usage", ExitStatus.USAGE, "x"),
         (refusal(RejectedRequestError, 400, "no such model"), "rejected", ExitStatus.USAGE, "no such model"),

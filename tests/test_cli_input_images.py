@@ -18,6 +18,7 @@ from nai_transports.cli.images.input_images import (
     get_size,
     read_image,
 )
+from tests.cases import for_each
 
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (255, 0, 0)
 
@@ -36,7 +37,7 @@ def open_png(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+@for_each("kind", ["PNG", "WEBP", "JPEG"])
 def test_format_and_size_are_read_from_the_file(kind: str) -> None:
     data = make_two_halves(kind, (70, 90))
     assert (get_format(data), get_size(data)) == (kind.lower(), (70, 90))
@@ -57,7 +58,7 @@ def test_a_file_of_another_kind_is_named_for_what_it_is(tmp_path: Path, data: by
     assert str(caught.value) == f"{tmp_path / 'file'}: {problem}"
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+@for_each("kind", ["PNG", "WEBP", "JPEG"])
 def test_an_image_that_claims_to_be_huge_is_refused(kind: str) -> None:
     data = make_two_halves(kind, (16, 16))
     marks = {"PNG": b"\0\0\0\x10\0\0\0\x10", "JPEG": b"\0\x10\0\x10"}
@@ -84,9 +85,7 @@ def test_a_truncated_image_is_an_error_that_names_the_file(tmp_path: Path, kind:
             read_image(tmp_path / "torn")
 
 
-@pytest.mark.parametrize(
-    ("kind", "mode"), [("PNG", "RGB"), ("PNG", "L"), ("PNG", "P"), ("PNG", "1"), ("WEBP", "RGB"), ("JPEG", "RGB")]
-)
+@for_each("kind, mode", [("PNG", "RGB"), ("PNG", "L"), ("PNG", "P"), ("PNG", "1"), ("WEBP", "RGB"), ("JPEG", "RGB")])
 def test_a_source_is_cropped_and_scaled_and_keeps_its_aspect_ratio(kind: str, mode: str) -> None:
     made = open_png(fit_source(make_two_halves(kind, (200, 100), mode), (64, 64)))
     assert made.size == (64, 64)
@@ -101,8 +100,8 @@ def test_an_image_that_fits_is_sent_unchanged() -> None:
     assert fit_mask(mask, (64, 128), (100, 100)) is mask
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "1"])
-@pytest.mark.parametrize("size", [(64, 128), (32, 64), (128, 256)])
+@for_each("mode", ["RGB", "RGBA", "L", "1"])
+@for_each("size", [(64, 128), (32, 64), (128, 256)])
 def test_a_mask_has_a_pixel_for_each_block(size: tuple[int, int], mode: str) -> None:
     made = open_png(fit_mask(make_two_halves("PNG", size, mode), (64, 128), (64, 128)))
     assert (made.size, made.mode) == ((8, 16), "L")

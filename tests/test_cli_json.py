@@ -12,6 +12,7 @@ import pytest
 
 import nai_proto
 from nai_proto.emulator import Account
+from tests.cases import for_each
 from tests.every_command import COMMANDS, SERVERS, Clock, list_commands, prepare, run_command, serve_account
 
 PAGE: Final = (Path(nai_proto.__file__).parent / "docs" / "command-line.md").read_text("utf-8")
@@ -110,8 +111,8 @@ def list_times(document: Any) -> Iterator[str]:
                 yield from list_times(value)
 
 
-@pytest.mark.parametrize(
-    ("printed", "difference"),
+@for_each(
+    "printed, difference",
     [
         ({"a": 1, "b": [{"c": "x"}], "d": {"e": 1}}, ""),
         ({"a": None, "b": [], "d": {"f": 1}}, ""),

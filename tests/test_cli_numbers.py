@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import pytest
 import typer
 from typer.testing import CliRunner, Result
 
 from nai_transports.cli.common.command import CommandGroup
+from tests.cases import for_each
 
 app = CommandGroup(add_completion=False, pretty_exceptions_enable=False)
 
@@ -54,8 +54,8 @@ def test_numbers_are_numbers_and_other_options_are_as_they_were() -> None:
     assert done.stdout == "(-7, 8, 5.0, -1000.0, '7', [1, 2], True)\n"
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "problem"),
+@for_each(
+    "option, value, problem",
     [
         ("--seed", "abc", "'abc' is no whole number"),
         ("--seed", "1.5", "'1.5' is no whole number"),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from nai_transports.cli.common.text_stream import TextStream
 from nai_transports.cli.common.text_wrapping import ProseWrapper, measure_text, wrap_prose, wrap_text
+from tests.cases import for_each
 from tests.forked_python import forked_nai
 from tests.hypothesis_profiles import scale_examples
 from tests.terminal_runner import read_terminal
@@ -51,8 +52,8 @@ def test_no_line_is_wider_than_the_terminal_and_none_is_ended_early(text: str, w
         assert following.startswith("  ")
 
 
-@pytest.mark.parametrize("copied", COPIED)
-@pytest.mark.parametrize("width", [10, 20, 40, 80])
+@for_each("copied", COPIED)
+@for_each("width", [10, 20, 40, 80])
 def test_what_is_copied_stays_whole_wherever_it_stands(copied: str, width: int) -> None:
     for before in range(width):
         text = f"{'x' * before} {copied}: then it goes on, and on (see nai help)"
@@ -133,8 +134,8 @@ def test_prose_is_broken_between_words_and_only_where_the_next_has_no_room(words
         assert len(line) + 1 + len(following.split()[0]) > width
 
 
-@pytest.mark.parametrize(
-    ("text", "width", "lines"),
+@for_each(
+    "text, width, lines",
     [
         ("漢字漢字漢字。", 6, ["漢字漢", "字漢", "字。"]),  # no line begins with a full stop
         ("漢字「漢字」", 6, ["漢字", "「漢", "字」"]),

@@ -19,6 +19,7 @@ from nai_transports import httpx as on_httpx
 from nai_transports import sync as on_sockets
 from nai_transports import trio as on_trio
 from nai_transports.proxy import Proxy
+from tests.cases import for_each
 from tests.drivers import ASYNCHRONOUS, BLOCKING, make_client, opened, run
 from tests.raw_servers import RawConnection, raw_server
 from tests.support import token
@@ -150,13 +151,13 @@ def test_a_token_that_is_empty_is_refused_and_not_taken_from_the_environment(
     assert "NAI_TOKEN" not in str(caught.value)
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@for_each("client", CLIENTS)
 def test_what_cannot_be_called_is_no_observer(client: Callable[..., Any]) -> None:
     with pytest.raises(errors.InvalidTypeError, match="on_event takes a callable"):
         client(on_event="print")
 
 
-@pytest.mark.parametrize("driver", ["sync", "asyncio", "trio"])
+@for_each("driver", ["sync", "asyncio", "trio"])
 def test_an_error_of_connecting_to_a_proxy_names_the_proxy(driver: str) -> None:
     async def main() -> errors.NaiError:
         session = nai.Session(base_url="http://service.example:8080")
@@ -183,8 +184,8 @@ def test_a_call_has_the_options_of_its_operation() -> None:
         nai.Call(operation).send()
 
 
-@pytest.mark.parametrize(
-    ("operation", "advice"),
+@for_each(
+    "operation, advice",
     [
         (
             nai.account.login("a@example.com", "password"),
@@ -211,7 +212,7 @@ def test_a_session_is_asked_for_by_name() -> None:
             make()
 
 
-@pytest.mark.parametrize(
+@for_each(
     "make",
     [
         lambda: nai.RetryPolicy(attempts="3"),  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_transports.cli.completion.bash_line import complete_word, split_line
+from tests.cases import for_each
 
 BREAKS = " \t\n\"'@><=;|&(:"
 """What COMP_WORDBREAKS is if nobody changes it."""
@@ -68,8 +69,8 @@ def test_a_completed_word_is_the_value_for_bash(
     assert _read_by_bash(completed + closing) == [value]
 
 
-@pytest.mark.parametrize(
-    ("line", "replaced"),
+@for_each(
+    "line, replaced",
     [
         ("nai story show It", "It"),
         ("nai generate --model=ka", "ka"),

@@ -23,6 +23,7 @@ from nai_transports.cli.completion.shape_reader import import_command, read_shap
 from nai_transports.cli.completion.shapes import CommandShape, ParameterShape
 from nai_transports.cli.completion.values import SOURCES, find_values
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 
 from .support import EMAIL, PASSWORD, an_emulator, logged_in
 from .test_cli_story import make_story
@@ -78,9 +79,7 @@ def test_each_summary_is_a_short_line() -> None:
             assert not each.summary.endswith(".")
 
 
-@pytest.mark.parametrize(
-    "line", ["nonsense ", "story nonsense ", "tokens nonsense -", "help image x", "account --json "]
-)
+@for_each("line", ["nonsense ", "story nonsense ", "tokens nonsense -", "help image x", "account --json "])
 def test_nothing_follows_what_is_no_command(line: str) -> None:
     assert _complete(line) == NOTHING
 
@@ -88,7 +87,7 @@ def test_nothing_follows_what_is_no_command(line: str) -> None:
 # ---- options
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in GROUPS])
+@for_each("name", [name for name in COMMANDS if name not in GROUPS])
 def test_all_options_of_a_command_are_offered(name: str) -> None:
     command = get_command(app).get_command(None, name)  # type: ignore[attr-defined]
     if hasattr(command, "list_commands"):
@@ -148,8 +147,8 @@ def test_presets_are_those_of_the_chosen_model() -> None:
     assert "Carefree" in _values("presets show ")
 
 
-@pytest.mark.parametrize(
-    ("line", "value"),
+@for_each(
+    "line, value",
     [
         ("director ", "bg-removal"),
         ("director emotion face.png --emotion ", "happy"),
@@ -203,8 +202,8 @@ def _walk() -> Iterator[set[str]]:
             yield from read(path, _read_shape(path))
 
 
-@pytest.mark.parametrize(
-    ("line", "is_directory"),
+@for_each(
+    "line, is_directory",
     [
         ("generate --file ", False),
         ("image -o ", False),
@@ -222,7 +221,7 @@ def test_a_path_behind_an_equals_sign_keeps_its_option() -> None:
     assert _complete("generate --file=no").prefix == "--file="
 
 
-@pytest.mark.parametrize("line", ["generate ", "generate --max-length ", "tags "])
+@for_each("line", ["generate ", "generate --max-length ", "tags "])
 def test_nothing_is_offered_where_any_text_will_do(line: str) -> None:
     assert _complete(line) == NOTHING
 

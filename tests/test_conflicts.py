@@ -90,8 +90,8 @@ def test_options_that_contradict_each_other_are_refused_by_name(pair: tuple[str,
     assert caught.value.parameter == pair[0]
 
 
-@pytest.mark.parametrize(
-    ("function", "options"),
+@for_each(
+    "function, options",
     [
         (image.generate, {"skip_cfg_above_sigma": None, "variety_plus": True, "model": "V4.5 Full"}),
         (image.generate, {"skip_cfg_above_sigma": 3, "variety_plus": False, "model": "V4.5 Full"}),

@@ -514,8 +514,8 @@ def test_the_kernels_timeout_is_an_error_of_the_transport_with_its_reason() -> N
     assert "connecting to text.example:443: Connection timed out" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
+@for_each(
+    "error, reason",
     [
         (ConnectionResetError(), "Connection reset by peer"),
         (OSError(errno.EHOSTUNREACH, ""), "No route to host"),

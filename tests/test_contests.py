@@ -15,6 +15,7 @@ import pytest
 from nai_proto import account
 from nai_proto.errors import ConflictError, InvalidRequestError
 from nai_proto.testing import run_in_memory
+from tests.cases import for_each
 from tests.support import an_emulator, with_token
 
 WHO = {"data_name": "a tale", "author_name": "A. Writer", "author_email": "writer@example.com"}
@@ -48,7 +49,7 @@ def test_an_account_votes_once_and_can_withdraw_the_vote() -> None:
     assert played(account.link_usage("anon-1")).result is None
 
 
-@pytest.mark.parametrize(("name", "most"), [("data_name", 256), ("author_email", 256), ("socials", 4096)])
+@for_each("name, most", [("data_name", 256), ("author_email", 256), ("socials", 4096)])
 def test_a_text_that_is_too_long_is_an_error_before_it_is_sent(name: str, most: int) -> None:
     fields = {**WHO, name: "x" * most}
     assert account.submit("autumn", b"", **fields).request.body

@@ -18,6 +18,7 @@ from nai_proto.story.context.report import Context, ContextRow
 from nai_proto.story.context_config import DEFAULT_CONFIGS, ContextKind
 from nai_proto.story.lore.entries import Category, Entry
 from nai_proto.text import MODULES, Model, Preamble
+from tests.cases import for_each
 from tests.context_support import BYTES, Seams, Words, config, lore, parts
 
 STORY = "one a\ntwo b\nthree c\nfour d\nfive e"
@@ -408,7 +409,7 @@ def test_the_parts_are_read_from_a_stored_story() -> None:
     assert [row.status.value for row in context.rows] == ["default"] * 3 + ["ephemeral active", "key activated"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content",
     [
         {},

@@ -63,7 +63,7 @@ def row(config: ContextConfig) -> tuple[object, ...]:
     )
 
 
-@pytest.mark.parametrize("kind", ContextKind)
+@for_each("kind", ContextKind)
 def test_the_defaults_are_those_of_the_table(kind: ContextKind) -> None:
     assert row(DEFAULT_CONFIGS[kind]) == DOCUMENTED[kind]
     assert DEFAULT_CONFIGS[kind].allow_insertion_inside is (kind is ContextKind.STORY)
@@ -77,7 +77,7 @@ def test_every_field_is_read_and_written() -> None:
     assert replace(config, data={}, read={}).to_data() == STORED
 
 
-@pytest.mark.parametrize("kind", ContextKind)
+@for_each("kind", ContextKind)
 def test_what_is_missing_is_the_default_and_is_not_written(kind: ContextKind) -> None:
     several: list[object] = [
         {},

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from nai_proto.story.context.build import build_context
 from nai_proto.story.context.candidates import ContextStatus
 from nai_proto.story.context.parts import ContextText
@@ -143,8 +141,8 @@ def test_prefix_and_suffix_are_not_split_off() -> None:
         assert build_context(story_parts, tokenizer=BYTES, size=1000).text == text
 
 
-@pytest.mark.parametrize(
-    ("position", "text"),
+@for_each(
+    "position, text",
     [
         (0, "a\nkey b\nthe key c\n+d\ne"),
         (1, "a\nkey b\nthe key c\nd\n+e"),

@@ -73,7 +73,7 @@ def test_sentences_end_as_the_site_splits_them(sentences: list[str]) -> None:
     assert split_units("".join(sentences), "sentence") == sentences
 
 
-@pytest.mark.parametrize(
+@for_each(
     "sentences",
     [
         ["राम घर गया। ", "“ठीक है।” ", "सीता आई ॥१॥ ", "क्या? ", "हाँ।।"],

@@ -10,8 +10,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-import pytest
-
 from nai_proto import account, image, library, modules, objects, openai, story, text, tokenizers, voice
 from nai_proto.image.options import ImageOptions, ImageParameters
 from nai_proto.image.parameter_rules import RULES as IMAGE_RULES
@@ -21,6 +19,7 @@ from nai_proto.story.continuation_options import ContinuationOptions
 from nai_proto.text.options import TextOptions
 from nai_proto.text.parameter_rules import RULES as TEXT_RULES
 from nai_proto.text.text_parameters import TextParameters
+from tests.cases import for_each
 
 PACKAGES: Final = (account, image, library, modules, objects, openai, story, text, tokenizers, voice)
 OPTIONS: Final = {
@@ -59,9 +58,7 @@ def test_each_parameter_of_a_public_function_is_documented() -> None:
     assert missing == {}
 
 
-@pytest.mark.parametrize(
-    "name", [name for name, function in FUNCTIONS.items() if "Unpack" in str(inspect.signature(function))]
-)
+@for_each("name", [name for name, function in FUNCTIONS.items() if "Unpack" in str(inspect.signature(function))])
 def test_a_function_with_options_says_where_they_are_listed(name: str) -> None:
     annotation = inspect.signature(FUNCTIONS[name]).parameters["options"].annotation
     options = re.fullmatch(r"Unpack\[(\w+)\]", annotation)
@@ -70,12 +67,12 @@ def test_a_function_with_options_says_where_they_are_listed(name: str) -> None:
     assert f"help(nai.{name.split('.')[1]}.{options[1]})" in (FUNCTIONS[name].__doc__ or "")
 
 
-@pytest.mark.parametrize("options", TYPED_DICTS)
+@for_each("options", TYPED_DICTS)
 def test_help_lists_each_option(options: type) -> None:
     assert documented_names(options.__doc__ or "", "Options", "Parameters") == {*all_keys(options)}
 
 
-@pytest.mark.parametrize("options", TYPED_DICTS)
+@for_each("options", TYPED_DICTS)
 def test_an_option_is_described_in_the_same_words_under_its_key_and_in_the_list(options: type) -> None:
     listed = entries(options.__doc__ or "")
     described = key_docstrings(options)
@@ -84,8 +81,8 @@ def test_an_option_is_described_in_the_same_words_under_its_key_and_in_the_list(
         assert listed[name] == sentence
 
 
-@pytest.mark.parametrize(
-    ("options", "rules"),
+@for_each(
+    "options, rules",
     [(TextParameters, TEXT_RULES), (ImageParameters, IMAGE_RULES), (CompletionOptions, OPENAI_RULES)],
 )
 def test_the_description_of_a_number_has_the_range_that_is_checked(options: type, rules: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ import json
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.testing.strategies import cutters, hostile_bytes
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -163,7 +163,7 @@ def test_a_token_expires_after_thirty_days() -> None:
     assert getattr(run_in_memory(operation, emulator, session, clock=clock).error, "status", None) == 401
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[]", b'{"key":7}', b'{"key":"short"}', b"\xff", b"[" * 5000])
+@for_each("body", [b"", b"{}", b"[]", b'{"key":7}', b'{"key":"short"}', b"\xff", b"[" * 5000])
 def test_a_login_without_a_key_of_64_characters_is_400(body: bytes) -> None:
     assert parse_error(send_request(an_emulator()[0], "POST", "/user/login", body))[0] == 400
 
@@ -190,8 +190,8 @@ def test_the_model_decides_between_200_and_201() -> None:
         assert send_request(emulator, "POST", "/ai/generate-stream", prompt(model), owner=owner)[0].status == status
 
 
-@pytest.mark.parametrize(
-    ("body", "about"),
+@for_each(
+    "body, about",
     [
         (b"{]", "not JSON"),
         ({"model": "kayra-v1", "parameters": {}}, "input"),
@@ -290,7 +290,7 @@ def test_a_prompt_in_any_language_is_continued() -> None:
         assert run_in_memory(text.generate(words, max_length=5), emulator, session).result.text
 
 
-@pytest.mark.parametrize("cut_after", [1, 3, 6])
+@for_each("cut_after", [1, 3, 6])
 def test_the_lock_is_released_when_the_client_leaves(cut_after: int) -> None:
     emulator, owner = an_emulator(pace=1.0)
     clock = Clock()

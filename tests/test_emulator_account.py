@@ -22,6 +22,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator
@@ -72,7 +73,7 @@ def client() -> AccountClient:
 ACCOUNT_ROWS = [row for row in ENDPOINTS.values() if row.path.startswith("/user/") or row.name == "trial_status"]
 
 
-@pytest.mark.parametrize("row", ACCOUNT_ROWS, ids=lambda row: row.name)
+@for_each("row", ACCOUNT_ROWS, ids=lambda row: row.name)
 def test_every_account_endpoint_exists_and_requires_its_kind_of_token(row: Any) -> None:
     client = AccountClient()
     path = "/".join("stories" if part.startswith("{") else part for part in row.path.split("/"))

@@ -15,8 +15,6 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from nai_proto.account import access_key
 from nai_proto.emulator import Account, Emulator, MailKind, Switches
 from nai_proto.exchange.endpoints import ENDPOINTS
@@ -24,6 +22,7 @@ from nai_proto.http import Head
 from nai_proto.secret import Password
 from nai_proto.text.samplers import INTERNAL_MODELS
 from nai_proto.tier import Tier
+from tests.cases import for_each
 
 from .support import EMAIL, ByteTokenizer, an_emulator
 from .test_emulator import parse_error, prompt, send_request
@@ -115,7 +114,7 @@ def test_empty_responses_are_plain_text_and_never_204() -> None:
         assert head.headers.get("content-length") == "0"
 
 
-@pytest.mark.parametrize("sent", [b"a text", b'"a text"', b'{"settingsVersion": 16, "model": "kayra-v1"}'])
+@for_each("sent", [b"a text", b'"a text"', b'{"settingsVersion": 16, "model": "kayra-v1"}'])
 def test_settings_are_text_a_json_text_or_an_object(sent: bytes) -> None:
     emulator, owner = an_emulator()  # AED, the document, the website
     login = log_in(emulator, owner)
@@ -190,8 +189,8 @@ def test_persistent_tokens_are_refused_only_where_they_are_not_allowed() -> None
 # ---- text
 
 
-@pytest.mark.parametrize("path", ["/ai/generate", "/ai/generate-stream"])
-@pytest.mark.parametrize("missing", ["input", "model", "parameters"])
+@for_each("path", ["/ai/generate", "/ai/generate-stream"])
+@for_each("missing", ["input", "model", "parameters"])
 def test_what_is_missing_is_named_in_the_services_words(missing: str, path: str) -> None:
     emulator, owner = an_emulator()
     body = {key: value for key, value in prompt().items() if key != missing}

@@ -29,6 +29,7 @@ from nai_proto.testing import Clock, MemoryConnection, run_in_memory
 from nai_proto.text.models import MODELS
 from nai_transports import httpx as on_httpx
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator, with_token
 from tests.test_cli import nai, run_emulator
@@ -58,8 +59,8 @@ def here(row: Endpoint, role: Host, strict: bool) -> bool:
     return row.host is role or (row.host is Host.IMAGE and role is Host.ACCOUNT)
 
 
-@pytest.mark.parametrize("strict", [True, False])
-@pytest.mark.parametrize("role", Host, ids=lambda role: role.value)
+@for_each("strict", [True, False])
+@for_each("role", Host, ids=lambda role: role.value)
 def test_a_path_of_another_host_is_not_found(role: Host, strict: bool) -> None:
     emulator, _ = an_emulator(strict=strict)
     for row in ENDPOINTS.values():

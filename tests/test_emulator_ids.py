@@ -25,6 +25,7 @@ from nai_proto.text.official_presets import find_presets
 from nai_proto.tokenizers import Tokenizer
 from nai_transports.httpx import Client
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 
 from .support import ByteTokenizer, an_emulator
 from .test_emulator import parse_error, send_request
@@ -51,7 +52,7 @@ def generate_document(owner_and: tuple[Emulator, Account], sent: dict[str, Any])
     return json.loads(document)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.id)
+@for_each("model", MODELS, ids=lambda model: model.id)
 def test_a_prompt_of_ids_is_answered_with_ids_of_the_models_width(model: text.Model) -> None:
     document = generate_document(byte_emulator(), body(BYTES.encode(ONCE), model.id))
     ids = unpack(document["output"], model.token_width)
@@ -97,8 +98,8 @@ def test_logprobs_are_in_the_ids_of_the_tokenizer() -> None:
     assert BYTES.decode(chosen) == document["output"]
 
 
-@pytest.mark.parametrize(
-    ("prompt", "parameters", "what"),
+@for_each(
+    "prompt, parameters, what",
     [
         ([301], {}, "input"),
         (ONCE, {"stop_sequences": [[301]]}, "stop_sequences"),
@@ -155,8 +156,8 @@ def test_a_text_has_the_tokens_of_the_models_tokenizer() -> None:
     assert BYTES.decode(unpack(ids, 2)) == generate_document(byte_emulator(), body(ONCE))["output"]
 
 
-@pytest.mark.parametrize(
-    ("packed", "about"),
+@for_each(
+    "packed, about",
     [
         ("@@@@", "not base64: Only base64 data"),
         ("AQID", "3 bytes are no whole number of tokens of 2"),
@@ -242,8 +243,8 @@ def test_a_strong_bias_is_followed_and_finished() -> None:
     assert BYTES.decode(unpack(document["output"], 2)).count(" swan") == 1
 
 
-@pytest.mark.parametrize(
-    ("model", "parameters", "about"),
+@for_each(
+    "model, parameters, about",
     [
         ("kayra-v1", {"logit_bias_exp": [{"sequence": [301], "bias": 1}]}, "ensure_sequence_finish"),
         ("clio-v1", {"logit_bias_exp": [{"ensure_sequence_finish": True, "generate_once": True}]}, "sequence"),

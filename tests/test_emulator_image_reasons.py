@@ -9,7 +9,7 @@ import re
 from base64 import b64encode
 from typing import Any
 
-import pytest
+from tests.cases import for_each
 
 from .image_support import PNG
 from .support import an_emulator
@@ -20,8 +20,8 @@ BASE64 = b64encode(PNG).decode()
 V45 = "nai-diffusion-4-5-full"
 
 
-@pytest.mark.parametrize(
-    ("sent", "status", "said"),
+@for_each(
+    "sent, status, said",
     [
         (body(v4_prompt=None), 500, "V4 and newer need v4_prompt;"),
         (body(v4_negative_prompt=None), 500, "V4 and newer need v4_negative_prompt"),
@@ -42,7 +42,6 @@ V45 = "nai-diffusion-4-5-full"
         (body(width=65), 400, "multiple of 64"),
         (b"no JSON", 400, "no JSON object"),
     ],
-    ids=[*map(str, range(18))],
 )
 def test_a_refused_generation_says_why(sent: Any, status: int, said: str) -> None:
     emulator, owner = an_emulator()
@@ -53,8 +52,8 @@ def test_a_refused_generation_says_why(sent: Any, status: int, said: str) -> Non
         assert BASE64[:40] not in reason
 
 
-@pytest.mark.parametrize(
-    ("path", "sent", "said"),
+@for_each(
+    "path, sent, said",
     [
         ("/ai/upscale", {"model": V45, "image": BASE64}, "nai-diffusion-5-curated"),
         ("/ai/encode-vibe", {"model": "nai-diffusion-3", "image": BASE64}, "V4.5"),
@@ -68,7 +67,7 @@ def test_a_refused_tool_says_why(path: str, sent: dict[str, Any], said: str) -> 
     assert (head.status, said in (head.headers.get("x-emulator-reason") or "")) == (400, True)
 
 
-@pytest.mark.parametrize("path", ["/ai/upscale", "/ai/encode-vibe", "/ai/generate-image"])
+@for_each("path", ["/ai/upscale", "/ai/encode-vibe", "/ai/generate-image"])
 def test_an_account_without_anlas_reads_what_it_costs(path: str) -> None:
     emulator, owner = an_emulator()
     owner.profile.anlas = owner.profile.bought_anlas = 0

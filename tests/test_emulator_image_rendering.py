@@ -25,6 +25,7 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.images.scaling import scale_up
 from nai_proto.errors import ServerError
 from nai_proto.testing import run_in_memory
+from tests.cases import for_each
 from tests.support import with_token
 
 from .support import an_emulator
@@ -193,7 +194,7 @@ def test_the_metadata_holds_a_prompt_beyond_latin_1_and_drops_nul() -> None:
     assert open_image(generate("a\0b", quality="none")[0]).info["Description"] == "ab"
 
 
-@pytest.mark.parametrize("model", image.MODELS, ids=lambda model: model.id)
+@for_each("model", image.MODELS, ids=lambda model: model.id)
 def test_each_model_family_has_its_own_metadata_keys(model: image.ImageModel) -> None:
     (data,) = generate(model=model)
     comment = read_comment(data)
@@ -256,7 +257,7 @@ def verify_as_the_website(pixels: Pixels, comment: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("model", image.MODELS, ids=lambda model: model.id)
+@for_each("model", image.MODELS, ids=lambda model: model.id)
 def test_every_copy_is_signed_with_the_test_key_and_not_with_the_services(model: image.ImageModel) -> None:
     (data,) = generate(model=model)
     pixels = read_pixels(data)
@@ -275,7 +276,7 @@ def test_every_copy_is_signed_with_the_test_key_and_not_with_the_services(model:
 # ---- WebP
 
 
-@pytest.mark.parametrize("model", [V45, "nai-diffusion-5-full", "nai-diffusion-3"])
+@for_each("model", [V45, "nai-diffusion-5-full", "nai-diffusion-3"])
 def test_webp_holds_the_same_image_and_the_same_metadata(model: str) -> None:
     (plain,), (data,) = generate(model=model), generate(model=model, image_format="webp")
     picture = open_image(data)

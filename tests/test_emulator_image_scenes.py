@@ -82,7 +82,7 @@ def test_every_kind_of_subject_is_drawn_and_looks_different() -> None:
     assert len({picture.tobytes() for picture in made.values()}) == len(made)
 
 
-@pytest.mark.parametrize("prompt", ["a girl in a {} dress", "{} cat", "a house, a {} car and a tree", "a dragon, {}"])
+@for_each("prompt", ["a girl in a {} dress", "{} cat", "a house, a {} car and a tree", "a dragon, {}"])
 def test_a_colour_is_that_of_the_noun_it_belongs_to(prompt: str) -> None:
     plain = draw(prompt.format(""))
     for word in ("red", "green", "navy", "gold", "white", "black", "lavender"):
@@ -94,8 +94,8 @@ def test_every_colour_is_known(word: str) -> None:
     assert read_scene(f"a {word} car").subjects[0].colours == {"body": COLOURS[word]}
 
 
-@pytest.mark.parametrize(
-    ("prompt", "expected"),
+@for_each(
+    "prompt, expected",
     [
         ("1girl, green hair, red dress", {"hair": "green", "clothes": "red"}),
         ("1girl, red_dress, {{green_hair}}", {"hair": "green", "clothes": "red"}),

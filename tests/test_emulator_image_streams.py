@@ -25,6 +25,7 @@ from nai_proto.exchange.actions import Compute
 from nai_proto.exchange.reply import Read, Wait, Write
 from nai_proto.http import Headers, Request
 from nai_proto.testing import run_in_memory
+from tests.cases import for_each
 from tests.support import with_token
 
 from .support import ALL, an_emulator, logged_in, on
@@ -95,8 +96,8 @@ def test_server_sent_events_are_the_default_framing() -> None:
     assert send_request(emulator, "POST", "/ai/generate-image", body(stream="pigeon"), owner=owner)[0].status == 200
 
 
-@pytest.mark.parametrize(
-    ("options", "frames"),
+@for_each(
+    "options, frames",
     [
         ({}, 23),
         ({"steps": 1}, 1),
@@ -136,8 +137,8 @@ def test_noise_levels_fall_from_the_captured_first_ones_to_the_last() -> None:
     assert [len(noise_levels(count)) for count in range(50)] == list(range(50))
 
 
-@pytest.mark.parametrize("transport", ALL)
-@pytest.mark.parametrize("framing", FRAMINGS)
+@for_each("transport", ALL)
+@for_each("framing", FRAMINGS)
 def test_every_transport_receives_the_stream(transport: str, framing: Any) -> None:
     emulator, _ = an_emulator()
 

@@ -59,8 +59,8 @@ def post_augment(owner_of: tuple[Emulator, Account], **body: object) -> tuple[He
 # ---- director tools
 
 
-@pytest.mark.parametrize("source", ["RGB", "RGBA"])
-@pytest.mark.parametrize("tool", DirectorTool)
+@for_each("source", ["RGB", "RGBA"])
+@for_each("tool", DirectorTool)
 def test_every_tool_returns_the_documented_images_and_changes_them(tool: str, source: str) -> None:
     images = run(augment(tool, draw_face(source)))
     assert [each.name for each in images] == [f"image_{at}.png" for at in range(3 if tool == "bg-removal" else 1)]
@@ -72,7 +72,7 @@ def test_every_tool_returns_the_documented_images_and_changes_them(tool: str, so
         assert picture.convert("RGBA").tobytes() != own.tobytes()
 
 
-@pytest.mark.parametrize("tool", DirectorTool)
+@for_each("tool", DirectorTool)
 def test_every_tool_describes_itself_in_texts_in_the_captured_order(tool: str) -> None:
     options: dict[str, Any] = {"prompt": "a smile", "defry": 2} if tool in TOOLS_WITH_OPTIONS else {}
     comment: dict[str, Any] = {"req_type": tool}
@@ -118,8 +118,8 @@ def test_background_removal_makes_the_colour_of_the_corner_transparent() -> None
     assert alpha.getpixel((48, 40)) == 255
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
-@pytest.mark.parametrize("ground", [(255, 255, 255), (0, 0, 0), (60, 160, 90)])
+@for_each("form", ["PNG", "JPEG", "WEBP"])
+@for_each("ground", [(255, 255, 255), (0, 0, 0), (60, 160, 90)])
 def test_background_removal_separates_a_figure_from_a_plain_ground(ground: tuple[int, int, int], form: str) -> None:
     picture, shape = Image.new("RGB", (160, 120), ground), Image.new("L", (160, 120))
     for image_, fill in ((picture, (200, 40, 150)), (shape, 255)):
@@ -218,8 +218,8 @@ def test_an_invalid_tool_request_is_refused_and_costs_nothing(body: dict[str, ob
     assert balance(owner) == before
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"nothing", b"{" * 2000])
-@pytest.mark.parametrize("path", ["/ai/augment-image", "/ai/upscale", "/ai/encode-vibe", "/ai/annotate-image"])
+@for_each("body", [b"", b"[]", b"nothing", b"{" * 2000])
+@for_each("path", ["/ai/augment-image", "/ai/upscale", "/ai/encode-vibe", "/ai/annotate-image"])
 def test_a_body_that_is_no_json_object_is_refused(path: str, body: bytes) -> None:
     assert parse_error(ask(*an_emulator(), path, body)) == (400, "Validation error: invalid request body")
     assert parse_error(ask(an_emulator()[0], None, path, body))[0] == 401

@@ -17,6 +17,7 @@ from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import PaymentRequiredError
 from nai_proto.testing import run_in_memory
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.support import an_emulator, with_token
 
 from .test_emulator import send_request
@@ -68,7 +69,7 @@ def test_a_trial_that_is_used_up_draws_nothing_and_says_why(path: str) -> None:
     assert count_left(emulator, owner) == {0}
 
 
-@pytest.mark.parametrize("options", [{"size": (1088, 1024)}, {"steps": 29}, {"n_samples": 3}])
+@for_each("options", [{"size": (1088, 1024)}, {"steps": 29}, {"n_samples": 3}])
 def test_what_the_trial_does_not_pay_for_takes_anlas(options: dict[str, Any]) -> None:
     emulator, owner = on_trial(images=2)
     assert isinstance(draw(emulator, owner, **options).error, PaymentRequiredError)

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-import pytest
-
 from nai_proto import image
 from nai_proto.emulator import Account, Emulator
 from nai_proto.http import Head
@@ -97,7 +95,7 @@ def test_only_models_with_encoded_vibes_encode_them() -> None:
 # ---- annotators
 
 
-@pytest.mark.parametrize("annotator", Annotator)
+@for_each("annotator", Annotator)
 def test_every_annotator_returns_one_image_and_midas_two(annotator: str) -> None:
     images = run(image.annotate(SOURCE, annotator))
     assert len(images) == (2 if annotator == "midas" else 1)
@@ -108,7 +106,7 @@ def test_every_annotator_returns_one_image_and_midas_two(annotator: str) -> None
     assert images == run(image.annotate(SOURCE, annotator))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         {"model": "depth", "parameters": {"image": B64}},

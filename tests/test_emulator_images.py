@@ -32,6 +32,7 @@ from nai_proto.image.image_files import png_size
 from nai_proto.testing import run_in_memory
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.protocol_data import DATA
 from tests.support import with_token
@@ -75,15 +76,13 @@ def get_refusal(sent: object, **options: Any) -> tuple[int, str]:
 # ---- the checks, in their order
 
 
-@pytest.mark.parametrize(
-    "model", ["", "Anime V3", "nai-diffusion-5-curated-inpainting", "nai-diffusion-4-curated", None]
-)
+@for_each("model", ["", "Anime V3", "nai-diffusion-5-curated-inpainting", "nai-diffusion-4-curated", None])
 def test_an_unknown_model_is_named_in_the_error(model: Any) -> None:
     assert get_refusal(body(model)) == (400, f"Validation error: model {model or ''} doesn't exist")
 
 
-@pytest.mark.parametrize(
-    ("model", "action"),
+@for_each(
+    "model, action",
     [
         ("nai-diffusion-4-5-full", "infill"),
         ("nai-diffusion-4-5-full-inpainting", "generate"),
@@ -95,8 +94,8 @@ def test_a_model_refuses_an_action_that_it_does_not_support(model: str, action: 
     assert get_refusal(body(model, action)) == (400, f"Model {model} doesn't support action {action}")
 
 
-@pytest.mark.parametrize(
-    ("parameters", "problem"),
+@for_each(
+    "parameters, problem",
     [
         ({"width": 65}, "width must be a multiple of 64, and at least 64"),
         ({"height": 0}, "height must be a multiple of 64, and at least 64"),
@@ -129,7 +128,7 @@ def test_an_invalid_parameter_is_refused_with_400(parameters: dict[str, Any], pr
     assert get_refusal(body(**parameters)) == (400, INVALID + problem)
 
 
-@pytest.mark.parametrize("place", ["input", "negative_prompt", "base_caption", "char_caption"])
+@for_each("place", ["input", "negative_prompt", "base_caption", "char_caption"])
 def test_a_prompt_has_at_most_51200_characters(place: str) -> None:
     def sent(size: int) -> dict[str, Any]:
         text = "x" * size
@@ -161,14 +160,14 @@ def test_a_mask_is_ignored_by_img2img() -> None:
     assert generate(emulator, owner, plain) == generate(emulator, owner, masked)
 
 
-@pytest.mark.parametrize("model", ["nai-diffusion-5-full", "nai-diffusion-4-full", "nai-diffusion-3"])
+@for_each("model", ["nai-diffusion-5-full", "nai-diffusion-4-full", "nai-diffusion-3"])
 def test_only_v4_5_supports_references(model: str) -> None:
     answer = get_refusal(body(model, director_reference_images=[BASE64]))
     assert answer == (400, "Error encoding v4 director references: not supported")
 
 
-@pytest.mark.parametrize(
-    ("model", "parameters"),
+@for_each(
+    "model, parameters",
     [
         ("nai-diffusion-4-full", {"v4_prompt": None}),
         ("nai-diffusion-5-full", {"v4_negative_prompt": None}),
@@ -182,8 +181,8 @@ def test_a_mistake_that_the_service_does_not_check_is_500(model: str, parameters
     assert get_refusal(body(model, **parameters)) == (500, "Internal Server Error")
 
 
-@pytest.mark.parametrize("model", ["nai-diffusion-5-full", "nai-diffusion-4-5-full", "nai-diffusion-4-full"])
-@pytest.mark.parametrize("sampler", [*image.ImageSampler, "native", "of my own"])
+@for_each("model", ["nai-diffusion-5-full", "nai-diffusion-4-5-full", "nai-diffusion-4-full"])
+@for_each("sampler", [*image.ImageSampler, "native", "of my own"])
 def test_since_v4_every_sampler_is_taken_but_those_of_the_deny_list(model: str, sampler: str) -> None:
     failing = ["plms", "ddim", "ddim_v3", "k_dpm_fast", "k_dpm_adaptive", "k_dpmpp_3m_sde", "nai_smea", "nai_smea_dyn"]
     emulator, owner = an_emulator()
@@ -192,7 +191,7 @@ def test_since_v4_every_sampler_is_taken_but_those_of_the_deny_list(model: str, 
     assert head.status == (500 if sampler in failing else 200)
 
 
-@pytest.mark.parametrize("sampler", [*image.ImageSampler, "of my own"])
+@for_each("sampler", [*image.ImageSampler, "of my own"])
 def test_v3_takes_every_sampler(sampler: str) -> None:
     emulator, owner = an_emulator()
     sent = body("nai-diffusion-3", sampler=sampler, width=64, height=64, steps=1)
@@ -204,7 +203,7 @@ def test_an_image_for_more_than_140_anlas_is_refused() -> None:
     assert (status, message.startswith(f"{INVALID}one image would cost 150 Anlas")) == (400, True)
 
 
-@pytest.mark.parametrize("sent", [b"", b"[]", b"{", b'{"input": 1e999}', b"\xff", b"[" * 100_000])
+@for_each("sent", [b"", b"[]", b"{", b'{"input": 1e999}', b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_json_object_is_refused(sent: bytes) -> None:
     assert get_refusal(sent) == (400, "Validation error: invalid request body")
 
@@ -260,9 +259,7 @@ def test_a_form_gives_the_same_images_as_json() -> None:
     assert generate(emulator, owner, sent, **fields) == generate(emulator, owner, body())
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [(BASE64, BASE64[:12] + "..."), ("mask", "mask"), ("twelve chars", "twelve chars")]
-)
+@for_each("value, shown", [(BASE64, BASE64[:12] + "..."), ("mask", "mask"), ("twelve chars", "twelve chars")])
 def test_an_image_field_that_names_no_part_is_quoted_in_the_error(value: str, shown: str) -> None:
     emulator, owner = an_emulator()
     sent, fields = build_form(body(action="img2img", image=value), image=PNG)
@@ -270,9 +267,7 @@ def test_an_image_field_that_names_no_part_is_quoted_in_the_error(value: str, sh
     assert answer == (400, f'image field references unknown form part "{shown}"')
 
 
-@pytest.mark.parametrize(
-    "content_type", ["multipart/form-data", "multipart/form-data; boundary=x", "multipart/mixed; boundary=x"]
-)
+@for_each("content_type", ["multipart/form-data", "multipart/form-data; boundary=x", "multipart/mixed; boundary=x"])
 def test_an_invalid_form_is_refused(content_type: str) -> None:
     emulator, owner = an_emulator()
     answer = parse_error(send_request(emulator, "POST", PATH, body(), owner=owner, content_type=content_type))
@@ -427,7 +422,7 @@ def test_every_model_generates_with_each_of_its_samplers(model: image.ImageModel
         assert png_size(made.data) == (64, 64)
 
 
-@pytest.mark.parametrize("model", [each for each in image.MODELS if each.inpainting], ids=lambda model: model.id)
+@for_each("model", [each for each in image.MODELS if each.inpainting], ids=lambda model: model.id)
 def test_every_inpainting_model_inpaints(model: image.ImageModel) -> None:
     emulator, owner = an_emulator()
     mask = image.box_mask(64, 64, [(0, 0, 32, 32)])

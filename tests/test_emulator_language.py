@@ -28,6 +28,7 @@ from nai_proto.emulator.text.language_model import LanguageModel, Vocabulary, ge
 from nai_proto.emulator.text.model_registry import ModelRegistry
 from nai_proto.emulator.text.samplers import SAMPLERS
 from nai_proto.exchange.actions import Compute
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.option_rows.row import BYTES
 from tests.support import ByteTokenizer
@@ -140,7 +141,7 @@ def test_words_are_known_in_other_case_and_with_or_without_a_blank() -> None:
     assert len(VOCABULARY.split("lighthouse")) == len("lighthouse")
 
 
-@pytest.mark.parametrize("token", [-1, WORDS, FIRST_CHARACTER - 1, IDS])
+@for_each("token", [-1, WORDS, FIRST_CHARACTER - 1, IDS])
 def test_other_ids_are_value_errors(token: int) -> None:
     with pytest.raises(ValueError, match="chr"):
         VOCABULARY.piece(token)
@@ -194,8 +195,8 @@ def test_the_tales_are_probable_to_the_model() -> None:
     assert max(bits) < 20
 
 
-@pytest.mark.parametrize(
-    ("prompt", "piece"),
+@for_each(
+    "prompt, piece",
     [
         ("There was once", " a"),
         ("neither of", " them"),
@@ -209,9 +210,7 @@ def test_a_known_context_is_continued_as_in_the_tales(prompt: str, piece: str) -
     assert outlook.cumulative[0] > 0.9
 
 
-@pytest.mark.parametrize(
-    "prompt", ["", "The dragon looked at Rosalind and", 'He said "', "> look\n", "Well: ", "日本語"]
-)
+@for_each("prompt", ["", "The dragon looked at Rosalind and", 'He said "', "> look\n", "Well: ", "日本語"])
 def test_prompts_are_continued_in_words_of_the_tales(prompt: str) -> None:
     tale_tokens = set(VOCABULARY.encode(TALES))
     assert max(tale_tokens) < WORDS
@@ -324,7 +323,7 @@ def test_temperature_raises_probabilities_to_a_power(weights: dict[int, float], 
     assert all(isclose(left[t], p, rel_tol=1e-6, abs_tol=1e-300) for t, p in shares(powers).items())
 
 
-@pytest.mark.parametrize("temperature", [0.0, 1e-320, 1e-9])
+@for_each("temperature", [0.0, 1e-320, 1e-9])
 def test_temperature_zero_keeps_only_the_best(temperature: float) -> None:
     assert survivors({1: 0.5, 2: 0.49, 3: 0.01}, temperature=temperature) == {1: 1.0}
     assert survivors({1: 0.45, 2: 0.45, 3: 0.1}, temperature=temperature) == {1: 0.5, 2: 0.5}

@@ -31,6 +31,7 @@ from nai_proto.secret import Password
 from nai_proto.testing import Clock
 from nai_proto.testing.strategies import hostile_bytes
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.test_cli import nai, run_emulator
 
@@ -107,7 +108,7 @@ def list_choices(chunks: list[Any]) -> list[Any]:
 # ---- access and checks
 
 
-@pytest.mark.parametrize("path", [COMPLETIONS, CHAT, COUNT])
+@for_each("path", [COMPLETIONS, CHAT, COUNT])
 def test_the_access_token_is_checked_before_the_body(path: str) -> None:
     emulator = an_emulator()[0]
     assert parse_error(send_request(emulator, "POST", path, b"not json"))[0] == 401
@@ -166,8 +167,8 @@ def test_prompt_and_answer_together_must_fit_the_context() -> None:
     assert "36864 tokens maximum" in message
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "about"),
+@for_each(
+    "path, body, about",
     [
         (COMPLETIONS, b"{]", "not JSON"),
         (COMPLETIONS, [], "cannot unmarshal array"),
@@ -210,9 +211,7 @@ def test_an_invalid_request_is_400_and_says_what_is_wrong(path: str, body: Any, 
     assert not service.owner.generating
 
 
-@pytest.mark.parametrize(
-    ("path", "body"), [(COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK}), (COUNT, {"prompt": ""})]
-)
+@for_each("path, body", [(COMPLETIONS, {"prompt": "x"}), (CHAT, {"messages": ASK}), (COUNT, {"prompt": ""})])
 def test_a_request_without_a_model_is_400_and_names_the_field(path: str, body: Any) -> None:
     assert Service().get_refusal(path, body) == (400, "Validation error: Object missing required field `model`")
 
@@ -277,8 +276,8 @@ def test_all_four_forms_of_a_prompt_are_accepted() -> None:
         assert document["usage"] == {"prompt_tokens": 23, "completion_tokens": 80, "total_tokens": 103}
 
 
-@pytest.mark.parametrize(
-    ("body", "what"),
+@for_each(
+    "body, what",
     [({"prompt": [1]}, "prompt"), ({"prompt": [[1]]}, "prompt"), ({"logit_bias": {"1": 2}}, "logit_bias")],
 )
 def test_token_ids_without_a_tokenizer_are_501(body: dict[str, Any], what: str) -> None:
@@ -639,8 +638,8 @@ def test_without_a_tokenizer_file_everything_is_counted_in_one_vocabulary() -> N
     assert vocabulary.decode(again["encoded"]) == choice["text"]
 
 
-@pytest.mark.parametrize(
-    ("path", "body"),
+@for_each(
+    "path, body",
     [
         (COUNT, {"model": "glm-4-6", "prompt": "Once"}),
         (COMPLETIONS, {"model": "glm-4-6", "prompt": "Once", "max_tokens": 3}),

@@ -21,6 +21,7 @@ from nai_proto.errors import InvalidRequestError, NaiError
 from nai_proto.http import Request
 from nai_proto.secret import Password
 from nai_proto.testing import Clock, MemoryConnection
+from tests.cases import for_each
 from tests.peer import Peer
 
 from .support import ByteTokenizer, an_emulator
@@ -118,9 +119,9 @@ def test_a_switch_streams_chats_as_text() -> None:
     assert join_texts(chunks, "text") == Service().chat()["choices"][0]["message"]["content"]
 
 
-@pytest.mark.parametrize("path", [COMPLETIONS, CHAT])
-@pytest.mark.parametrize("wants_usage", [True, False])
-@pytest.mark.parametrize("place", ["never", "on_request", "with_finish"])
+@for_each("path", [COMPLETIONS, CHAT])
+@for_each("wants_usage", [True, False])
+@for_each("place", ["never", "on_request", "with_finish"])
 def test_a_switch_selects_where_a_stream_has_its_usage(path: str, wants_usage: bool, place: str) -> None:
     body: dict[str, Any] = {"prompt": ONCE} if path == COMPLETIONS else {"messages": ASK}
     body |= {"stream_options": {"include_usage": True}} if wants_usage else {}
@@ -137,10 +138,10 @@ def test_a_switch_selects_where_a_stream_has_its_usage(path: str, wants_usage: b
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
 
 
-@pytest.mark.parametrize("newline", ["lf", "crlf", "cr"])
-@pytest.mark.parametrize("space", [True, False])
-@pytest.mark.parametrize("comments", [True, False])
-@pytest.mark.parametrize("write_size", [None, 1, 7])
+@for_each("newline", ["lf", "crlf", "cr"])
+@for_each("space", [True, False])
+@for_each("comments", [True, False])
+@for_each("write_size", [None, 1, 7])
 def test_switches_of_the_bytes_do_not_change_the_events(
     newline: str, space: bool, comments: bool, write_size: int | None
 ) -> None:
@@ -165,8 +166,8 @@ def test_a_switch_leaves_out_done() -> None:
 FAILED = "The generation failed."
 
 
-@pytest.mark.parametrize(
-    ("form", "data", "name"),
+@for_each(
+    "form, data, name",
     [
         ("object", {"error": {"message": FAILED, "code": 500, "type": "server_error", "param": None}}, "message"),
         ("text", {"error": FAILED}, "message"),
@@ -174,7 +175,7 @@ FAILED = "The generation failed."
         ("event", {"statusCode": 500, "message": FAILED}, "error"),
     ],
 )
-@pytest.mark.parametrize("after", [0, 2, 5])
+@for_each("after", [0, 2, 5])
 def test_a_switch_makes_a_stream_fail_after_so_many_chunks(form: str, data: Any, name: str, after: int) -> None:
     service = Service(error_after=after, error_form=form)
     body = {"model": "glm-4-6", "prompt": ONCE, "stream": True, "max_tokens": 5}
@@ -201,8 +202,8 @@ def test_a_document_error_replaces_a_response_with_status_200(stream: bool) -> N
     assert service.post(CHAT, messages=ASK, stream=stream) == {"statusCode": 500, "message": FAILED}
 
 
-@pytest.mark.parametrize("after", [0, 1, 100, 200, 333])
-@pytest.mark.parametrize("write_size", [None, 3])
+@for_each("after", [0, 1, 100, 200, 333])
+@for_each("write_size", [None, 3])
 def test_a_switch_cuts_a_stream_after_so_many_bytes(after: int, write_size: int | None) -> None:
     service = Service(cut_after=after, write_size=write_size)
     peer = Peer(MemoryConnection(service.emulator, service.clock))
@@ -268,7 +269,7 @@ def test_a_switch_turns_the_lock_off() -> None:
     peer.link.close()
 
 
-@pytest.mark.parametrize("chunks", [1, 3, 6])
+@for_each("chunks", [1, 3, 6])
 def test_a_disconnect_is_noticed_and_the_progress_is_recorded(chunks: int) -> None:
     service = Service(pace=1.0)
     peer = start_stream(service, chunks)
@@ -282,7 +283,7 @@ def test_a_disconnect_is_noticed_and_the_progress_is_recorded(chunks: int) -> No
     assert (service.owner.streams[-1].chunks, service.owner.streams[-1].complete) == (5, True)
 
 
-@pytest.mark.parametrize("stalling", [{"stall_after": 2}, {"delay": 50.0}, {"pace": 50.0}])
+@for_each("stalling", [{"stall_after": 2}, {"delay": 50.0}, {"pace": 50.0}])
 def test_a_disconnect_while_nothing_is_sent_is_noticed(stalling: dict[str, Any]) -> None:
     for stream in (True, False) if "stall_after" not in stalling else (True,):
         service = Service(**stalling)

@@ -28,6 +28,7 @@ from nai_proto.secret import Password, PersistentToken
 from nai_proto.testing import Clock, run_in_memory
 from nai_proto.text.models import MODELS
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.test_cli import nai, run_emulator
 
 from .support import EMAIL, PASSWORD, ByteTokenizer, an_emulator
@@ -181,8 +182,8 @@ def long_prompt(model: str, tokens: int, **parameters: Any) -> dict[str, Any]:
     return {**prompt(model, **parameters), "input": "x" * tokens}
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(("model", "tier", "limit"), TOO_LONG)
+@for_each("path", PATHS)
+@for_each("model, tier, limit", TOO_LONG)
 def test_prompt_and_answer_have_to_fit_on_the_text_host(path: str, model: str, tier: Tier, limit: int) -> None:
     client = PlanClient(tier, trial=True, tokenizers=lambda _: BYTES)
     assert client("POST", path, long_prompt(model, limit - 10, max_length=10))[0].status == 200
@@ -192,8 +193,8 @@ def test_prompt_and_answer_have_to_fit_on_the_text_host(path: str, model: str, t
     assert client("POST", path, long_prompt(model, limit - 29, generate_until_sentence=True))[0].status == 400
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(("model", "limit"), [("euterpe-v2", 2048), ("clio-v1", 8192)])
+@for_each("path", PATHS)
+@for_each("model, limit", [("euterpe-v2", 2048), ("clio-v1", 8192)])
 def test_the_api_host_says_with_201_that_they_do_not_fit(path: str, model: str, limit: int) -> None:
     client = PlanClient(tokenizers=lambda _: BYTES)
     assert client("POST", path, long_prompt(model, limit - 10))[0].status == 201
@@ -220,8 +221,8 @@ def test_without_a_tokenizer_only_max_length_is_checked() -> None:
     assert client.generates(max_length=251)[0] == 400
 
 
-@pytest.mark.parametrize(
-    ("parameters", "added"),
+@for_each(
+    "parameters, added",
     [
         ({"prefix": f"euterpe-v2:{'a' * 64}:{'b' * 64}"}, 20),
         ({"prefix": f"euterpe-v2:{'a' * 64}:{'b' * 64}", "generate_until_sentence": True}, 40),
@@ -251,7 +252,7 @@ def test_lengths_are_not_checked_with_the_switch_off() -> None:
     assert client("POST", PATHS[0], long_prompt("euterpe-v2", 30_000, max_length=200))[0].status == 201
 
 
-@pytest.mark.parametrize(("tier", "limit"), [(Tier.TABLET, 4096), (Tier.SCROLL, 8192), (Tier.OPUS, 8192)])
+@for_each("tier, limit", [(Tier.TABLET, 4096), (Tier.SCROLL, 8192), (Tier.OPUS, 8192)])
 def test_a_host_of_its_own_has_the_same_limits(tier: Tier, limit: int) -> None:
     """As at an address for all hosts: the text host refuses with 400, and the api host says so with 201."""
     client = PlanClient(tier, tokenizers=lambda _: BYTES)
@@ -407,7 +408,7 @@ def test_incomplete_registrations_of_clients_are_refused_only_with_strict_bodies
         assert PlanClient()("POST", "/user/register", less)[0].status == 201
 
 
-@pytest.mark.parametrize("missing", ["max_length", "min_length", "force_emotion"])
+@for_each("missing", ["max_length", "min_length", "force_emotion"])
 def test_with_strict_bodies_the_api_host_requires_documented_parameters(missing: str) -> None:
     for model in (text.Model.EUTERPE, text.Model.KAYRA):
         full = {"input": "Once", "model": model.id, "parameters": FULL}
@@ -421,8 +422,8 @@ def test_with_strict_bodies_the_api_host_requires_documented_parameters(missing:
             assert strict[0].status == 200
 
 
-@pytest.mark.parametrize(
-    ("model", "prefix", "known"),
+@for_each(
+    "model, prefix, known",
     [
         *(("kayra-v1", each, True) for each in ("", "vanilla", "special_openings", "theme_textadventure")),
         ("euterpe-v2", "theme_pirates", True),

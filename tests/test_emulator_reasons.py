@@ -29,6 +29,7 @@ from nai_proto.http import Host
 from nai_proto.limits import Limits
 from nai_proto.secret import Password
 from nai_proto.tier import Tier
+from tests.cases import for_each
 
 from .support import EMAIL, PASSWORD, ByteTokenizer
 from .test_emulator import send_request
@@ -405,7 +406,7 @@ ROWS: Final = (
 )
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+@for_each("row", ROWS, ids=str)
 def test_a_refusal_says_what_to_change_and_quotes_no_secret(row: Row) -> None:
     status, message, reason, service = row.run()
     assert (status, row.says in reason) == (row.status, True), (status, message, reason)

@@ -110,8 +110,8 @@ def test_a_missing_parameter_is_the_same_as_null(model: str) -> None:
     assert len(outputs) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "values", "allowed"),
+@for_each(
+    "name, values, allowed",
     [
         ("repetition_penalty", (0.99, 8.01), "from 1 to 8"),
         ("top_p", (-0.01, 1.01), "from 0 to 1"),
@@ -119,7 +119,7 @@ def test_a_missing_parameter_is_the_same_as_null(model: str) -> None:
         ("top_a", (-0.01,), "0 or more"),
     ],
 )
-@pytest.mark.parametrize("model", ["kayra-v1", "clio-v1"])
+@for_each("model", ["kayra-v1", "clio-v1"])
 def test_what_is_off_the_slider_is_refused_unless_a_switch_says_otherwise(
     model: str, name: str, values: tuple[float, ...], allowed: str
 ) -> None:
@@ -160,7 +160,7 @@ def test_no_body_makes_a_generation_raise(strict: bool, body: object) -> None:
         assert not owner.generating
 
 
-@pytest.mark.parametrize(
+@for_each(
     "field",
     [
         {},
@@ -190,8 +190,8 @@ def test_a_form_is_refused_where_only_json_is_known() -> None:
     assert parse_error(send_request(emulator, "POST", "/user/login", form, **kind))[0] == 400
 
 
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+@for_each("scheme", ["Bearer", "bearer", "BEARER"])
+@for_each("name", ["Authorization", "authorization", "AUTHORIZATION"])
 def test_names_of_fields_and_of_the_scheme_count_in_any_case(name: str, scheme: str) -> None:
     emulator, owner = an_emulator()
     signed = f"{name}: {scheme} {owner.persistent_token.reveal()}"
@@ -220,7 +220,7 @@ def test_a_body_can_be_chunked_and_expect_100_continue(waits: bool) -> None:
     assert raw(emulator, *lines, body=chunks)[0].status == 201
 
 
-@pytest.mark.parametrize("body", [b"", b"suggest", b'{"a": 1}', b"\xff"])
+@for_each("body", [b"", b"suggest", b'{"a": 1}', b"\xff"])
 def test_the_body_of_a_get_is_ignored(body: bytes) -> None:
     emulator, owner = an_emulator()  # AED sends the base address as the body of a GET
     for path in ("/", "/user/subscription", "/oa/v1/models"):
@@ -250,7 +250,7 @@ def path_of(row: Endpoint) -> str:
     return re.sub("{[a-z]+}", "one", row.path)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@for_each("row", ROWS, ids=lambda row: row.name)
 def test_a_slash_at_the_end_of_a_path_changes_nothing(row: Endpoint) -> None:
     emulator, _ = an_emulator()
     for query in ("", "?limit=1"):

@@ -626,7 +626,7 @@ def test_without_guidance_the_opposing_prompt_is_not_read(unguided: GenerationSe
     assert model.seen == [[], [1], [1, 2]]
 
 
-@pytest.mark.parametrize(("share", "kept"), [(0, 1), (0.49, 1), (0.5, 2), (0.74, 2), (0.75, 3), (0.99, 3), (1, 5)])
+@for_each("share, kept", [(0, 1), (0.49, 1), (0.5, 2), (0.74, 2), (0.75, 3), (0.99, 3), (1, 5)])
 def test_tail_free_sampling_keeps_the_head_and_cuts_where_the_curve_has_bent_enough(share: float, kept: int) -> None:
     model = still({1: 8, 2: 4, 3: 2, 4: 1, 5: 1})  # bends by 2, 1 and 1
     left = weights_of(model, GenerationSettings(tail_free_sampling=share))
@@ -648,7 +648,7 @@ def test_mirostat_bounds_the_surprise_and_always_keeps_the_best(weights: dict[in
     assert {*left.tokens} == {t for t, bits in surprise.items() if bits < bound} | {distribution.tokens[0]}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "off",
     [
         GenerationSettings(mirostat_tau=0),
@@ -766,8 +766,8 @@ def begins(token: int, start: int) -> bool:
     return str(token).startswith(str(start))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "first"),
+@for_each(
+    "wanted, first",
     [
         (GenerationSettings(cropped_token=1), {1, 12, 13}),
         (GenerationSettings(cropped_token=12), {12}),

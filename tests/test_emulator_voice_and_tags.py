@@ -20,6 +20,7 @@ from nai_proto import image, voice
 from nai_proto.emulator.endpoints.voice import NOTE_SECONDS, mp3, webm
 from nai_proto.errors import InvalidRequestError
 from nai_proto.testing import run_in_memory
+from tests.cases import for_each
 from tests.support import an_emulator, with_token
 
 
@@ -47,8 +48,8 @@ def get_blocks(data: bytes) -> list[bytes]:
     return [content for id_, content in parse_elements(dict(parse_elements(segment))[0x1F43B675]) if id_ == 0xA3]
 
 
-@pytest.mark.parametrize("method", ["POST", "GET"])
-@pytest.mark.parametrize(("name", "version"), [("Ligeia", "v2"), ("any seed", "v2"), ("Cyllene", "v1")])
+@for_each("method", ["POST", "GET"])
+@for_each("name, version", [("Ligeia", "v2"), ("any seed", "v2"), ("Cyllene", "v1")])
 def test_speech_has_two_formats_and_two_methods(method: Any, name: str, version: Any) -> None:
     spoken = run(voice.speak("Once upon a time" * 5, name, version=version, method=method)).result
     assert (spoken.format, len(spoken.data)) == ("mp3", len(mp3([0] * 40)))

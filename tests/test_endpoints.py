@@ -170,9 +170,7 @@ def test_the_newer_models_live_on_the_text_host() -> None:
     assert host_of_model("no-such-model") is Host.API
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"\xff", b"[]", b'{"model":7}', b'{"model":null}', b"[" * 100_000, b'{"model":"\xff"}']
-)
+@for_each("body", [b"", b"\xff", b"[]", b'{"model":7}', b'{"model":null}', b"[" * 100_000, b'{"model":"\xff"}'])
 def test_a_body_that_names_no_model_still_finds_a_row(body: bytes) -> None:
     found = match("POST", None, "/ai/generate", body)
     assert found is not None
@@ -239,7 +237,7 @@ def test_a_hostile_target_never_raises(method: str, host: Host | None, target: s
         assert parameters.body == body
 
 
-@pytest.mark.parametrize("query", ["&" * 5000, "a=1&" * 5000, "%" * 5000, "=" * 5000, ";" * 5000])
+@for_each("query", ["&" * 5000, "a=1&" * 5000, "%" * 5000, "=" * 5000, ";" * 5000])
 def test_a_long_query_never_raises(query: str) -> None:
     assert match("GET", None, "/user/data?" + query) is not None
 

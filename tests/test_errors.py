@@ -240,7 +240,7 @@ def test_the_text_of_a_refusal_starts_with_status_and_message() -> None:
     assert "\\xff" not in repr(make(StatusError))
 
 
-@pytest.mark.parametrize("message", ["", "Too many requests", LOCK, LOCK.upper()])
+@for_each("message", ["", "Too many requests", LOCK, LOCK.upper()])
 def test_the_status_decides_the_class(message: str) -> None:
     for status in range(100, 1000):
         expected = KINDS.get(status, StatusError)
@@ -261,7 +261,7 @@ def test_an_excerpt_masks_tokens(form: str, around: str, encode: Callable[[str],
     assert "[token]" in shown
 
 
-@pytest.mark.parametrize("blanks", ["  ", "\t", "\n", "\r\n ", "\x00", "\u2028"])
+@for_each("blanks", ["  ", "\t", "\n", "\r\n ", "\x00", "\u2028"])
 def test_an_excerpt_masks_a_bearer_token_after_any_blanks(blanks: str) -> None:
     assert "s3cr3t" not in excerpt(f"Authorization: Bearer{blanks}s3cr3t.of/any+kind=")
 

@@ -176,8 +176,8 @@ def test_a_refusal_has_status_message_and_retry_after() -> None:
     assert b'"Too Many Requests"' in get_response(FaultyApp(TALE, "refuse"))[0]
 
 
-@pytest.mark.parametrize(
-    ("status", "title"),
+@for_each(
+    "status, title",
     [
         (502, "502 Bad Gateway"),
         (503, "503 Service Unavailable"),
@@ -227,7 +227,7 @@ SHAPES: Final = {
 }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@for_each("shape", SHAPES)
 def test_an_error_replaces_an_event_and_ends_the_stream(shape: str) -> None:
     app = FaultyApp(TALE, f"error:at=2,shape={shape},status=503,message=no")
     expected = STREAM_HEAD + b"".join(map(chunk, (*EVENTS[:2], SHAPES[shape]))) + b"0\r\n\r\n"
@@ -274,7 +274,7 @@ def test_a_stream_whose_length_changes_loses_its_content_length() -> None:
 # ---- how it arrives
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000])
+@for_each("size", [1, 7, 1000])
 def test_a_split_body_has_a_write_for_each_piece(size: int) -> None:
     line = RawClient(FaultyApp(TALE, Split(size)))
     crumbs = [event[at : at + size] for event in EVENTS for at in range(0, len(event), size)]
@@ -282,7 +282,7 @@ def test_a_split_body_has_a_write_for_each_piece(size: int) -> None:
     assert [data for _, data in line.reads[1:-1]] == [*map(chunk, crumbs)]
 
 
-@pytest.mark.parametrize("at", [0, 1, 100, 194])
+@for_each("at", [0, 1, 100, 194])
 def test_a_cut_comes_after_exactly_this_many_bytes_of_the_body(at: int) -> None:
     answer, closed = get_response(FaultyApp(streams(STREAM), CutOff(at)))
     assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
@@ -298,7 +298,7 @@ def test_a_cut_after_the_end_of_the_body_does_nothing() -> None:
     assert get_response(FaultyApp(TALE, f"cut:at={len(STREAM) + 1}")) == get_response(TALE)
 
 
-@pytest.mark.parametrize("at", [0, 1, 100])
+@for_each("at", [0, 1, 100])
 def test_a_stall_comes_after_exactly_this_many_bytes(at: int) -> None:
     answer, closed = get_response(FaultyApp(streams(STREAM), f"stall:at={at}"))
     assert answer == STREAM_HEAD + (chunk(STREAM[:at]) if at else b"")
@@ -317,7 +317,7 @@ def test_a_stall_ends_when_the_client_leaves() -> None:
     assert not owner.generating
 
 
-@pytest.mark.parametrize("by", [-1000, -1, 1, 1000])
+@for_each("by", [-1000, -1, 1, 1000])
 def test_a_wrong_length_differs_by_the_given_number(by: int) -> None:
     length = max(0, len(STREAM) + by)
     answer, closed = get_response(FaultyApp(TALE, f"length:by={by}"))
@@ -356,7 +356,7 @@ def test_jitter_delays_each_piece_of_the_body() -> None:
     assert all(0 <= gap < 2 for gap in gaps)
 
 
-@pytest.mark.parametrize("rate", [1, 50, 1000, 1_000_000])
+@for_each("rate", [1, 50, 1000, 1_000_000])
 def test_throughput_limits_the_bytes_per_second(rate: int) -> None:
     line = RawClient(FaultyApp(WHOLE, f"throughput:rate={rate}"))
     assert line.send() == HEAD + BODY
@@ -436,8 +436,8 @@ def test_100_continue_is_sent_at_most_once() -> None:
 # ---- as text
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
+@for_each(
+    "text, value",
     [
         ("cut", CutOff()),
         ("cut:at=100,path=/ai/generate-stream,times=1", CutOff(100, path="/ai/generate-stream", times=1)),

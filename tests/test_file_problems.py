@@ -88,8 +88,8 @@ def test_any_file_has_a_problem_of_one_line_that_quotes_nothing(data: bytes) -> 
     assert "SECRET" not in problem
 
 
-@pytest.mark.parametrize(
-    ("value", "words"),
+@for_each(
+    "value, words",
     [
         (None, "null"),
         (False, "true or false"),
@@ -103,8 +103,8 @@ def test_a_value_is_described_in_plain_words(value: object, words: str) -> None:
     assert describe_value(value) == words
 
 
-@pytest.mark.parametrize(
-    ("document", "problem"),
+@for_each(
+    "document, problem",
     [
         ({"lorebookVersion": 4, "entries": {"0": {}}}, "its entries is an object, and a list was expected"),
         ({"lorebookVersion": 4}, "its entries is missing"),
@@ -306,8 +306,8 @@ def make_card(**texts: str) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    ("texts", "problem"),
+@for_each(
+    "texts, problem",
     [
         ({"naidata": ""}, "the picture is an empty card: it contains no file of NovelAI"),
         ({"naidata": " \n"}, "the picture is an empty card: it contains no file of NovelAI"),
@@ -329,8 +329,8 @@ def test_a_card_without_a_file_says_what_it_has(texts: dict[str, str], problem: 
     assert str(caught.value) == f"x.png: {problem}"
 
 
-@pytest.mark.parametrize(
-    ("data", "problem"),
+@for_each(
+    "data, problem",
     [
         (b"\x1f\x8b", "this is a gzip file"),
         (b"[]", "this is a list, and a JSON object was expected"),

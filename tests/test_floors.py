@@ -18,6 +18,7 @@ import pytest
 
 import nai_proto
 import nai_transports
+from tests.cases import for_each
 
 CORE = Path(nai_proto.__file__).parent
 TRANSPORTS = Path(nai_transports.__file__).parent
@@ -434,7 +435,7 @@ def test_every_name_resolves_to_what_the_type_checkers_see() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", ["Sesion", "session", "text_", "Generate", "__path", ""])
+@for_each("name", ["Sesion", "session", "text_", "Generate", "__path", ""])
 def test_a_misspelt_name_is_an_attribute_error(name: str) -> None:
     with pytest.raises(AttributeError, match="nai_proto"):
         getattr(nai_proto, name)

@@ -182,7 +182,7 @@ def test_an_empty_password_is_refused_at_the_call() -> None:
         account.login(ALICE[0], "")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         b"{}",
@@ -294,7 +294,7 @@ def test_closing_closes_the_flow_inside_when_it_is_closed(nested: bool) -> None:
     assert inner.got == []
 
 
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit, GeneratorExit])
+@for_each("interruption", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_an_interruption_closes_the_flow_inside_and_passes(interruption: type[BaseException]) -> None:
     inner = Inner(BARE)
     held = iter(inner)
@@ -505,7 +505,7 @@ def test_the_generation_lock_is_waited_for_with_more_patience() -> None:
     assert all(wait.at_least <= wait.at_most <= 1.2 * wait.at_least for wait in waits(played))
 
 
-@pytest.mark.parametrize("seconds", [0.0, 5.0, 60.0])
+@for_each("seconds", [0.0, 5.0, 60.0])
 def test_the_generation_lock_is_waited_for_in_seconds(seconds: float) -> None:
     played = play(STREAM.with_options(retry=RetryPolicy(lock_wait=seconds)), LOCKED * 99)
     assert type(played.error) is ConcurrentGenerationError

@@ -189,14 +189,14 @@ def test_a_token_of_a_flow_signs_every_request_that_has_none() -> None:
     assert [request.token for request in play(near, STORY).requests] == [PersistentToken("pst-near")]
 
 
-@pytest.mark.parametrize("options", [{"token": 5}, {"limits": 5}, {"timeouts": 5.0}, {"retry": 3}])
+@for_each("options", [{"token": 5}, {"limits": 5}, {"timeouts": 5.0}, {"retry": 3}])
 def test_options_of_a_wrong_type_are_refused_by_name(options: Any) -> None:
     for value in (context_of(), text.generate("x")):
         with pytest.raises(InvalidTypeError, match=next(iter(options))):
             value.with_options(**options)
 
 
-@pytest.mark.parametrize("token", ["", "with blank", "line\nend", "\u00fcmlaut"])
+@for_each("token", ["", "with blank", "line\nend", "\u00fcmlaut"])
 def test_a_token_that_no_header_field_takes_is_refused_and_not_shown(token: str) -> None:
     for make in (lambda: context_of().with_options(token=token), lambda: nai.Session(token=token)):
         with pytest.raises(InvalidRequestError) as caught:

@@ -33,8 +33,8 @@ def test_white_space_is_skipped_anywhere_and_padding_is_optional(
         assert decode_base64(head + text.replace("+", "%2B").replace("=", "%3d")) == content
 
 
-@pytest.mark.parametrize(
-    ("text", "content"),
+@for_each(
+    "text, content",
     [("", b""), ("YQ==", b"a"), ("YQ", b"a"), ("YR==", b"a"), ("Y Q = =", b"a"), ("YWI=", b"ab"), ("YWJ", b"ab")],
 )
 def test_what_atob_takes_is_taken(text: str, content: bytes) -> None:

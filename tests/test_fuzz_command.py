@@ -128,7 +128,7 @@ def test_the_command_has_the_targets_of_the_core_and_of_files() -> None:
     assert {"png", "operations.generate", "emulator.generate", "files.backup", "files.state"} <= all_targets().keys()
 
 
-@pytest.mark.parametrize("target", STORAGE, ids=str)
+@for_each("target", STORAGE, ids=str)
 def test_the_seeds_of_a_kept_file_are_read_without_an_error(target: Target) -> None:
     assert [result.error for result in map(target.run, target.seeds())] == [None] * len([*target.seeds()])
 

@@ -25,6 +25,7 @@ from nai_transports.cli.common.command import CommandGroup, OptionGroup, build_c
 from nai_transports.cli.common.examples import EXAMPLES
 from nai_transports.cli.common.help_page import ACCOUNT_PANEL, format_command_page
 from nai_transports.cli.common.parameters import Parameter, list_parameters
+from tests.cases import for_each
 
 from .terminal_runner import TerminalRunner
 from .test_cli import nai
@@ -56,7 +57,7 @@ def _show(*arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("path", _PATHS, ids=_NAMES)
+@for_each("path", _PATHS, ids=_NAMES)
 def test_a_page_is_at_most_80_columns_wide_and_cites_no_document(path: tuple[str, ...]) -> None:
     page = _show(*path, "--help")
     assert max(map(len, page.splitlines())) <= 80
@@ -102,7 +103,7 @@ def test_the_lines_of_an_example_on_a_narrow_terminal_are_one_command_line(
         assert [shlex.split(line) for line in lines] == [shlex.split(example) for example in examples]
 
 
-@pytest.mark.parametrize("path", _PATHS, ids=_NAMES)
+@for_each("path", _PATHS, ids=_NAMES)
 def test_a_page_names_every_option(path: tuple[str, ...]) -> None:
     command, page = _COMMANDS[path], _show(*path, "--help")
     if not hasattr(command, "list_commands"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import pytest
+from tests.cases import for_each
 
 from .support import an_emulator
 from .test_emulator import send_request
@@ -41,8 +41,8 @@ def picture(parameters: Mapping[str, object], path: str = "/ai/generate-image", 
     return path, {"input": "a lake", "model": V45, "action": "generate", "parameters": given, **beside}
 
 
-@pytest.mark.parametrize(
-    ("request_", "ignored"),
+@for_each(
+    "request_, ignored",
     [
         (text({"temprature": 2.0}, temperature=2.0), ("temperature", "temprature")),
         (text({"use_cache": False, "unknown": None, "top_k": 1}), ()),

@@ -63,8 +63,8 @@ def test_an_image_shows_no_bytes() -> None:
     assert Image(b"?", "x").format is None
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
+@for_each(
+    "body, said",
     [
         (b"", "expected an archive or an image"),
         (b"GIF89a", "expected an archive or an image"),
@@ -91,9 +91,7 @@ def test_a_page_from_a_gateway_is_an_error_of_its_own() -> None:
     assert "an HTML page" in str(failed(b"<html>", "text/html"))
 
 
-@pytest.mark.parametrize(
-    "behind", [b"\n", b'\n{"statusCode":500,"message":"Internal Server Error"}\n', b"\nPK\x03\x04\xff"]
-)
+@for_each("behind", [b"\n", b'\n{"statusCode":500,"message":"Internal Server Error"}\n', b"\nPK\x03\x04\xff"])
 def test_a_refusal_is_what_it_says_first(behind: bytes) -> None:
     body = b'{"statusCode":400,"message":"Model X doesn\'t support action infill"}' + behind
     played = play(ask(), [Head(400, Headers.of(content_type="application/json")), body, b""])

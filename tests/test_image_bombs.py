@@ -31,6 +31,7 @@ from nai_proto.exchange.call import Call
 from nai_proto.http import Head, Headers
 from nai_proto.image import generate, generate_stream
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.image_support import JPEG, PNG
 
 MB = 1_000_000
@@ -216,7 +217,7 @@ ANSWERS: dict[str, tuple[str, Callable[[], Iterable[bytes]], type[NaiError], str
 }
 
 
-@pytest.mark.parametrize(("content_type", "pieces", "kind", "problem"), ANSWERS.values(), ids=list(ANSWERS))
+@for_each("content_type, pieces, kind, problem", ANSWERS.values(), ids=list(ANSWERS))
 def test_an_answer_that_means_harm_is_an_error_within_bounded_memory(
     content_type: str, pieces: Callable[[], Iterable[bytes]], kind: type[NaiError], problem: str
 ) -> None:

@@ -65,7 +65,7 @@ def drawn(ask: Callable[..., Runnable[Any, Any]]) -> Callable[..., None]:
     return made
 
 
-@pytest.mark.parametrize("ask", [generate, generate_stream, cached], ids=["whole", "stream", "cached"])
+@for_each("ask", [generate, generate_stream, cached], ids=["whole", "stream", "cached"])
 def test_a_generation_that_costs_more_is_refused_and_one_that_costs_as_much_is_not(ask: Any) -> None:
     make = drawn(ask)
     make("a cat", model=V45, steps=28, seed=1, max_anlas=20)
@@ -88,7 +88,7 @@ TOOLS: dict[str, tuple[int, Callable[[int | None], object]]] = {
 }
 
 
-@pytest.mark.parametrize(("price", "make"), TOOLS.values(), ids=list(TOOLS))
+@for_each("price, make", TOOLS.values(), ids=list(TOOLS))
 def test_a_tool_that_costs_more_is_refused_and_one_that_costs_as_much_is_not(
     price: int, make: Callable[[int | None], object]
 ) -> None:
@@ -269,7 +269,7 @@ REFUSED: dict[str, tuple[Callable[[], Runnable[Any, Any]], int, str]] = {
 }
 
 
-@pytest.mark.parametrize(("flow", "anlas", "problem"), REFUSED.values(), ids=list(REFUSED))
+@for_each("flow, anlas, problem", REFUSED.values(), ids=list(REFUSED))
 def test_what_is_not_affordable_is_never_sent(flow: Callable[[], Runnable[Any, Any]], anlas: int, problem: str) -> None:
     error, sent = ran(flow(), tier=1, anlas=anlas)
     assert isinstance(error, InvalidRequestError)

@@ -31,6 +31,7 @@ from nai_proto.image.cached_images import cache_key
 from nai_proto.image.generation import build_operation
 from nai_proto.limits import Limits
 from nai_proto.testing import play
+from tests.cases import for_each
 from tests.image_support import PNG, body_of, png
 
 SECRET = bytes(range(32))
@@ -202,8 +203,8 @@ def test_an_image_that_the_service_remembers_is_not_sent() -> None:
     assert played.result[0].seed == 4
 
 
-@pytest.mark.parametrize(
-    ("details", "images"),
+@for_each(
+    "details, images",
     [
         ({"invalidKeys": [key(MASK)]}, {"mask": MASK}),
         ({"invalidKeys": [key(PNG), key(MASK)]}, {"image": PNG, "mask": MASK}),

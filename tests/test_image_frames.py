@@ -145,14 +145,14 @@ class Piece(msgspec.Struct):
     image: bytes = b""
 
 
-@pytest.mark.parametrize("sigma", [b"\xca\x46\x9c\x40\x00", b"\xcb\x40\xd3\x88\x00\x00\x00\x00\x00", b"\xcd\x4e\x20"])
+@for_each("sigma", [b"\xca\x46\x9c\x40\x00", b"\xcb\x40\xd3\x88\x00\x00\x00\x00\x00", b"\xcd\x4e\x20"])
 def test_a_number_may_come_in_any_width(sigma: bytes) -> None:
     body = b"\x83\xaaevent_type\xa1x\xa5sigma" + sigma + b"\xa5other\x91\x01"
     assert MessageDecoder(Piece).decode(body, where="frame") == Piece("x", 20000.0)
 
 
-@pytest.mark.parametrize(
-    ("body", "problem"),
+@for_each(
+    "body, problem",
     [
         (b"", "not msgpack"),
         (b"\x80", "missing required field `event_type`"),
@@ -199,7 +199,7 @@ def test_memory_is_that_of_the_frame_and_of_no_claim() -> None:
     assert peak < 2.4 * len(body)  # growing in place may move it once
 
 
-@pytest.mark.parametrize("message", [object(), {"a": "\ud800"}, {"a": 2**70}, {"a": {1, object()}}])
+@for_each("message", [object(), {"a": "\ud800"}, {"a": 2**70}, {"a": {1, object()}}])
 def test_what_has_no_form_is_not_written(message: object) -> None:
     with pytest.raises(InvalidRequestError, match="frame"):
         encode_frame(message)

@@ -17,6 +17,7 @@ from PIL import Image
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.errors import InvalidRequestError, MissingExtra
 from nai_proto.image import align_mask, box_mask, build_image_request
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.image_support import PNG, png
 
@@ -118,8 +119,8 @@ def test_what_is_half_transparent_is_kept() -> None:
         assert white(align_mask(mask, 64, 64)) == drawn
 
 
-@pytest.mark.parametrize(
-    ("mask", "size", "problem"),
+@for_each(
+    "mask, size, problem",
     [
         (b"GIF", (64, 64), "cannot be read: no PNG, JPEG"),
         (b"\xff\xd8\xff", (64, 64), "cannot be read: "),

@@ -137,8 +137,8 @@ def test_tags_that_are_there_are_not_put_in_again(prompt: str, model: ImageModel
     assert once == prompt or model.quality_tags(preset) in once
 
 
-@pytest.mark.parametrize(
-    ("negative", "model", "preset", "prompt", "made"),
+@for_each(
+    "negative, model, preset, prompt, made",
     [
         (
             "",

@@ -148,8 +148,8 @@ def test_the_tables_of_the_first_models_are_the_websites() -> None:
     assert len(TABLES) == 4
 
 
-@pytest.mark.parametrize(
-    ("sampler", "sm", "sm_dyn", "table"),
+@for_each(
+    "sampler, sm, sm_dyn, table",
     [
         ("k_dpmpp_2m", False, False, "default"),
         ("k_euler", False, False, "default"),
@@ -282,8 +282,8 @@ def subscription(**fields: object) -> Subscription:
     return msgspec.convert(answer, Subscription)
 
 
-@pytest.mark.parametrize(
-    ("fields", "allowance"),
+@for_each(
+    "fields, allowance",
     [
         ({"usage": {"percent": 50, "isNegative": False}}, OPUS),
         ({"usage": {"percent": 0, "isNegative": True}}, Allowance(opus=True)),
@@ -297,8 +297,8 @@ def test_free_is_only_what_the_subscription_says(fields: dict[str, object], allo
     assert Allowance.of(subscription(**fields)) == allowance
 
 
-@pytest.mark.parametrize(
-    ("model", "height", "steps", "allowance", "why"),
+@for_each(
+    "model, height, steps, allowance, why",
     [
         (V45, 1024, 28, OPUS, "Opus"),
         (V45, 1024, 28, NOTHING_FREE, ""),

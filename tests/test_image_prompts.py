@@ -167,8 +167,8 @@ def test_normalising_closes_all_and_changes_no_weight(text: str, numeric: bool) 
     assert after == before
 
 
-@pytest.mark.parametrize(
-    ("text", "clean"),
+@for_each(
+    "text, clean",
     [
         ("a {b [c", "a {b [c]}"),
         ("1.5::a 2::b", "1.5::a ::2::b::"),
@@ -194,8 +194,8 @@ def test_segments_joined_are_the_prompt(text: str) -> None:
     assert not any("|" in part.replace("||", "") for part in parts)
 
 
-@pytest.mark.parametrize(
-    ("text", "parts"),
+@for_each(
+    "text, parts",
     [
         ("", [""]),
         ("a", ["a"]),
@@ -223,8 +223,8 @@ def test_tags_go_where_the_segments_are(text: str) -> None:
 # ---- counting
 
 
-@pytest.mark.parametrize(
-    ("model", "limit", "tokenizer"),
+@for_each(
+    "model, limit, tokenizer",
     [
         ("nai-diffusion", 225, "clip"),
         ("nai-diffusion-2", 225, "clip"),
@@ -251,8 +251,8 @@ def test_of_a_model_that_is_not_known_nothing_is_counted() -> None:
             question("nai-diffusion-9")
 
 
-@pytest.mark.parametrize(
-    ("prompt", "words"),
+@for_each(
+    "prompt, words",
     [
         ("{a}, [b]", "a, b"),
         ("1.5::rain:: x", "rain x"),
@@ -269,8 +269,8 @@ def test_t5_counts_no_signs_of_emphasis(prompt: str, words: str) -> None:
     assert count_tokens("nai-diffusion-5-full", BYTES, prompt) == PromptTokenCount(1471, (len(prompt),))
 
 
-@pytest.mark.parametrize(
-    ("prompt", "characters", "over", "left"),
+@for_each(
+    "prompt, characters, over, left",
     [
         (511, [], None, 0),
         (512, [], 0, -1),

@@ -344,7 +344,7 @@ def test_a_model_may_name_itself(source: str | None, more: dict[str, Any], model
     )
 
 
-@pytest.mark.parametrize("more", [{}, {"model_name": "new"}, {"model_name": 5, "model_hash": ["x"]}])
+@for_each("more", [{}, {"model_name": "new"}, {"model_name": 5, "model_hash": ["x"]}])
 def test_the_caller_gives_a_model_that_is_not_known(more: dict[str, Any]) -> None:
     unknown = Metadata.from_comment(
         comment(build_image_request("a cat", seed=1), **more), description="a cat", source="New FFFFFFFF"

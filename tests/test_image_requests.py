@@ -165,8 +165,8 @@ def test_the_noise_s_seed_is_the_one_before_and_before_zero_is_the_last() -> Non
     assert sent_parameters("nai-diffusion-3", image=SOURCE, seed=0)["extra_noise_seed"] == 4_294_967_295
 
 
-@pytest.mark.parametrize(
-    ("model", "twin", "body"),
+@for_each(
+    "model, twin, body",
     [
         ("nai-diffusion-5-full", "nai-diffusion-5-full-inpainting", V5),
         ("nai-diffusion-5-curated", "nai-diffusion-4-5-curated-inpainting", V4_5),
@@ -278,8 +278,8 @@ def test_characters_stand_in_three_places() -> None:
     assert made["use_coords"] is True
 
 
-@pytest.mark.parametrize(
-    ("model", "who", "placed"),
+@for_each(
+    "model, who, placed",
     [
         ("nai-diffusion-4-full", [Character("a", position="A1")], False),
         ("nai-diffusion-4-full", [Character("a", position="A1"), Character("b")], True),
@@ -355,8 +355,8 @@ def test_controlnet_is_for_the_first_models() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("size", "v4", "v4_5"),
+@for_each(
+    "size, v4, v4_5",
     [
         ((832, 1216), 19, 58),
         ((1024, 1024), 19.3431, 59.0472),
@@ -410,8 +410,8 @@ def test_auto_smea_is_sent_to_later_models_and_costs_as_smea_does() -> None:
         sent_parameters("nai-diffusion-3", auto_smea="yes")
 
 
-@pytest.mark.parametrize(
-    ("typed", "sent_prompt"),
+@for_each(
+    "typed, sent_prompt",
     [
         ("1girl, red hair", "girl, red hair"),
         ("red hair, 1boy, 1girl", "red hair, boy, 1girl"),
@@ -637,7 +637,7 @@ def test_who_says_so_sends_what_is_not_known() -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["of_my_own", "ddim", "k_euler"])
+@for_each("name", ["of_my_own", "ddim", "k_euler"])
 def test_a_sampler_that_is_meant_is_sent_as_it_is(name: str) -> None:
     for model in ("nai-diffusion-3", "nai-diffusion-5-full"):
         operation = generate("a cat", model=model, sampler=Sampler(name))

@@ -201,7 +201,7 @@ def test_an_archive_may_come_instead() -> None:
     assert streamed(listed, "application/json").result == (Image(PNG, "image_0.png", 7),)
 
 
-@pytest.mark.parametrize("body", [zip_files([("image_0.png", PNG)]), PNG, WEBP, JPEG, FORMS[MSGPACK], b"\0\0", b""])
+@for_each("body", [zip_files([("image_0.png", PNG)]), PNG, WEBP, JPEG, FORMS[MSGPACK], b"\0\0", b""])
 def test_what_an_answer_is_does_not_depend_on_how_it_is_cut(body: bytes) -> None:
     whole, split = streamed(body), streamed([body[at : at + 1] for at in range(len(body))])
     assert (whole.events, type(whole.error)) == (split.events, type(split.error))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from nai_proto.image import (
     FAMILIES,
     MODELS,
@@ -74,7 +72,7 @@ def test_no_other_model_is_listed() -> None:
     assert {model.id for model in MODELS if model.facts.upscales} == set(TABLE["upscale"]["accepted_models"])
 
 
-@pytest.mark.parametrize("name", TABLE["families"])
+@for_each("name", TABLE["families"])
 def test_every_generation_is_the_protocol_s(name: str) -> None:
     row, family = TABLE["families"][name], FAMILIES[Generation(name)]
     assert {*family.samplers} == {*row["samplers"]}
@@ -136,7 +134,7 @@ def test_every_ready_made_text_is_the_protocol_s(name: str) -> None:
     assert model.quality_tags(QualityPreset.LIGHT) == tags.get("light", tags["standard"])
 
 
-@pytest.mark.parametrize("name", WEB)
+@for_each("name", WEB)
 def test_a_request_that_asks_for_nothing_in_particular_is_the_website_s(name: str) -> None:
     want = table("defaults")["web_client"][name]
     body = body_of(generate("a cat", model=WEB[name], seed=1).request)

@@ -61,8 +61,8 @@ def answered(operation: Runnable[Any, Any], body: bytes, content_type: str) -> A
 # ---- director tools
 
 
-@pytest.mark.parametrize(
-    ("options", "sent"),
+@for_each(
+    "options, sent",
     [
         ({"tool": "bg-removal"}, {}),
         ({"tool": DirectorTool.LINEART}, {}),
@@ -82,8 +82,8 @@ def test_a_director_tool_is_sent_what_it_takes(options: dict[str, Any], sent: di
     assert body_of(operation.request) == {**SENT, "req_type": str(options["tool"]), **sent}
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
+@for_each(
+    "options, said",
     [
         ({"tool": "pixel-snap"}, "no director tool is called 'pixel-snap'; there are bg-removal, lineart"),
         ({"tool": "sketch", "prompt": "x"}, "prompt and defry are for colorize and emotion, not for sketch"),
@@ -258,8 +258,8 @@ def test_speech_is_requested_by_get_with_words_in_lower_case() -> None:
     assert "a%20b" not in repr(request)
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
+@for_each(
+    "options, said",
     [
         ({"text": ""}, "the text has 0 characters, and 1 to 1000"),
         ({"text": "x" * 1001}, "the text has 1001 characters"),

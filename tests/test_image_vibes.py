@@ -37,6 +37,7 @@ from nai_proto.image.vibe_cache import update_vibe_file
 from nai_proto.testing import play
 from nai_transports import memory
 from nai_transports.vibe_files import VibeFolder, load_vibes, save_vibes
+from tests.cases import for_each
 from tests.image_support import PNG
 from tests.support import ALL, on
 
@@ -118,7 +119,7 @@ def test_what_is_not_there_may_cost_too_much(cache: VibeCache) -> None:
     assert len(ran(asked_for(cache, max_anlas=2))[1]) == 1
 
 
-@pytest.mark.parametrize("options", [{"model": "V5 Full"}, {"model": "Anime V3"}, {"information_extracted": 1.5}])
+@for_each("options", [{"model": "V5 Full"}, {"model": "Anime V3"}, {"information_extracted": 1.5}])
 def test_what_cannot_be_encoded_is_refused_before_the_cache_is_used(options: dict[str, Any]) -> None:
     class Closed:
         def get(self, source: VibeSource, /) -> bytes | None:
@@ -253,8 +254,8 @@ MEANT = VibeFile({**FILE.document, "importInfo": {"information_extracted": 1, "s
 ONLY = VibeFile.from_encoding(b"only", "v4full", created_at=0)
 
 
-@pytest.mark.parametrize(
-    ("file", "model", "options", "found"),
+@for_each(
+    "file, model, options, found",
     [
         (FILE, V45, {}, EncodedVibe(b"half", 0.6, None, "v4-5full")),
         (FILE, V45, {"information_extracted": 1}, EncodedVibe(b"whole", 0.6, 1, "v4-5full")),
@@ -278,8 +279,8 @@ def test_what_a_file_is_meant_for_gives_way_to_what_it_has() -> None:
     assert vibe_from_file(half, V4) == EncodedVibe(b"half", 0.6, None, "v4full")
 
 
-@pytest.mark.parametrize(
-    ("file", "model", "options", "problem"),
+@for_each(
+    "file, model, options, problem",
     [
         (FILE, "V5 Full", {}, "takes no vibes: V3 to V4.5 do"),
         (FILE, "Anime V2", {}, "takes no vibes"),

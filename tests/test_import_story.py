@@ -62,8 +62,8 @@ def test_a_card_is_read_as_the_file_in_it() -> None:
     assert read(write_card(picture, write_json(LOREBOOK)), "Birds.png").fields["lorebook"] == LOREBOOK
 
 
-@pytest.mark.parametrize(
-    ("data", "text"),
+@for_each(
+    "data, text",
     [
         (b"One.\nTwo.\n", "One.\nTwo."),
         (b"\xef\xbb\xbfOne.\r\nTwo.\rThree.", "One.\nTwo.\nThree."),
@@ -89,8 +89,8 @@ def test_a_story_file_that_is_cut_off_is_never_taken_for_text(end: int, name: st
         read(STORY_FILE[:end], name)
 
 
-@pytest.mark.parametrize(
-    ("data", "name"),
+@for_each(
+    "data, name",
     [
         (STORY_FILE.decode().encode("utf-16"), "x.story"),
         (STORY_FILE.decode().encode("utf-16-be"), "x.txt"),

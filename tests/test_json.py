@@ -91,7 +91,7 @@ def test_documents_are_compact_and_in_utf_8() -> None:
     )
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+@for_each("number", [math.nan, math.inf, -math.inf])
 def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) -> None:
     class Holder(msgspec.Struct):
         x: object
@@ -105,8 +105,8 @@ def test_a_number_that_is_not_finite_is_refused_wherever_it_is(number: float) ->
             encode_json(value)
 
 
-@pytest.mark.parametrize(
-    ("value", "problem"),
+@for_each(
+    "value, problem",
     [
         (object(), "a value of type object"),
         ({"SECRET": [1, Odd(1)]}, "a value of type Odd"),
@@ -206,7 +206,7 @@ def test_the_excerpt_of_an_error_shows_no_token() -> None:
     assert caught.value.excerpt == '{"accessToken":"[token]","x":'
 
 
-@pytest.mark.parametrize(
+@for_each(
     "nest",
     [
         lambda n: b"[" * n + b"]" * n,
@@ -247,7 +247,7 @@ def test_the_depth_of_a_document_is_the_nesting_of_its_values(value: Any) -> Non
             read(data.ljust(levels), levels - 1)
 
 
-@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 99_999 + b"]" * 99_999])
+@for_each("data", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 99_999 + b"]" * 99_999])
 def test_no_depth_lets_a_recursion_error_out(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="nested too deeply to be read"):
         read(data, 10**6)
@@ -331,8 +331,8 @@ def test_bad_utf_8_does_not_hide_an_error() -> None:
     assert read_error_message(b'{"message":"caf\xe9"}', "application/json") == "caf�"
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
+@for_each(
+    "body, message",
     [
         ({"statusCode": 401, "message": "Incorrect access key."}, "Incorrect access key."),
         ({"error": {"message": "inner", "code": 1}, "message": "outer", "detail": "d"}, "inner"),

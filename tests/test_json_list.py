@@ -10,7 +10,6 @@ from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from nai_proto.exchange.readers import JsonBodyReader
 from nai_proto.http import Head, Headers
 from nai_proto.objects import StoredObject
 from nai_proto.testing import FlowTrace, play
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 JSON: Final = Head(200, Headers.of(content_type="application/json"))
@@ -107,7 +107,7 @@ def test_a_damaged_list_is_the_same_error_however_it_is_cut(body: bytes, data: s
     check_same(damaged, cuts)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         *(
@@ -183,9 +183,7 @@ def test_an_error_beside_the_list_is_the_error() -> None:
     assert (len(trace.events), type(trace.error)) == (1, StreamError)
 
 
-@pytest.mark.parametrize(
-    "second", ['"objects":[]', '"objects":[0]', '"obj\\u0065cts":[{}]', '"total":{"objects":1},"objects":1']
-)
+@for_each("second", ['"objects":[]', '"objects":[0]', '"obj\\u0065cts":[{}]', '"total":{"objects":1},"objects":1'])
 def test_a_document_with_two_lists_is_refused(second: str) -> None:
     body = f'{{"objects":[{{}}],{second}}}'.encode()
     for operation in (LISTING, objects.stream_objects("stories")):
@@ -220,9 +218,7 @@ def test_a_list_that_breaks_off_is_read_again_and_no_object_comes_twice() -> Non
     assert ([item.id for item in trace.events], trace.result) == (["a", "b", "c"], 3)
 
 
-@pytest.mark.parametrize(
-    "body", [HEAD.replace(b'"2"', b'"3"') + b"]}", b'{"objects":[]}', b'{"objects":[{"id":"a","data":"1"}]}']
-)
+@for_each("body", [HEAD.replace(b'"2"', b'"3"') + b"]}", b'{"objects":[]}', b'{"objects":[{"id":"a","data":"1"}]}'])
 def test_a_list_that_changed_after_it_broke_off_is_an_error(body: bytes) -> None:
     trace = stream_after_loss(JSON, body, b"")
     assert [item.id for item in trace.events] == ["a", "b"]

@@ -24,7 +24,7 @@ def find_first(pattern: str, text: str, flags: str = "") -> list[str | None] | N
     return [None if span is None else text[slice(*span)] for span in (match.span, *match.groups)]
 
 
-@pytest.mark.parametrize(("pattern", "flags", "text", "expected"), MATCHES)
+@for_each("pattern, flags, text, expected", MATCHES)
 def test_first_match_and_groups(pattern: str, flags: str, text: str, expected: list[str | None] | None) -> None:
     assert find_first(pattern, text, flags) == expected
 
@@ -45,8 +45,8 @@ def test_invalid_pattern_is_rejected_with_the_problem(pattern: str, flags: str, 
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "flags"),
+@for_each(
+    "pattern, flags",
     [
         ("a", "v"),
         ("(?i:a)", ""),
@@ -64,7 +64,7 @@ def test_unsupported_pattern_has_its_own_error(pattern: str, flags: str) -> None
         jsregex.compile(pattern, flags)
 
 
-@pytest.mark.parametrize("flags", ["g", "y", "d", "gyd"])
+@for_each("flags", ["g", "y", "d", "gyd"])
 def test_flags_g_y_and_d_have_no_effect(flags: str) -> None:
     assert jsregex.compile("b", flags).search("ab") == jsregex.Match(1, 2)
 
@@ -84,8 +84,8 @@ def test_a_group_is_repeated_as_often_as_its_bounds_allow(minimum: int, more: in
 # ---- units and characters
 
 
-@pytest.mark.parametrize(
-    ("pattern", "flags", "span"),
+@for_each(
+    "pattern, flags, span",
     [
         ("^.$", "", None),
         ("^..$", "", (0, 1)),
@@ -134,8 +134,8 @@ def test_search_sees_nothing_outside_its_range() -> None:
 # ---- limits
 
 
-@pytest.mark.parametrize(
-    ("pattern", "text"),
+@for_each(
+    "pattern, text",
     [
         ("(a+)+$", "a" * 60 + "b"),
         ("(a|aa)+$", "a" * 60 + "b"),
@@ -161,8 +161,8 @@ def test_catastrophic_patterns_stop_at_the_limit(pattern: str, text: str) -> Non
         assert text not in str(caught.value) or not text
 
 
-@pytest.mark.parametrize(
-    ("pattern", "flags"),
+@for_each(
+    "pattern, flags",
     [
         (r"\bdrag(?:on|oness|ons)\b", "i"),
         ("(king|queen|prince|princess) of .*", ""),
@@ -180,7 +180,7 @@ def test_usual_patterns_search_a_long_text_within_the_limit(pattern: str, flags:
     jsregex.compile(pattern, flags).search_last(text)
 
 
-@pytest.mark.parametrize("pattern", [".*dragon", r"\w*?!", "a+b"])
+@for_each("pattern", [".*dragon", r"\w*?!", "a+b"])
 def test_leading_run_is_tried_once(pattern: str) -> None:
     regex = jsregex.compile(pattern, limits=Limits(regex_steps=400))
     assert regex.search("a" * 9000) is None
@@ -193,8 +193,8 @@ def test_long_run_takes_one_step_and_no_recursion() -> None:
     assert jsregex.compile("(?:ab?)*", limits=Limits(regex_steps=2_000_000)).search(text) == jsregex.Match(0, 50_000)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "flags", "text"),
+@for_each(
+    "pattern, flags, text",
     [
         ("(a|a)*b", "", "a" * 5000),
         ("(.*)*x", "", "y" * 5000),
@@ -210,8 +210,8 @@ def test_a_text_that_lacks_what_each_match_contains_is_not_tried(pattern: str, f
     assert regex.search(text) is None
 
 
-@pytest.mark.parametrize(
-    ("pattern", "text"),
+@for_each(
+    "pattern, text",
     [
         ("(the|a|an) (king|queen)", "a the an " * 900 + "the queen"),
         (r"\w+dragon", "many words are in this text " * 300 + "a snapdragon"),
@@ -224,8 +224,8 @@ def test_a_match_is_tried_only_near_what_it_contains(pattern: str, text: str) ->
     assert regex.search(text) is not None
 
 
-@pytest.mark.parametrize(
-    ("pattern", "text"),
+@for_each(
+    "pattern, text",
     [
         (r"-(?=\w+lit)", "-abclit"),
         (r"-(\w+lit)", "x-abclit"),

@@ -17,13 +17,14 @@ from argon2.low_level import Type, hash_secret_raw
 from nai_proto.codecs.key_derivation import access_key, email_hash, encryption_key
 from nai_proto.errors import InvalidRequestError
 from nai_proto.secret import AccessKey, EncryptionKey, Password
+from tests.cases import for_each
 from tests.protocol_data import DATA as PROTOCOL_DATA
 
 DATA = json.loads((PROTOCOL_DATA / "key_vectors.json").read_bytes())
 VECTORS: list[dict[str, Any]] = DATA["vectors"]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+@for_each("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
 def test_every_vector_holds(vector: dict[str, Any]) -> None:
     email, password = vector["email"], Password(vector["password"])
     assert access_key(email, password) == AccessKey(vector["access_key"])
@@ -31,7 +32,7 @@ def test_every_vector_holds(vector: dict[str, Any]) -> None:
     assert email_hash(email) == vector["email_sha256_hex"]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+@for_each("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
 def test_slicing_as_javascript_does_matters_beyond_u_ffff_only(vector: dict[str, Any]) -> None:
     email, password = vector["email"], Password(vector["password"])
     sliced = vector.get("access_key_if_sliced_by_utf16_units", vector["access_key"])
@@ -58,8 +59,8 @@ def test_the_case_of_the_email_matters() -> None:
     assert email_hash("Dave@Example.com") != email_hash("dave@example.com")
 
 
-@pytest.mark.parametrize("utf16", [False, True])
-@pytest.mark.parametrize("text", ["SECRET\ud800", "\udc00SECRET", "SECR\ud83dET"])
+@for_each("utf16", [False, True])
+@for_each("text", ["SECRET\ud800", "\udc00SECRET", "SECR\ud83dET"])
 def test_a_lone_surrogate_is_refused_without_quoting_anything(text: str, utf16: bool) -> None:
     calls: list[Callable[[], object]] = [
         lambda: access_key("a@b.c", Password(text), utf16=utf16),

@@ -51,6 +51,7 @@ from nai_proto.limits import Limits
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, play, run_in_memory
 from tests import support
+from tests.cases import for_each
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in, with_token
 
 KEY = encryption_key(EMAIL, Password(PASSWORD))
@@ -159,8 +160,8 @@ def test_unknown_types_are_empty_and_unknown_ids_are_404() -> None:
     assert isinstance(run_in_memory(logged_in(objects.get_object("stories", "x")), emulator).error, NotFoundError)
 
 
-@pytest.mark.parametrize(
-    ("query", "left"),
+@for_each(
+    "query, left",
     [("", 3), ("?offset=1", 2), ("?limit=2", 2), ("?offset=2&limit=5&order=x", 1), ("?limit=0", 0), ("?limit=-1", 3)],
 )
 def test_offset_and_limit_apply_if_they_are_numbers(query: str, left: int) -> None:
@@ -193,7 +194,7 @@ def test_a_library_opens() -> None:
     check_complete(played.result, played.events)
 
 
-@pytest.mark.parametrize("transport", support.ALL)
+@for_each("transport", support.ALL)
 def test_a_library_opens_with_every_driver(transport: str) -> None:
     outcome = support.on(transport, an_emulator()[0], lambda: open_library(EMAIL, PASSWORD))
     assert outcome.error is None
@@ -236,8 +237,8 @@ def test_objects_are_opened_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 S = OpenedState
 
 
-@pytest.mark.parametrize(
-    ("fields", "state", "category"),
+@for_each(
+    "fields, state, category",
     [
         ({"meta": "nobody's"}, S.MISSING_KEY, "meta not in keystore"),
         ({"meta": None}, S.DAMAGED, "missing field"),
@@ -251,7 +252,7 @@ S = OpenedState
         (b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", S.TOO_LARGE, "too large"),
     ],
 )
-@pytest.mark.parametrize("type_", ["stories", "storycontent"])
+@for_each("type_", ["stories", "storycontent"])
 def test_a_bad_object_does_not_stop_the_others(type_: str, fields: Any, state: S, category: str) -> None:
     emulator, owner = an_emulator()
     if isinstance(fields, bytes):
@@ -349,7 +350,7 @@ def refusing(app: App, path: str, answer: Head) -> App:
     return refuses
 
 
-@pytest.mark.parametrize("status", [400, 404, 418, 502])
+@for_each("status", [400, 404, 418, 502])
 def test_a_type_that_cannot_be_listed_does_not_hide_the_others(status: int) -> None:
     emulator, _ = an_emulator()
     app = refusing(emulator, "/user/objects/promptmacros", Head(status))
@@ -403,7 +404,7 @@ def test_a_card_is_linked_by_id_before_meta() -> None:
     assert not OpenedStory(card, second).is_consistent
 
 
-@pytest.mark.parametrize("content", [{}, {"a": 1}, {"remoteStoryId": "gone"}, {"remoteStoryId": 7}])
+@for_each("content", [{}, {"a": 1}, {"remoteStoryId": "gone"}, {"remoteStoryId": 7}])
 def test_a_card_without_a_valid_link_is_linked_by_meta(content: dict[str, Any]) -> None:
     first, second = item("c1", "m1", a=1), item("c2", "m1", a=1)
     card = item("s", "m1", **content)

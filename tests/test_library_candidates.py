@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.library import Candidate, find_candidate
+from tests.cases import for_each
 
 IDS = st.text("abC-", min_size=1, max_size=6)
 TITLES = st.text("abC ßÅ\u202e\t\n漢", max_size=5)
@@ -94,8 +95,8 @@ def test_the_order_of_candidates_changes_nothing(candidates: list[Candidate[int]
     assert found == again or (isinstance(found, str) and isinstance(again, str))
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
+@for_each(
+    "name, message",
     [
         ("Se", "2 tales fit 'Se': 'Sea' (s0), 'Seaside' (s1); give one of the ids"),
         ("s", "3 tales fit 's': 'Sea' (s0), 'Seaside' (s1), 'Moon' (s2); give one of the ids"),

@@ -21,6 +21,7 @@ from nai_proto.library import Library, OpenedStory, build_story_file, export_fil
 from nai_proto.library.file_names import choose_file_names, make_safe_name
 from nai_proto.limits import Limits
 from nai_proto.story.files.story_file import extract_field
+from tests.cases import for_each
 from tests.test_library_sanity_check import DOCUMENT, JSON, SOUND, anything, card, content, item, library
 
 # ---- names
@@ -49,8 +50,8 @@ def test_any_title_gives_a_name_that_is_valid_on_every_system(title: str) -> Non
     assert make_safe_name(name) == name
 
 
-@pytest.mark.parametrize(
-    ("title", "name"),
+@for_each(
+    "title, name",
     [
         ("The Quiet Harbour", "The Quiet Harbour"),
         ("", "untitled"),
@@ -144,8 +145,8 @@ def test_contents_are_copied_byte_by_byte() -> None:
     assert extract_field(b'{"y":1,"\\u0079":2}', "y") == b"2"
 
 
-@pytest.mark.parametrize(
-    ("data", "problem"),
+@for_each(
+    "data, problem",
     [
         (b"", "this is an empty file"),
         (b"\xff", "not UTF-8 (byte 0)"),

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +32,7 @@ from nai_proto.library import (
 from nai_proto.library.story_problems import find_document_problem, find_history_problem, find_text_problem
 from nai_proto.limits import Limits
 from nai_proto.objects import TYPES
+from tests.cases import for_each
 from tests.protocol_data import DATA
 from tests.test_document_check import document as a_document
 
@@ -97,7 +97,7 @@ def test_a_consistent_library_has_no_findings() -> None:
 # ---- findings of the existing command
 
 
-@pytest.mark.parametrize("vector", SANITY, ids=lambda vector: vector["id"])
+@for_each("vector", SANITY, ids=lambda vector: vector["id"])
 def test_the_vectors_have_their_expected_findings(vector: dict[str, Any]) -> None:
     contents = {each["meta"]: each["id"] for each in vector["items"]["storycontent"]}
     items: list[OpenedObject] = []
@@ -162,8 +162,8 @@ def names_of(finding: Finding) -> list[tuple[str, str, str | None]]:
 # ---- further findings
 
 
-@pytest.mark.parametrize(
-    ("items", "expected"),
+@for_each(
+    "items, expected",
     [
         ([card("s", "m", "c", id="other"), content("c", "m")], [(K.WRONG_ID, "s")]),
         ([item("shelf", "f", "m", {"id": "other"})], [(K.WRONG_ID, "f"), (K.UNUSED_KEY, "")]),
@@ -278,8 +278,8 @@ def test_a_history_is_consistent_until_one_of_its_numbers_is_wrong(
     assert find_history_problem(story)
 
 
-@pytest.mark.parametrize(
-    ("blocks", "problem"),
+@for_each(
+    "blocks, problem",
     [
         (None, "it has no list of blocks"),
         ([], "the current block is missing"),

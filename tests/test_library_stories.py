@@ -27,6 +27,7 @@ from nai_proto.library import Library, OpenedStory, open_library
 from nai_proto.secret import Password
 from nai_proto.story import Story
 from nai_proto.testing import Clock, FlowTrace, run_in_memory
+from tests.cases import for_each
 from tests.faults import FAULTS, inject_fault, lose_request, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator
 
@@ -77,8 +78,8 @@ def library_of(*titles: str) -> Library:
     return Library(Keystore(), tuple(OpenedStory(card, None) for card in cards))
 
 
-@pytest.mark.parametrize(
-    ("name", "found"),
+@for_each(
+    "name, found",
     [
         ("Sea", "s1"),  # this title, although two others begin with it
         ("sea song", "s2"),
@@ -107,8 +108,8 @@ def test_an_ambiguous_name_lists_the_stories_that_fit() -> None:
         library.find("se")
 
 
-@pytest.mark.parametrize(
-    ("titles", "name", "listed"),
+@for_each(
+    "titles, name, listed",
     [
         (["Sea Song", "Moon"], "Sea Sog", r"; similar: 'Sea Song' \(s0\)"),
         (["Sea Song", "Moon"], "song", r"; similar: 'Sea Song' \(s0\)"),
@@ -284,7 +285,7 @@ def test_the_key_of_a_new_story_is_saved_first() -> None:
     assert len(open_keystore(owner.storage.keystore, KEY)) == 4
 
 
-@pytest.mark.parametrize("number", range(7))
+@for_each("number", range(7))
 def test_an_interrupted_creation_leaves_no_object_without_a_key(number: int) -> None:
     emulator, _ = an_emulator()
     flow = opened(emulator).create(STORY)
@@ -304,8 +305,8 @@ def test_an_invalid_content_is_an_error_before_anything_is_sent() -> None:
         assert played.requests == []
 
 
-@pytest.mark.parametrize("status", [409, 401, 404, 500])
-@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@for_each("status", [409, 401, 404, 500])
+@for_each("method", ["PUT", "PATCH"])
 def test_a_story_that_was_not_stored_completely_is_an_error(status: int, method: str) -> None:
     emulator, _ = an_emulator()
     app = inject_fault(emulator, refuse_with(status), *range(99), method=method, path="/user/objects")
@@ -356,8 +357,8 @@ def test_a_story_that_another_program_changed_is_not_deleted(type_: str) -> None
     assert len([*opened(emulator).items]) == 6
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("number", range(4))
+@for_each("fault", FAULTS)
+@for_each("number", range(4))
 def test_deleting_again_after_any_fault_completes_it(fault: str, number: int) -> None:
     emulator, _ = an_emulator()
     library = opened(emulator)

@@ -20,6 +20,7 @@ from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint
 from nai_proto.http import Head, Headers
 from nai_proto.openai import chat_completion_stream, completion_stream
 from nai_proto.testing import play
+from tests.cases import for_each
 
 from .support import an_emulator
 from .test_emulator import prompt, send_request
@@ -141,7 +142,7 @@ def body_for(row: Endpoint, half: str) -> bytes:
 WITH_BODY = [row for row in ENDPOINTS.values() if row.method != "GET"]
 
 
-@pytest.mark.parametrize("row", WITH_BODY, ids=lambda row: row.name)
+@for_each("row", WITH_BODY, ids=lambda row: row.name)
 def test_every_endpoint_of_the_emulator_takes_a_half_of_a_character_as_the_replacement_character(row: Endpoint) -> None:
     path = row.path
     for name in row.names:

@@ -5,7 +5,6 @@ See docs/protocol/content.md#82-which-entries-take-part.
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,8 +94,8 @@ def test_a_regular_expression_is_one_of_javascript(key: str, text: str, found: s
     assert matched_text(key, text) == found
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
+@for_each(
+    "text, found",
     [("the Queen, the king", "king"), ("king and queen", "queen"), ("king", None), ("kingqueen", None)],
 )
 def test_all_words_of_a_key_have_to_be_in_the_text(text: str, found: str | None) -> None:

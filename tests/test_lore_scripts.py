@@ -25,6 +25,7 @@ from nai_proto.story.context_config import ContextKind
 from nai_proto.story.lore.search_text import clean_text
 from nai_proto.story.placeholders import fill_placeholders
 from nai_proto.tier import Tier
+from tests.cases import for_each
 
 from .context_support import BYTES
 
@@ -101,7 +102,7 @@ def test_node_finds_the_same_keys_in_a_thousand_texts_of_six_scripts() -> None:
         assert units == last, f"{key!r} in {text!r}"
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@for_each("script", SCRIPTS)
 def test_a_name_is_found_beside_a_particle_or_an_ending_of_its_script(script: str) -> None:
     draw = RandomTrials(1, SCRIPTS[script])
     for word in SCRIPTS[script].split():

@@ -28,6 +28,7 @@ from nai_proto.story import (
 from nai_proto.story.lore.search_text import SearchTexts
 from nai_proto.text import Model
 from nai_proto.tier import Tier
+from tests.cases import for_each
 
 from .context_support import BYTES, parts
 
@@ -152,7 +153,7 @@ def test_a_story_has_the_limits_for_its_lorebook() -> None:
 # ---- what grows with what
 
 
-@pytest.mark.parametrize(
+@for_each(
     "make_keys",
     [
         lambda count: [f"word{number}" for number in range(count)],

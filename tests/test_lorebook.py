@@ -86,12 +86,12 @@ def test_missing_and_wrong_values_are_defaults(stored: dict[str, Any]) -> None:
     assert category.subcontext_settings.config == entry.config
 
 
-@pytest.mark.parametrize(("stored", "known"), [(20_000, 10_000), (-5, 0), (0, 0), (12.7, 12), (True, 1000)])
+@for_each("stored, known", [(20_000, 10_000), (-5, 0), (0, 0), (12.7, 12), (True, 1000)])
 def test_a_search_range_is_clamped_to_its_bounds(stored: object, known: int) -> None:
     assert Entry({"searchRange": stored}).search_range == known
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+@for_each("version", [1, 2, 3, 4, 5, 6])
 def test_every_version_is_read_and_kept(version: int) -> None:
     book = read({"lorebookVersion": version, "entries": []})
     assert book.version == version
@@ -252,7 +252,7 @@ def test_a_new_lorebook_is_a_valid_file() -> None:
     assert (book.entries, book.categories, book.order, book.order_by_key_locations) == ((), (), (), False)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "file",
     [b"", b"[]", b"{}", b'{"lorebookVersion":1}', b'{"entries":[]}', b'{"lorebookVersion":NaN,"entries":[]}', b"\xff"],
 )

@@ -60,7 +60,7 @@ def test_a_listed_model_is_found_by_id_and_by_name(model: Model) -> None:
     assert model.is_native
 
 
-@pytest.mark.parametrize("text", ["kayra", "KAYRA", " Kayra ", "kayra-v1", "Kayra V1", "KAYRA_v1"])
+@for_each("text", ["kayra", "KAYRA", " Kayra ", "kayra-v1", "Kayra V1", "KAYRA_v1"])
 def test_a_model_is_made_by_its_id_or_name_however_it_is_written(text: str) -> None:
     assert nai.Model(text) == Model.named(text) == Model.KAYRA
     assert hash(nai.Model(text)) == hash(Model.KAYRA)
@@ -177,7 +177,7 @@ def test_context_and_answer_depend_on_the_tier() -> None:
         Model.ERATO.context_limit(Tier.SCROLL)
 
 
-@pytest.mark.parametrize("fact", FACTS)
+@for_each("fact", FACTS)
 def test_an_error_says_how_to_give_a_fact_that_is_not_known(fact: str) -> None:
     with pytest.raises(
         InvalidRequestError, match=rf"^no model for stories is called 'new-v1'; there are 2.7B, .*Facts\({fact}=…\)\)$"
@@ -185,7 +185,7 @@ def test_an_error_says_how_to_give_a_fact_that_is_not_known(fact: str) -> None:
         FACTS[fact](Model.named("new-v1"))
 
 
-@pytest.mark.parametrize("fact", FACTS)
+@for_each("fact", FACTS)
 def test_a_given_fact_is_used(fact: str) -> None:
     facts = TextModelFacts(
         host=Host.IMAGE,

@@ -34,6 +34,7 @@ from nai_proto.modules import ModuleStatus, TrainedModule
 from nai_proto.secret import Password
 from nai_proto.testing import Clock, play, run_in_memory
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.faults import FAULTS, inject_fault
 from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, with_token
@@ -105,8 +106,8 @@ def test_a_training_is_sent_with_the_service_s_keys() -> None:
     assert "model" not in json.loads(without.body)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
+@for_each(
+    "wrong, said",
     [
         ({"texts": " \n"}, "texts is empty"),
         ({"texts": "\ud800"}, "lone surrogate"),
@@ -128,7 +129,7 @@ def test_a_training_that_the_service_would_refuse_is_not_sent(wrong: dict[str, A
         modules.train_module(**given | wrong, validate=False)
 
 
-@pytest.mark.parametrize("amount", [0, 1999, 10_001])
+@for_each("amount", [0, 1999, 10_001])
 def test_so_many_steps_cannot_be_bought_at_once(amount: int) -> None:
     with pytest.raises(InvalidRequestError, match=f"amount is {amount}, and 2000 to 10000 steps"):
         modules.buy_training_steps(amount)
@@ -161,7 +162,7 @@ def test_a_list_is_read_as_modules_that_forget_nothing() -> None:
     assert play(modules.list_modules(), [JSON, b"[]", b""]).result == ()
 
 
-@pytest.mark.parametrize("body", [b"{}", b"[5]", b'[{"id":"m"}]', b'[{"id":"m","name":"n","status":5}]', b"[" * 5000])
+@for_each("body", [b"{}", b"[5]", b'[{"id":"m"}]', b'[{"id":"m","name":"n","status":5}]', b"[" * 5000])
 def test_what_is_no_list_of_modules_is_the_service_s_error(body: bytes) -> None:
     trace = play(modules.list_modules(), [JSON, body, b""])
     assert isinstance(trace.error, RemoteProtocolError)

@@ -353,7 +353,7 @@ HOLDS_ITSELF: list[Value] = []
 HOLDS_ITSELF.append(HOLDS_ITSELF)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         2**53 + 1,
@@ -440,14 +440,14 @@ def test_nothing_may_follow_a_document(vector: dict[str, Any]) -> None:
     assert error_of(packed(vector) + b"\x00").category == "trailing data"
 
 
-@pytest.mark.parametrize("byte", [0xC6, 0xDB, 0xDD, 0xDF, 0xC9])
+@for_each("byte", [0xC6, 0xDB, 0xDD, 0xDF, 0xC9])
 def test_four_gigabytes_that_are_not_there_are_not_waited_for(byte: int) -> None:
     assert error_of(bytes((byte,)) + b"\xff" * 4).category == "incomplete"
     assert error_of(bytes((byte,)) + b"\xff" * 4 + b"\x05abc").category == "incomplete"
 
 
-@pytest.mark.parametrize(
-    ("data", "category"),
+@for_each(
+    "data, category",
     [
         ("a2c328", "bad utf-8"),
         ("a1ff", "bad utf-8"),

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
+from tests.cases import for_each
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(file for room in ("nai_proto", "nai_transports") for file in (ROOT / room).rglob("*.py"))
@@ -98,7 +98,7 @@ def test_a_riddle_is_found() -> None:
     assert [name for name, _ in definitions(ast.parse(text))] == ["f", "_Given"]
 
 
-@pytest.mark.parametrize("name", PUBLIC_PACKAGES)
+@for_each("name", PUBLIC_PACKAGES)
 def test_dir_of_a_public_package_shows_its_public_names(name: str) -> None:
     package = importlib.import_module(name)
     assert [*package.__all__] == sorted(package.__all__, key=order_of_all)

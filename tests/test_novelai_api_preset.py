@@ -125,8 +125,8 @@ def test_its_settings_have_names_here(changed: dict[str, Any], settings: dict[st
     assert {name: preset[name] for name in settings} == settings
 
 
-@pytest.mark.parametrize(
-    ("changed", "problem"),
+@for_each(
+    "changed, problem",
     [
         (
             {"resolution": "Huge"},

@@ -15,6 +15,7 @@ from nai_proto.codecs.accelerators import plain_deflate
 from nai_proto.codecs.object_compression import MARK, deflate, inflate, pack, split_mark, unpack
 from nai_proto.errors import Damaged, LimitExceeded
 from nai_proto.limits import Limits
+from tests.cases import for_each
 
 FREE = 1_048_576
 
@@ -65,7 +66,7 @@ def test_wrappers_are_refused(window: int) -> None:
         inflate(zlib.compress(b"text", wbits=window))
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000])
+@for_each("size", [0, 1, 1000])
 def test_the_limit_is_what_may_come_out(size: int) -> None:
     stream = deflate(b"a" * size)
     assert inflate(stream, Limits(unpacked=size)) == b"a" * size

@@ -55,7 +55,7 @@ def joined(story: FlowTrace[Any, Any]) -> str:
 NAN, INFINITY = float("nan"), float("-inf")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "odd",
     [
         delta("b", logprobs={"content": [{"token": "b", "logprob": NAN, "top_logprobs": None}]}),
@@ -73,7 +73,7 @@ def test_a_chat_goes_on_behind_a_value_that_is_null_or_not_finite(odd: Any) -> N
     assert joined(story) == story.result.text == "abc"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "nothing",
     [
         delta(None),
@@ -98,7 +98,7 @@ def test_what_is_not_finite_is_absent_in_extra_keys_and_texts_stay_as_they_are()
     assert (choice.text, choice.extra) == ('NaN, "-Infinity"', {"note": [None, 1.5], "usage": None})
 
 
-@pytest.mark.parametrize(
+@for_each(
     "odd",
     [
         {"token": None, "ptr": 1, "final": False},
@@ -127,8 +127,8 @@ STEP: Final = {"event_type": "intermediate", "samp_ix": 0, "step_ix": 2, "sigma"
 FINAL: Final = {"event_type": "final", "samp_ix": 0, "image": PNG}
 
 
-@pytest.mark.parametrize("framing", ["sse", "msgpack"])
-@pytest.mark.parametrize(
+@for_each("framing", ["sse", "msgpack"])
+@for_each(
     "odd",
     [
         {"samp_ix": None},
@@ -171,7 +171,7 @@ def test_kinds_of_image_events_that_are_not_known_are_ignored(framing: Any) -> N
     assert [each.data for each in story.events] == [each.data for each in story.result] == [PNG]
 
 
-@pytest.mark.parametrize("image", ["data:image/png;base64,{}", " {}\r\n", "{}"])
+@for_each("image", ["data:image/png;base64,{}", " {}\r\n", "{}"])
 def test_images_come_in_base64_as_browsers_take_it(image: str) -> None:
     digits = b64encode(PNG).decode()
     for each in (digits, digits.rstrip("="), digits[:9] + "\n" + digits[9:]):

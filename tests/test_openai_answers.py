@@ -80,7 +80,7 @@ def test_only_the_choices_must_be_there() -> None:
     assert answered(completion("Once"), {"choices": []}).result.text == ""
 
 
-@pytest.mark.parametrize("ended", [{"stop_reason": 151336}, {"matched_stop": 151336}, {"stop_reason": "THE END"}])
+@for_each("ended", [{"stop_reason": 151336}, {"matched_stop": 151336}, {"stop_reason": "THE END"}])
 def test_the_keys_that_only_this_service_has_are_typed(ended: dict[str, Any]) -> None:
     result = answered(completion("Once"), {"choices": [{"text": "a", **ended}]}).result
     assert {key: getattr(result.choices[0], key) for key in ended} == ended
@@ -124,8 +124,8 @@ def test_logprobs_are_read_in_both_forms() -> None:
         assert result.choices[0].logprobs == expected
 
 
-@pytest.mark.parametrize(
-    ("document", "about"),
+@for_each(
+    "document, about",
     [
         ({}, "Object missing required field `choices`"),
         ({"choices": {}}, "Expected `array`, got `object` - at `$.choices`"),
@@ -182,7 +182,7 @@ def test_a_chat_that_has_token_ids_and_no_text_is_an_error_that_says_why() -> No
     assert partial.choices[0].token_ids == (9703, 0)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "choice",
     [
         {"message": {"content": ""}, "token_ids": []},
@@ -226,8 +226,8 @@ def test_an_error_about_a_model_without_an_id_has_its_path() -> None:
     assert str(played.error) == "GET /oa/v1/models: Object missing required field `id` - at `$.data[1]`"
 
 
-@pytest.mark.parametrize(
-    ("document", "expected"),
+@for_each(
+    "document, expected",
     [
         ({"length": 5, "encoded": [9906, 11, 1917, 0, 1]}, TokenCount(5, (9906, 11, 1917, 0, 1))),
         ({"length": 0, "encoded": []}, TokenCount(0)),
@@ -293,7 +293,7 @@ def test_a_refusal_has_its_class_and_the_services_words(
     assert str(played.error).startswith(f"{status} so it is")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html><title>502 Bad Gateway</title></html>", b"plain", b'{"error": null}'])
+@for_each("body", [b"", b"<html><title>502 Bad Gateway</title></html>", b"plain", b'{"error": null}'])
 def test_a_refusal_may_say_nothing_of_use(body: bytes) -> None:
     played = play(chat_completion(HELLO).with_options(retry=nai.NO_RETRY), [Head(502), body, b""])
     assert isinstance(played.error, nai.ServerError)
@@ -316,7 +316,7 @@ LOCKED: Final = b'{"statusCode": 429, "message": "Concurrent generation is locke
 WHOLE: Final = b'{"choices":[{"text":"a","message":{"content":"a"}}]}'
 
 
-@pytest.mark.parametrize("operation", OPERATIONS[:4])
+@for_each("operation", OPERATIONS[:4])
 def test_the_lock_of_the_account_is_waited_for_with_patience(operation: Operation[Any, Any]) -> None:
     busy: list[Head | bytes] = [Head(429), LOCKED, b""]
     played = play(operation, [*busy, *busy, JSON, WHOLE, b""])
@@ -334,7 +334,7 @@ def test_a_busy_service_says_how_long_to_wait() -> None:
     assert "Sleep" not in play(chat_completion(HELLO), [far, LOCKED, b""]).kinds
 
 
-@pytest.mark.parametrize("status", [500, 502, 408, 409, 400, 401])
+@for_each("status", [500, 502, 408, 409, 400, 401])
 def test_a_generation_that_may_be_billed_is_not_repeated(status: int) -> None:
     for operation in OPERATIONS[:4]:
         assert play(operation, [Head(status), b"", b""]).kinds == "Send Receive"

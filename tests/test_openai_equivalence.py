@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx2
 import openai as theirs
-import pytest
 
 from nai_proto import openai as ours
+from tests.cases import for_each
 
 MODEL = "glm-4-6"
 MESSAGES = [
@@ -64,7 +64,7 @@ def asked_by_ours(operation: Any) -> tuple[str, str, Any]:
     return request.method, request.path, json.loads(request.body) if request.body else None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "prompt", ["Once upon a time", ["Once", "Twice"], [1, 2, 3], [[1, 2], [3]]], ids=["text", "texts", "ids", "lists"]
 )
 def test_completions_are_requested_alike(prompt: Any) -> None:

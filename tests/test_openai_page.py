@@ -34,6 +34,7 @@ from nai_proto.openai import (
 )
 from nai_transports.httpx import Client
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 
 from .support import Outcome, connecting, counting, on, running
 
@@ -101,7 +102,7 @@ def ran(transport: str, make: Callable[[], Runnable[Any, Any]], token: nai.Persi
     return on(transport, service, make, lambda url: nai.Session(base_url=url, token=token))
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@for_each("transport", TRANSPORTS)
 def test_the_first_of_the_models_completes_a_prompt(transport: str) -> None:
     @flow
     def program() -> Steps[Any, OpenAICompletion]:
@@ -112,7 +113,7 @@ def test_the_first_of_the_models_completes_a_prompt(transport: str) -> None:
     assert ran(transport, program).result.choices[0].text == "Once upon a time"
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@for_each("transport", TRANSPORTS)
 def test_a_chat_is_answered_with_a_message(transport: str) -> None:
     def program() -> Runnable[Any, ChatCompletion]:
         system = {"role": "system", "content": "You are a helpful assistant."}
@@ -127,7 +128,7 @@ def test_a_chat_that_is_not_streamed_tells_why_there_is_no_text() -> None:
     assert "token ids and no text" in str(outcome.error)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@for_each("transport", TRANSPORTS)
 def test_streams_are_read_piece_by_piece(transport: str) -> None:
     text = ran(transport, lambda: completion_stream("The quick brown fox", model="glm-4-6", max_tokens=100))
     pieces = [chunk.choices[0].text for chunk in text.events if chunk.choices]
@@ -142,7 +143,7 @@ def test_streams_are_read_piece_by_piece(transport: str) -> None:
     assert chat.result.usage.total_tokens == 6
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@for_each("transport", TRANSPORTS)
 def test_the_models_are_a_list_and_a_count_is_a_number(transport: str) -> None:
     assert [f"{model.id} (owned by {model.owned_by})" for model in ran(transport, list_models).result] == [
         "glm-4-6 (owned by novelai)",
@@ -152,7 +153,7 @@ def test_the_models_are_a_list_and_a_count_is_a_number(transport: str) -> None:
     assert count.result == 9
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@for_each("transport", TRANSPORTS)
 def test_three_kinds_of_errors_reach_three_branches(transport: str) -> None:
     hello = [{"role": "user", "content": "Hello"}]
     wrong = ran(transport, lambda: chat_completion(hello), nai.PersistentToken("pst-bad")).error

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -121,8 +120,8 @@ def test_each_of_several_answers_has_its_own_reasoning() -> None:
 # ---- stop text
 
 
-@pytest.mark.parametrize(
-    ("text", "stop", "left"),
+@for_each(
+    "text, stop, left",
     [
         ("The end.\nTHE END", "THE END", "The end.\n"),
         ("The end.<|user|>", (), "The end."),

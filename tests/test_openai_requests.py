@@ -78,8 +78,8 @@ def sent(operation: Operation[Any, Any]) -> Any:
 # ---- where
 
 
-@pytest.mark.parametrize(
-    ("operation", "method", "path"),
+@for_each(
+    "operation, method, path",
     [
         (completion("x"), "POST", "/oa/v1/completions"),
         (completion_stream("x"), "POST", "/oa/v1/completions"),
@@ -123,9 +123,7 @@ def test_what_is_not_given_is_not_sent() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "ask", [chat_completion, chat_completion_stream, partial(completion, stream=True), completion_stream]
-)
+@for_each("ask", [chat_completion, chat_completion_stream, partial(completion, stream=True), completion_stream])
 def test_every_stream_asks_for_its_usage_unless_the_caller_does_not_want_it(ask: Any) -> None:
     given_ = "x" if ask not in CHATS else HELLO
     assert sent(ask(given_))["stream_options"] == {"include_usage": True}
@@ -273,8 +271,8 @@ def test_messages_are_mappings_or_values_and_have_optional_names() -> None:
     assert Message.assistant("a", "b") == Message(role="assistant", content="a", name="b")
 
 
-@pytest.mark.parametrize(
-    ("messages", "about"),
+@for_each(
+    "messages, about",
     [
         (
             [{"role": "user", "content": [{"type": "text", "text": "a secret"}]}],

@@ -119,7 +119,7 @@ def test_the_answer_in_one_piece_is_the_stream_put_together_without_events() -> 
     assert played(text, completion("x", stream=True)).result == played(text, TEXT).result
 
 
-@pytest.mark.parametrize(
+@for_each(
     "choice",
     [
         {"text": "Hi"},
@@ -159,7 +159,7 @@ def test_reasoning_that_the_service_tells_apart_is_joined_apart(name: str) -> No
 # ---- usage
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         event(delta_chunk("a"), usage=None) + event({**delta_chunk(None), "finish_reason": "stop"}, usage=USAGE) + DONE,
@@ -211,7 +211,7 @@ def test_logprobs_are_joined_in_both_forms() -> None:
 # ---- ends
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         STORY,
@@ -230,7 +230,7 @@ def test_done_without_a_finish_reason_leaves_the_reason_unknown() -> None:
     assert played(event(delta_chunk("a")) + DONE).result.choices[0].finish_reason is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [STORY.removesuffix(LAST + DONE), LAST + event(delta_chunk("b", 1)), b"", b": ping\n\n", b"event: x\ndata: 1\n\n"],
 )
@@ -264,7 +264,7 @@ def test_comments_pings_and_events_of_other_names_are_left_out() -> None:
     assert [chunk.text for chunk in played(body + named + body + DONE).events] == ["a"]
 
 
-@pytest.mark.parametrize("ends", [".0", "e0", "00e-2"])
+@for_each("ends", [".0", "e0", "00e-2"])
 def test_whole_numbers_may_be_written_as_floats_and_a_time_may_have_a_fraction(ends: str) -> None:
     counts = {name: f"#{count}" for name, count in USAGE.items()}
     body = event(delta_chunk("a", token_ids=["#5"], stop_reason="#7"), created="#9", usage=counts)
@@ -332,8 +332,8 @@ def test_after_an_error_behind_chunks_only_the_error_comes() -> None:
         call.receive_data(event(delta_chunk("b")))
 
 
-@pytest.mark.parametrize(
-    ("block", "about"),
+@for_each(
+    "block, about",
     [
         (b"{oops", "not JSON"),
         (b"[]", "Expected `object`, got `array`"),
@@ -374,8 +374,8 @@ def test_limits_hold() -> None:
 # ---- vectors
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-@pytest.mark.parametrize("bytewise", [False, True])
+@for_each("vector", VECTORS, ids=lambda vector: vector["name"])
+@for_each("bytewise", [False, True])
 def test_the_streams_of_the_vectors_are_read_as_the_standard_cuts_them(vector: dict[str, Any], bytewise: bool) -> None:
     pieces = [base64.b64decode(piece) for piece in vector["chunks_base64"]]
     if bytewise:

@@ -19,6 +19,7 @@ from nai_transports import files
 from nai_transports.cli.common import output_files
 from nai_transports.cli.common.output_files import OutputFiles, OutputPath, build_file_name, choose_paths
 from nai_transports.signals import hold_signals
+from tests.cases import for_each
 from tests.forked_python import forked_python
 
 
@@ -112,7 +113,7 @@ def test_several_files_have_their_parts_behind_the_name(tmp_path: Path, monkeypa
     assert choose(None, "7") == ["sea-7.png"]
 
 
-@pytest.mark.parametrize("name", ["a.gif", "a.PNGX", "a.tar.gz", "a.7"])
+@for_each("name", ["a.gif", "a.PNGX", "a.tar.gz", "a.7"])
 def test_a_suffix_that_is_no_format_is_refused_with_the_formats(name: str) -> None:
     with pytest.raises(InvalidRequestError, match=rf"{name}: this can be written as .png, .jpg, not as \."):
         choose(name)
@@ -125,8 +126,8 @@ def test_stdout_and_a_directory_that_does_not_exist_are_refused() -> None:
         choose("no/where.png")
 
 
-@pytest.mark.parametrize(
-    ("text", "name"),
+@for_each(
+    "text, name",
     [
         ("1girl, {{smile}}", "1girl-smile"),
         ("../../etc/passwd", "etc-passwd"),

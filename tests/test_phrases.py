@@ -47,7 +47,7 @@ NO_FORMS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("given_form", "plain"), FORMS)
+@for_each("given_form, plain", FORMS)
 def test_every_form_of_a_phrase_is_taken(given_form: Phrase, plain: object) -> None:
     assert [*BanList(given_form)] == [plain]
     assert [*BanList().add(given_form)] == [plain]
@@ -85,7 +85,7 @@ def test_a_bias_group_is_an_entry_for_each_phrase() -> None:
     assert group.encode(Letters()) == [{"sequence": [97], **rest}, {"sequence": [1, 2], **rest}]
 
 
-@pytest.mark.parametrize("bias", [True, "1", float("nan"), float("inf"), None])
+@for_each("bias", [True, "1", float("nan"), float("inf"), None])
 def test_a_bias_is_a_finite_number(bias: Any) -> None:
     with pytest.raises(InvalidRequestError, match="number"):
         BiasGroup(bias)
@@ -100,8 +100,8 @@ def test_a_stored_group_is_read_in_either_spelling(names: tuple[str, str]) -> No
     assert BiasGroup.from_data({"bias": 0.5, "enabled": False}) == BiasGroup(0.5, enabled=False)
 
 
-@pytest.mark.parametrize(
-    ("data", "said"),
+@for_each(
+    "data, said",
     [
         ({"enabled": True}, "bias is missing"),
         ({"bias": 1}, "enabled is missing"),

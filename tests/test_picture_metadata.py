@@ -34,6 +34,7 @@ from nai_proto.codecs.stealth import with_stealth
 from nai_proto.codecs.webp import with_webp_text
 from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 BLANK = Pixels(64, 96, bytes(64 * 96 * 4))
@@ -86,9 +87,9 @@ def test_its_fields_have_types() -> None:
     assert empty.parameters() == {}
 
 
-@pytest.mark.parametrize("keyword", ["Generation time", "Generation_time"])
-@pytest.mark.parametrize(
-    ("said", "seconds"), [("4.0834s", 4.0834), ("2.4301666780374944", 2.4301666780374944), ("3", 3.0), ("soon", None)]
+@for_each("keyword", ["Generation time", "Generation_time"])
+@for_each(
+    "said, seconds", [("4.0834s", 4.0834), ("2.4301666780374944", 2.4301666780374944), ("3", 3.0), ("soon", None)]
 )
 def test_the_time_is_read_in_all_spellings(keyword: str, said: str, seconds: float | None) -> None:
     assert Metadata({keyword: said}).seconds == seconds
@@ -156,8 +157,8 @@ def test_a_comment_of_another_program_in_exif_is_a_text_as_well() -> None:
     assert read_metadata(with_webp_text(WEBP, {"UserComment": "Steps: 28"})) == Metadata({"UserComment": "Steps: 28"})
 
 
-@pytest.mark.parametrize("image_format", FORMATS)
-@pytest.mark.parametrize("transparent", [False, True])
+@for_each("image_format", FORMATS)
+@for_each("transparent", [False, True])
 def test_a_signed_picture_verifies_by_either_copy(transparent: bool, image_format: ImageFormat) -> None:
     signed = METADATA.with_signature(BLANK, alpha=transparent)
     file = write_picture(BLANK, signed, transparent=transparent, image_format=image_format)
@@ -206,8 +207,8 @@ def test_when_exif_is_stripped_alpha_still_knows() -> None:
     assert (found.place, found.comment) == (Place.ALPHA, METADATA.comment)
 
 
-@pytest.mark.parametrize("image_format", FORMATS)
-@pytest.mark.parametrize("transparent", [False, True])
+@for_each("image_format", FORMATS)
+@for_each("transparent", [False, True])
 def test_a_copy_that_does_not_fit_is_left_out(transparent: bool, image_format: ImageFormat) -> None:
     small = Pixels(3, 3, bytes(range(36)))
     opaque = None if image_format == "webp" else Plane(3, 3, b"\xff" * 9)  # a WebP without transparency has no alpha
@@ -228,7 +229,7 @@ def test_nothing_that_somebody_wrote_is_shown() -> None:
     assert pickle.loads(pickle.dumps(METADATA)) == METADATA
 
 
-@pytest.mark.parametrize("comment", ["", "[]", "{", "1" * 5000, '{"a": \ud800', "[" * 200])
+@for_each("comment", ["", "[]", "{", "1" * 5000, '{"a": \ud800', "[" * 200])
 def test_a_comment_that_is_no_object_is_a_documented_error(comment: str) -> None:
     with pytest.raises(RemoteProtocolError, match=r"comment|depth") as caught:
         Metadata({"Comment": comment}).parameters()
@@ -261,7 +262,7 @@ def test_a_prompt_in_many_brackets_is_a_text_and_not_nested_too_deeply() -> None
     assert read_metadata(hidden) == Metadata({"parameters": prompt})
 
 
-@pytest.mark.parametrize("file", [b"", b"PK\x03\x04", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE"])
+@for_each("file", [b"", b"PK\x03\x04", b"%PDF-1.7", b"RIFF\0\0\0\0WAVE"])
 def test_what_is_no_picture_is_told(file: bytes) -> None:
     for read in (read_metadata, examine_picture):
         with pytest.raises(RemoteProtocolError, match=r"this is .*; PNG, WebP, JPEG"):

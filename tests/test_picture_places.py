@@ -29,6 +29,7 @@ from nai_proto.codecs.stealth import read_stealth, with_stealth
 from nai_proto.codecs.webp import build_webp, iter_webp_chunks
 from nai_proto.errors import MissingExtra, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 WIDTH, HEIGHT = 61, 90
@@ -68,8 +69,8 @@ def found_in(file: bytes) -> dict[Place, dict[str, str]]:
 # ---- EXIF
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "JPEG", "TIFF", "AVIF"])
-@pytest.mark.parametrize("order", ["<", ">"])
+@for_each("image_format", ["PNG", "WEBP", "JPEG", "TIFF", "AVIF"])
+@for_each("order", ["<", ">"])
 def test_exif_is_read_in_every_format_that_has_it(image_format: str, order: str) -> None:
     exif = exif_with(b"UNICODE\0" + COMMENT.encode("utf-16-be"), order)
     texts = {"Description": "a lamp", "Comment": COMMENT}
@@ -115,8 +116,8 @@ def test_tags_that_other_programs_use_are_read() -> None:
     assert found_in(saved(image(), "WEBP", exif=exif.tobytes())) == {Place.EXIF: texts}
 
 
-@pytest.mark.parametrize("keyword", ["Raw profile type exif", "Raw profile type APP1"])
-@pytest.mark.parametrize("kind", ["tEXt", "zTXt"])
+@for_each("keyword", ["Raw profile type exif", "Raw profile type APP1"])
+@for_each("kind", ["tEXt", "zTXt"])
 def test_exif_in_a_text_of_digits_is_read(keyword: str, kind: str) -> None:
     digits = exif_with(COMMENT.encode()).hex()
     lines = "\n".join(digits[at : at + 72] for at in range(0, len(digits), 72))
@@ -139,7 +140,7 @@ def test_the_comment_of_the_service_is_found_where_a_converter_put_it() -> None:
 # ---- XMP and comments
 
 
-@pytest.mark.parametrize("image_format", ["WEBP", "JPEG", "TIFF", "AVIF"])
+@for_each("image_format", ["WEBP", "JPEG", "TIFF", "AVIF"])
 def test_xmp_is_read_as_one_text(image_format: str) -> None:
     options: dict[str, Any] = {"tiffinfo": {700: XMP.encode()}} if image_format == "TIFF" else {"xmp": XMP.encode()}
     assert found_in(saved(image(), image_format, **options)) == {Place.XMP: {"XML:com.adobe.xmp": XMP}}
@@ -170,8 +171,8 @@ def test_xmp_of_a_gif_is_read() -> None:
     }
 
 
-@pytest.mark.parametrize("image_format", ["GIF", "JPEG"])
-@pytest.mark.parametrize("comment", ["a lamp", "夜", COMMENT, "x" * 70_000], ids=["ASCII", "UTF-8", "NovelAI", "long"])
+@for_each("image_format", ["GIF", "JPEG"])
+@for_each("comment", ["a lamp", "夜", COMMENT, "x" * 70_000], ids=["ASCII", "UTF-8", "NovelAI", "long"])
 def test_a_comment_is_read(image_format: str, comment: str) -> None:
     """ImageMagick has the text ``Comment`` of a PNG there; a long one is in several segments of a JPEG."""
     content = comment.encode()
@@ -229,9 +230,9 @@ def copy_of(content: bytes, mark: bytes) -> bytes:
     return mark + (8 * len(packed)).to_bytes(4) + packed
 
 
-@pytest.mark.parametrize("mark", [b"stealth_rgbinfo", b"stealth_rgbcomp"])
-@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "BMP"])
+@for_each("mark", [b"stealth_rgbinfo", b"stealth_rgbcomp"])
+@for_each("mode", ["RGB", "RGBA"])
+@for_each("image_format", ["PNG", "WEBP", "TIFF", "BMP"])
 def test_a_copy_in_the_colours_is_read(mark: bytes, mode: str, image_format: str) -> None:
     drawn = hidden(copy_of(b"a lamp\nSteps: 20", mark))
     picture = Image.frombytes("RGB", (WIDTH, HEIGHT), drawn.data).convert(mode)
@@ -317,8 +318,8 @@ DEEP: Final = '{"a":' + "[" * 200 + "]" * 200 + "}"
 SMALL: Final = Limits(picture_text=1_000_000)
 
 
-@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt"])
-@pytest.mark.parametrize("keyword", [b"Comment", b"Raw profile type xmp"])
+@for_each("kind", [b"zTXt", b"iTXt"])
+@for_each("keyword", [b"Comment", b"Raw profile type xmp"])
 def test_a_bomb_hides_only_itself(kind: bytes, keyword: bytes) -> None:
     content = keyword + (b"\0\0" if kind == b"zTXt" else b"\0\1\0\0\0") + BOMB
     report = examine_picture(with_chunk(write_picture(PLAIN, METADATA), kind, content), SMALL)
@@ -327,7 +328,7 @@ def test_a_bomb_hides_only_itself(kind: bytes, keyword: bytes) -> None:
     assert problem.startswith(f"the {kind.decode()} chunk at byte 33 ({keyword.decode()}) is too long")
 
 
-@pytest.mark.parametrize("where", ["alpha", "colours", "EXIF"])
+@for_each("where", ["alpha", "colours", "EXIF"])
 def test_what_is_nested_too_deeply_hides_only_itself(where: str) -> None:
     if where == "EXIF":
         file = with_chunk(write_png(PLAIN, METADATA.texts), b"eXIf", write_exif({"Artist": "a", "UserComment": DEEP}))
@@ -350,7 +351,7 @@ def test_a_tag_that_is_too_long_hides_only_itself() -> None:
     assert problem.startswith("the tag Artist is too long: at most 1000000 bytes")
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "JPEG", "GIF", "TIFF", "AVIF"])
+@for_each("image_format", ["PNG", "WEBP", "JPEG", "GIF", "TIFF", "AVIF"])
 def test_the_pixels_of_the_whole_file_are_bounded_all_the_same(image_format: str) -> None:
     file = saved(image(), image_format)
     limits = Limits(pixels=WIDTH * HEIGHT - 1)
@@ -369,7 +370,7 @@ def test_a_png_without_its_end_is_read_and_named() -> None:
     assert read_pixels(file) == read_pixels(file + build_png_chunk(b"IEND", b""))
 
 
-@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+@for_each("mode", ["RGB", "P", "RGBA"])
 def test_a_wrong_checksum_of_pixels_that_are_whole_is_named_and_no_more(mode: str) -> None:
     file = bytearray(saved(image(mode), "PNG"))
     at = file.index(b"IDAT") - 4
@@ -411,7 +412,7 @@ def gif() -> bytes:
     return gif_with(b"!\xfe" + sub_blocks(COMMENT.encode()))
 
 
-@pytest.mark.parametrize("build", [jpeg, webp, gif])
+@for_each("build", [jpeg, webp, gif])
 def test_what_stands_before_the_end_of_a_file_cut_short_is_read(build: Callable[[], bytes]) -> None:
     file = build()
     whole = found_in(file)

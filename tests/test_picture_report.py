@@ -134,7 +134,7 @@ def bmp() -> bytes:
     return b"BM" + struct.pack("<LHHL", 14 + len(head) + len(data), 0, 0, 14 + len(head)) + head + data
 
 
-@pytest.mark.parametrize("name", ENCODINGS)
+@for_each("name", ENCODINGS)
 def test_the_copy_in_alpha_is_read_in_every_lossless_encoding(name: str) -> None:
     file = ENCODINGS[name]()
     found = read_metadata(file)
@@ -149,7 +149,7 @@ def test_the_copy_in_alpha_is_read_in_every_lossless_encoding(name: str) -> None
     assert alpha.data == official.getchannel("A").tobytes()
 
 
-@pytest.mark.parametrize("name", [name for name in ENCODINGS if name not in WITH_OTHER_COLOURS])
+@for_each("name", [name for name in ENCODINGS if name not in WITH_OTHER_COLOURS])
 def test_the_signature_is_valid_in_every_encoding_that_keeps_the_colours(name: str) -> None:
     assert verify(read_pixels(ENCODINGS[name]()), SIGNED.comment or "", TEST_VERIFY_KEY)
 
@@ -176,7 +176,7 @@ def test_any_alpha_that_pillow_writes_without_losses_is_read(data: st.DataObject
     assert (b"\xff" * len(alpha) if found is None else found.data) == alpha
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB"])
+@for_each("mode", ["1", "L", "P", "RGB"])
 def test_a_transparent_colour_of_a_png_is_alpha(mode: str) -> None:
     picture = Image.new(mode, (4, 2))
     picture.putpixel((1, 1), (255, 255, 255) if mode == "RGB" else 1)
@@ -186,9 +186,7 @@ def test_a_transparent_colour_of_a_png_is_alpha(mode: str) -> None:
     assert alpha.data == bytes(5) + b"\xff" + bytes(2)
 
 
-@pytest.mark.parametrize(
-    ("mode", "image_format"), [("P", "GIF"), ("P", "PNG"), ("L", "PNG"), ("1", "PNG"), ("RGB", "PNG")]
-)
+@for_each("mode, image_format", [("P", "GIF"), ("P", "PNG"), ("L", "PNG"), ("1", "PNG"), ("RGB", "PNG")])
 def test_a_copy_in_alpha_that_is_all_or_nothing_is_read(mode: str, image_format: str) -> None:
     """Nobody writes such a picture, but the official extractor reads it: 255 has its lowest bit set, and 0 not."""
     content = json.dumps({"Software": "NovelAI", "Comment": "{}"}).encode()
@@ -238,7 +236,7 @@ def test_what_has_no_alpha_needs_no_pillow(monkeypatch: pytest.MonkeyPatch) -> N
             read_metadata(file)
 
 
-@pytest.mark.parametrize("name", ENCODINGS)
+@for_each("name", ENCODINGS)
 def test_the_header_is_held_against_the_limit_before_anything_is_decoded(name: str) -> None:
     with pytest.raises(LimitExceeded, match="pixels"):
         examine_picture(ENCODINGS[name](), Limits(pixels=WIDTH * HEIGHT - 1))
@@ -258,8 +256,8 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("texts", FOREIGN.values(), ids=list(FOREIGN))
-@pytest.mark.parametrize("image_format", ["png", "webp"])
+@for_each("texts", FOREIGN.values(), ids=list(FOREIGN))
+@for_each("image_format", ["png", "webp"])
 def test_texts_of_other_programs_do_not_hide_the_copy_in_alpha(texts: dict[str, str], image_format: Any) -> None:
     file = with_metadata(write_picture(PLAIN, METADATA, image_format=image_format), Metadata(texts))
     found = read_metadata(file)
@@ -299,8 +297,8 @@ def test_novelai_s_texts_are_told_from_those_of_others(texts: dict[str, str], ow
     assert Metadata(texts).is_of_service is own
 
 
-@pytest.mark.parametrize("mark", [b"stealth_pnginfo", b"stealth_pngcomp"])
-@pytest.mark.parametrize("text", ["a lamp\nSteps: 20", "{", "[]", '"夜"'])
+@for_each("mark", [b"stealth_pnginfo", b"stealth_pngcomp"])
+@for_each("text", ["a lamp\nSteps: 20", "{", "[]", '"夜"'])
 def test_another_program_s_text_behind_the_mark_is_no_damage(mark: bytes, text: str) -> None:
     content = text.encode()
     packed = zlib.compress(content, 9, 31) if mark.endswith(b"comp") else content
@@ -334,8 +332,8 @@ def test_an_empty_copy_says_nothing_and_one_that_is_no_text_is_damaged() -> None
 # ---- EXIF
 
 
-@pytest.mark.parametrize("image_format", ["WEBP", "JPEG", "PNG"])
-@pytest.mark.parametrize("outer", [True, False])
+@for_each("image_format", ["WEBP", "JPEG", "PNG"])
+@for_each("outer", [True, False])
 def test_exif_is_read_wherever_it_stands(image_format: str, outer: bool) -> None:
     texts = {"Comment": json.dumps(PARAMETERS), "Source": "NovelAI Diffusion V4.5 4BDE2A90"}
     exif = Image.Exif()
@@ -348,8 +346,8 @@ def test_exif_is_read_wherever_it_stands(image_format: str, outer: bool) -> None
     assert found.place is Place.EXIF
 
 
-@pytest.mark.parametrize(
-    ("mark", "encoding"),
+@for_each(
+    "mark, encoding",
     [
         (b"ASCII\0\0\0", "utf-8-sig"),
         (b"ASCII\0\0\0", "utf-16"),
@@ -423,7 +421,7 @@ def test_a_comment_that_is_no_json_is_named() -> None:
     assert read_metadata(file) == Metadata({"Software": "NovelAI", "Comment": '{"seed": 7'})
 
 
-@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+@for_each("number", ["NaN", "-Infinity", "1e999"])
 def test_a_number_that_is_not_finite_is_absent(number: str) -> None:
     comment = f'{{"prompt": "fog", "seed": 42, "scale": {number}}}'
     metadata = Metadata({"Software": "NovelAI", "Comment": comment})

@@ -105,7 +105,7 @@ def test_a_lossless_format_is_read_exactly(image_format: str, mode: str) -> None
     assert read_pixels(saved(image, image_format)).alpha is None
 
 
-@pytest.mark.parametrize("image_format", ["JPEG", "WEBP", "AVIF"])
+@for_each("image_format", ["JPEG", "WEBP", "AVIF"])
 def test_a_format_with_losses_is_read_nearly(image_format: str) -> None:
     options = {"lossless": False} if image_format == "WEBP" else {}
     found = read_pixels(saved(flat(), image_format, quality=95, **options))
@@ -113,7 +113,7 @@ def test_a_format_with_losses_is_read_nearly(image_format: str) -> None:
         assert max(abs(a - b) for a, b in zip(found.data[3 * at :], colour, strict=False)) < 12
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "WEBP", "TIFF", "AVIF"])
+@for_each("image_format", ["PNG", "WEBP", "TIFF", "AVIF"])
 def test_alpha_is_read(image_format: str) -> None:
     image = flat("RGBA")
     image.putalpha(Image.new("L", image.size, 77))
@@ -177,7 +177,7 @@ def test_other_colour_spaces_become_rgb() -> None:
         assert read_pixels(saved(flat("CMYK"), image_format)).channels == 3
 
 
-@pytest.mark.parametrize("image_format", ["WEBP", "GIF", "TIFF", "AVIF", "PNG"])
+@for_each("image_format", ["WEBP", "GIF", "TIFF", "AVIF", "PNG"])
 def test_of_several_frames_the_first_is_read(image_format: str) -> None:
     options: dict[str, Any] = {"save_all": True, "append_images": [Image.new("RGB", (16, 8), "white")]}
     file = saved(flat(), image_format, **options, **({"quality": 95} if image_format == "AVIF" else {}))
@@ -272,7 +272,7 @@ def test_the_quality_of_a_jpeg_has_a_range(quality: int) -> None:
 # ---- resizing
 
 
-@pytest.mark.parametrize("image_format", FORMATS)
+@for_each("image_format", FORMATS)
 def test_an_image_is_cut_or_padded_to_a_size(image_format: str) -> None:
     file = saved(flat(), image_format)
     fitted, padded = fit_image(file, 32, 32), pad_image(file, 32, 32)
@@ -348,7 +348,7 @@ def test_what_is_no_image_that_is_read_is_refused_with_pillow_and_without(monkey
         monkeypatch.setitem(sys.modules, "PIL", None)
 
 
-@pytest.mark.parametrize("image_format", FORMATS)
+@for_each("image_format", FORMATS)
 def test_a_file_cut_anywhere_is_read_or_a_documented_error(image_format: str) -> None:
     file = saved(image_of(image_noise()), image_format)
     for size in range(0, len(file), 1 + len(file) // 100):

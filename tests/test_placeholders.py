@@ -19,13 +19,14 @@ from nai_proto.story.placeholders import (
     find_placeholders,
     merge_placeholders,
 )
+from tests.cases import for_each
 
 WHOLE = Placeholder("hero", "Mira", "Name", "of the hero", 2)
 TABLE = "%{\n2#hero[Mira]Name:of the hero\n1#place[Avalon]\nnot { a placeholder\n}\nIn ${place}, ${hero} slept."
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
+@for_each(
+    "text, found",
     [
         ("${hero}", Placeholder("hero")),
         ("${hero[Mira]}", Placeholder("hero", "Mira")),
@@ -42,9 +43,7 @@ def test_every_part_except_the_key_may_be_missing(text: str, found: Placeholder)
     assert find_placeholders(text) == [found]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "$hero", "{hero}", "${}", "${[Mira]}", "${he{ro}", "${he\nro}", "${hero", "%{\n}\n"]
-)
+@for_each("text", ["", "$hero", "{hero}", "${}", "${[Mira]}", "${he{ro}", "${he\nro}", "${hero", "%{\n}\n"])
 def test_texts_without_placeholders(text: str) -> None:
     assert find_placeholders(text) == []
 

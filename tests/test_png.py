@@ -140,7 +140,7 @@ def test_colours_and_alpha_part_and_meet_again(picture: Pixels) -> None:
         assert picture.with_alpha(picture.alpha.data) == picture
 
 
-@pytest.mark.parametrize(("width", "height", "size"), [(0, 1, 0), (1, 0, 0), (-1, -1, 3), (1, 1, 5), (2, 1, 4)])
+@for_each("width, height, size", [(0, 1, 0), (1, 0, 0), (-1, -1, 3), (1, 1, 5), (2, 1, 4)])
 def test_pixels_are_as_many_as_they_say(width: int, height: int, size: int) -> None:
     with pytest.raises(InvalidRequestError):
         Pixels(width, height, bytes(size))
@@ -150,8 +150,8 @@ def test_pixels_are_not_shown() -> None:
     assert repr(TINY) == "Pixels(width=2, height=1)"
 
 
-@pytest.mark.parametrize(
-    ("file", "problem"),
+@for_each(
+    "file, problem",
     [
         (file_of(1, 1, 2, b"\5abc"), "filter"),
         (file_of(1, 1, 2, b"\0ab"), "do not inflate to its size"),
@@ -256,8 +256,8 @@ def test_of_several_texts_with_one_keyword_the_first_counts() -> None:
     ) == ({"a": "one"}, ())
 
 
-@pytest.mark.parametrize(
-    ("keyword", "text"),
+@for_each(
+    "keyword, text",
     [("", ""), ("x" * 80, ""), ("a\0", ""), ("夜", ""), ("\ud800", ""), ("a", "b\0"), ("a", "\ud800")],
 )
 def test_text_that_has_no_form_is_not_written(keyword: str, text: str) -> None:
@@ -366,7 +366,7 @@ def test_every_altered_byte_is_noticed(at: int) -> None:
         check_png(changed_file)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "file",
     [
         SIGNATURE + build_png_chunk(b"IEND", b""),

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from nai_proto.errors import InvalidRequestError
 from nai_proto.exchange.connection_pool import Lease, Pool, PoolLimits
+from tests.cases import for_each
 
 HOSTS = ("a", "b", "c")
 
@@ -131,7 +132,7 @@ def test_without_limits_nobody_waits() -> None:
     assert all(made.acquire().is_granted for _ in range(2000))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "limits", [{"connections": 0}, {"per_host": 0}, {"idle": -1}, {"keep_alive": -1.0}, {"keep_alive": float("nan")}]
 )
 def test_limits_that_make_no_sense_are_refused_by_their_names(limits: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def parameters(**changes: object) -> bytes:
 # ---- official
 
 
-@pytest.mark.parametrize("id", LISTED)
+@for_each("id", LISTED)
 def test_the_official_presets_are_those_of_the_protocol(id: str) -> None:  # noqa: A002
     want = DATA[id]["presets"]
     have = {preset.name: preset for preset in Preset.official(id)}
@@ -84,7 +84,7 @@ def test_the_official_presets_are_those_of_the_protocol(id: str) -> None:  # noq
         assert preset == Preset.from_official(id, name)
 
 
-@pytest.mark.parametrize("colour", INTERNAL_MODELS)
+@for_each("colour", INTERNAL_MODELS)
 def test_the_internal_models_share_one_preset(colour: str) -> None:
     (want,) = DATA["_color_models"]["presets"].values()
     preset = Preset.from_default(colour)
@@ -177,7 +177,7 @@ def test_settings_are_items_and_attributes() -> None:
     assert set(Preset.DEFAULTS) <= FIELDS
 
 
-@pytest.mark.parametrize(
+@for_each(
     "use",
     [
         lambda preset: preset["tempratur"],
@@ -238,7 +238,7 @@ def test_a_value_of_a_wrong_type_changes_nothing(name: str, value: object) -> No
     assert preset == before
 
 
-@pytest.mark.parametrize("value", [[1, 2], [[1], [2, 3]], [1, [2]], []])
+@for_each("value", [[1, 2], [[1], [2, 3]], [1, [2]], []])
 def test_a_whitelist_may_be_nested(value: list[object]) -> None:
     preset = Preset("Mine", "kayra-v1", {"repetition_penalty_whitelist": value})
     assert preset.repetition_penalty_whitelist == value
@@ -372,7 +372,7 @@ def test_a_sampler_twice_survives_in_the_file_and_is_not_sent() -> None:
         preset.to_settings()
 
 
-@pytest.mark.parametrize("order", [[2, 0], [2.0, 0], [2, {"id": "temperature", "enabled": True}]])
+@for_each("order", [[2, 0], [2.0, 0], [2, {"id": "temperature", "enabled": True}]])
 def test_the_samplers_that_an_older_file_lists_by_number_are_on_and_all_others_off(order: list[object]) -> None:
     settings = {"temperature": 0.7, "top_k": 10, "top_p": 0.9, "tail_free_sampling": 0.95, "order": order}
     preset = Preset.loads(file(model="euterpe-v2", parameters=settings))

@@ -10,6 +10,7 @@ import pytest
 
 from nai_transports.cli.common import progress
 from nai_transports.cli.common.progress import format_pace, show_progress
+from tests.cases import for_each
 from tests.forked_python import forked_python
 from tests.terminal_runner import read_terminal
 
@@ -84,8 +85,8 @@ def test_nothing_is_shown_where_stderr_is_no_terminal(capfd: pytest.CaptureFixtu
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("rate", "left", "text"),
+@for_each(
+    "rate, left, text",
     [
         (None, None, ""),
         (0, None, ""),

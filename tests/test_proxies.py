@@ -239,8 +239,8 @@ def test_tls_inside_a_tunnel_has_what_is_left_of_the_limit(transport: str) -> No
     assert b"pst-" not in proxy.tunnelled
 
 
-@pytest.mark.parametrize("transport", OURS)
-@pytest.mark.parametrize("moment", ["answer", "tls"])
+@for_each("transport", OURS)
+@for_each("moment", ["answer", "tls"])
 def test_a_cancellation_while_connecting_closes_the_connection(transport: str, moment: str) -> None:
     def reached(proxy: Proxied) -> bool:
         return bool(proxy.heads if moment == "answer" else proxy.tunnelled)
@@ -298,8 +298,8 @@ def test_a_proxy_shows_nothing_of_itself() -> None:
     assert b64encode(b"user:secret").decode() not in repr(proxy.connect("text.example", 443))
 
 
-@pytest.mark.parametrize(
-    ("url", "credentials"),
+@for_each(
+    "url, credentials",
     [
         ("http://u:p@h", b"u:p"),
         ("http://u@h", b"u:"),

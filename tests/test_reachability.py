@@ -19,6 +19,7 @@ from nai_proto.emulator.http.host_profiles import restrict_to_host
 from nai_proto.testing import play, run_in_memory
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.sync import Client
+from tests.cases import for_each
 from tests.support import an_emulator
 
 from .test_cli import nai as run_command
@@ -47,8 +48,8 @@ def test_each_address_is_asked_once_and_without_a_wait() -> None:
     assert pickle.loads(pickle.dumps(nai.health())) == nai.health()
 
 
-@pytest.mark.parametrize(
-    ("script", "outcome", "detail"),
+@for_each(
+    "script, outcome, detail",
     [
         ([nai.Head(200), b"OK", b""], OK, "answers"),
         ([nai.Head(200), b"<html>", b"", nai.Head(401), REFUSED, b""], OK, "answers"),
@@ -129,7 +130,7 @@ def test_an_answer_has_its_time_and_the_skew_of_its_clock() -> None:
     assert (third.seconds, third.clock_skew) == (None, None)
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "1700000000"])
+@for_each("date", ["", "yesterday", "1700000000"])
 def test_an_answer_without_a_date_says_nothing_of_the_clock(date: str) -> None:
     head = nai.Head(200, nai.Headers.of(date=date))
     (host,) = play(nai.health(), [head, b"OK", b""], nai.Session(base_url="http://api.test")).result

@@ -18,6 +18,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Timeouts
 from nai_proto.secret import AccessToken
 from nai_proto.testing import Clock, FlowTrace, run_in_memory
+from tests.cases import for_each
 from tests.support import Outcome, all_on, an_emulator, answers, counting, streams, token, with_token
 
 QUICK = Timeouts(read=0.25, idle=0.25)
@@ -197,10 +198,8 @@ def describe_outcome(outcome: Outcome) -> tuple[object, ...]:
     return outcome.events, outcome.result, type(error), getattr(error, "status", None), outcome.partial
 
 
-@pytest.mark.parametrize(
-    "fault", [*FAILING.values(), "cut", "stall", "cut:at=0", "error:shape=broken", "error:shape=bare"]
-)
-@pytest.mark.parametrize("transport", ["memory", "asyncio", "httpx"])
+@for_each("fault", [*FAILING.values(), "cut", "stall", "cut:at=0", "error:shape=broken", "error:shape=bare"])
+@for_each("transport", ["memory", "asyncio", "httpx"])
 def test_recorded_faults_are_replayed(transport: str, fault: str) -> None:
     def pause() -> Any:
         yield Sleep(0.02, 0.02)

@@ -159,7 +159,7 @@ def test_data_after_the_end_of_the_body_is_a_local_protocol_error() -> None:
         reply.receive_data(b"x")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "last", [Read(), Start(HEAD), Wait(None), RawWrite(b"x"), StoreState(1)], ids=lambda last: type(last).__name__
 )
 def test_a_closed_reply_runs_the_handlers_finally(last: ServerAction) -> None:
@@ -504,7 +504,7 @@ def test_a_client_that_floods_a_waiting_server_is_cut(limits: Limits) -> None:
     assert handler.closed
 
 
-@pytest.mark.parametrize("when", range(5))
+@for_each("when", range(5))
 def test_a_driver_that_stops_closes_the_handler(when: int) -> None:
     handler = streaming(pause=5)
     steps = server_connection(handler, Clock(), timeouts=PATIENT)
@@ -571,7 +571,7 @@ def test_cut_closes_at_once(actions: list[ServerAction], out: bytes) -> None:
     assert handler.closed
 
 
-@pytest.mark.parametrize(
+@for_each(
     "actions",
     [[Start(HEAD), Write(b"too long")], [Start(HEAD), Write(b"o")], [Write(b"x")], [Start(HEAD), Start(HEAD)], []],
     ids=["longer than said", "shorter than said", "no head", "two heads", "nothing"],
@@ -639,7 +639,7 @@ def test_a_connection_without_a_request_is_cut_when_it_has_been_idle_for_too_lon
     assert end == 500
 
 
-@pytest.mark.parametrize("pause", [1, 29, 31])
+@for_each("pause", [1, 29, 31])
 def test_a_head_that_drips_is_answered_with_408_and_cut_at_its_deadline(pause: int) -> None:
     pieces = [(pause, REQUESTS["get"][at : at + 1]) for at in range(len(REQUESTS["get"]) - 1)]
     out, end = send_slowly(echo, pieces, IMPATIENT)

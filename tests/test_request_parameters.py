@@ -204,7 +204,7 @@ def test_overrides_win_and_are_taken_literally() -> None:
     assert (body["num_logprobs"], body["use_string"], body["top_k"]) == (3, True, 15)
 
 
-@pytest.mark.parametrize("model", ["6B-v4", "euterpe-v2", "6B-v3"])
+@for_each("model", ["6B-v4", "euterpe-v2", "6B-v3"])
 def test_sigurd_and_euterpe_count_the_penalty_on_another_scale(model: str) -> None:
     assert bare(model, overrides={"repetition_penalty": 2.75}) == {"repetition_penalty": 1.13125}
     assert bare(model, preset=Preset("Mine", model, {"repetition_penalty": 8})) == {"repetition_penalty": 1.525}
@@ -250,7 +250,7 @@ def test_stop_sequences_of_the_call_replace_those_of_the_preset() -> None:
     assert bare(overrides={"stop_sequences": ["a"]}, tokenizer=Letters()) == {"stop_sequences": [[97]]}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "arguments",
     [
         {"bans": ["secret words"]},
@@ -273,7 +273,7 @@ def test_another_model_s_tokenizer_is_refused() -> None:
     assert bare(bans=["a"], tokenizer=Letters("nerdstash_v2")) == {"bad_words_ids": [[97]]}
 
 
-@pytest.mark.parametrize("arguments", [{"bans": "a text"}, {"stop_sequences": "a text"}, {"bans": {"sequence": [1]}}])
+@for_each("arguments", [{"bans": "a text"}, {"stop_sequences": "a text"}, {"bans": {"sequence": [1]}}])
 def test_one_phrase_is_no_list(arguments: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError, match="also where there is only one"):
         bare(**arguments, tokenizer=Letters())
@@ -313,7 +313,7 @@ def test_nothing_that_is_given_is_changed() -> None:
 # ---- modules
 
 
-@pytest.mark.parametrize("row", LISTED["modules"], ids=lambda row: row["id"])
+@for_each("row", LISTED["modules"], ids=lambda row: row["id"])
 def test_every_module_is_taken_by_the_models_that_have_it(row: Any) -> None:
     module = MODULES[row["id"]]
     assert module.name == row["name"]

@@ -38,6 +38,7 @@ from nai_proto.http import Request
 from nai_proto.library import KeystoreReplacement, SavedKeystore, save_keys
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
+from tests.cases import for_each
 from tests.faults import FAULTS, Fault, inject_fault, interleave, lose_request, lose_response, refuse_with
 from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in, with_token
@@ -163,7 +164,7 @@ def test_a_key_of_a_wrong_size_is_not_added() -> None:
     assert stored(owner)[B] == bytes(24)
 
 
-@pytest.mark.parametrize("text", ["?", "e30=", "AAAA"])
+@for_each("text", ["?", "e30=", "AAAA"])
 def test_a_keystore_that_does_not_open_is_not_overwritten(text: str) -> None:
     emulator, owner = an_emulator()
     owner.storage.keystore = text
@@ -196,8 +197,8 @@ def test_a_keystore_that_another_program_damaged_is_repaired() -> None:
 # ---- faults and lost responses
 
 
-@pytest.mark.parametrize("step", range(3))
-@pytest.mark.parametrize("name", FAULTS)
+@for_each("step", range(3))
+@for_each("name", FAULTS)
 def test_after_any_single_failure_all_keys_are_saved_or_there_is_an_error(name: str, step: int) -> None:
     emulator, owner = an_emulator()
     before = dict(stored(owner))
@@ -212,7 +213,7 @@ def test_after_any_single_failure_all_keys_are_saved_or_there_is_an_error(name: 
     assert dict(stored(owner)) == {**before, **KEYS}
 
 
-@pytest.mark.parametrize("fault", [refuse_with(500), lose_request, lose_response], ids=["500", "lost", "unanswered"])
+@for_each("fault", [refuse_with(500), lose_request, lose_response], ids=["500", "lost", "unanswered"])
 def test_a_write_without_a_response_is_checked_by_reading(fault: Fault) -> None:
     emulator, owner = an_emulator()
     played = save(inject_fault(emulator, fault, 0, 1, method="PUT"))

@@ -14,7 +14,6 @@ from itertools import chain, cycle
 from typing import Any
 
 import msgspec
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +42,7 @@ from nai_proto.library import Library, ObjectChange, SavedObject, SaveOutcome, o
 from nai_proto.library.save_objects import save_objects
 from nai_proto.secret import Password
 from nai_proto.testing import FlowTrace, run_in_memory
+from tests.cases import for_each
 from tests.faults import FAULTS, Fault, inject_fault, interleave, lose_request, lose_response, refuse_with
 from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator, logged_in
@@ -248,8 +248,8 @@ def test_one_of_several_concurrent_clients_wins_and_the_others_get_a_conflict(or
 OBJECTS = "/user/objects/"
 
 
-@pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("create", [False, True], ids=["update", "create"])
+@for_each("name", FAULTS)
+@for_each("create", [False, True], ids=["update", "create"])
 def test_after_any_single_failure_the_outcome_is_true(name: str, create: bool) -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)
@@ -263,7 +263,7 @@ def test_after_any_single_failure_the_outcome_is_true(name: str, create: bool) -
     assert len(titles) == 3 + (create and saved.outcome.ok)
 
 
-@pytest.mark.parametrize("fault", [refuse_with(500), lose_request, lose_response], ids=["500", "lost", "unanswered"])
+@for_each("fault", [refuse_with(500), lose_request, lose_response], ids=["500", "lost", "unanswered"])
 def test_an_update_without_a_response_is_checked_and_repeated(fault: Fault) -> None:
     emulator, owner = an_emulator()
     library = opened(emulator)

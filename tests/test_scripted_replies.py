@@ -86,8 +86,8 @@ def test_a_tokenizer_is_looked_up_only_for_token_ids() -> None:
     assert looked_up == ["kayra-v1"]
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("reason", ["stop", "length"])
+@for_each("stream", [False, True])
+@for_each("reason", ["stop", "length"])
 def test_a_text_answers_chats_and_completions_with_its_finish_reason(stream: bool, reason: str) -> None:
     _, client = make_client({"text": DRAGON, "times": 2, "finish_reason": reason})
     messages: list[Any] = [{"role": "user", "content": "Hello"}]
@@ -219,8 +219,8 @@ def test_a_picture_that_is_none_is_sent_as_it_is() -> None:
 # ---- which requests
 
 
-@pytest.mark.parametrize(
-    ("condition", "matches"),
+@for_each(
+    "condition, matches",
     [
         ({}, True),
         ({"path": "/ai/generate"}, True),
@@ -245,7 +245,7 @@ def test_a_reply_answers_the_requests_that_fulfil_its_conditions(condition: dict
         client.run(operation)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "operation",
     [
         nai.openai.chat_completion([{"role": "user", "content": "The dragon"}], model="glm-4-6"),

@@ -259,7 +259,7 @@ def test_what_was_withheld_is_not_empty() -> None:
     assert caught.value.category == "missing field"
 
 
-@pytest.mark.parametrize("nothing", [None, "", {"keystore": None}, {"keystore": ""}])
+@for_each("nothing", [None, "", {"keystore": None}, {"keystore": ""}])
 def test_an_account_that_stored_nothing_has_no_keys(nothing: Any) -> None:
     assert open_keystore(nothing, KEY) == Keystore()
 
@@ -293,7 +293,7 @@ def test_the_odd_forms_of_a_key_are_read(usable: bool) -> None:
     assert keystore.unusable == (() if usable else ("0", "1", "2"))
 
 
-@pytest.mark.parametrize("value", ["[256]", "[-1]", "[1.5]", "null", "7", '"?"', '{"1":5}', '{"0":null}', '["1"]'])
+@for_each("value", ["[256]", "[-1]", "[1.5]", "null", "7", '"?"', '{"1":5}', '{"0":null}', '["1"]'])
 def test_a_key_that_is_no_list_of_bytes_is_damage(value: str) -> None:
     with pytest.raises(Damaged) as caught:
         open_keystore(envelope(b'{"keys":{"m":%b}}' % value.encode()), KEY)
@@ -448,7 +448,7 @@ def test_a_number_of_thousands_of_digits_is_a_float() -> None:
     assert open_object(stored(seal_object(opened, KEYS, {"n": 1})), KEYS).plaintext == b'{"n":1}'
 
 
-@pytest.mark.parametrize("value", [float("nan"), {1, 2}, object()])
+@for_each("value", [float("nan"), {1, 2}, object()])
 def test_what_is_no_json_is_not_written(value: object) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         new_object("stories", META, {"v": value}, KEYS)

@@ -247,8 +247,8 @@ def test_an_encryption_key_is_made_of_any_bytes(make: Callable[[bytes], Any]) ->
     assert EncryptionKey(make(bytes(32))) == EncryptionKey(bytes(32))
 
 
-@pytest.mark.parametrize(
-    ("text", "kind"),
+@for_each(
+    "text, kind",
     [
         (f"pst-{MARK}", PersistentToken),
         ("pst-", PersistentToken),
@@ -264,9 +264,7 @@ def test_a_token_is_told_by_its_beginning(text: str, kind: type[TokenBase]) -> N
     assert parse_token(token) is token
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", f"pst-{MARK} ", f" {MARK}", f"{MARK}\n", f"pst-{MARK}\0", f"{MARK}é", f"{MARK}\ud800"]
-)
+@for_each("text", ["", " ", f"pst-{MARK} ", f" {MARK}", f"{MARK}\n", f"pst-{MARK}\0", f"{MARK}é", f"{MARK}\ud800"])
 def test_what_no_token_holds_is_refused_without_quoting_it(text: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"^token: .* this text of {len(text)} characters is not$") as caught:
         parse_token(text)
@@ -287,7 +285,7 @@ def test_a_token_says_when_it_expires(seconds: int) -> None:
     assert write_token(json.dumps({"exp": seconds, "iat": 0}).encode()).expires_at == seconds
 
 
-@pytest.mark.parametrize(
+@for_each(
     "payload",
     [b"", b"{}", b"[]", b"7", b'{"exp": "1"}', b'{"exp": true}', b'{"exp": -1}', b'{"exp": 1e400}'],
 )

@@ -41,6 +41,7 @@ from nai_transports.servers.recordings import record_to_file
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.servers.state import StateFile
 from tests import drivers
+from tests.cases import for_each
 from tests.drivers import opened
 from tests.marked_secrets import MarkedSecrets, describe_error, describe_objects
 
@@ -290,7 +291,7 @@ CLASSES: Final = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "places"), CLASSES, ids=[f"{kind.__module__}.{kind.__name__}" for kind, _ in CLASSES])
+@for_each("kind, places", CLASSES, ids=[f"{kind.__module__}.{kind.__name__}" for kind, _ in CLASSES])
 def test_a_class_with_a_place_for_a_secret_does_not_show_it(kind: type, places: dict[str, Any]) -> None:
     marked = MarkedSecrets()
     for secret in (PASSWORD, *(value.reveal() for value in BY_TYPE.values() if value is not None)):

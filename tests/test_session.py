@@ -40,8 +40,8 @@ def a_request(host: Host | None = Host.TEXT, **fields: Any) -> Request:
 # ---- sign
 
 
-@pytest.mark.parametrize(
-    ("role", "base", "url"),
+@for_each(
+    "role, base, url",
     [
         (Host.ACCOUNT, "https://account.example", "https://account.example/ai/generate?x=1"),
         (Host.TEXT, "https://text.example:8443", "https://text.example:8443/ai/generate?x=1"),
@@ -69,7 +69,7 @@ def test_the_defaults_are_the_services_own_hosts() -> None:
     }
 
 
-@pytest.mark.parametrize("prefix", ["", "/", "/nai", "/nai/", "/a/b", "/a/b//"])
+@for_each("prefix", ["", "/", "/nai", "/nai/", "/a/b", "/a/b//"])
 def test_a_path_of_the_base_goes_in_front_of_the_target(prefix: str) -> None:
     signed = Session(base_url="http://gate.example" + prefix).sign(a_request())
     assert signed.target == prefix.rstrip("/") + "/ai/generate?x=1"
@@ -322,7 +322,7 @@ def test_the_error_names_the_phase_whose_limit_ran_out(phase: Phase, total: floa
     assert "3 s" in str(error)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@for_each("phase", PHASES)
 def test_the_error_names_the_total_when_that_was_less(phase: Phase) -> None:
     budget = Budget(Timeouts(pool=3, connect=3, write=3, read=3, idle=3, total=10))
     budget.spend(8)
@@ -331,7 +331,7 @@ def test_the_error_names_the_total_when_that_was_less(phase: Phase) -> None:
     assert "10 s" in str(error)
 
 
-@pytest.mark.parametrize("phase", PHASES)
+@for_each("phase", PHASES)
 def test_the_error_of_a_wait_without_own_limit_names_the_total(phase: Phase) -> None:
     budget = Budget(Timeouts(connect=None, write=None, read=None, idle=None, total=10))
     assert a_wait_to_its_limit(budget, phase).phase == "total"

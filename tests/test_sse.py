@@ -108,7 +108,7 @@ STREAMS = st.one_of(st.lists(PARTS, max_size=25).map(b"".join), st.binary(max_si
 CUTS = st.lists(st.integers(0, 10_000), max_size=8)
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
+@for_each("vector", VECTORS, ids=[vector["name"] for vector in VECTORS])
 def test_every_vector_holds_however_it_is_cut(vector: dict[str, Any]) -> None:
     pieces = [base64.b64decode(chunk) for chunk in vector["chunks_base64"]]
     whole = b"".join(pieces)
@@ -227,7 +227,7 @@ def test_ids_and_retries_are_right_for_each_of_several_events_in_one_read() -> N
     assert decoder.reconnection_time == 50
 
 
-@pytest.mark.parametrize(("digits", "value"), [("9" * 18, 10**18 - 1), ("9" * 19, None), ("1" * 5000, None)])
+@for_each("digits, value", [("9" * 18, 10**18 - 1), ("9" * 19, None), ("1" * 5000, None)])
 def test_a_retry_of_too_many_digits_is_ignored(digits: str, value: int | None) -> None:
     assert decoded([f"retry:{digits}\ndata:x\n\n".encode()]).reconnection_time == value
 
@@ -239,7 +239,7 @@ def test_a_line_that_ends_with_cr_is_handed_out_at_once() -> None:
     assert decoder.receive_data(b"\n") == []
 
 
-@pytest.mark.parametrize("pieces", [[b"data:x\n\n"], [b"data:x\r\n", b"\r\n"], [b"da", b"ta: x\n", b"\n"]])
+@for_each("pieces", [[b"data:x\n\n"], [b"data:x\r\n", b"\r\n"], [b"da", b"ta: x\n", b"\n"]])
 def test_an_event_is_handed_out_with_its_blank_line(pieces: list[bytes]) -> None:
     decoder = SSEDecoder()
     *before, last = [decoder.receive_data(piece) for piece in pieces]
@@ -302,8 +302,8 @@ def test_a_line_may_be_as_long_as_the_limit(kind: bytes, start: bytes, end: byte
             assert (error and (error.what, error.limit, error.value)) == (value and ("line", 40, value))
 
 
-@pytest.mark.parametrize("end", [b"", b"\n", b"\n\n"])
-@pytest.mark.parametrize("lines", [[b"data: ", b"12345678"], [b"data:", b"12345678"], [b"data:123\ndata:", b"4567"]])
+@for_each("end", [b"", b"\n", b"\n\n"])
+@for_each("lines", [[b"data: ", b"12345678"], [b"data:", b"12345678"], [b"data:123\ndata:", b"4567"]])
 def test_an_events_data_may_be_as_large_as_the_limit(lines: list[bytes], end: bytes) -> None:
     block = b"".join(lines)
     limits = Limits(event=8)
@@ -356,8 +356,8 @@ def test_an_error_behind_events_of_the_same_read_comes_with_the_next_call() -> N
 # The end
 
 
-@pytest.mark.parametrize("make", [SSEDecoder, SSESplitter])
-@pytest.mark.parametrize("before", [b"", BLOCK, b"data:unfinished"])
+@for_each("make", [SSEDecoder, SSESplitter])
+@for_each("before", [b"", BLOCK, b"data:unfinished"])
 def test_nothing_can_be_fed_after_the_end(make: Callable[[], SSEDecoder | SSESplitter], before: bytes) -> None:
     decoder = make()
     decoder.receive_data(before)
@@ -501,7 +501,7 @@ def test_the_id_of_the_reader_is_refused_by_its_name() -> None:
     assert caught.value.parameter == "last_event_id"
 
 
-@pytest.mark.parametrize("retry", [0, 1, 10**18 - 1])
+@for_each("retry", [0, 1, 10**18 - 1])
 def test_a_retry_comes_back_from_0_up_to_18_digits(retry: int) -> None:
     event = ServerSentEvent(data="x", retry=retry)
     assert decoded([encode_event(event)]).events == [event]

@@ -15,6 +15,7 @@ from nai_proto.codecs.pixels import Pixels, Plane, read_pixels, write_png
 from nai_proto.codecs.stealth import read_stealth, stealth_room, with_stealth
 from nai_proto.errors import InvalidRequestError, RemoteProtocolError
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 TEXT = b'{"Description": "the harbour at night", "Comment": "{}"}'
@@ -59,7 +60,7 @@ def test_what_was_written_is_read(content: bytes, width: int, height: int, data:
         assert set(written) <= {0xFE, 0xFF}
 
 
-@pytest.mark.parametrize(("width", "height"), [(60, 40), (40, 60), (33, 71), (1, 2000), (2000, 1)])
+@for_each("width, height", [(60, 40), (40, 60), (33, 71), (1, 2000), (2000, 1)])
 def test_the_bits_stand_where_the_rule_says(width: int, height: int) -> None:
     packed = zlib.compress(TEXT, 9, 31)
     content = b"stealth_pngcomp" + (8 * len(packed)).to_bytes(4) + packed + b"\xff" * 4
@@ -80,7 +81,7 @@ def test_a_copy_that_is_not_packed_is_read_too() -> None:
     assert read_stealth(plane_of(40, 40, content)) == TEXT
 
 
-@pytest.mark.parametrize("plane", [plane_of(40, 40, b"stealth_pngcomq"), plane_of(40, 40, b""), plane_of(3, 5, b"s")])
+@for_each("plane", [plane_of(40, 40, b"stealth_pngcomq"), plane_of(40, 40, b""), plane_of(3, 5, b"s")])
 def test_without_the_mark_there_is_no_copy(plane: Plane) -> None:
     assert read_stealth(plane) is None
 
@@ -99,8 +100,8 @@ def test_any_alpha_has_a_copy_or_none_or_a_documented_error(width: int, height: 
     assert caught is None or (bool(mark) and caught.__context__ is None)
 
 
-@pytest.mark.parametrize(
-    ("size", "packed", "problem"),
+@for_each(
+    "size, packed, problem",
     [
         (8000, b"", "longer than the picture"),
         (7, b"", "whole bytes"),
@@ -109,7 +110,6 @@ def test_any_alpha_has_a_copy_or_none_or_a_documented_error(width: int, height: 
         (8 * 22, zlib.compress(b"", 9, 31)[:20] + b"\x1f\x8b", "inflate"),
         (8 * 9, zlib.compress(b"x"), "inflate"),
     ],
-    ids=range(6),
 )
 def test_damage_is_told(size: int, packed: bytes, problem: str) -> None:
     plane = plane_of(40, 40, b"stealth_pngcomp" + size.to_bytes(4) + packed)

@@ -27,6 +27,7 @@ from nai_transports.cli.common.stored_logins import (
     normalize_address,
     replace_login,
 )
+from tests.cases import for_each
 from tests.keyrings import BrokenKeyring, DeafKeyring, MemoryKeyring, use_keyring
 from tests.support import EMAIL, PASSWORD
 
@@ -208,8 +209,8 @@ def test_a_place_that_cannot_be_written_is_an_error_with_its_path(monkeypatch: p
 # ---- addresses, and what is shown
 
 
-@pytest.mark.parametrize(
-    ("url", "same"),
+@for_each(
+    "url, same",
     [
         (None, "https://novelai.net"),
         ("HTTP://LocalHost:80/", "http://localhost"),

@@ -605,7 +605,7 @@ def test_preset_can_be_set_and_read_and_unknown_parameters_are_kept() -> None:
         _ = story.settings.preset
 
 
-@pytest.mark.parametrize("given", [{}, {"settings": "kayra"}, {"settings": {"parameters": [], "model": "kayra-v1"}}])
+@for_each("given", [{}, {"settings": "kayra"}, {"settings": {"parameters": [], "model": "kayra-v1"}}])
 def test_reading_the_settings_changes_no_story(given: dict[str, Any]) -> None:
     content = {"document": DOCUMENTS["new-empty"]["base64"], **given}
     story = Story.from_data({}, content)

@@ -87,7 +87,7 @@ def update(at: int, inserted: str, deleted: str) -> Any:
 # ---- what cannot be read at all
 
 
-@pytest.mark.parametrize("vector", BROKEN, ids=lambda vector: vector["id"])
+@for_each("vector", BROKEN, ids=lambda vector: vector["id"])
 def test_unreadable_document_raises_each_time_and_stays_unchanged(vector: dict[str, Any]) -> None:
     content = {"document": vector["base64"], "context": [{"text": "a memory"}]}
     broken = Story.from_data({"title": "T"}, content)
@@ -103,8 +103,8 @@ def test_unreadable_document_raises_each_time_and_stays_unchanged(vector: dict[s
     assert broken.original == ({"title": "T"}, content)
 
 
-@pytest.mark.parametrize(
-    ("content", "category"),
+@for_each(
+    "content, category",
     [
         ({}, "no text"),
         ({"document": None}, "not a document"),
@@ -122,7 +122,7 @@ def test_damaged_story_has_a_category(content: dict[str, Any], category: str) ->
         assert raised.value.category == category
 
 
-@pytest.mark.parametrize("change", [{"sections": []}, {"order": JsMap()}, {"order": UNDEFINED}])
+@for_each("change", [{"sections": []}, {"order": JsMap()}, {"order": UNDEFINED}])
 def test_document_without_sections_or_order_is_damaged(change: dict[str, Value]) -> None:
     with pytest.raises(Damaged) as raised:
         _ = build_damaged_document("remove-middle", lambda fields: fields.update(change)).text
@@ -194,7 +194,7 @@ TORN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", TORN)
+@for_each("name", TORN)
 def test_torn_history_is_reported_and_the_text_is_readable(name: str) -> None:
     change, problem = TORN[name]
     broken = build_damaged_document("generate-then-user", change)

@@ -115,7 +115,7 @@ def test_a_card_keeps_the_texts_of_its_picture_byte_for_byte() -> None:
     assert all(text in card for text in texts)
 
 
-@pytest.mark.parametrize("text", ["dGhlIGZpbGU=", "dGhlIGZpbGU", " dGhl\nIGZp\r\nbGU= ", "data:;base64,dGhlIGZpbGU="])
+@for_each("text", ["dGhlIGZpbGU=", "dGhlIGZpbGU", " dGhl\nIGZp\r\nbGU= ", "data:;base64,dGhlIGZpbGU="])
 def test_a_card_is_read_as_browsers_read_base64(text: str) -> None:
     assert read_card(with_png_text(PICTURE, {"naidata": text})) == b"the file"
 

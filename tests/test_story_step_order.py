@@ -16,6 +16,7 @@ from nai_proto.errors import Damaged
 from nai_proto.story import Story
 from nai_proto.story.formats.section_list import SectionList
 from nai_proto.story.formats.story_text import ReplayWork
+from tests.cases import for_each
 from tests.test_story_damage import NOW, build_damaged_document
 
 
@@ -48,8 +49,8 @@ def apply(*steps: tuple[int, Value]) -> str:
     return text.replace("\n", " ")
 
 
-@pytest.mark.parametrize(
-    ("steps", "text"),
+@for_each(
+    "steps, text",
     [
         ([(2, create("A", 3)), (3, create("B", 1))], "Base B A End"),
         ([(2, create("A", 3)), (3, create("B", 4)), (4, create("C", 0))], "C B A Base End"),
@@ -68,7 +69,7 @@ def test_an_insertion_waits_for_its_anchor_and_anchors_are_removed_last(
     assert apply(*steps) == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "steps",
     [
         [(2, create("A", 3)), (3, create("B", 2))],

@@ -45,6 +45,7 @@ from nai_proto.text import (
 )
 from nai_proto.text.models import MODELS
 from nai_proto.tokenizers import read
+from tests.cases import for_each
 
 from .support import ByteTokenizer
 from .test_tokenizers import hugging_face_file
@@ -102,8 +103,8 @@ def test_any_ids_that_a_models_width_can_hold_can_be_sent(model: nai.Model, data
     assert unpack(sent(generate(ids, model=model))["input"], model.token_width) == ids
 
 
-@pytest.mark.parametrize(
-    ("prompt", "about"),
+@for_each(
+    "prompt, about",
     [
         ([1, 65_536], "token 1 is 65536, which 2 bytes cannot hold"),
         ([-1], "token 0 is -1"),
@@ -161,8 +162,8 @@ def test_an_event_with_unknown_keys_is_a_token_all_the_same() -> None:
     assert len(result.logprobs) == 1
 
 
-@pytest.mark.parametrize(
-    ("token", "about"),
+@for_each(
+    "token, about",
     [("so", "not base64"), ("AQID", "3 bytes are no whole number of tokens of 2"), ("AQ=", "not base")],
 )
 def test_an_error_about_ids_says_where_and_keeps_what_came(token: str, about: str) -> None:
@@ -295,8 +296,8 @@ def test_phrases_as_text_need_the_tokenizer_and_become_its_ids() -> None:
             generate("Once", **{name: phrase})
 
 
-@pytest.mark.parametrize(
-    ("options", "about"),
+@for_each(
+    "options, about",
     [
         ({"temperature": 0.01}, "temperature is 0.01, and kayra-v1 takes a number from 0.1 to 100"),
         ({"temprature": 1}, "no parameter 'temprature'; did you mean 'temperature'?"),

@@ -33,6 +33,7 @@ from nai_proto.text import (
     get_next_words,
 )
 from nai_transports import memory
+from tests.cases import for_each
 
 from .support import ByteTokenizer, an_emulator
 
@@ -142,8 +143,8 @@ def test_a_stream_has_one_answer(service: tuple[Emulator, Account]) -> None:
         run(service, generate_stream(ONCE, num_return_sequences=2))
 
 
-@pytest.mark.parametrize(
-    ("document", "about"),
+@for_each(
+    "document, about",
     [
         ({"output": []}, "output: an empty list"),
         ({"output": ["a", "b"], "logprobs": [{}, {}]}, "logprobs: 1 lists, and 2 outputs"),

@@ -24,6 +24,7 @@ from nai_proto.story.book.epub import to_epub
 from nai_proto.story.book.structure import Book
 from nai_proto.story.files import Scenario
 from nai_proto.story.lore.entries import Entry
+from tests.cases import for_each
 from tests.image_support import PNG
 
 SECONDS: Final = 1_700_000_000.25
@@ -53,7 +54,7 @@ TAKERS: Final[dict[str, Callable[[Any], object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", TAKERS)
+@for_each("name", TAKERS)
 def test_a_time_is_seconds_and_milliseconds_are_refused(name: str) -> None:
     TAKERS[name](SECONDS)
     TAKERS[name](0)
@@ -91,8 +92,8 @@ def test_milliseconds_survive_as_seconds(milliseconds: int) -> None:
     assert to_milliseconds(milliseconds / 1000, "now") == milliseconds
 
 
-@pytest.mark.parametrize(
-    ("type_", "name"),
+@for_each(
+    "type_, name",
     [
         (AccountInformation, "account_created_at"),
         (Priority, "next_refill_at"),

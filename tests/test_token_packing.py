@@ -22,7 +22,7 @@ DATA = json.loads((PROTOCOL_DATA / "key_vectors.json").read_bytes())
 VECTORS: list[dict[str, Any]] = DATA["token_packing_vectors"]
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{len(vector['tokens'])}x{vector['width']}")
+@for_each("vector", VECTORS, ids=lambda vector: f"{len(vector['tokens'])}x{vector['width']}")
 def test_every_vector_holds_both_ways(vector: dict[str, Any]) -> None:
     assert pack(vector["tokens"], vector["width"]) == vector["base64"]
     assert unpack(vector["base64"], vector["width"]) == vector["tokens"]
@@ -60,13 +60,13 @@ def test_the_largest_token_fits_and_the_next_does_not(width: int) -> None:
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("token", [1.0, "1", None])
+@for_each("token", [1.0, "1", None])
 def test_what_is_no_integer_is_refused_by_its_type(token: Any) -> None:
     with pytest.raises(InvalidRequestError, match=f"token 2 is a {type(token).__name__}"):
         pack([1, True, token], 2)
 
 
-@pytest.mark.parametrize("width", [0, 1, 3, 8, -2])
+@for_each("width", [0, 1, 3, 8, -2])
 def test_a_token_takes_two_or_four_bytes(width: int) -> None:
     with pytest.raises(InvalidRequestError, match=f"not {width}"):
         pack([], width)
@@ -88,7 +88,7 @@ def test_base64_is_read_strictly(text: str) -> None:
         assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize(("size", "width"), [(1, 2), (3, 2), (2, 4), (6, 4), (7, 4)])
+@for_each("size, width", [(1, 2), (3, 2), (2, 4), (6, 4), (7, 4)])
 def test_a_length_that_is_no_multiple_of_the_width_is_refused(size: int, width: int) -> None:
     text = base64.b64encode(bytes(size))
     with pytest.raises(RemoteProtocolError, match=f"{size} bytes are no whole number of tokens of {width}") as caught:

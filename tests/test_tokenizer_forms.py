@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import InvalidFile, InvalidRequestError, MissingExtra
 from nai_proto.tokenizers import TOKENIZERS, Tokenizer, read, tokenizer_name
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.test_tokenizers import FORMS, LINES, deflated, ids, texts
 
@@ -308,8 +309,8 @@ def test_a_clip_file_is_a_list_compressed_or_not_or_json_of_the_website() -> Non
         assert read(data).encode("The lamp") == tokenizer("CLIP").encode("the lamp")
 
 
-@pytest.mark.parametrize(
-    ("data", "why"),
+@for_each(
+    "data, why",
     [
         (b"#version: 0.2\na b c\n", "is not a pair"),
         (b"#version: 0.2\nab\n", "is not a pair"),

@@ -306,9 +306,7 @@ def test_a_text_is_normalized_if_the_file_says_so() -> None:
     assert plain.encode("e\u0301") != plain.encode("é")
 
 
-@pytest.mark.parametrize(
-    ("blank", "both"), [("\ufeff", True), ("\u0085", False), (" ", True), ("a", False), ("\u3000", True)]
-)
+@for_each("blank, both", [("\ufeff", True), ("\u0085", False), (" ", True), ("a", False), ("\u3000", True)])
 def test_blanks_in_a_pattern_are_those_of_javascript(blank: str, both: bool) -> None:
     pieces = {blank: 256, blank * 2: 257}
     vocab = {f"0x{byte:02x}": byte for byte in range(256)} | pieces

@@ -105,8 +105,8 @@ def test_advice_for_programs_ends_the_message_and_is_no_part_of_the_plain_one() 
     assert InvalidRequestError("this is None; None").plain_message == "this is None; None"
 
 
-@pytest.mark.parametrize(
-    ("call", "problem"),
+@for_each(
+    "call, problem",
     [
         (lambda: text.generate("x", model="glm"), "glm-4-6 is a chat model: only the OpenAI-compatible API has it"),
         (lambda: text.generate_stream("x", model="Xialong"), "xialong-v1 is a chat model"),

@@ -112,8 +112,8 @@ def test_a_vibe_of_an_encoding_can_be_made() -> None:
     assert read_vibe_file(write_vibe_file(VibeBundle((made, made)))) == VibeBundle((made, made))
 
 
-@pytest.mark.parametrize(
-    ("value", "key"),
+@for_each(
+    "value, key",
     [
         (1, "b36a8472fe418d9f80d6bb1c54e3a6e62c62936aa7bf31dae2bcf7e929f6430f"),
         (1.0, "b36a8472fe418d9f80d6bb1c54e3a6e62c62936aa7bf31dae2bcf7e929f6430f"),
@@ -126,12 +126,12 @@ def test_keys_are_those_of_public_files(value: float, key: str) -> None:
     assert encoding_key(value) == key
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (-0.0, "0"), (0.1, "0.1"), (1e-5, "0.00001"), (0.3, "0.3")])
+@for_each("value, text", [(0, "0"), (-0.0, "0"), (0.1, "0.1"), (1e-5, "0.00001"), (0.3, "0.3")])
 def test_a_key_hashes_the_number_as_javascript_writes_it(value: float, text: str) -> None:
     assert encoding_key(value) == hashlib.sha256(f"information_extracted:{text}".encode()).hexdigest()
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.01, float("nan"), float("inf")])
+@for_each("value", [-0.1, 1.01, float("nan"), float("inf")])
 def test_a_key_is_of_a_number_from_0_to_1(value: float) -> None:
     with pytest.raises(InvalidRequestError):
         encoding_key(value)
@@ -143,7 +143,7 @@ def test_an_id_that_is_not_of_the_content_is_noticed() -> None:
     assert not vibe(type="encoding").intact
 
 
-@pytest.mark.parametrize("text", ["A", "AAAAA", "AAA=A", "*", "AAAA=", "\ud800", "_-_-"])
+@for_each("text", ["A", "AAAAA", "AAA=A", "*", "AAAA=", "\ud800", "_-_-"])
 def test_damaged_base64_is_a_documented_error(text: str) -> None:
     damaged = vibe(image=text, encodings={"v4full": {"unknown": {"encoding": text}}})
     reads: dict[str, Callable[[], object]] = {
@@ -156,14 +156,14 @@ def test_damaged_base64_is_a_documented_error(text: str) -> None:
         assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("text", ["YWI=", "YWI", " Y W\nI =", "data:image/png;base64,YWI="])
+@for_each("text", ["YWI=", "YWI", " Y W\nI =", "data:image/png;base64,YWI="])
 def test_base64_is_taken_as_browsers_take_it(text: str) -> None:
     found = vibe(image=text, encodings={"v4full": {"unknown": {"encoding": text}}})
     assert found.image == found.encoding("v4full") == b"ab"
 
 
-@pytest.mark.parametrize(
-    ("data", "problem"),
+@for_each(
+    "data, problem",
     [
         (b"", "this is an empty file"),
         (b"PK\3\4", "this is a ZIP archive"),
@@ -206,8 +206,8 @@ def test_what_is_known_has_its_shape(change: dict[str, Any], problem: str) -> No
         read_vibe_file(data)
 
 
-@pytest.mark.parametrize(
-    ("change", "problem"),
+@for_each(
+    "change, problem",
     [
         ({"vibes": {}}, "vibe bundle: its vibes is an object, and a list was expected"),
         ({"vibes": [5]}, "vibe bundle: its vibes[0] is a number, and an object was expected"),

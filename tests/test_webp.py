@@ -82,8 +82,8 @@ def test_pillow_reads_what_is_written() -> None:
         assert comment == b'ASCII\0\0\0{"Comment": "{}"}'
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("prefix", [b"", b"Exif\0\0"])
+@for_each("order", ["<", ">"])
+@for_each("prefix", [b"", b"Exif\0\0"])
 def test_what_pillow_wrote_is_read(order: str, prefix: bytes) -> None:
     exif = Image.Exif()
     exif.endian = order
@@ -100,8 +100,8 @@ def test_what_pillow_wrote_is_read(order: str, prefix: bytes) -> None:
     assert read_exif_of(a_webp(exif=data)) == read_exif(data)
 
 
-@pytest.mark.parametrize(
-    ("comment", "text"),
+@for_each(
+    "comment, text",
     [
         (b"ASCII\0\0\0night", "night"),
         (bytes(8) + "夜".encode() + bytes(3), "夜"),
@@ -131,13 +131,13 @@ def test_a_unicode_comment_is_read_in_whichever_encoding_it_is(order: str, comme
     assert read_exif(exif) == ({"UserComment": text}, ())
 
 
-@pytest.mark.parametrize("texts", [{"Make": "x"}, {"Artist": "\0"}, {"UserComment": "\ud800"}])
+@for_each("texts", [{"Make": "x"}, {"Artist": "\0"}, {"UserComment": "\ud800"}])
 def test_what_has_no_form_is_not_written(texts: dict[str, str]) -> None:
     with pytest.raises(InvalidRequestError):
         write_exif(texts)
 
 
-@pytest.mark.parametrize("comment", [b"JIS\0\0\0\0\0\xff", b"sh\xffrt", b"ASCII\0\0\0\xff", b"UNICODE\0\xd8"])
+@for_each("comment", [b"JIS\0\0\0\0\0\xff", b"sh\xffrt", b"ASCII\0\0\0\xff", b"UNICODE\0\xd8"])
 def test_a_comment_in_no_known_encoding_is_named(comment: bytes) -> None:
     assert read_exif(exif_with_comment(">", comment)) == ({}, ("the tag UserComment is in no known encoding",))
 
@@ -186,7 +186,7 @@ def test_the_limits_are_what_may_come() -> None:
             list(iter_webp_chunks(plain, Limits(pixels=14)))
 
 
-@pytest.mark.parametrize("file", FILES)
+@for_each("file", FILES)
 def test_a_file_cut_short_is_noticed(file: bytes) -> None:
     for size in range(len(file)):
         with pytest.raises(RemoteProtocolError) as caught:

@@ -39,6 +39,7 @@ from nai_proto.http.wire import (
 )
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessToken
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 Role: TypeAlias = Literal["client", "server"]
@@ -421,8 +422,8 @@ def test_a_request_is_written_with_host_token_and_length() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("method", "body", "length"),
+@for_each(
+    "method, body, length",
     [("GET", b"", None), ("DELETE", b"", None), ("GET", b"x", 1), ("POST", b"", 0), ("PUT", b"", 0), ("PATCH", b"", 0)],
 )
 def test_a_request_says_its_length_if_it_has_a_body_or_should_have_one(
@@ -445,11 +446,11 @@ def test_a_client_of_http_1_0_gets_a_body_that_ends_with_the_connection() -> Non
     assert not client.can_send_request
 
 
-@pytest.mark.parametrize(
+@for_each(
     "request_",
     [b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", b"HEAD / HTTP/1.0\r\n\r\n", b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"],
 )
-@pytest.mark.parametrize("length", [[], [("content-length", "9")]])
+@for_each("length", [[], [("content-length", "9")]])
 def test_a_body_that_may_not_be_sent_is_dropped(request_: bytes, length: list[tuple[str, str]]) -> None:
     for status in [200, 204, 304] if request_.startswith(b"HEAD") else [204, 304]:
         server = requested(request_)
@@ -549,8 +550,8 @@ def test_an_answer_may_begin_before_the_request_has_ended() -> None:
     assert server.can_start_next_cycle
 
 
-@pytest.mark.parametrize(
-    ("request_", "answer", "reusable"),
+@for_each(
+    "request_, answer, reusable",
     [
         (GET, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", True),
         (GET, b"HTTP/1.1 100 \r\n\r\nHTTP/1.1 304 \r\n\r\n", True),
@@ -602,7 +603,7 @@ def test_an_end_before_a_message_begins_is_an_event(wire: Wire) -> None:
     assert (wire.can_send_request, wire.can_start_next_cycle) == (False, False)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [
         b"H",
@@ -631,8 +632,8 @@ def test_nothing_follows_an_end_or_a_mistake() -> None:
         server.next_event()
 
 
-@pytest.mark.parametrize(
-    ("data", "status", "body"),
+@for_each(
+    "data, status, body",
     [
         (b"nonsense\r\n\r\n", 400, b"no"),
         (b"", 408, b"no"),
@@ -663,9 +664,9 @@ def test_a_switch_of_protocols_that_nobody_asked_for_is_refused() -> None:
 # Limits.
 
 
-@pytest.mark.parametrize("role", ["client", "server"])
-@pytest.mark.parametrize("interim", [b"", b"HTTP/1.1 103 \r\n\r\n"])
-@pytest.mark.parametrize("size", [80, 81])
+@for_each("role", ["client", "server"])
+@for_each("interim", [b"", b"HTTP/1.1 103 \r\n\r\n"])
+@for_each("size", [80, 81])
 def test_a_head_may_be_as_long_as_the_limit(role: Role, interim: bytes, size: int) -> None:
     start = interim + b"HTTP/1.1 204 \r\nX: " if role == "client" else b"GET / HTTP/1.1\r\nHost: h\r\nX: "
     data = start + b"x" * (size - len(start) - 4) + b"\r\n\r\n"
@@ -764,8 +765,8 @@ def test_a_request_s_head_is_written_as_h11_writes_it_or_refused(
     assert close == (peer.our_state is h11.MUST_CLOSE)
 
 
-@pytest.mark.parametrize(
-    ("fields_", "what"),
+@for_each(
+    "fields_, what",
     [
         *(([("host", "h"), ("X-Key", value)], "header field X-Key") for value in ILLEGAL),
         ([("host", "h"), (f"a: {SECRET}", "x")], "header field 2"),
@@ -790,8 +791,8 @@ def test_a_request_that_cannot_be_sent_is_refused_by_the_name_of_its_field(
     assert client.send_request(GET)
 
 
-@pytest.mark.parametrize(
-    ("method", "target", "what"),
+@for_each(
+    "method, target, what",
     [
         (f"GET {SECRET}", "/", "method"),
         ("", "/", "method"),
@@ -806,8 +807,8 @@ def test_a_request_that_cannot_be_sent_is_refused_by_its_part(method: str, targe
     check_silent(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("head", "what"),
+@for_each(
+    "head, what",
     [
         *((Head(200, Headers([("X-Key", value)])), "header field X-Key") for value in ILLEGAL),
         (Head(200, Headers([("content-length", "5"), ("content-length", "6")])), "Content-Length"),
@@ -873,8 +874,8 @@ def prepared(place: str) -> Wire:
     return server
 
 
-@pytest.mark.parametrize(
-    ("place", "allowed"),
+@for_each(
+    "place, allowed",
     [
         ("idle client", {"request"}),
         ("busy client", set[str]()),
@@ -899,7 +900,7 @@ def test_a_step_out_of_order_is_refused_and_changes_nothing(place: str, allowed:
             STEPS[name](wire)
 
 
-@pytest.mark.parametrize("status", [99, 101, 200])
+@for_each("status", [99, 101, 200])
 def test_an_interim_answer_has_an_interim_status(status: int) -> None:
     with pytest.raises(LocalProtocolError, match=f"status {status}"):
         requested().send_informational(status)

@@ -518,8 +518,8 @@ def test_none_is_the_same_as_an_option_that_is_not_given() -> None:
     assert openai.completion("x", **nothing) == openai.completion("x")
 
 
-@pytest.mark.parametrize(
-    ("name", "size"),
+@for_each(
+    "name, size",
     [
         ("portrait", (832, 1216)),
         ("Landscape", (1216, 832)),

@@ -37,6 +37,7 @@ from nai_proto.codecs import sealed_objects as objects
 from nai_proto.codecs.document_check import find_document_problems
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey, Password
+from tests.cases import for_each
 from tests.wrong_types import Case, check
 
 LIMITS = Limits()
@@ -197,7 +198,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{number}-{case.name}" for number, case in enumerate(CASES)])
+@for_each("case", CASES, ids=[f"{number}-{case.name}" for number, case in enumerate(CASES)])
 def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None:
     check(case)
 

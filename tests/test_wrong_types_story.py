@@ -51,6 +51,7 @@ from nai_proto.story.jsregex import compile as compile_pattern
 from nai_proto.story.lore.biases import expand_phrase, list_case_variants
 from nai_proto.story.placeholders import Placeholder, fill_placeholders, find_placeholders
 from nai_proto.text import BanList, BiasGroup, Model
+from tests.cases import for_each
 from tests.context_support import BYTES
 from tests.wrong_types import Case, check
 
@@ -288,7 +289,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[f"{number}-{case.name}" for number, case in enumerate(CASES)])
+@for_each("case", CASES, ids=[f"{number}-{case.name}" for number, case in enumerate(CASES)])
 def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None:
     check(case)
 
@@ -342,7 +343,7 @@ SENTENCES: list[tuple[Callable[..., Any], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "arguments", "problem"), SENTENCES)
+@for_each("call, arguments, problem", SENTENCES)
 def test_the_sentence_names_the_parameter_and_what_it_takes(
     call: Callable[..., Any], arguments: dict[str, Any], problem: str
 ) -> None:
