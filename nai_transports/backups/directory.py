@@ -113,8 +113,8 @@ class BackupDirectory:
         "Was the run before this one interrupted? Then missing files are no surprise."
         if os.path.islink(root / DATABASE_NAME):
             raise InvalidFile(
-                f"{root / DATABASE_NAME} is a symbolic link, through which another file would be written: put the file here, "
-                "or link the directory",
+                f"{root / DATABASE_NAME} is a symbolic link, through which another file would be written: put the file "
+                "here, or link the directory",
                 path=str(root / DATABASE_NAME),
             )
         if os.path.exists(root / DATABASE_NAME):
