@@ -262,7 +262,7 @@ def test_a_lorebook_that_cannot_be_read_is_not_replaced_by_what_is_added(
 
 def restore(line: str) -> None:
     """Run the command that a deletion printed."""
-    _, _, command = line.strip().rpartition("To restore it: nai ")
+    _, _, command = line.strip().rpartition("to restore it, type: nai ")
     done = nai(*command.split(), "--yes")
     assert done.exit_code == 0, done.output
 

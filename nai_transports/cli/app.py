@@ -53,6 +53,8 @@ def _find_elsewhere(name: str, table: Mapping[str, Command]) -> str:
         name: that is none of the table.
         table: the commands that there are where the name was typed.
     """
+    if name == "version":
+        return "type: nai --version"
     others = {f"nai {group} {each}": each for group, commands in GROUPS.items() for each in commands}
     if same := [command for command, each in others.items() if each == name]:
         return f"there is {' and '.join(same)}"

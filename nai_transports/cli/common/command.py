@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, NoReturn, TypeVar, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from nai_proto.unknown_names import suggest_name, unknown_choice
+from nai_proto.unknown_names import find_close_name, suggest_name, unknown_choice
 
 from ...terminals import choose_colors
 from .argument_encoding import check_encoding
@@ -305,11 +305,12 @@ def _explain_unknown_option(name: str, context: Any) -> str:
     written: list[list[str]] = [[*each.opts, *each.secondary_opts] for each in parameters]
     flags = [flag for own in written for flag in own if flag.startswith("--")]
     parameter = name.lstrip("-").replace("-", "_")
-    if "--set" in flags and (parameter in RULES or parameter in OPENAI_RULES):
+    if len(parameter) > 1 and "--set" in flags and (parameter in RULES or parameter in OPENAI_RULES):
         return f"there is no option {name}; give --set {parameter}=VALUE"
     short = name.removeprefix("-")  # of --n, which is -n
     begun = [max(own, key=len) for own in written if short in own] or [flag for flag in flags if flag.startswith(name)]
     if not begun:
-        return f"there is no option {name}{suggest_name(name, flags)}"
+        meant = find_close_name(name.lstrip("-"), (flag.lstrip("-") for flag in flags))
+        return f"there is no option {name}" + (f"; did you mean '--{meant}'?" if meant else "")
     guess = f"; did you mean {' or '.join(map(repr, begun))}?" if len(begun) <= _MOST_GUESSES else ""
     return f"there is no option {name}{guess}"

@@ -104,8 +104,11 @@ def explain_surplus(command: str, parameters: Sequence[Parameter], given: Sequen
         return f"{_name_all(surplus)} goes with {option}; type: {command} {line}"
     if not arguments:
         return "this command takes options only, and no argument"
+    before = _find_word_before(given, surplus)
+    if before.startswith("-"):
+        return f"{before} takes no value: {_name_all(surplus)} is too much"
     united = _unite(given, surplus)
-    if any(_may_be(arguments[-1], word) for word in united if word not in given):
+    if " " not in before and any(_may_be(arguments[-1], word) for word in united if word not in given):
         return f"words that belong together need quotation marks; type: {command} {_join(united)}"
     names = " and ".join(each.metavar for each in arguments)
     return f"{_name_all(surplus)} {'is' if len(surplus) == 1 else 'are'} too much: this command takes {names}"
@@ -168,9 +171,19 @@ def _remove(given: Sequence[str], surplus: Sequence[str]) -> list[str]:
 def _unite(given: Sequence[str], surplus: Sequence[str]) -> list[str]:
     """Return what was typed with the surplus words, and the one before them, as one text."""
     kept = _remove(given, surplus)
-    at = next((at for at in range(len(kept)) if [*given[: at + 1]] != kept[: at + 1]), len(kept)) - 1
+    at = _find_place_before(given, kept)
     kept[at] = " ".join((kept[at], *surplus))
     return kept
+
+
+def _find_word_before(given: Sequence[str], surplus: Sequence[str]) -> str:
+    """Return the word that was typed before the surplus words."""
+    kept = _remove(given, surplus)
+    return kept[_find_place_before(given, kept)]
+
+
+def _find_place_before(given: Sequence[str], kept: Sequence[str]) -> int:
+    return next((at for at in range(len(kept)) if given[at] != kept[at]), len(kept)) - 1
 
 
 def _find_option(surplus: Sequence[str], parameters: Sequence[Parameter]) -> str | None:

@@ -40,7 +40,13 @@ def generate(
     generation: GenerationOptions,
     number: Annotated[
         int | None,
-        typer.Option(min=1, help="Write this many continuations, one after the other. Default: 1.", show_default=False),
+        typer.Option(
+            "--number",
+            "-n",
+            min=1,
+            help="Write this many continuations, one after the other. Default: 1.",
+            show_default=False,
+        ),
     ] = None,
     echo: Annotated[bool, typer.Option("--echo", help="Print the prompt before its continuation.")] = False,
     seed: Annotated[str | None, typer.Option(hidden=True)] = None,
