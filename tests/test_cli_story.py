@@ -182,15 +182,35 @@ def test_a_long_history_is_drawn_without_growing_to_the_right() -> None:
     assert lines[-1].startswith("●")
 
 
-@given(st.lists(st.text("a 漢\n\x1b😀", max_size=80), max_size=8), st.integers(60, 120))
+@given(st.lists(st.text("a 漢\n\x1b😀", max_size=80), max_size=30), st.integers(20, 120))
 def test_every_line_of_a_tree_fits_into_the_terminal(texts: list[str], columns: int) -> None:
     story = Story.new("Wide", now=NOW)
-    for text in texts:
+    for text in texts:  # each on a branch of the one before
         story.append(text or "x", now=NOW)
+        story.append("end", now=NOW)
         story.undo()
     assert all(cell_len(line) <= columns for line in format_tree(story.history, columns, columns))
     whole = list(format_tree(story.history, 10_000))
     assert all(line.isprintable() for line in whole)
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (60, "● {id}  user  2023-11-14 22:13  The lake was fr…"),
+        (40, "● {id}  user  The lake was…"),
+        (36, "● {id}  The lake was fr…"),
+        (24, "● {id}  The…"),
+        (18, "● {id}"),
+        (17, "…{id}"),
+    ],
+)
+def test_a_narrow_terminal_gets_a_text_rather_than_its_time_and_its_author_and_the_whole_id(
+    columns: int, line: str
+) -> None:
+    story = Story.new("Narrow", now=NOW)
+    story.append("The lake was frozen, and nobody crossed it.", now=NOW)
+    assert list(format_tree(story.history, columns, columns))[-1] == line.format(id=story.history.current)
 
 
 # ---- export

@@ -18,6 +18,7 @@ from ..common.account_options import AccountOptions
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line
 from ..common.tables import print_table
+from ..common.text_wrapping import measure_text
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["format_tree", "tree"]
@@ -25,7 +26,7 @@ __all__ = ["format_tree", "tree"]
 _WIDTH: Final = 60
 """How much of a text other programs get."""
 _LEAST_CELLS: Final = 12
-"""How much of a text is shown, however deep its node is."""
+"""How much of a text is shown rather than its author and time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,14 +117,28 @@ def _walk(history: History) -> Iterator[tuple[Node, str]]:
 
 
 def _format_node(node: Node, mark: str, width: int, columns: int | None) -> str:
-    """Return the line of a node; its text is cut to the width, and to what is left of the columns."""
+    """Return the line of a node; its text is cut to the width, and to what is left of the columns.
+
+    Where they have no room for some of the text, the time is left out, then the author, then the text and what is drawn
+    farthest left. The id is whole, by which commands and people find the node.
+    """
     deleted = _count_deleted(node)
-    head = mark + "".join(f"{part}  " for part in (str(node.id), str(node.origin), _format_time(node)) if part)
+    parts = [part for part in (str(node.id), str(node.origin), _format_time(node)) if part]
     tail = f"  (-{deleted})" if deleted else ""
-    cut = _cut(escape_line(node.inserted), width)
-    if columns is not None:
-        cut = _cut_to_cells(cut, max(columns - len(head) - len(tail), _LEAST_CELLS))
-    return f"{head}{cut}".rstrip() + tail
+    text = _cut(escape_line(node.inserted), width)
+    if columns is None:
+        return f"{mark}{_join(parts)}{text}".rstrip() + tail
+    room = columns - len(tail)
+    while len(parts) > 1 and len(mark + _join(parts)) > room - min(_LEAST_CELLS, measure_text(text)):
+        parts.pop()
+    head = mark + _join(parts)
+    if len(head.rstrip()) > room:
+        head = "…" + head.rstrip()[1 - room :]
+    return f"{head}{_cut_to_cells(text, room - len(head))}".rstrip() + tail
+
+
+def _join(parts: Sequence[str]) -> str:
+    return "".join(f"{part}  " for part in parts)
 
 
 def _describe_row(node: Node, history: History, width: int) -> Sequence[str]:
@@ -151,7 +166,9 @@ def _cut_to_cells(text: str, most: int) -> str:
     """Return the text, or its beginning that fits into so many cells of a terminal: some characters take two."""
     from rich.cells import cell_len, set_cell_size
 
-    return text if cell_len(text) <= most else set_cell_size(text, most - 1).rstrip() + "…"
+    if cell_len(text) <= most:
+        return text
+    return set_cell_size(text, most - 1).rstrip() + "…" if most > 0 else ""
 
 
 def _describe_node(node: Node) -> HistoryNode:
