@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -165,6 +166,36 @@ def test_lossless_webp_has_a_copy_in_alpha_and_a_signature(tmp_path: Path) -> No
     facts = read_facts(tmp_path, with_metadata(out.getvalue(), signed), "--key", "emulator")
     assert facts["metadata"] == ["EXIF", "alpha"]
     assert (facts["copies_agree"], facts["signature"]) == (True, "valid")
+
+
+@pytest.mark.parametrize(
+    ("image_format", "options", "signature"),
+    [
+        ("JPEG", {"quality": 95}, "lost"),
+        ("WEBP", {"quality": 100}, "lost"),
+        ("AVIF", {"quality": 90}, "lost"),
+        ("GIF", {}, "lost"),
+        ("WEBP", {"lossless": True}, "invalid"),
+        ("PNG", {}, "invalid"),
+    ],
+)
+def test_a_format_that_loses_colours_has_lost_the_signature_and_another_has_an_invalid_one(
+    tmp_path: Path, image_format: str, options: dict[str, Any], signature: str
+) -> None:
+    if image_format not in Image.registered_extensions().values():
+        pytest.skip(f"this Pillow writes no {image_format}")
+    pixels = Pixels(96, 128, Random(7).randbytes(96 * 128 * 3))  # more colours than a palette has
+    comment = METADATA.with_signature(pixels).comment or ""
+    exif = b"Exif\0\0" + write_exif({"Software": "NovelAI", "UserComment": comment})
+    out = io.BytesIO()
+    picture = Image.frombytes("RGB", (96, 128), pixels.data)
+    if signature == "invalid":
+        picture.putpixel((0, 0), (9, 9, 9))
+    picture.save(out, image_format, exif=exif, comment=comment.encode(), **options)
+    facts = read_facts(tmp_path, out.getvalue(), "--key", "emulator")
+    assert (facts["format"], facts["seed"], facts["signature"]) == (image_format.lower(), 7, signature)
+    shown = " ".join(run_image_info(tmp_path / "picture", "--key", "emulator").stdout.split())
+    assert ("lost: this format cannot keep it, so nothing says whether" in shown) is (signature == "lost")
 
 
 def test_the_signature_of_unreadable_pixels_is_not_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
