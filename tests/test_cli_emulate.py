@@ -140,6 +140,15 @@ def test_an_address_of_another_machine_is_told_with_the_usual_one(host: str) -> 
     )
 
 
+def test_the_switches_are_listed_with_the_defaults_that_they_take() -> None:
+    listed = dict(line.split("\t") for line in piped("emulate", "--list-switches").stdout.splitlines())
+    document = json.loads(piped("emulate", "--list-switches", "--json").stdout)
+    assert [each["name"] for each in document] == [*listed]
+    assert {"strict_limits": True, "rate": None}.items() <= {each["name"]: each["default"] for each in document}.items()
+    given = [part for name, value in listed.items() if value for part in ("--switch", f"{name}={value}")]
+    assert json.loads(piped("emulate", *given).stdout)["url"]
+
+
 def test_the_help_page_has_the_rare_options_last() -> None:
     page = piped("emulate", "--help").stdout
     panels = re.findall(r"^(\w[^\n]*):$", page, re.MULTILINE)
@@ -147,4 +156,5 @@ def test_the_help_page_has_the_rare_options_last() -> None:
         *("Examples", "Arguments", "Options", "The account", "What it answers", "Recording"),
         "For tests of a client",
     ]
+    assert len(page.splitlines()) <= 60
     assert page.index("\n  --port") < page.index("\n  --email") < page.index("\n  --switch")

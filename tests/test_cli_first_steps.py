@@ -124,7 +124,7 @@ def test_a_wrong_command_line_is_told_with_the_line_to_type(line: str, typed: st
         ("generate x --model kirin", "'kirin'; there are 2.7B, "),
         ("generate x --preset Carefre", "'Carefre'; did you mean 'Carefree'? nai presets list lists all"),
         ("image x --model 'V5 Ful'", "'V5 Ful'; did you mean 'nai-diffusion-5-full'? nai models lists all"),
-        ("emulate --switch lingr=1", "'lingr'; did you mean 'linger'? nai emulate --help lists all"),
+        ("emulate --switch lingr=1", "'lingr'; did you mean 'linger'? nai emulate --list-switches lists all"),
         ("emulate --switch zzz=1", "'zzz'; there are strict_limits, "),
         ("emulate --fault cutt:at=1", "'cutt'; did you mean 'cut'? nai emulate --list-faults lists all"),
         ("tokens count x --model kaira", "'kaira'; did you mean 'kayra-v1'? nai models lists all"),

@@ -39,7 +39,7 @@ _LISTS: Final[Mapping[str | None, str]] = {
     "fault": "nai emulate --list-faults",
     "model": "nai models",
     "name": "nai presets list",
-    "switch": "nai emulate --help",
+    "switch": "nai emulate --list-switches",
 }
 "What lists the names that a parameter can have, of those that can have more than `MOST_NAMES`."
 _PROSE: Final = frozenset({"LOREBOOK", "MESSAGE", "PROMPT", "STORY", "TEXT", "TITLE", "WORD"})

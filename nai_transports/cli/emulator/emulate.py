@@ -40,6 +40,7 @@ from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import escape_line
+from ..common.tables import print_table
 from ..common.text_wrapping import wrap_for_terminal
 from .ready_message import ReadyForm, choose_ready_form
 from .serve_until_stopped import ServerJson, TokenizerFinder, serve_until_stopped
@@ -58,15 +59,15 @@ _RARE: Final = "For tests of a client"
 
 def emulate(
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes any free one, which is printed.")
+        int, typer.Option(min=0, max=65_535, help="Port to listen on, 0 to 65535; 0 takes any free one.")
     ] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     console: Annotated[
         bool,
-        typer.Option("--console", help="Serve a page that shows requests, as is done anyway when a person starts it."),
+        typer.Option("--console", help="Serve a page that shows requests, as on a terminal."),
     ] = False,
     export: Annotated[
-        bool, typer.Option("--export", help="Print NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD for a shell.")
+        bool, typer.Option("--export", help="Print lines that export NAI_URL and so on in a shell.")
     ] = False,
     as_json: ServerJson = False,
     email: Annotated[str, typer.Option(rich_help_panel=_ACCOUNT, help="E-mail.")] = "writer@example.com",
@@ -84,8 +85,7 @@ def emulate(
         typer.Option(
             rich_help_panel=_ACCOUNT,
             metavar="FILE",
-            help="Keep accounts and their contents in this file. An account that is in it is not changed; its password is "
-            "printed only if it is given.",
+            help="Keep accounts and their contents in this file.",
         ),
     ] = None,
     seed: Annotated[
@@ -97,8 +97,7 @@ def emulate(
         typer.Option(
             rich_help_panel=_ANSWERS,
             metavar="FILE",
-            help='Answer the next requests that match as this JSON file says: [{"prompt": "dragon", "text": " a small '
-            'green dragon."}, {"path": "/ai/generate", "status": 429}].',
+            help="Answer requests that match as this JSON file says.",
         ),
     ] = None,
     record: Annotated[
@@ -106,7 +105,7 @@ def emulate(
         typer.Option(
             rich_help_panel=_RECORDING,
             metavar="FILE",
-            help="Record all exchanges to this new file, without secrets, for `nai replay`.",
+            help="Record to this new file, without secrets (nai replay).",
         ),
     ] = None,
     record_contents: Annotated[
@@ -114,7 +113,7 @@ def emulate(
         typer.Option(
             "--record-contents",
             rich_help_panel=_RECORDING,
-            help="Record prompts, responses and stored contents too. They are private.",
+            help="Record prompts and contents too. They are private.",
         ),
     ] = False,
     fault: Annotated[
@@ -122,7 +121,7 @@ def emulate(
         typer.Option(
             rich_help_panel=_RARE,
             metavar="NAME:KEY=VALUE,…",
-            help="Inject a fault (repeatable), such as cut:at=100,path=/ai/generate-stream,times=1.",
+            help="Inject a fault, such as cut:at=100,times=1 (repeatable).",
         ),
     ] = None,
     list_faults: Annotated[
@@ -133,8 +132,7 @@ def emulate(
         typer.Option(
             rich_help_panel=_RARE,
             metavar="|".join(_HOSTS),
-            help="one: serve all hosts at one address. strict, lenient: give each host a port and only its own endpoints; "
-            "with strict, the api host has no accounts and no newer models.",
+            help="strict, lenient: give each host a port and only its endpoints.",
         ),
     ] = "one",
     switch: Annotated[
@@ -142,34 +140,37 @@ def emulate(
         typer.Option(
             rich_help_panel=_RARE,
             metavar="NAME=VALUE",
-            help="Change the emulator's strictness, or how its OpenAI-compatible endpoints behave (repeatable), such as "
-            f"strict_limits=false, rate=20, chat=observed, models=glm-4-6,xialong-v1. Names: {', '.join(_SWITCHES)}.",
+            help="Change how it behaves, such as rate=20 (repeatable).",
         ),
     ] = None,
+    list_switches: Annotated[
+        bool, typer.Option("--list-switches", rich_help_panel=_RARE, help="List all switches and exit.")
+    ] = False,
     gift_key: Annotated[
         list[str] | None,
         typer.Option(
             rich_help_panel=_RARE,
             metavar="KEY=TIER",
-            help="Gift key that can be redeemed (repeatable), such as present=scroll.",
+            help="Gift key to redeem, such as present=scroll (repeatable).",
         ),
     ] = None,
     command: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="COMMAND",
-            help="Run this command with NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD set, and end with its exit status.",
+            help="Run this command with NAI_URL, NAI_TOKEN, NAI_EMAIL and NAI_PASSWORD set, and end as it does.",
         ),
     ] = None,
 ) -> None:
     """Run an emulator of NovelAI on your machine, until Ctrl-C or SIGTERM, or while a command runs.
 
-    Prints its address and an account that exists only there: for a person with the line that points the programs of another
-    terminal to it, else as one line of JSON. The tokenizer of a model is loaded, or downloaded to the user's cache, at the
-    first request with token ids.
+    Prints its address and an account that exists only there, and on a terminal the line that points programs to it.
     """
     if list_faults:
         _print_faults(as_json)
+    if list_switches:
+        _print_switches(as_json)
+    if list_faults or list_switches:
         return
     if export and as_json:
         raise WrongUsage("give --export or --json, not both: each prints the address in its own form")
@@ -247,6 +248,24 @@ def _print_faults(as_json: bool) -> None:
         print_json(describe_fault_kinds())
     else:
         typer.echo(wrap_for_terminal(describe_faults(), sys.stdout))
+
+
+def _print_switches(as_json: bool) -> None:
+    kinds = (Switches(), OpenAISwitches())
+    defaults: list[tuple[str, object]] = [
+        (field.name, getattr(kind, field.name)) for kind in kinds for field in fields(kind)
+    ]
+    if as_json:
+        print_json([{"name": name, "default": default} for name, default in defaults])
+    else:
+        print_table(("switch", "default"), ((name, _format_switch(default)) for name, default in defaults))
+
+
+def _format_switch(value: object) -> str:
+    """Return a value as ``--switch`` takes it; an empty text for none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
 
 
 def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None:

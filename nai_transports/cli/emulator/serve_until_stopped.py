@@ -30,7 +30,7 @@ from .ready_message import FACTS, ReadyForm, find_variables, print_ready
 __all__ = ["ServerJson", "TokenizerFinder", "serve_until_stopped"]
 
 ServerJson: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print address and account as one line of JSON, as pipes and files get it.")
+    bool, typer.Option("--json", help="Print one line of JSON, as pipes and files get it.")
 ]
 
 
