@@ -265,7 +265,9 @@ def _format_switch(value: object) -> str:
     """Return a value as ``--switch`` takes it; an empty text for none."""
     if isinstance(value, bool):
         return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, tuple) else "" if value is None else str(value)
+    if isinstance(value, tuple):
+        return ",".join(map(str, cast("tuple[object, ...]", value)))
+    return "" if value is None else str(value)
 
 
 def _add(option: str, add: Callable[..., None], items: Iterable[object]) -> None:
