@@ -35,7 +35,7 @@ def functions(module: str) -> Iterator[tuple[str, str]]:
         owner = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
         for each in node.body if isinstance(node, ast.ClassDef) else [node]:
             if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield owner + each.name, ast.get_source_segment(text, each) or ""
+                yield owner + each.name, "\n".join(text.splitlines()[each.lineno - 1 : each.end_lineno])
 
 
 def test_a_subject_names_modules_and_tests_that_exist() -> None:
@@ -90,6 +90,39 @@ def test_a_survivor_that_nobody_accepted_is_told_and_ends_with_1(
     printed = capsys.readouterr().out
     assert re.search(r"^sse +1 +1 +1 +0 ", printed, re.M)
     assert str(SURVIVOR) in printed
+
+
+@pytest.mark.parametrize(
+    ("change", "accepted"),
+    [
+        ('- a = b.decode("utf-8", "replace")\n+ a = b.decode("UTF-8", "replace")', 1),
+        ("- self.a = False  # why\n+ self.a = None  # why", 1),
+        ("- a = b.decode(c)\n+ a = b.decode(None)", 0),
+        ("- self.a = True\n+ self.a = None", 0),
+    ],
+    ids=["codec in capitals", "None for False", "None for a name", "None for True"],
+)
+def test_a_survivor_that_is_always_equivalent_is_counted_only(
+    change: str, accepted: int, tmp_path: Path, mutmut: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    mutmut["show"] = "---\n+++\n@@ -1 +1 @@\n" + change.replace("- ", "-    ").replace("+ ", "+    ")
+    assert run(tmp_path) == 1 - accepted
+    assert re.search(rf"^sse +1 +1 +1 +{accepted} ", capsys.readouterr().out, re.M)
+
+
+def test_again_tries_only_what_survived_the_last_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutmut: dict[str, str]
+) -> None:
+    calls: list[tuple[str, ...]] = []
+
+    def run_mutmut(_directory: Path, *arguments: str) -> str:
+        calls.append(arguments)
+        return mutmut[arguments[0]]
+
+    monkeypatch.setattr(command, "_mutmut", run_mutmut)
+    monkeypatch.setattr(command, "_prepare", None)
+    assert command.main(["sse", "--again", "--directory", str(tmp_path)]) == 1
+    assert calls[1] == ("run", "--max-children", "1", NAME)
 
 
 def test_an_accepted_survivor_is_counted_only(

@@ -2,6 +2,7 @@
 
     python -m tests.mutation --list              # the subjects
     python -m tests.mutation sse keystore        # these; all of them take hours
+    python -m tests.mutation --again sse         # what survived the last time, when only tests have changed since
 
 A mutant that survives and is not in tests/mutation/accepted.toml is printed, and the exit status is 1. So is one that is
 listed there and no longer survives. What mutmut printed and made is below .mutation.
@@ -17,13 +18,21 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from tests.mutation.subjects import SUBJECTS, Subject
-from tests.mutation.survivors import ACCEPTED, Mutant, find_unused, parse_diff, parse_name, read_accepted
+from tests.mutation.survivors import (
+    ACCEPTED,
+    Mutant,
+    find_unused,
+    is_always_equivalent,
+    parse_diff,
+    parse_name,
+    read_accepted,
+)
 
 __all__ = ["main"]
 
@@ -44,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("subject", nargs="*", help="which code is changed; all if there is none")
     parser.add_argument("--list", action="store_true", help="list the subjects")
     parser.add_argument("--processes", type=int, default=1, help="how many run at a time (1)")
+    parser.add_argument("--again", action="store_true", help="try only the mutants that survived the last time")
     parser.add_argument("--directory", type=Path, default=Path(".mutation"), help="of all that is made (.mutation)")
     options = parser.parse_args(arguments)
     if options.list:
@@ -54,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _check_installed()
     print(_ROW.format("subject", "killed", "timeout", "survived", "accepted", "seconds"), flush=True)
     return max(
-        _test(name, options.directory.resolve() / name, options.processes) for name in options.subject or SUBJECTS
+        _test(name, options.directory.resolve() / name, options.processes, again=options.again)
+        for name in options.subject or SUBJECTS
     )
 
 
@@ -63,17 +74,26 @@ def _check_installed() -> None:
         raise SystemExit("mutmut is not installed; install it with: pip install -e '.[mutation]'")
 
 
-def _test(name: str, directory: Path, processes: int) -> int:
+def _test(name: str, directory: Path, processes: int, *, again: bool) -> int:
     """Try the mutants of a subject, print what became of them, and return 1 if the list of those accepted is wrong."""
     subject, start = SUBJECTS[name], time.monotonic()
-    _prepare(subject, directory)
-    _mutmut(directory, "run", "--max-children", str(processes))
+    tried: list[str] = []
+    if again:
+        tried += _find_survivors(_read_statuses(_mutmut(directory, "results")))
+    else:
+        _prepare(subject, directory)
+    if tried or not again:
+        _mutmut(directory, "run", "--max-children", str(processes), *tried)
     statuses = _read_statuses(_mutmut(directory, "results", "--all", "true"))
     counts = Counter(statuses.values())
-    survived = sorted(mutant for mutant, status in statuses.items() if status not in (*_KILLED, "timeout"))
+    survived = _find_survivors(statuses)
     survivors = {mutant: _describe(mutant, _mutmut(directory, "show", mutant)) for mutant in survived}
     accepted = read_accepted()
-    new = {mutant: described for mutant, described in survivors.items() if described not in accepted}
+    new = {
+        mutant: described
+        for mutant, described in survivors.items()
+        if described not in accepted and not is_always_equivalent(described)
+    }
     gone = find_unused(accepted, survivors.values(), (module[:-3].replace("/", ".") for module in subject.modules))
     killed = sum(counts[status] for status in _KILLED)
     seconds = round(time.monotonic() - start)
@@ -97,7 +117,8 @@ def _prepare(subject: Subject, directory: Path) -> None:
         "only_mutate": [*subject.modules],
         "also_copy": [*_COPIED],
         "do_not_mutate_patterns": [_ERROR],
-        "pytest_add_cli_args": ["--hypothesis-profile=mutation"],
+        "process_isolation": "forkserver",  # each mutant meets test modules that no test has used
+        "pytest_add_cli_args": ["--hypothesis-profile=mutation", "-p", "tests.mutation.cheapest_first"],
         "pytest_add_cli_args_test_selection": [*subject.tests],
     }
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
@@ -129,6 +150,10 @@ def _read_statuses(results: str) -> dict[str, str]:
     """Return what became of each mutant: "killed", "survived", "timeout", "no tests", …"""
     lines = (line.strip().partition(": ") for line in results.splitlines() if "__mutmut_" in line)
     return {mutant: status for mutant, _, status in lines}
+
+
+def _find_survivors(statuses: Mapping[str, str]) -> list[str]:
+    return sorted(mutant for mutant, status in statuses.items() if status not in (*_KILLED, "timeout"))
 
 
 def _describe(name: str, diff: str) -> Mutant:

@@ -27,8 +27,10 @@ SUBJECTS: Final = {
     "sse": _subject("codecs/sse", "sse wrong_types_codecs"),
     "body": _subject("http/body_framing", "body wire"),
     "wire": _subject("http/wire http/wire_states http/heads", "wire"),
-    "sealed_objects": _subject("codecs/sealed_objects codecs/secret_box", "sealed_objects"),
-    "keystore": _subject("codecs/keystore", "sealed_objects save_keys"),
+    "sealed_objects": _subject(
+        "codecs/sealed_objects codecs/secret_box", "sealed_objects wrong_types_codecs chunked_json save_objects"
+    ),
+    "keystore": _subject("codecs/keystore", "sealed_objects save_keys wrong_types_codecs chunked_json"),
     "retry": _subject("exchange/retry", "retry flow"),
     "pool": _subject("exchange/connection_pool exchange/connections", "pool connections"),
     "key_matching": _subject("story/lore/key_matching story/lore/search_text", "lore_key_matching"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["ACCEPTED", "Mutant", "find_unused", "parse_diff", "parse_name", "read_accepted"]
+__all__ = ["ACCEPTED", "Mutant", "find_unused", "is_always_equivalent", "parse_diff", "parse_name", "read_accepted"]
 
 ACCEPTED: Final = Path(__file__).with_name("accepted.toml")
 _NAME: Final = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<owner>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
@@ -53,6 +53,15 @@ def read_accepted(path: Path = ACCEPTED) -> dict[Mutant, str]:
         for change in table["changes"]:
             accepted[Mutant(table["module"], table["function"], change.strip("\n"))] = table["why"]
     return accepted
+
+
+def is_always_equivalent(mutant: Mutant) -> bool:
+    """Tell whether the change means the same everywhere, or is an error for the type checker: such survivors are accepted.
+
+    Python knows a codec in capitals too. A flag that is None instead of False is as false, and is no bool.
+    """
+    before, _, after = mutant.change.partition("\n")
+    return before[2:] in (after[2:].replace('"UTF-8"', '"utf-8"'), re.sub(r"= None\b", "= False", after[2:]))
 
 
 def find_unused(accepted: Iterable[Mutant], survivors: Iterable[Mutant], modules: Iterable[str]) -> list[Mutant]:
