@@ -187,6 +187,58 @@ def test_a_block_alone_in_its_read_reads_as_any_other(block: bytes) -> None:
         assert split(pieces) == split(bytewise(b"".join(pieces))) == split([b"".join(pieces)])
 
 
+def test_two_blocks_behind_another_read_as_any_however_they_are_cut() -> None:
+    first = b"event:a\nid:0\ndata:0\n\n"
+    stream = b"event:a\nid:1\ndata:x\ndata:y\n\nevent:a\nid:2\ndata:z\n\n"
+    for at in range(len(stream)):
+        assert split([first, stream[:at], stream[at:]]) == [(b"a", b"0"), (b"a", b"x\ny"), (b"a", b"z")]
+
+
+class LineCounter:
+    """Keeps what a machine parses line by line, the general way."""
+
+    def __init__(self, machine: SSEDecoder | SSESplitter, patch: pytest.MonkeyPatch) -> None:
+        self.machine, self.lines = machine, b""
+        parse: Callable[[bytes, list[Any]], None] = machine._parse_lines
+
+        def parse_lines(data: bytes, events: list[Any]) -> None:
+            self.lines += data
+            parse(data, events)
+
+        patch.setattr(machine, "_parse_lines", parse_lines)
+
+    def receive(self, data: bytes) -> tuple[int, bytes]:
+        """Return how many events these bytes completed, and which of them were parsed line by line."""
+        self.lines = b""
+        return len(self.machine.receive_data(data)), self.lines
+
+
+@for_each("newline", [b"\n", b"\r\n"])
+@for_each("start", [b"", BOM])
+@for_each("make", [SSEDecoder, SSESplitter])
+def test_only_a_block_that_is_open_between_reads_is_parsed_line_by_line(
+    make: Callable[[], SSEDecoder | SSESplitter], start: bytes, newline: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = LineCounter(make(), monkeypatch)
+    blocks, begin, end = (part.replace(b"\n", newline) for part in (BLOCK * 3, b"event:e\ndata:", b"\n\n"))
+    assert counter.receive(start + blocks) == (3, b"")
+    assert counter.receive(blocks + begin) == (3, b"event:e\ndata:")
+    assert counter.receive(b"x") == (0, b"")
+    assert counter.receive(b"y" + end + blocks) == (4, b"y\n\n")
+    assert counter.receive(blocks) == (3, b"")
+
+
+def test_a_read_of_one_usual_block_is_split_without_the_regular_expression(monkeypatch: pytest.MonkeyPatch) -> None:
+    splitter = SSESplitter()
+    first, other = b"event: a\nid:1\ndata: x\n\n", b"event:b\nid: 2\ndata:y\n\n"
+    assert splitter.receive_data(first) == [(b"a", b"x")]
+    monkeypatch.setattr(splitter, "_match_usual_blocks", None)
+    monkeypatch.setattr(splitter, "_parse_lines", None)
+    for _ in range(2):
+        assert splitter.receive_data(first) == [(b"a", b"x")]
+        assert splitter.receive_data(other) == [(b"b", b"y")]
+
+
 def test_bad_utf_8_is_replaced_in_each_part_of_a_usual_block() -> None:
     block = b"event:e\xff\nid:i\xff\ndata:d\xff\n\n"
     assert SSEDecoder().receive_data(block * 2) == [ServerSentEvent("e\ufffd", "d\ufffd", "i\ufffd")] * 2
@@ -267,6 +319,11 @@ def test_an_unfinished_last_line_is_kept_at_the_end_only() -> None:
     assert decoder.stray == b""
     decoder.receive_eof()
     assert decoder.stray == b'{"statusCode":500}'
+
+
+@for_each("pieces", [[b"{\n"], [b"{", b"\n"], [BOM, b"{\n"]])
+def test_a_line_as_short_as_the_byte_order_mark_is_kept_without_its_end(pieces: list[bytes]) -> None:
+    assert decoded(pieces).stray == b"{"
 
 
 def test_what_is_kept_of_it_is_bounded() -> None:

@@ -160,17 +160,15 @@ class _Machine(ABC, Generic[_E]):
         if self._start:
             data = bytes(self._tail) + data
             self._tail.clear()
-            if len(data) < len(_BOM) and _BOM.startswith(data):
+            if _BOM.startswith(data):
                 self._tail += data
                 return b""
             self._start = False
             self._between = True
             return data.removeprefix(_BOM)
-        end = data.find(b"\n\n") + 2
-        if end == 1:
-            end = len(data)
-        self._parse_lines(data[:end], events)
-        return data[end:]
+        block, blank, rest = data.partition(b"\n\n")
+        self._parse_lines(block + blank, events)
+        return rest
 
     def _parse_lines(self, data: bytes, events: list[_E]) -> None:
         """Parse any bytes in any state, the general way."""
@@ -199,7 +197,7 @@ class _Machine(ABC, Generic[_E]):
             size = len(self._tail)
             if size > most:
                 raise LimitExceeded("line", limit=most, value=size)
-            if self._size + size > self._limits.event and self._tail.startswith(b"data:"):
+            if self._tail.startswith(b"data:"):
                 self._check_size(size - len(b"data:") - self._tail.startswith(b"data: "))
 
     def _parse_field(self, line: bytes) -> None:
@@ -245,9 +243,6 @@ class _Machine(ABC, Generic[_E]):
         if size > self._limits.event:
             raise LimitExceeded("event", limit=self._limits.event, value=size)
         return size
-
-    def _join_data(self) -> bytes:
-        return self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
 
     def _note_stray(self, line: bytes | bytearray) -> None:
         if not self.stray and line.startswith(b"{"):
@@ -312,7 +307,7 @@ class SSESplitter(_Machine[tuple[bytes, bytes]]):
         self._receive_eof()
 
     def _build_event(self) -> tuple[bytes, bytes]:
-        return self._type, self._join_data()
+        return self._type, b"\n".join(self._data)
 
     def _match_usual_blocks(self, data: bytes, end: int) -> list[tuple[bytes, bytes]]:
         events: list[tuple[bytes, bytes]] = _USUAL.findall(data, 0, end)
@@ -353,7 +348,7 @@ class SSEDecoder(_Machine[ServerSentEvent]):
 
     def _build_event(self) -> ServerSentEvent:
         kind = self._type.decode("utf-8", "replace") or "message"
-        return ServerSentEvent(kind, self._join_data().decode("utf-8", "replace"), self.last_event_id, self._retry)
+        return ServerSentEvent(kind, b"\n".join(self._data).decode("utf-8", "replace"), self.last_event_id, self._retry)
 
     def _match_usual_blocks(self, data: bytes, end: int) -> list[ServerSentEvent]:
         blocks: list[tuple[bytes, bytes, bytes]] = _USUAL_WITH_ID.findall(data, 0, end)
