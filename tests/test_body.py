@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -125,6 +125,11 @@ def test_no_other_size_line_is_taken(size: str) -> None:
         assert len(caught.value.excerpt) <= 200
 
 
+def test_an_empty_size_line_is_refused_at_once() -> None:
+    with pytest.raises(RemoteProtocolError, match="malformed chunk"):
+        ChunkedReader(LIMITS).receive_data(b"\n")
+
+
 @for_each("behind", [b"X", b"\rX", b"\n", b"\r\r", b"0\r\n\r\n"])
 def test_what_follows_a_chunk_without_crlf_is_refused_at_once(behind: bytes) -> None:
     for pieces in ways(b"1\r\na" + behind):
@@ -147,6 +152,7 @@ def test_a_malformed_trailer_field_is_refused(trailer: bytes) -> None:
         with pytest.raises(RemoteProtocolError, match="malformed trailer") as caught:
             read(ChunkedReader(LIMITS), pieces)
         assert caught.value.__context__ is None
+        assert trailer.split()[0].decode() in caught.value.excerpt
 
 
 def refusal(limits: Limits, data: bytes) -> set[tuple[str, int] | None]:
@@ -168,6 +174,31 @@ def test_a_size_line_may_be_as_long_as_the_limit(size: int, expected: tuple[str,
     line = b"0" + b";" * (size - 3) + b"\r\n"
     assert len(line) == size
     assert refusal(Limits(chunk_line=20), line + b"\r\n") == {expected}
+    far_down = b"99\r\n" + b"x" * 0x99 + b"\r\n"
+    assert refusal(Limits(chunk_line=20), far_down + line + b"\r\n") == {expected}
+
+
+def test_a_known_size_line_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    parse = ChunkedReader._read_line
+
+    def read_line(reader: ChunkedReader, data: bytes, at: int, end: int) -> int:
+        parsed.append(data[at:end])
+        return parse(reader, data, at, end)
+
+    monkeypatch.setattr(ChunkedReader, "_read_line", read_line)
+    reader = ChunkedReader(LIMITS)
+    for _ in range(3):
+        assert reader.receive_data(b"1\r\na\r\n02\r\nbc\r\n" * 3) == b"abc" * 3
+    assert parsed == [b"\r\n1\r\n", b"\r\n02\r\n"]
+
+
+def test_at_most_256_short_size_lines_are_known() -> None:
+    sizes = [b"1;%x" % number for number in range(1000)]
+    for extension in (b"", b";" * 40):
+        reader = ChunkedReader(LIMITS)
+        assert reader.receive_data(b"".join(size + extension + b"\r\nx\r\n" for size in sizes)) == b"x" * 1000
+        assert len(reader._known) == (0 if extension else 256)
 
 
 @pytest.mark.parametrize(("size", "expected"), [(20, None), (21, ("trailers", 20))])
@@ -198,6 +229,12 @@ def test_a_body_without_end_ends_with_the_connection() -> None:
     assert not reader.done
     reader.receive_eof()
     assert reader.done
+
+
+@for_each("make", [lambda: FixedReader(1), UntilCloseReader, lambda: ChunkedReader(LIMITS)])
+def test_nothing_is_behind_a_body_that_goes_on(make: Callable[[], Reader]) -> None:
+    reader = make()
+    assert (reader.done, reader.rest) == (False, b"")
 
 
 @pytest.mark.parametrize(("reader", "what"), [(FixedReader(5), "2 bytes"), (ChunkedReader(LIMITS), "inside a chunked")])
@@ -240,6 +277,7 @@ LENGTH, CHUNKS = (b"content-length", b"3"), (b"transfer-encoding", b"chunked")
         ("GET", 304, [LENGTH], FixedReader, MutedWriter),
         ("CONNECT", 200, [], FixedReader, MutedWriter),
         ("CONNECT", 299, [CHUNKS], FixedReader, MutedWriter),
+        ("CONNECT", 300, [], UntilCloseReader, ChunkedWriter),
         ("CONNECT", 403, [], UntilCloseReader, ChunkedWriter),
         ("GET", 200, [CHUNKS], ChunkedReader, ChunkedWriter),
         ("GET", 200, [LENGTH, CHUNKS], ChunkedReader, ChunkedWriter),
@@ -265,7 +303,9 @@ def test_the_head_says_how_the_body_of_a_request_goes() -> None:
     assert read(BodyFraming([LENGTH]).reader(LIMITS, "POST", None), [b"abcd"]) == (b"abc", b"d")
 
 
-@for_each("value, close", [("close", True), ("Upgrade ,\tCLOSE", True), ("keep-alive, closed", False)])
+@for_each(
+    "value, close", [("close", True), ("Upgrade ,\tCLOSE", True), ("close,x", True), ("keep-alive, closed", False)]
+)
 def test_the_connection_field_is_a_list(value: str, close: bool) -> None:
     assert BodyFraming([(b"connection", value.encode()), (b"connection", b"x")]).close is close
 

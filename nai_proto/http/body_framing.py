@@ -166,9 +166,9 @@ class ChunkedReader:
             if not pieces:
                 raise
             # Return what is before the error. The rest is passed in again, and fails then.
-            self.rest, self._ending = data[end:], False
+            self.rest = data[end:]
             self._tail.clear()
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(pieces)
 
     def receive_eof(self) -> None:
         """Note that the peer has closed.
@@ -229,9 +229,9 @@ def _check_trailers(trailers: bytearray) -> None:
     try:
         parser.next_event()
         return
-    except h11.RemoteProtocolError as error:  # it quotes the fields
-        quote = excerpt(str(error))
-    raise RemoteProtocolError("malformed trailer field", excerpt=quote)
+    except h11.RemoteProtocolError:
+        pass  # raised below, so that h11's error, which quotes the fields, is not the context
+    raise RemoteProtocolError("malformed trailer field", excerpt=excerpt(bytes(trailers)))
 
 
 Reader: TypeAlias = FixedReader | ChunkedReader | UntilCloseReader
