@@ -148,6 +148,8 @@ def test_sentences_are_tried_where_lines_leave_less_than_thirty_percent() -> Non
     assert trimmed_text("Hi you all.\nOne two three four. Five six seven.", 10, Words()) == "Hi you all."  # 3 of 10
     below = "Hi you all.\nOne two. Three four five six seven eight nine ten."
     assert trimmed_text(below, 11, Words()) == "Hi you all.\nOne two."  # 3 of 11
+    just_below = "One two three four five.\nSix seven. " + "and " * 20
+    assert trimmed_text(just_below, 17, Words()) == "One two three four five.\nSix seven."  # 5 of 17 are 29.4 %
 
 
 def test_a_finer_cut_that_keeps_no_more_is_not_taken() -> None:

@@ -456,6 +456,8 @@ def test_v5_leaves_the_background_out_with_transparent() -> None:
         ("a", [Character('says "hi"'), Character('says "no"', enabled=False)], "a, teXt: hi"),
         ("a", [Character('"hi"'), Character("text: b")], "a"),
         ('"一" and "二"', [], '"一" and "二", teXt: 二\n\n一'),
+        ('"一二三" "abcdefg"', [], '"一二三" "abcdefg", teXt: 一二三\n\nabcdefg'),  # 30 % of the letters
+        ('"一二三四" "abcdefghi"', [], '"一二三四" "abcdefghi", teXt: abcdefghi\n\n一二三四'),  # 31 %
         (
             "a",
             [
@@ -474,6 +476,21 @@ def test_words_in_quotes_are_drawn_with_auto_text(prompt: str, who: list[Charact
     assert request.parameters["v4_prompt"]["caption"]["base_caption"] == drawn  # type: ignore[index]  # an object
     plain = build_image_request(prompt, model="nai-diffusion-5-full", quality="none", characters=who)
     assert plain.input == prompt
+
+
+@for_each(
+    "heights, drawn",
+    [
+        ([0.2, 0.295], "2 1"),
+        ([0.2, 0.305], "1 2"),
+        ([0.2, 0.27, 0.345], "3 2 1"),
+        ([0.2, 0.275, 0.355], "2 1 3"),
+    ],
+)
+def test_a_row_is_lower_than_0_15_and_has_no_gap_above_0_1(heights: list[float], drawn: str) -> None:
+    who = [Character(f'"{n}"', position=(1 - n / 5, height)) for n, height in enumerate(heights, 1)]
+    request = build_image_request("a", model="nai-diffusion-5-full", auto_text=True, quality="none", characters=who)
+    assert request.input == "a, teXt: " + drawn.replace(" ", "\n\n")
 
 
 @given(st.text("'\"“”‘’「」a ,.", max_size=60))
