@@ -15,6 +15,7 @@ from nai_transports.cli.common.output import format_duration
 from nai_transports.cli.text.model_choice import choose_chat_model
 from nai_transports.cli.text.parameter_settings import OPENAI_PARAMETERS, TEXT_PARAMETERS, format_settings_page
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 
 from .support import an_emulator, cuts
 from .terminal_runner import TerminalRunner
@@ -35,8 +36,8 @@ def fail(*arguments: str) -> tuple[int, str]:
     return done.exit_code, done.stderr.rstrip("\n").split("\n")[-1]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
+@for_each(
+    "arguments, said",
     [
         (("library", "undo", "x"), "nai library: no command is called 'undo' here; there is nai story undo (see "),
         (("story", "verfy"), "nai story: no command is called 'verfy' here; did you mean nai library verify? (see "),
@@ -83,8 +84,8 @@ def test_a_wrong_command_line_is_told_with_the_command_and_what_is_meant(argumen
     assert line.startswith(said)
 
 
-@pytest.mark.parametrize(
-    ("line", "typed"),
+@for_each(
+    "line, typed",
     [
         ("generate The keeper lit", 'nai generate "The keeper lit"'),
         ("generate --max-length 5 The keeper lit", 'nai generate --max-length 5 "The keeper lit"'),
@@ -117,8 +118,8 @@ def test_a_wrong_command_line_is_told_with_the_line_to_type(line: str, typed: st
     assert said.removesuffix(f" (see {typed} --help)").partition(": ")[2].count(typed) == 1
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
+@for_each(
+    "line, said",
     [
         ("generate x --model kaira", "'kaira'; did you mean 'kayra-v1'? nai models lists all"),
         ("generate x --model kirin", "'kirin'; there are 2.7B, "),
@@ -146,8 +147,8 @@ def test_a_preset_without_a_model_is_of_the_model_that_generate_uses() -> None:
     assert (done.exit_code, done.stderr) == (0, "nai presets show: of Kayra, since no --model is given\n")
 
 
-@pytest.mark.parametrize(
-    ("model", "said"),
+@for_each(
+    "model, said",
     [
         ("glm-4-6", "glm-4-6 is a chat model, and draws no images: nai chat --model glm-4-6"),
         ("kayra", "kayra-v1 is a model for stories, and draws no images: nai generate --model kayra-v1"),
@@ -157,8 +158,8 @@ def test_a_model_that_draws_nothing_is_told_with_its_command(model: str, said: s
     assert fail("image", "fox", "--model", model) == (2, f"nai image: {said}")
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
+@for_each(
+    "name, said",
     [
         ("kyra", "; kayra-v1 is a model for stories: nai generate --model kayra-v1"),
         ("glm-46", "; did you mean 'glm-4-6'? There are "),
@@ -173,8 +174,8 @@ def test_a_wrong_chat_model_is_told_with_chat_models_only(name: str, said: str) 
     assert "did you mean 'kayra-v1'" not in caught.value.plain_message
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
+@for_each(
+    "seconds, words",
     [
         (0.04, "0.0 s"),
         (0.44, "0.4 s"),
@@ -217,7 +218,7 @@ def test_an_address_that_has_answered_is_not_doubted(monkeypatch: pytest.MonkeyP
 # ---- parameters
 
 
-@pytest.mark.parametrize("command", ["generate", "chat", "complete"])
+@for_each("command", ["generate", "chat", "complete"])
 def test_an_unknown_parameter_is_told_with_the_nearest_and_the_page_that_lists_all(command: str) -> None:
     for setting, said in (("topp=1", "'topp'; did you mean 'top_p'?"), ("zzzz=1", "'zzzz';")):
         status, line = fail(command, "x", "--set", setting)
@@ -236,7 +237,7 @@ def test_the_page_of_parameters_lists_what_each_takes() -> None:
 # ---- groups without a command
 
 
-@pytest.mark.parametrize("group", ["", "story", "library", "module", "presets", "tokens", "lorebook"])
+@for_each("group", ["", "story", "library", "module", "presets", "tokens", "lorebook"])
 def test_a_group_without_a_command_prints_its_help_page_on_stdout_and_ends_with_0(group: str) -> None:
     done = CliRunner().invoke(app, group.split(), prog_name="nai")
     help_page = CliRunner().invoke(app, [*group.split(), "--help"], prog_name="nai")
@@ -274,9 +275,9 @@ def test_a_text_that_is_missing_at_a_terminal_or_in_an_empty_pipe_is_told_with_a
         assert re.fullmatch(rf"nai {command}: give a text .* or through a pipe; type: nai {command} \".*", line)
 
 
-@pytest.mark.parametrize("columns", ["40", "60", "80", "90"])
-@pytest.mark.parametrize(
-    ("typed", "line"),
+@for_each("columns", ["40", "60", "80", "90"])
+@for_each(
+    "typed, line",
     [
         ("library backup", "nai library backup backups"),
         ("chat hi --set topp=1", "nai help parameters"),

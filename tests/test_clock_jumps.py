@@ -19,6 +19,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Timeouts
 from nai_proto.secret import PersistentToken
 from nai_transports import memory
+from tests.cases import for_each
 from tests.support import ALL, EMAIL, PASSWORD, an_emulator, on, reading, session_at, with_token
 
 HOUR, YEAR = 3600.0, 365 * 86_400.0
@@ -92,8 +93,8 @@ DATES: dict[str, tuple[str, str | None, int, float, float]] = {
 }
 
 
-@pytest.mark.parametrize("jump", JUMPS)
-@pytest.mark.parametrize("date", DATES)
+@for_each("jump", JUMPS)
+@for_each("date", DATES)
 def test_a_retry_after_date_is_waited_for_within_its_bound(
     date: str, jump: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from nai_proto.http import Headers, Request
 from nai_transports.asgi import AsgiApp
 from nai_transports.memory import Client
 from nai_transports.servers.console import load_console
+from tests.cases import for_each
 
 KEY = "the-key"
 ADDRESS = "http://127.0.0.1:8000"
@@ -53,9 +54,9 @@ def control(emulator: Emulator) -> Iterator[TestClient]:
 PATHS = ("requests", "requests/1", "replies", "faults", "faults/kinds", "accounts", "recording")
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(
-    ("headers", "status"),
+@for_each("path", PATHS)
+@for_each(
+    "headers, status",
     [
         ({KEY_HEADER: "another"}, 401),
         ({KEY_HEADER: ""}, 401),

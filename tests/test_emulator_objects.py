@@ -30,6 +30,7 @@ from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_proto.testing import Clock, MemoryConnection, run_in_memory
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 from tests.peer import Peer
 from tests.support import EMAIL, PASSWORD, an_emulator, with_token
@@ -261,8 +262,8 @@ def test_a_list_is_in_order_of_creation_with_offset_and_limit(client: ObjectClie
     assert len(client("GET", f"{PATH}?offset=-1&limit=x")["objects"]) == 5
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-@pytest.mark.parametrize("target", [PATH, f"{PATH}/id", "/user/objects/batch", "/user/keystore"])
+@for_each("method", ["GET", "PUT", "PATCH", "DELETE"])
+@for_each("target", [PATH, f"{PATH}/id", "/user/objects/batch", "/user/keystore"])
 def test_a_persistent_token_sees_and_changes_nothing(client: ObjectClient, method: str, target: str) -> None:
     client.token = client.owner.persistent_token
     assert client(method, target, content(keystore="", types=["stories"])) in (401, 404)

@@ -10,14 +10,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import pytest
-
 from nai_proto.emulator import Account, Emulator
 from nai_proto.emulator.accounts.mailbox import MailKind
 from nai_proto.exchange.endpoints import ENDPOINTS, Endpoint, EndpointParameters, build
 from nai_proto.secret import Password
 from nai_proto.testing import Clock
 from nai_proto.tier import Tier
+from tests.cases import for_each
 from tests.image_support import png
 from tests.support import EMAIL, PASSWORD
 from tests.test_emulator import send_request
@@ -156,7 +155,7 @@ def right_request(row: Endpoint, served: Served) -> EndpointParameters:
     return EndpointParameters(path, query, body)
 
 
-@pytest.mark.parametrize("row", ENDPOINTS.values(), ids=lambda row: row.name)
+@for_each("row", ENDPOINTS.values(), ids=lambda row: row.name)
 def test_every_route_of_the_table_answers_a_right_request_with_its_status(row: Endpoint) -> None:
     served = serve()
     parameters = right_request(row, served)

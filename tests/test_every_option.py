@@ -21,6 +21,7 @@ import pytest
 from nai_proto.image.options import ImageOptions
 from nai_proto.openai import CompletionOptions, OpenAIOptions
 from nai_proto.text import TextOptions
+from tests.cases import for_each
 
 from .option_rows.images import IMAGE
 from .option_rows.openai import CHAT, COMPLETION
@@ -44,27 +45,23 @@ def list_options(tables: tuple[Table, ...], listed: type | None) -> list[str]:
     return sorted([*named, *(listed.__annotations__ if listed else ())])
 
 
-@pytest.mark.parametrize(("tables", "listed"), [pytest.param(*each, id=each[0][0].name) for each in TABLES.items()])
+@for_each("tables, listed", TABLES.items(), ids=[tables[0].name for tables in TABLES])
 def test_every_option_has_one_row(tables: tuple[Table, ...], listed: type | None) -> None:
     rows = Counter(row.option for table in tables for row in table.rows)
     assert sorted(rows.elements()) == list_options(tables, listed)
 
 
-@pytest.mark.parametrize("table", [pytest.param(tables[0], id=tables[0].name) for tables in TABLES])
+@for_each("table", [tables[0] for tables in TABLES], ids=lambda table: table.name)
 def test_without_the_option_nothing_changes_by_itself(table: Table) -> None:
     first, second = (run(table, lambda: table.function(**table.given)) for _ in range(2))
     assert not isinstance(first, Exception)
     assert first == second
 
 
-@pytest.mark.parametrize(
-    ("table", "row"),
-    [
-        pytest.param(table, row, id=f"{table.name}-{row.option}")
-        for tables in TABLES
-        for table in tables
-        for row in table.rows
-    ],
-)
-def test_an_option_is_on_the_wire_and_does_what_its_row_says(table: Table, row: Row) -> None:
-    check_row(table, row)
+@pytest.mark.parametrize("table", [table for tables in TABLES for table in tables], ids=lambda table: table.name)
+def test_an_option_is_on_the_wire_and_does_what_its_row_says(table: Table) -> None:
+    @for_each("row", table.rows, ids=lambda row: row.option)
+    def check(row: Row) -> None:
+        check_row(table, row)
+
+    check()

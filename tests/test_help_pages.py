@@ -64,7 +64,7 @@ def test_a_page_is_at_most_80_columns_wide_and_cites_no_document(path: tuple[str
     assert "docs/" not in page
 
 
-@pytest.mark.parametrize("path", [(), *_PATHS], ids=["nai", *_NAMES])
+@for_each("path", [(), *_PATHS], ids=["nai", *_NAMES])
 @pytest.mark.parametrize("width", [40, 60, 100])
 def test_a_page_fits_a_narrow_terminal_and_says_the_same_there(
     path: tuple[str, ...], width: int, monkeypatch: pytest.MonkeyPatch

@@ -74,7 +74,7 @@ def shared(tokenizers: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield names
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.section not in CHANGING], ids=str)
+@for_each("row", [row for row in ROWS if row.section not in CHANGING], ids=str)
 def test_a_row_runs_and_gives_what_it_says(row: Row, shared: Names) -> None:
     check(row, shared)
 

@@ -304,8 +304,8 @@ NOT_COVERED = {
 }
 
 
-@pytest.mark.parametrize(("listed", "url"), COVERED.values(), ids=COVERED)
-@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+@for_each("listed, url", COVERED.values(), ids=COVERED)
+@for_each("name", ["NO_PROXY", "no_proxy"])
 def test_what_no_proxy_covers_is_reached_without_one(
     listed: str, url: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,7 +313,7 @@ def test_what_no_proxy_covers_is_reached_without_one(
         assert proxy_from_environment(url) is None
 
 
-@pytest.mark.parametrize(("listed", "url"), NOT_COVERED.values(), ids=NOT_COVERED)
+@for_each("listed, url", NOT_COVERED.values(), ids=NOT_COVERED)
 def test_what_no_proxy_does_not_cover_is_reached_through_one(
     listed: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

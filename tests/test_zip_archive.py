@@ -21,6 +21,7 @@ from nai_proto.codecs import accelerators
 from nai_proto.codecs.zip_archive import Member, unzip, zip_files
 from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolError, Truncated
 from nai_proto.limits import Limits
+from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
 NOISE = random.Random(1).randbytes(20_000)
@@ -63,14 +64,14 @@ def read(data: bytes, limits: Limits = Limits()) -> list[tuple[str, bytes]]:
     return [(member.name, bytes(member.data)) for member in unzip(data, limits)]
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-@pytest.mark.parametrize("comment", [b"", b"hello", b"PK\x05\x06" * 20, b"x" * 65_535])
-@pytest.mark.parametrize("pipe", [False, True])
+@for_each("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@for_each("comment", [b"", b"hello", b"PK\x05\x06" * 20, b"x" * 65_535])
+@for_each("pipe", [False, True])
 def test_what_others_packed_is_read(method: int, comment: bytes, pipe: bool) -> None:
     assert read(packed(method, FILES, comment, pipe)) == FILES
 
 
-@pytest.mark.parametrize("deflated", [False, True])
+@for_each("deflated", [False, True])
 def test_others_read_what_is_written(deflated: bool) -> None:
     with zipfile.ZipFile(io.BytesIO(zip_files(FILES, deflated=deflated))) as archive:
         assert archive.testzip() is None
@@ -104,7 +105,7 @@ def test_a_stored_member_is_a_view_and_shows_its_size_only() -> None:
     assert repr(member) == "Member('a', 6 bytes)"
 
 
-@pytest.mark.parametrize("deflated", [False, True])
+@for_each("deflated", [False, True])
 def test_every_way_to_cut_an_archive_short_is_noticed(deflated: bool) -> None:
     archive = zip_files([("image_0.png", NOISE[:300]), ("b", b"b" * 50)], deflated=deflated)
     for size in range(len(archive)):
@@ -124,7 +125,7 @@ def test_nothing_may_follow_or_precede() -> None:
         read(b"PK\x03\x04" + archive)
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b'{"statusCode":500}', b"\x89PNG\r\n\x1a\n" + bytes(99)])
+@for_each("data", [b"", b"PK", b'{"statusCode":500}', b"\x89PNG\r\n\x1a\n" + bytes(99)])
 def test_what_is_no_archive_is_told(data: bytes) -> None:
     with pytest.raises(RemoteProtocolError, match="no ZIP archive"):
         read(data)
@@ -170,8 +171,8 @@ def changed(archive: bytes, mark: bytes, at: int, value: bytes) -> bytes:
 LOCAL, ENTRY, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
 
-@pytest.mark.parametrize(
-    ("change", "problem"),
+@for_each(
+    "change, problem",
     [
         (lambda a: changed(a, LOCAL, 30, b"B"), "disagrees"),
         (lambda a: changed(a, LOCAL, 14, b"\1\2\3\4"), "disagrees"),
@@ -210,7 +211,7 @@ def test_a_wrong_size_of_a_deflated_member_is_noticed() -> None:
             read(changed(changed(archive, LOCAL, 22, wrong), ENTRY, 24, wrong))
 
 
-@pytest.mark.parametrize("name", ["../a", "/a", "a/", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"])
+@for_each("name", ["../a", "/a", "a/", "a\\b", "C:a", "..", ".", "", "a\0", "a\n", "x" * 256, "\ud800"])
 def test_names_that_are_no_plain_file_names_are_refused_both_ways(name: str) -> None:
     with pytest.raises(InvalidRequestError, match="plain file name"):
         zip_files([(name, b"")])
