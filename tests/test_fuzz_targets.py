@@ -205,4 +205,9 @@ def test_text_that_is_no_json_is_not_given_to_a_reader_of_documents() -> None:
 @given(data=st.data())
 @settings(max_examples=scale_examples(20))
 def test_whatever_arrives_ends_in_a_result_or_a_documented_error(target: Target, data: st.DataObject) -> None:
-    target.run(data.draw(target_inputs(target)))
+    target.run(data.draw(inputs_of(target)))
+
+
+@cache
+def inputs_of(target: Target) -> st.SearchStrategy[bytes]:
+    return target_inputs(target)

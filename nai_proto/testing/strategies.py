@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from itertools import cycle
+from typing import Final
 
 import msgspec
 from hypothesis import strategies as st
@@ -95,11 +97,13 @@ _PARTS = (
 )
 
 
+@cache
 def hostile_bytes() -> st.SearchStrategy[bytes]:
     """Generate bytes of a broken or malicious peer: random bytes, and parts of valid responses in any order."""
     return st.lists(st.one_of(st.sampled_from(_PARTS), st.binary(max_size=30)), max_size=12).map(b"".join)
 
 
+@cache
 def hostile_bodies() -> st.SearchStrategy[bytes]:
     """Generate hostile bytes without parts of heads, for readers of bodies."""
     return st.lists(st.one_of(st.sampled_from(_PARTS[9:]), st.binary(max_size=30)), max_size=12).map(b"".join)
@@ -110,28 +114,29 @@ def target_inputs(target: Target) -> st.SearchStrategy[bytes]:
 
     A change cuts a piece out, doubles it, flips a bit of it, or puts hostile bytes in its place.
     """
-    seeds = st.sampled_from([*target.seeds()])
-    places = st.floats(0, 1, exclude_max=True)
+    return st.one_of(_changed_seeds(st.sampled_from([*target.seeds()])), hostile_bytes())
 
-    @st.composite
-    def changed(draw: st.DrawFn) -> bytes:
-        data = draw(seeds)
-        for _ in range(draw(st.integers(1, 3))):
-            start, end = sorted(int(draw(places) * (len(data) + 1)) for _ in range(2))
-            piece = data[start:end]
-            match draw(st.sampled_from(("cut", "double", "flip", "replace", "splice"))):
-                case "cut":
-                    piece = b""
-                case "double":
-                    piece *= 2
-                case "flip" if piece:
-                    piece = bytes((piece[0] ^ 1 << draw(st.integers(0, 7)),)) + piece[1:]
-                case "replace":
-                    piece = draw(hostile_bytes())
-                case _:
-                    other = draw(seeds)
-                    piece = other[int(draw(places) * len(other)) :]
-            data = data[:start] + piece + data[end:]
-        return data
 
-    return st.one_of(changed(), hostile_bytes())
+_PLACES: Final = st.floats(0, 1, exclude_max=True)
+
+
+@st.composite
+def _changed_seeds(draw: st.DrawFn, seeds: st.SearchStrategy[bytes]) -> bytes:
+    data = draw(seeds)
+    for _ in range(draw(st.integers(1, 3))):
+        start, end = sorted(int(draw(_PLACES) * (len(data) + 1)) for _ in range(2))
+        piece = data[start:end]
+        match draw(st.sampled_from(("cut", "double", "flip", "replace", "splice"))):
+            case "cut":
+                piece = b""
+            case "double":
+                piece *= 2
+            case "flip" if piece:
+                piece = bytes((piece[0] ^ 1 << draw(st.integers(0, 7)),)) + piece[1:]
+            case "replace":
+                piece = draw(hostile_bytes())
+            case _:
+                other = draw(seeds)
+                piece = other[int(draw(_PLACES) * len(other)) :]
+        data = data[:start] + piece + data[end:]
+    return data

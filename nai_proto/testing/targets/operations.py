@@ -148,6 +148,7 @@ def _build_target(name: str, endpoint: str, make: Callable[[], Operation[Any, An
     def operation() -> Operation[Any, Any]:
         return make().with_options(retry=NO_RETRY)
 
+    @cache
     def seeds() -> Iterable[bytes]:
         return [_ANSWERS[name] if name in _ANSWERS else _ask_emulator(operation())]
 
