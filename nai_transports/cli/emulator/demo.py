@@ -35,6 +35,7 @@ __all__ = ["NEXT", "demo"]
 _EMAIL: Final = "writer@example.com"
 _PASSWORD: Final = Password("the quiet harbour")
 _SECONDS_PER_TOKEN: Final = 0.02
+"""So that a person sees the story grow; elsewhere than on a terminal, nobody does."""
 _WIDTH: Final = 80
 """Columns of the screen where stdout is no terminal."""
 NEXT: Final = (
@@ -93,9 +94,11 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Show the library at work against an emulator: a story on every transport, a picture, and a damaged story."""
-    screen = DemoScreen(open_console(quiet=as_json, width=None if is_terminal(sys.stdout) else _WIDTH))
+    at_terminal = is_terminal(sys.stdout)
+    screen = DemoScreen(open_console(quiet=as_json, width=None if at_terminal else _WIDTH))
     tokenizer, reason, advice = _find_tokenizer()
-    app = Emulator(now=time.time, entropy=system_entropy, pace=_SECONDS_PER_TOKEN, tokenizers=lambda _: tokenizer)
+    pace = _SECONDS_PER_TOKEN if at_terminal and not as_json else 0.0
+    app = Emulator(now=time.time, entropy=system_entropy, pace=pace, tokenizers=lambda _: tokenizer)
     account = app.add_account(_EMAIL, _PASSWORD)
     _damage_last_story(account)
     program = continue_first_story(_EMAIL, _PASSWORD, tokenizer)
