@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,12 +145,14 @@ def make_story(title: str) -> Story:
     return story
 
 
-def write_files() -> None:
+@cache
+def make_files() -> dict[str, bytes]:
+    """Return the contents of the files that are named."""
     draft = make_story("Draft")
     pixels = Pixels(64, 64, bytes(64 * 64 * 3))
     metadata = Metadata.from_comment({"prompt": "sea", "seed": 7}, description="sea", source=None)
     scenario = {"scenarioVersion": 3, "title": "Quest", "prompt": "${hero[Ana]} woke."}
-    contents: dict[str, bytes] = {
+    return {
         "draft.story": build_story_file(*map(write_json, draft.to_data(now=1_700_000_000))),
         "places.lorebook": Lorebook(draft.fields["lorebook"]).dumps(),
         "notes.txt": b"The keeper slept.\n",
@@ -160,7 +163,10 @@ def write_files() -> None:
         "sea.png": write_picture(pixels, metadata),
         "nerdstash_v2.model": sentencepiece_file(),
     }
-    for name, content in contents.items():
+
+
+def write_files() -> None:
+    for name, content in make_files().items():
         Path(name).write_bytes(content)
 
 

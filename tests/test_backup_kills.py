@@ -24,11 +24,12 @@ from nai_transports.backups import BackupDirectory
 from nai_transports.servers.serve import serve_in_thread
 from tests.backup_support import TYPES, check_current, empty_account, files_under, fill, objects_of, open_all
 from tests.forked_python import forked_nai, forked_python
+from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD
 
 MANY = "NAI_KILLS" in os.environ
-EVERY = {"first": "3", "again": "3", "some": "7"}
-"""Of how many steps one is tried, by kind of backup."""
+EVERY = {"first": 6 // scale_examples(2), "again": 6 // scale_examples(2), "some": 14 // scale_examples(2)}
+"""Of how many steps one is tried, by kind of backup; in the full profile twice as many are."""
 
 if sys.platform == "win32":
     pytest.skip("no SIGKILL there", allow_module_level=True)
@@ -39,7 +40,7 @@ if sys.platform == "win32":
 def test_a_backup_may_be_killed_before_any_step(which: str) -> None:
     """Try a first backup, one into an existing backup directory, and one of a single story there."""
     code = "from tests.backup_kill_steps import main; main()"
-    program = [*forked_python(), "-c", code, which, "1" if MANY else EVERY[which]]
+    program = [*forked_python(), "-c", code, which, "1" if MANY else str(EVERY[which])]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 50

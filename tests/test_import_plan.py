@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,12 +18,14 @@ from nai_proto.codecs.sealed_objects import StoredObject
 from nai_proto.codecs.secret_box import to_base64, write_json
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import NaiError
+from nai_proto.exchange.flow import Flow
 from nai_proto.exchange.reply import App
 from nai_proto.library import (
     FileImport,
     FileToImport,
     Library,
     RestoreAction,
+    RestoredObject,
     RestoreStep,
     build_story_file,
     check,
@@ -90,8 +93,13 @@ def steps_of(plans: Iterable[FileImport]) -> list[RestoreStep]:
     return [step for each in plans for step in each.steps]
 
 
-def carry_out(emulator: Emulator, plans: Iterable[FileImport], app: App | None = None) -> None:
-    run_in_memory(opened(emulator).restore(steps_of(plans)), app or emulator)
+def carry_out(emulator: Emulator, plans: Iterable[FileImport]) -> None:
+    run_in_memory(opened(emulator).restore(steps_of(plans)), emulator)
+
+
+def import_into(library: Library, files: Iterable[FileToImport]) -> Flow[Any, tuple[RestoredObject, ...]]:
+    """Plan an import and carry it out, with the same library."""
+    return library.restore(steps_of(plan_import(library, files, READER, now=NOW)))
 
 
 def actions(plans: Iterable[FileImport]) -> list[RestoreAction]:
@@ -246,13 +254,15 @@ def test_of_two_files_with_one_story_the_first_is_imported() -> None:
 def test_an_interruption_anywhere_loses_nothing_and_the_next_import_completes_it(fault: str) -> None:
     files = {path: FILES[path] for path in ("tale.story", "begin.scenario", "calm.preset")}
     emulator, _ = reader_of()
-    requests = run_in_memory(opened(emulator).restore(steps_of(plan(emulator, files))), emulator).requests
+    listed = [FileToImport(path, data) for path, data in files.items()]
+    present = opened(emulator)
+    requests = run_in_memory(import_into(present, listed), emulator).requests
     for number in range(len(requests)):
         emulator, owner = reader_of()
-        before, present = documents(owner), opened(emulator)
+        before = documents(owner)
         with suppress(NaiError):
-            carry_out(emulator, plan(emulator, files), inject_fault(emulator, FAULTS[fault], number))
-        carry_out(emulator, plan(emulator, files))
+            run_in_memory(import_into(opened(emulator), listed), inject_fault(emulator, FAULTS[fault], number))
+        run_in_memory(import_into(opened(emulator), listed), emulator)
         now = opened(emulator)
         assert check(now).is_clean
         assert sorted(each.title for each in now.stories[len(present.stories) :]) == ["A tale", "Begin"]
