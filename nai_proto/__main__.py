@@ -17,9 +17,7 @@ def main() -> None:
     try:
         commands = distribution("nai-proto").entry_points.select(group="console_scripts", name="nai")
     except PackageNotFoundError:
-        from .extras import explain_install
-
-        sys.exit(f"The command nai is not installed: {explain_install('cli')}")
+        sys.exit("The command nai is not installed: the extra 'cli' of nai-proto has it")
     next(iter(commands)).load()()
 
 

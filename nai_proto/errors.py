@@ -221,7 +221,15 @@ class InvalidFile(NaiError, ValueError):
 
 
 class MissingExtra(NaiError, ImportError):
-    """A required library is not installed; the message names the extra that installs it."""
+    """A required library is not installed. The message names the extra that has it; how to install one differs.
+
+    Attributes:
+        extra: its name, such as ``image``.
+    """
+
+    def __init__(self, message: str, *, extra: str) -> None:
+        super().__init__(message)
+        self.extra = extra
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -10,9 +10,7 @@ import shutil
 import sys
 from importlib.util import find_spec
 
-from nai_proto import extras
-
-__all__ = ["explain_install", "format_install_command", "has_pip", "name_installer"]
+__all__ = ["explain_install", "format_install_command", "has_pip"]
 
 
 def has_pip() -> bool:
@@ -36,18 +34,11 @@ def format_install_command(*arguments: str) -> str:
 
 
 def explain_install(extra: str) -> str:
-    """Return how to install an extra of this package into this environment.
+    """Return how to install an extra of this package into this environment, such as ``in a checkout, type: …``.
+
+    The package is in no registry, so that only a checkout of its repository can be installed.
 
     Args:
         extra: its name in pyproject.toml; an empty text for the libraries that are always needed.
     """
-    return name_installer(extras.explain_install(extra))
-
-
-def name_installer(message: str) -> str:
-    """Return a message that says ``pip install …`` with the installer of this environment.
-
-    Args:
-        message: of the core, which knows no environment.
-    """
-    return message.replace("pip install", format_install_command().rstrip())
+    return f"in a checkout, type: {format_install_command(f'.[{extra}]' if extra else '.')}"

@@ -23,6 +23,7 @@ from nai_transports.cli.command_table import COMMANDS
 from nai_transports.cli.common.block_pictures import draw_blocks
 from nai_transports.cli.emulator.demo import NEXT
 from nai_transports.cli.emulator.demo_screen import DemoScreen
+from nai_transports.installer import explain_install
 from tests.forked_python import forked_nai
 from tests.test_cli import nai
 from tests.test_tokenizers import sentencepiece_file
@@ -134,8 +135,8 @@ main()
 
 def test_without_extras_it_works_and_says_what_to_install_in_a_checkout(tokenizer_files: dict[str, str]) -> None:
     page = run_without("trio", "PIL", "sentencepiece", "tokenizers", **tokenizer_files)
-    assert "trio not installed; in a checkout, type: pip install '.[trio]'" in " ".join(page.split())
-    assert "as text; for token ids, in a checkout, type: pip install '.[tokenizers]'" in " ".join(page.split())
+    assert f"trio not installed; {explain_install('trio')}" in " ".join(page.split())
+    assert f"as text; for token ids, {explain_install('tokenizers')}" in " ".join(page.split())
     assert "signature      valid" in page
     assert "nai-proto" not in page
 

@@ -133,8 +133,8 @@ def test_a_wrong_command_line_is_told_with_the_line_to_type(line: str, typed: st
     ],
 )
 def test_of_many_names_only_the_nearest_is_told_and_what_lists_all(line: str, said: str) -> None:
-    status, told = fail(*shlex.split(line))
-    assert (status, told.partition(" is called ")[2].startswith(said)) == (2, True), told
+    status, message = fail(*shlex.split(line))
+    assert (status, message.partition(" is called ")[2].startswith(said)) == (2, True), message
 
 
 def test_a_command_without_arguments_does_not_repeat_what_may_be_a_password() -> None:

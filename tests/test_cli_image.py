@@ -575,7 +575,7 @@ def test_without_pillow_images_that_fit_are_sent_and_others_are_an_error(
     assert nai("image", PROMPT, *SMALL, "--image", "fits.png").exit_code == 0
     done = nai("image", PROMPT, *SMALL, "--image", "other.png")
     assert done.exit_code == 1
-    assert f"needs Pillow: {explain_install('image')}" in done.stderr
+    assert f"needs Pillow (the extra 'image'): {explain_install('image')}" in done.stderr
 
 
 def cut_short_stream(*messages: dict[str, object]) -> App:

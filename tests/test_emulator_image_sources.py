@@ -368,7 +368,7 @@ def test_without_pillow_png_of_8_bits_is_decoded_and_other_pictures_are_501(
     if kind in ("PNG of grey", "PNG of grey with alpha", "PNG of RGB", "PNG of RGBA"):
         assert status == 200, reason
     else:
-        assert (status, "pip install" in reason) == (501, True)
+        assert (status, "the extra 'image'" in reason) == (501, True)
         assert "image" in json.loads(answer)["message"]
 
 

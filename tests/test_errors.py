@@ -146,6 +146,8 @@ def make(kind: type[NaiError]) -> NaiError:
         return kind("two keys", metas=("a", "b"))
     if issubclass(kind, CryptoError):
         return kind("something is wrong", category="bad base64")
+    if issubclass(kind, MissingExtra):
+        return kind("something is wrong", extra="image")
     return kind("something is wrong")
 
 

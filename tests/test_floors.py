@@ -36,7 +36,7 @@ BLOCKED = "socket ssl select asyncio threading subprocess random secrets logging
 FLOORS = (
     (
         "values",
-        "nai_proto.lazy nai_proto.errors nai_proto.extras nai_proto.unknown_names nai_proto.arguments nai_proto.conflicts "
+        "nai_proto.lazy nai_proto.errors nai_proto.unknown_names nai_proto.arguments nai_proto.conflicts "
         "nai_proto.secret nai_proto.limits nai_proto.tier nai_proto.version",
     ),
     ("http", "nai_proto.http"),

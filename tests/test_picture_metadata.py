@@ -190,11 +190,11 @@ def test_without_pillow_texts_are_read_and_alpha_of_a_webp_names_the_extra(monke
     assert read_metadata(png) == read_metadata(webp) == METADATA
     assert len(examine_picture(png).copies) == 2
     assert read_metadata(with_metadata(bare, METADATA)) == METADATA
-    with pytest.raises(MissingExtra, match=r"pip install '\.\[image\]'"):
+    with pytest.raises(MissingExtra, match="the extra 'image'"):
         read_metadata(bare)
     report = examine_picture(webp)
     assert (report.copies, report.damaged) == ((METADATA,), ())
-    assert "pip install '.[image]'" in report.not_read[Place.ALPHA]
+    assert "the extra 'image'" in report.not_read[Place.ALPHA]
     with pytest.raises(MissingExtra):
         write_picture(BLANK, METADATA, image_format="webp")
     assert len(examine_picture(write_picture(BLANK, METADATA)).copies) == 2

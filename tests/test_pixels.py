@@ -309,7 +309,7 @@ def test_what_needs_pillow_names_the_extra_where_it_is_missing(
             file = saved(flat("RGBA") if image_format == "WEBP" else flat(), image_format)
     monkeypatch.setitem(sys.modules, "PIL", None)
     for read in (read_pixels, read_grey):
-        with pytest.raises(MissingExtra, match=r"pip install '\.\[image\]'") as caught:
+        with pytest.raises(MissingExtra, match="the extra 'image'") as caught:
             read(file)
         assert caught.value.__context__ is None
 
@@ -324,7 +324,7 @@ def test_what_writes_with_pillow_names_the_extra_where_it_is_missing(monkeypatch
         lambda: pad_image(write_png(picture), 2, 2),
     ]
     for work in works:
-        with pytest.raises(MissingExtra, match=r"pip install '\.\[image\]'"):
+        with pytest.raises(MissingExtra, match="the extra 'image'"):
             work()
 
 

@@ -197,7 +197,7 @@ def read_metadata(data: bytes, limits: Limits = Limits()) -> Metadata | None:
     if metadata is None or not metadata.is_of_service:
         unread = report.not_read.get(Place.ALPHA) or (report.not_read.get(Place.COLOURS) if metadata is None else None)
         if unread is not None:
-            raise MissingExtra(unread)
+            raise MissingExtra(unread, extra="image")
         if metadata is None and report.damaged:
             raise RemoteProtocolError(f"picture: {'; '.join(report.damaged)}")
     return metadata

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
 from ..arguments import BYTES, INTEGER, LIMITS
 from ..errors import InvalidRequestError, LimitExceeded, MissingExtra, RemoteProtocolError, Truncated
-from ..extras import explain_install
 from ..limits import Limits
 from .image_headers import detect_format
 from .png import SIGNATURE, build_png_chunk, read_pixel_chunks, read_png_header
@@ -37,7 +36,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-_EXTRA: Final = f"needs Pillow: {explain_install('image')}"
 _PNG_CHUNKS: Final = (b"IHDR", b"PLTE", b"IDAT", b"eXIf", b"IEND")
 """What Pillow is given of a PNG; texts, profiles and further frames do not change its pixels."""
 
@@ -175,7 +173,7 @@ def _import_pillow(purpose: str) -> _Pillow:
     else:
         common = (BmpImagePlugin, GifImagePlugin, JpegImagePlugin, PngImagePlugin)
         return _Pillow(Image, ImageOps, (*common, AvifImagePlugin, TiffImagePlugin, WebPImagePlugin))
-    raise MissingExtra(f"{purpose} {_EXTRA}")
+    raise MissingExtra(f"{purpose} needs Pillow (the extra 'image')", extra="image")
 
 
 def _decode(data: bytes, limits: Limits, convert: Callable[[Image], T]) -> T:

@@ -23,7 +23,6 @@ from typing import Final, Literal, Protocol, TypeAlias, cast
 
 from ..arguments import FUNCTION, INTEGER, TEXT, list_of, type_error
 from ..errors import InvalidRequestError, LocalProtocolError, MissingExtra
-from ..extras import explain_install
 
 __all__ = [
     "BYTE_OF_LETTER",
@@ -265,7 +264,7 @@ def check_ids(tokens: Iterable[int]) -> list[int]:
 
 def missing_library_error(library: str) -> MissingExtra:
     """Return the error for a library of the extra ``tokenizers`` that is not installed."""
-    return MissingExtra(f"this tokenizer file needs the library {library}: {explain_install('tokenizers')}")
+    return MissingExtra(f"this tokenizer file needs the library {library} (the extra 'tokenizers')", extra="tokenizers")
 
 
 def special_splitter(specials: Iterable[str]) -> Callable[[str], Iterator[str]]:

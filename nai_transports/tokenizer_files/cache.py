@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from nai_proto.errors import MissingExtra
-from nai_proto.extras import explain_install
 
 from ..files import make_directories, read, write
 
@@ -32,7 +31,7 @@ def cache_directory() -> Path:
     try:
         from platformdirs import user_cache_path
     except ModuleNotFoundError:
-        raise MissingExtra(f"tokenizer files need platformdirs: {explain_install('tokenizers')}") from None
+        raise MissingExtra("tokenizer files need platformdirs (the extra 'tokenizers')", extra="tokenizers") from None
     return user_cache_path("nai-proto", appauthor=False) / "tokenizers"
 
 

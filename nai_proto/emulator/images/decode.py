@@ -16,7 +16,6 @@ from typing import Final
 from ...codecs.image_headers import describe_file
 from ...codecs.pixels import Pixels, Plane, read_pixels
 from ...errors import LimitExceeded, MissingExtra, NaiError
-from ...extras import explain_install
 from ...image.image_files import image_size
 from ...limits import Limits
 from ..errors import Refused
@@ -75,7 +74,7 @@ def decode_source(source: SourceImage) -> Pixels:
     try:
         return read_pixels(source.data, _LIMITS)
     except MissingExtra:
-        reason = f"Install Pillow ({explain_install('image')}) to decode {name}, or send {_PLAIN_PNG}."
+        reason = f"Install Pillow (the extra 'image') to decode {name}, or send {_PLAIN_PNG}."
         refused = Refused(501, f"this emulator needs Pillow to decode {name}", reason=reason)
     except LimitExceeded as error:
         refused = validation_error(f"{name} is too large: {error.value} pixels, maximum is {error.limit}")

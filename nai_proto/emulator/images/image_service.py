@@ -14,7 +14,6 @@ from typing import Final
 
 from ...codecs.pillow_images import has_pillow
 from ...exchange.reply import Handler, Start, Wait, Write
-from ...extras import explain_install
 from ...http import Head, Headers
 from ...image.families import Generation
 from ...image.price import Price
@@ -44,7 +43,7 @@ __all__ = ["ImageService"]
 _SEED_BOUND: Final = 2**32 - 8
 """Bound of drawn seeds: seven more samples still have valid seeds."""
 _GENERATION_ID_BOUND: Final = 10_000_000
-_NO_WEBP: Final = f"Install Pillow ({explain_install('image')}) for image_format webp, or ask for png."
+_NO_WEBP: Final = "Install Pillow (the extra 'image') for image_format webp, or ask for png."
 
 
 class ImageService:

@@ -37,7 +37,7 @@ from nai_proto.errors import (
 )
 from nai_proto.exchange.connection_setup import NO_TLS
 
-from ...installer import name_installer
+from ...installer import explain_install
 from .output import format_duration
 from .usage_messages import explain_choice
 
@@ -253,7 +253,7 @@ def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> s
 
 
 def _explain_missing_extra(error: MissingExtra, _: ServiceAddress | None) -> str:
-    return name_installer(error.plain_message)
+    return f"{error.plain_message}: {explain_install(error.extra)}"
 
 
 def _explain_request(error: InvalidRequestError, address: ServiceAddress | None) -> str:

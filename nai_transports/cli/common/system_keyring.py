@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Final
 
 from nai_proto.errors import FileError, MissingExtra, NaiError
-from nai_proto.extras import explain_install
 
 __all__ = ["NoKeyring", "delete", "describe", "read", "write"]
 
@@ -89,7 +88,7 @@ def _convert_errors() -> Generator[None, None, None]:
     try:
         yield
     except ModuleNotFoundError:
-        failure: NaiError = MissingExtra(f"the system's keyring needs the extra keyring: {explain_install('keyring')}")
+        failure: NaiError = MissingExtra("the system's keyring needs the extra 'keyring'", extra="keyring")
     except Exception as error:
         failure = _convert(type(error).__name__)
     else:

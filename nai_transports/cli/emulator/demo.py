@@ -17,14 +17,15 @@ from nai_proto.emulator import Emulator
 from nai_proto.emulator.accounts.account import Account
 from nai_proto.errors import MissingExtra, NaiError
 from nai_proto.exchange.session import Session
-from nai_proto.extras import explain_install
 from nai_proto.library import Library
 from nai_proto.secret import Password
 from nai_proto.tokenizers import Tokenizer
 
+from ...installer import explain_install
 from ...servers.serve import serve_in_thread, system_entropy
 from ...terminals import is_terminal
 from ...tokenizer_files import load
+from ..common.error_messages import explain
 from ..common.output import Json, open_console
 from .demo_picture import draw_picture
 from .demo_runs import MODEL, TRANSPORTS, RunObserver, continue_first_story
@@ -156,6 +157,6 @@ def _find_tokenizer() -> tuple[Tokenizer | None, str | None, str]:
     try:
         return load(MODEL), None, ""
     except MissingExtra as error:
-        return None, str(error), f"for token ids, {explain_install('tokenizers')}"
+        return None, explain(error), f"for token ids, {explain_install('tokenizers')}"
     except NaiError as error:
         return None, str(error), "there is no tokenizer file, and none could be had"

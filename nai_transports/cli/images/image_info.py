@@ -19,6 +19,7 @@ from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError, Remote
 from nai_proto.image.model_hashes import find_model
 
 from ... import files
+from ..common.error_messages import explain
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_duration, print_facts
@@ -107,7 +108,7 @@ def image_info(
             facts = _describe_file(path, files.read(path), public)
             documents.append(facts)
         except NaiError as error:
-            print_note(f"nai image-info: {escape_line(str(error))}")
+            print_note(f"nai image-info: {escape_line(explain(error))}")
             continue
         if not as_json:
             if len(documents) > 1:
@@ -230,7 +231,7 @@ def _read_pixels(data: bytes) -> Pixels | str:
     try:
         return read_pixels(data)
     except MissingExtra as error:
-        return str(error)
+        return explain(error)
     except RemoteProtocolError:
         return "the pixels cannot be read"
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final, TypeAlias
 import typer
 
 from nai_proto.errors import InvalidRequestError, MissingExtra
-from nai_proto.extras import explain_install
 
 from ...terminals import can_draw, is_terminal
 from ..common.output import escape_line, open_console
@@ -133,7 +132,7 @@ def _find_protocol() -> Callable[[BinaryIO], Any]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] not in ("textual_image", "PIL"):
             raise
-        raise MissingExtra(f"--show needs the library textual-image: {explain_install('show')}") from None
+        raise MissingExtra("--show needs the library textual-image (the extra 'show')", extra="show") from None
     return partial(renderers.Image, width="auto", height="auto")
 
 

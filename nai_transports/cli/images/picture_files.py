@@ -9,7 +9,6 @@ from typing import Annotated, Final, TypeAlias
 from nai_proto.codecs.picture_files import to_jpeg
 from nai_proto.codecs.pillow_images import has_pillow
 from nai_proto.errors import MissingExtra, NaiError
-from nai_proto.extras import explain_install
 from nai_proto.image.image_files import image_type
 
 from ..common.notes import print_note
@@ -49,7 +48,7 @@ def choose_picture_paths(
         suffixes += others
     paths = choose_paths(output, name, suffixes, parts)
     if any(_is_jpeg(path) for path in paths) and not has_pillow():
-        raise MissingExtra(f"a picture is converted to JPEG with Pillow: {explain_install('image')}")
+        raise MissingExtra("a picture is converted to JPEG with Pillow (the extra 'image')", extra="image")
     return paths
 
 
