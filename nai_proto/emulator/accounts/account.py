@@ -73,7 +73,7 @@ class Account:
     key: AccessKey = field(repr=False)
     persistent_token: PersistentToken = field(repr=False)
     number: int
-    "Counted from 1. It identifies the account, and never changes."
+    "Counted from 1. It identifies the account, and never changes; one that is deleted may leave it to a new one."
     storage: Storage
     "Keystore and objects."
     profile: Profile
@@ -87,6 +87,8 @@ class Account:
 
     See docs/protocol/openai.md#74-concurrency-and-rate.
     """
+    request_times: deque[float] = field(default_factory=deque[float], init=False, repr=False)
+    "UNIX times of the requests that count against the rate limit. It ends with the account: numbers are used again."
     streams: deque[StreamProgress] = field(default_factory=lambda: deque(maxlen=_KEPT_STREAMS), init=False, repr=False)
     """Its latest streams from the OpenAI-compatible endpoints, the newest last.
 

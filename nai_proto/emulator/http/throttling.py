@@ -58,10 +58,6 @@ class GenerationLock:
             account.generating = False
 
 
-_NO_ACCOUNT: Final = 0
-"""In the place of an account's number; those begin at 1."""
-
-
 class RateLimit:
     """Counts each account's requests of the last seconds.
 
@@ -74,7 +70,7 @@ class RateLimit:
         self._now = now
         self._max_requests = switches.rate
         self._seconds = switches.per_seconds
-        self._recent: dict[int, deque[float]] = {}
+        self._times_without_token: deque[float] = deque()
 
     def count(self, account: Account | None) -> None:
         """Count a request. A refused one does not count, so a client that waits as long as it is asked to is served.
@@ -88,9 +84,11 @@ class RateLimit:
         if self._max_requests is None:
             return
         now = self._now()
-        number = _NO_ACCOUNT if account is None else account.number
-        recent = self._recent.setdefault(number, deque(maxlen=self._max_requests))
-        if len(recent) == self._max_requests and (left := recent[0] + self._seconds - now) > 0:
+        times = self._times_without_token if account is None else account.request_times
+        while times and times[0] + self._seconds <= now:
+            times.popleft()
+        if len(times) >= self._max_requests:
+            left = times[0] + self._seconds - now
             wait = math.ceil(left)
             raise Refused(
                 429,
@@ -98,4 +96,4 @@ class RateLimit:
                 reason=f"the switch rate allows {self._max_requests} requests in {self._seconds:g} s; wait {wait} s",
                 retry_after=wait,
             )
-        recent.append(now)
+        times.append(now)
