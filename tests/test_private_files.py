@@ -16,6 +16,9 @@ from nai_proto.errors import FileError
 from nai_proto.secret import AccessKey, AccessToken, EncryptionKey, Password, PersistentToken
 from nai_transports import files
 from nai_transports.cli.common.output_files import OutputFiles
+from nai_transports.cli.common.profile_file import UserProfile, add_profile, load_profiles
+from nai_transports.cli.completion.shape_cache import load_shape
+from nai_transports.cli.text.chat_input import ChatInput
 from tests.backup_support import keys_of
 from tests.every_command import COMMANDS, SERVERS, prepare, run_command, serve_account
 from tests.marked_secrets import MarkedSecrets
@@ -163,6 +166,47 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_not_followed(tmp_path: Pa
         assert S_IMODE(found.st_mode) == 0o600
     assert theirs.read_bytes() == b"theirs"
     assert not (tmp_path / "nothing").exists()
+
+
+def test_what_is_typed_is_not_written_to_where_a_link_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history, theirs = tmp_path / "state" / "chat-history", tmp_path / "theirs"
+    typed: Any = ChatInput(None)
+    monkeypatch.setattr(typed, "_history", history)
+    typed._remember("a secret")
+    assert history.read_text() == '"a secret"\n'
+    assert [S_IMODE(path.stat().st_mode) for path in (history, history.parent)] == [0o600, 0o700]
+    history.unlink()
+    theirs.write_bytes(b"theirs")
+    history.symlink_to(theirs)
+    typed._remember("a secret")
+    assert theirs.read_bytes() == b"theirs"
+
+
+def test_what_completion_keeps_is_private_and_follows_no_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("sys.platform", "linux")
+    theirs = tmp_path / "theirs"
+    theirs.write_bytes(b"theirs")
+    load_shape(("health",))
+    (kept,) = (tmp_path / "cache").rglob("*.json")
+    assert [S_IMODE(path.stat().st_mode) for path in (kept, *kept.parents[:2])] == [0o600, 0o700, 0o700]
+    kept.unlink()
+    kept.symlink_to(theirs)
+    kept.with_name(f"{kept.name}.{os.getpid()}").symlink_to(tmp_path / "nothing")
+    load_shape(("health",))
+    assert theirs.read_bytes() == b"theirs"
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_profile_file_that_is_kept_elsewhere_stays_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_CONFIG_DIR", str(tmp_path / "config"))
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "profiles.toml").symlink_to(tmp_path / "mine.toml")
+    (tmp_path / "mine.toml").write_text("# mine\n")
+    add_profile(UserProfile(name="second", email="a@example.com"))
+    assert (tmp_path / "config" / "profiles.toml").is_symlink()
+    assert (tmp_path / "mine.toml").read_text().startswith("# mine\n")
+    assert load_profiles().get("second").email == "a@example.com"
 
 
 as_root = pytest.mark.skipif(

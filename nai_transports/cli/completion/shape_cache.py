@@ -65,10 +65,12 @@ def _find_cache_directory() -> str:
 
 
 def _write(file: str, text: str) -> None:
-    """Write the file, whole or not at all."""
-    os.makedirs(os.path.dirname(file), exist_ok=True)
+    """Write the file, whole or not at all, for its owner only."""
+    directory = os.path.dirname(file)
+    for each in (os.path.dirname(directory), directory):
+        os.makedirs(each, 0o700, exist_ok=True)
     part = f"{file}.{os.getpid()}"
-    with open(part, "w", encoding="utf-8") as opened:
+    with open(part, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
         opened.write(text)
     os.replace(part, file)
 

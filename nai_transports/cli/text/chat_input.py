@@ -132,7 +132,8 @@ def _complete(text: str, number: int) -> str | None:
 
 
 def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Open or create a file that only its owner can read. A symbolic link is refused: what is typed stays here."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def _read_history(path: Path) -> Iterator[str]:
