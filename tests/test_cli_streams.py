@@ -107,7 +107,8 @@ def test_no_line_is_wider_than_the_terminal_if_it_can_be_broken_between_words(
     done = run_command(command, *arguments, runner=TerminalRunner())
     assert done.exit_code in (0, 1, 5), done.output
     for line in done.output.split("\n"):
-        assert measure_text(line) <= width or wrap_text(line, width) == line, done.output
+        is_to_type = line.lstrip().startswith("nai ")  # in one line, to be copied
+        assert measure_text(line) <= width or is_to_type or wrap_text(line, width) == line, done.output
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
