@@ -32,7 +32,7 @@ from nai_proto.exchange.actions import compute
 from nai_proto.testing import play
 from nai_proto.text.models import Model
 from nai_proto.tokenizers import TOKENIZERS, TokenizerInfo
-from nai_transports import installer
+from nai_transports import files, installer
 from nai_transports.tokenizer_files import (
     DIRECTORY_VARIABLE,
     cache_directory,
@@ -340,10 +340,10 @@ def test_a_file_is_written_completely_or_not_at_all(machine: Machine, step: str)
 def test_the_error_for_an_unreadable_file_names_it(machine: Machine) -> None:
     path = write_file(machine.root, b"")
 
-    def locked(_: Path) -> bytes:
+    def locked(*_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    machine.monkeypatch.setattr(Path, "read_bytes", locked)
+    machine.monkeypatch.setattr(files, "open", locked, raising=False)
     with pytest.raises(FileError, match=rf"{FILE} cannot be read: Permission denied"):
         find_file(NAME, path=path)
 
