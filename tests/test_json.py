@@ -6,6 +6,7 @@ import dataclasses
 import enum
 import json
 import math
+import tracemalloc
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -138,6 +139,30 @@ def test_what_is_nested_too_deeply_is_refused() -> None:
 
 
 # Decoding
+
+
+LONG_TEXTS = {
+    "plain": b"a" * 600_000,
+    "escapes": b"\\n" * 300_000,
+    "escaped quotes": b'\\"' * 300_000,
+    "constants": b"NaN," * 150_000,
+}
+
+
+@pytest.mark.parametrize("end", [b'"}', b""], ids=["of another type", "cut short"])
+@pytest.mark.parametrize("text", LONG_TEXTS.values(), ids=list(LONG_TEXTS))
+def test_a_long_text_of_what_is_refused_takes_time_and_room_in_proportion(text: bytes, end: bytes) -> None:
+    """With time in the square of its length, this would take hours."""
+    data = b'{"token":1,"text":"' + text + end
+    decoder = JsonDecoder(Login, lenient=True)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RemoteProtocolError):
+            decoder.decode(data, where="file", depth=9)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * len(data)
 
 
 def test_a_document_becomes_a_value_of_the_type() -> None:

@@ -41,10 +41,11 @@ __all__ = [
 
 T = TypeVar("T")
 
-_OPEN_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*\\?\Z', re.DOTALL)
+_OPEN_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*+\\?\Z', re.DOTALL)
 
-_CONSTANTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
-"""Texts, and the numbers that Python writes and JSON does not have."""
+_CONSTANTS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|(NaN|-?Infinity)', re.DOTALL)
+"""Texts, also one that is cut short, and the numbers that Python writes and JSON does not have. A possessive repetition
+keeps nothing of the characters behind it, and the search never begins again inside a text."""
 _TRAILING_COMMA: Final = re.compile(r",\s*[\]}]")
 
 _HTML: Final = re.compile(rb"\s*(?:<!doctype\s+html|<html|<head|<title)\b", re.IGNORECASE)
