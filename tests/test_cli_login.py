@@ -242,9 +242,26 @@ def test_a_wrong_password_is_asked_for_again_up_to_three_times(ring: MemoryKeyri
     typed = [*["open sesame"] * wrong, PASSWORD, "token"]
     done = nai("login", "--email", EMAIL, typed="\n".join(typed) + "\n")
     assert done.exit_code == status, done.stderr
-    assert done.stderr.count("type it again") == min(wrong, 2)
+    assert done.stderr.count("try again") == min(wrong, 2)
     assert "sesame" not in done.output
     assert bool(ring.kept) == (status == 0)
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_a_mistyped_email_is_asked_for_again_with_the_password(ring: MemoryKeyring) -> None:
+    done = nai("login", typed="\n".join(["rwiter@example.com", PASSWORD, EMAIL, PASSWORD, "token"]) + "\n")
+    assert done.exit_code == 0, done.stderr
+    assert "E-mail [rwiter@example.com]:" in done.stderr
+    assert ring.kept
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_whoever_has_no_login_is_told_where_the_email_is_asked_for() -> None:
+    done = nai("account", typed=f"{EMAIL}\n{PASSWORD}\n")
+    assert done.exit_code == 0, done.stderr
+    first, _, rest = done.stderr.partition("\n")
+    assert first == f"There is no login for {os.environ['NAI_URL']}; `nai login` keeps one for all commands."
+    assert rest.startswith("E-mail: ")
 
 
 @pytest.mark.usefixtures("terminal", "no_pauses")

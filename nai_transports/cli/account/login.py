@@ -167,7 +167,9 @@ def _log_in(account: AccountOptions, sources: CredentialSources, email: str, wit
         except MissingCredentials:
             if not attempts_left:
                 raise
-            print_note("No account has this e-mail and password: type it again, or press Ctrl-C.")
+            print_note("No account has this e-mail and password: try again, or press Ctrl-C.")
+            if not (sources.email or profile.email):
+                email = prompts.ask("E-mail", _NO_TERMINAL, default=email)
     raise AssertionError("unreachable")
 
 

@@ -30,6 +30,7 @@ from nai_proto.secret import AccessToken, Password, PersistentToken, Token, pars
 
 from . import prompts
 from .errors import MissingCredentials, WrongUsage
+from .notes import print_note
 from .profile_file import UserProfile
 from .stored_logins import LoginPlace, StoredLogin, find_login
 
@@ -170,7 +171,7 @@ class CredentialSources:
         if not (email or asks):
             problem = self._explain_missing_password() if self.stored is not None else _NO_EMAIL
             raise MissingCredentials(problem + (_OR_TOKEN if or_token else ""))
-        email = email or prompts.ask("E-mail", _NO_EMAIL)
+        email = email or self._ask_email()
         for each in self._iter_passwords(email):
             return each
         if not asks:
@@ -184,6 +185,11 @@ class CredentialSources:
             InvalidRequestError: there is none, and nobody to ask.
         """
         return self._get_email() or prompts.ask("E-mail", _NO_EMAIL)
+
+    def _ask_email(self) -> str:
+        if prompts.is_interactive():
+            print_note(f"There is no login for {self.place.address or 'NovelAI'}; `nai login` keeps one for all commands.")
+        return prompts.ask("E-mail", _NO_EMAIL)
 
     def _iter_passwords(self, email: str) -> Iterator[Credentials]:
         if self.unsafe_password is not None:

@@ -21,12 +21,13 @@ __all__ = ["ask", "ask_choice", "ask_secret", "confirm", "is_interactive"]
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
-def ask(question: str, alternative: str) -> str:
+def ask(question: str, alternative: str, *, default: str = "") -> str:
     """Return the line that the person types, stripped; ask again while it is empty.
 
     Args:
         question: the prompt, without the colon.
         alternative: the error's message without a terminal; it names the other ways to give this.
+        default: the answer of an empty line, which the prompt shows.
 
     Raises:
         InvalidRequestError: stdin is not a terminal.
@@ -34,8 +35,9 @@ def ask(question: str, alternative: str) -> str:
     """
     if not is_interactive():
         raise InvalidRequestError(alternative)
+    shown = f"{question} [{default}]" if default else question
     while True:
-        if answer := _read_line(question):
+        if answer := _read_line(shown) or default:
             return answer
 
 
