@@ -38,7 +38,6 @@ SUBJECTS = {
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "stories": {"unpackb + packb", "open", "open, edit, pack"},
     "streams": {"raw socket, by hand", "sync", "asyncio", "trio", "plain httpx, not parsed", "httpx", "httpx, async"},
-    "tokenizers": set(),  # there are rows only where the tokenizer files are
     "tokens": {"struct", "array", "pack", "unpack"},
 }
 

@@ -19,7 +19,6 @@ import sys
 from functools import cache
 from typing import Any, Final
 from unicodedata import category
-from unittest.mock import Mock
 
 import pytest
 import sentencepiece
@@ -27,7 +26,7 @@ import tokenizers as hugging_face
 
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import TransportError
-from nai_proto.tokenizers import TOKENIZERS, kitoken_encoder, loader, read
+from nai_proto.tokenizers import TOKENIZERS, read
 from nai_transports.tokenizer_files import cache_directory, novelai_api_wheel
 from nai_transports.tokenizer_files.cache import find_verified
 from tests.hypothesis_profiles import scale_examples
@@ -190,13 +189,8 @@ class Reference:
 
 
 @made_for_a_library
-@pytest.mark.parametrize("encoder", ["kitoken", "library"])
-def test_ids_are_those_of_the_library(name: str, encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_are_those_of_the_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = file(name, monkeypatch)
-    if encoder == "library":
-        monkeypatch.setattr(loader, "find_encoder", Mock(return_value=None))
-    elif kitoken_encoder.find_encoder(data, "tokenizers") is None:
-        pytest.skip(f"kitoken is not known to give the ids of {name}'s file")
     ours, reference = read(data, name=name), Reference(data)
     assert ours.specials == reference.specials
     for parts in strings(name, tuple(reference.specials)):
@@ -207,18 +201,6 @@ def test_ids_are_those_of_the_library(name: str, encoder: str, monkeypatch: pyte
         came_back = whole.replace("▁", " ") if reference.decode is None else reference.decode(tokens)
         assert ours.decode(tokens) == came_back
         assert name == "pile" or came_back in (whole, whole.replace("▁", " "))
-
-
-def test_all_files_but_two_are_encoded_by_kitoken(monkeypatch: pytest.MonkeyPatch) -> None:
-    by_library = {name for name in NAMES if kitoken_encoder.find_encoder(file(name, monkeypatch), "tokenizers") is None}
-    assert by_library == {"clip", "gpt2-genji"}
-
-
-def test_a_file_is_encoded_by_its_library_without_kitoken(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = file("gpt2", monkeypatch)
-    monkeypatch.setitem(sys.modules, "kitoken", None)
-    assert kitoken_encoder.find_encoder(data, "tokenizers") is None
-    assert read(data).encode("The keeper lit the lamp.") == [464, 28356, 6578, 262, 20450, 13]
 
 
 def test_clip_ids_are_those_of_a_plain_implementation(monkeypatch: pytest.MonkeyPatch) -> None:
