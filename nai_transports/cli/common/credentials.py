@@ -188,7 +188,9 @@ class CredentialSources:
 
     def _ask_email(self) -> str:
         if prompts.is_interactive():
-            print_note(f"There is no login for {self.place.address or 'NovelAI'}; `nai login` keeps one for all commands.")
+            print_note(
+                f"There is no login for {self.place.address or 'NovelAI'}; `nai login` keeps one for all commands."
+            )
         return prompts.ask("E-mail", _NO_EMAIL)
 
     def _iter_passwords(self, email: str) -> Iterator[Credentials]:
