@@ -10,7 +10,6 @@ import gzip
 import os
 import sqlite3
 import sys
-import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -41,25 +40,13 @@ from nai_transports.cli.text.conversation import parse_conversation
 from nai_transports.servers.recordings import load_recording
 from nai_transports.servers.state import StateFile, read_state
 from tests.backup_support import back_up, empty_account, fill
+from tests.peak_memory import measure_peak
 from tests.support import EMAIL, PASSWORD
 
 MB = 1_000_000
 UNPACKED = 30 * MB
 MOST = 6 * MB
 """A fifth of what a bomb would take, or less."""
-
-
-def error_and_peak(read: Callable[[], object]) -> tuple[Exception | None, int]:
-    """Return the error with which a file is refused, and the most that was allocated at once."""
-    tracemalloc.start()
-    try:
-        read()
-    except NaiError as error:
-        return error, tracemalloc.get_traced_memory()[1]
-    else:
-        return None, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 # ---- files that people share
@@ -110,7 +97,7 @@ def test_a_file_that_is_nested_too_deeply_is_an_error(name: str) -> None:
         for level, end in ((b"[", b"]"), (b'{"a":', b"}")):
             for whole in (True, False):
                 inner = level * DEPTH + (b"1" + end * DEPTH + b"}" * bool(beginning) if whole else b"")
-                error, most = error_and_peak(lambda: READERS[name](beginning + inner))
+                error, most = measure_peak(lambda: READERS[name](beginning + inner))
                 assert error is not None
                 assert most < MOST
 
@@ -120,7 +107,7 @@ def test_a_file_that_is_packed_where_none_is_expected_is_not_unpacked(name: str)
     if name == "a tokenizer":
         return  # which may be packed
     for packed in (gzip.compress(bytes(UNPACKED), mtime=0), zlib.compress(bytes(UNPACKED))):
-        error, most = error_and_peak(lambda: READERS[name](packed))
+        error, most = measure_peak(lambda: READERS[name](packed))
         assert error is not None
         assert most < MOST
 
@@ -131,7 +118,7 @@ def test_a_file_that_is_packed_where_none_is_expected_is_not_unpacked(name: str)
 def test_a_card_is_inflated_to_its_limit_only(kind: bytes, before: bytes) -> None:
     card = with_text(kind, before)
     for read in (read_card, read_file):
-        error, most = error_and_peak(lambda: read(card, limits=Limits(picture_text=MB)))
+        error, most = measure_peak(lambda: read(card, limits=Limits(picture_text=MB)))
         assert isinstance(error, InvalidFile)
         assert most < MOST
 
@@ -142,7 +129,7 @@ def test_a_tokenizer_is_inflated_to_its_limit_only(bits: int, unit: bytes, monke
     monkeypatch.setattr(loader, "_MAX_UNPACKED_BYTES", MB)
     packer = zlib.compressobj(9, zlib.DEFLATED, bits)
     bomb = packer.compress(unit * (UNPACKED // len(unit))) + packer.flush()
-    error, most = error_and_peak(lambda: loader.read(bomb))
+    error, most = measure_peak(lambda: loader.read(bomb))
     assert isinstance(error, InvalidFile)
     assert most < MOST
 
@@ -153,10 +140,10 @@ CLAIMS = {"map": b"\xdf", "list": b"\xdd", "bytes": b"\xc6", "text": b"\xdb", "e
 @pytest.mark.parametrize("kind", CLAIMS)
 def test_a_document_that_claims_billions_of_values_takes_no_room_for_them(kind: str) -> None:
     for times in (1, 60, 100_000):
-        error, most = error_and_peak(lambda: unpackb((CLAIMS[kind] + b"\xff\xff\xff\xff") * times))
+        error, most = measure_peak(lambda: unpackb((CLAIMS[kind] + b"\xff\xff\xff\xff") * times))
         assert error is not None
         assert most < MOST
-    deep, most = error_and_peak(lambda: unpackb(b"\x91" * MB))
+    deep, most = measure_peak(lambda: unpackb(b"\x91" * MB))
     assert deep is not None
     assert most < MOST
 
@@ -166,7 +153,7 @@ def test_a_keystore_that_is_a_bomb_is_an_error(compressed: bool) -> None:
     key = EncryptionKey(bytes(32))
     blanks = Keystore({}, compressed=compressed, inner={"x": b" " * UNPACKED * compressed + b"[" * DEPTH})
     bomb = seal_keystore(blanks, key, os.urandom)
-    error, most = error_and_peak(lambda: open_keystore(bomb, key, limits=Limits(unpacked=MB)))
+    error, most = measure_peak(lambda: open_keystore(bomb, key, limits=Limits(unpacked=MB)))
     assert error is not None
     assert most < 10 * len(bomb) + MOST
     deep = seal_keystore(Keystore(), key, os.urandom)
@@ -182,11 +169,11 @@ def test_a_file_with_holes_or_without_end_is_read_to_its_limit_only(tmp_path: Pa
     with holes.open("wb") as file:
         file.truncate(1 << 40)
     for path, limit in ((holes, files.read.__defaults__), (Path("/dev/zero"), (2 * MB,))):
-        error, most = error_and_peak(lambda: files.read(path, *(limit or ())))
+        error, most = measure_peak(lambda: files.read(path, *(limit or ())))
         assert isinstance(error, FileError)
         assert str(error).startswith(f"{path} cannot be read: it has more than ")
         assert most < MOST
-    error, most = error_and_peak(lambda: load_recording(holes))
+    error, most = measure_peak(lambda: load_recording(holes))
     assert isinstance(error, FileError)
     assert most < MOST
 
@@ -261,7 +248,7 @@ def test_a_state_file_that_computes_its_rows_is_refused(tmp_path: Path, state: b
     assert read_state(path)
     change(path, STATE_BOMBS[bomb])
     before = path.read_bytes()
-    error, most = error_and_peak(lambda: read_state(path))
+    error, most = measure_peak(lambda: read_state(path))
     assert isinstance(error, InvalidFile)
     assert str(error) == f"{path} cannot be read: it computes what it holds, which no file of ours does"
     assert most < MOST
@@ -292,7 +279,7 @@ def test_a_backup_that_computes_its_rows_is_refused(
     BackupDirectory(tmp_path, email).close()
     change(path, BACKUP_BOMBS[bomb])
     before = path.read_bytes()
-    error, most = error_and_peak(lambda: BackupDirectory(tmp_path, email))
+    error, most = measure_peak(lambda: BackupDirectory(tmp_path, email))
     assert isinstance(error, InvalidFile)
     assert str(error) == f"{path}: it computes what it holds, which no file of ours does"
     assert most < MOST
@@ -306,7 +293,7 @@ def test_a_value_of_a_database_is_read_to_its_limit_only(
     path.write_bytes(state)
     monkeypatch.setattr(files, "_MAX_BYTES", MB)
     change(path, f"UPDATE rows SET document = zeroblob({20 * MB})")
-    error, most = error_and_peak(lambda: read_state(path))
+    error, most = measure_peak(lambda: read_state(path))
     assert isinstance(error, InvalidFile)
     assert most < MOST
 
@@ -329,7 +316,7 @@ def test_a_sealed_object_in_a_backup_that_is_no_object_is_damage(tmp_path: Path,
         database.execute("UPDATE versions SET sealed = ?", (digest,))
         database.commit()
     with BackupDirectory(tmp_path) as backups:
-        error, most = error_and_peak(lambda: [*backups.items()])
+        error, most = measure_peak(lambda: [*backups.items()])
     assert isinstance(error, NaiError)
     assert str(path) in str(error) or path.name in str(error)
     assert most < MOST

@@ -9,7 +9,6 @@ import gzip
 import json
 import re
 import struct
-import tracemalloc
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
@@ -33,25 +32,13 @@ from nai_proto.image import generate, generate_stream
 from nai_proto.limits import Limits
 from tests.cases import for_each
 from tests.image_support import JPEG, PNG
+from tests.peak_memory import measure_peak
 
 MB = 1_000_000
 PIECE = 65_536
 SMALL = Limits(body=4 * MB, frame=MB, line=MB, archive=4 * MB, picture_text=MB, pixels=MB)
 
 ZIP, MSGPACK, SSE, JSON = "binary/octet-stream", "application/msgpack", "text/event-stream", "application/json"
-
-
-def peak(work: Callable[[], object]) -> tuple[NaiError | None, int]:
-    """The error that it ends with, and the most that was allocated at once."""
-    tracemalloc.start()
-    try:
-        work()
-    except NaiError as error:
-        return error, tracemalloc.get_traced_memory()[1]
-    else:
-        return None, tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def cut(body: bytes) -> Iterator[bytes]:
@@ -221,7 +208,7 @@ ANSWERS: dict[str, tuple[str, Callable[[], Iterable[bytes]], type[NaiError], str
 def test_an_answer_that_means_harm_is_an_error_within_bounded_memory(
     content_type: str, pieces: Callable[[], Iterable[bytes]], kind: type[NaiError], problem: str
 ) -> None:
-    error, most = peak(received(content_type, pieces()))
+    error, most = measure_peak(received(content_type, pieces()))
     assert type(error) is kind
     assert re.search(problem, str(error))
     assert most < 2.1 * SMALL.body
@@ -304,7 +291,7 @@ PICTURES: dict[str, tuple[Callable[[], object], type[NaiError], str]] = {
 def test_a_file_that_means_harm_is_an_error_within_bounded_memory(
     read: Callable[[], object], kind: type[NaiError], problem: str
 ) -> None:
-    error, most = peak(read)
+    error, most = measure_peak(read)
     assert type(error) is kind
     assert re.search(problem, str(error))
     assert most < 12 * MB
@@ -313,6 +300,6 @@ def test_a_file_that_means_harm_is_an_error_within_bounded_memory(
 def test_a_copy_in_alpha_is_not_unpacked_beyond_the_limit() -> None:
     bomb = gzip.compress(bytes(40 * MB), mtime=0)
     assert len(bomb) < MB  # so that it is its content that is refused
-    error, most = peak(lambda: examine_picture(HIDDEN, SMALL))
+    error, most = measure_peak(lambda: examine_picture(HIDDEN, SMALL))
     assert error is None
     assert most < 12 * MB

@@ -9,7 +9,6 @@ import io
 import random
 import struct
 import sys
-import tracemalloc
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +37,7 @@ from nai_proto.errors import InvalidRequestError, LimitExceeded, MissingExtra, R
 from nai_proto.limits import Limits
 from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
+from tests.peak_memory import measure_peak
 
 READERS: list[Callable[..., object]] = [read_pixels, read_grey]
 LOSSLESS = ["PNG", "WEBP", "BMP", "TIFF", "GIF"]
@@ -395,15 +395,6 @@ def test_a_webp_has_one_size() -> None:
 # ---- bombs
 
 
-def peak(work: Callable[[], object]) -> int:
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize("image_format", FORMATS)
 def test_the_header_is_held_against_the_limit_before_pixels_are_decoded(
     image_format: str, monkeypatch: pytest.MonkeyPatch
@@ -429,7 +420,7 @@ def test_a_bmp_that_claims_more_than_it_has_costs_nothing() -> None:
             with pytest.raises(RemoteProtocolError):
                 read_pixels(file, limits)
 
-        assert peak(explode) < 2_000_000
+        assert measure_peak(explode)[1] < 2_000_000
 
 
 @pytest.mark.parametrize("times", [1, 2])

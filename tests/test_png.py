@@ -9,9 +9,7 @@ import io
 import random
 import struct
 import sys
-import tracemalloc
 import zlib
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +24,7 @@ from nai_proto.errors import InvalidRequestError, LimitExceeded, RemoteProtocolE
 from nai_proto.limits import Limits
 from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
+from tests.peak_memory import measure_peak
 
 TINY = Pixels(2, 1, bytes(range(8)))
 
@@ -180,15 +179,6 @@ def test_pixels_that_cannot_be_read_say_why(file: bytes, problem: str) -> None:
     assert caught.value.__context__ is None
 
 
-def peak(work: Callable[[], object]) -> int:
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 def test_a_bomb_is_not_inflated_beyond_its_header() -> None:
     bomb = file_of(10, 10, 2, bytes(50_000_000))
     huge = (
@@ -203,7 +193,7 @@ def test_a_bomb_is_not_inflated_beyond_its_header() -> None:
         with pytest.raises(LimitExceeded, match="pixels"):
             read_pixels(huge)
 
-    assert peak(explode) < 400_000
+    assert measure_peak(explode)[1] < 400_000
 
 
 def test_the_limit_is_what_a_header_may_claim() -> None:
@@ -321,7 +311,8 @@ def test_a_bomb_of_text_is_not_inflated_beyond_the_limit() -> None:
     bomb = file_of(1, 1, 2, b"", *[build_png_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(600_000)))] * 50)
 
     found: list[PictureTexts] = []
-    assert peak(lambda: found.append(read_png_text(bomb, Limits(picture_text=1_000_000)))) < 3_000_000
+    _, most = measure_peak(lambda: found.append(read_png_text(bomb, Limits(picture_text=1_000_000))))
+    assert most < 3_000_000
     texts, damaged = found[0]
     assert texts == {"a": "\0" * 600_000}
     assert [problem.split(": ")[0].partition(" (a) ")[2] for problem in damaged] == [
