@@ -55,6 +55,10 @@ def fail(*arguments: str) -> tuple[int, str]:
         (("image", "fox", "--nosuch"), "nai image: there is no option --nosuch (see nai image --help)"),
         (("story", "undo", "A tale", "99"), "nai story undo: '99' is too much: this command takes STORY"),
         (("chat", "x", "--continue", "old.json"), "nai chat: --continue takes no value: 'old.json' is too much"),
+        (
+            ("generate", "The", "--model", "kayra", "lamp"),
+            "nai generate: 'lamp' is too much: this command takes PROMPT",
+        ),
         (("version",), "nai: no command is called 'version' here; type: nai --version"),
         (("image", "fox", "--s", "2"), "nai image: there is no option --s (see nai image --help)"),
         (("image", "fox", "-o", ""), "nai image: invalid value for '--output' / '-o': the path is empty"),

@@ -264,6 +264,16 @@ def test_whoever_has_no_login_is_told_where_the_email_is_asked_for() -> None:
     assert rest.startswith("E-mail: ")
 
 
+@pytest.mark.usefixtures("terminal")
+def test_whoever_has_only_a_token_is_told_that_the_password_is_needed(
+    owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAI_TOKEN", owner.persistent_token.reveal())
+    done = nai("library", "list", typed=f"{EMAIL}\n{PASSWORD}\n")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.startswith(f"This command needs the password, not only a token for {os.environ['NAI_URL']};")
+
+
 @pytest.mark.usefixtures("terminal", "no_pauses")
 @pytest.mark.parametrize("status", [403, 429, 500])
 def test_a_service_that_does_not_check_the_password_is_not_asked_again(

@@ -47,7 +47,9 @@ class _LazyCommands(Group):
 
 
 def _find_elsewhere(name: str, table: Mapping[str, Command]) -> str:
-    """Return which command of a group has this name or a near one; empty if none has, or a name in the table is near.
+    """Return which command of a group has this name or a near one, or that it is an option; empty if it is none of these.
+
+    It is empty too if a name in the table is near.
 
     Args:
         name: that is none of the table.

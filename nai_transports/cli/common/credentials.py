@@ -187,10 +187,12 @@ class CredentialSources:
         return self._get_email() or prompts.ask("E-mail", _NO_EMAIL)
 
     def _ask_email(self) -> str:
+        """Return the e-mail that the person types, after a note on why it is asked for."""
         if prompts.is_interactive():
-            print_note(
-                f"There is no login for {self.place.address or 'NovelAI'}; `nai login` keeps one for all commands."
-            )
+            place = self.place.address or "NovelAI"
+            has_token = self.stored is not None or self.get_variable(TOKEN_VARIABLE) is not None
+            problem = f"This command needs the password, not only a token for {place}" if has_token else ""
+            print_note(f"{problem or f'There is no login for {place}'}; `nai login` keeps one for all commands.")
         return prompts.ask("E-mail", _NO_EMAIL)
 
     def _iter_passwords(self, email: str) -> Iterator[Credentials]:

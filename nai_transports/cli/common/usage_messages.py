@@ -99,17 +99,20 @@ def explain_surplus(command: str, parameters: Sequence[Parameter], given: Sequen
         surplus: the arguments that are too many.
     """
     arguments = [each for each in parameters if not each.is_option]
+    kept = _remove(given, surplus)
     if (option := _find_option(surplus, parameters)) is not None:
-        line = _join([*_remove(given, surplus), option, " ".join(surplus)])
+        line = _join([*kept, option, " ".join(surplus)])
         return f"{_name_all(surplus)} goes with {option}; type: {command} {line}"
     if not arguments:
         return "this command takes options only, and no argument"
-    before = _find_word_before(given, surplus)
+    at = next((at for at in range(len(kept)) if given[at] != kept[at]), len(kept)) - 1  # of the word before the surplus
+    before, united = kept[at], " ".join((kept[at], *surplus))
     if before.startswith("-"):
         return f"{before} takes no value: {_name_all(surplus)} is too much"
-    united = _unite(given, surplus)
-    if " " not in before and any(_may_be(arguments[-1], word) for word in united if word not in given):
-        return f"words that belong together need quotation marks; type: {command} {_join(united)}"
+    is_value = at > 0 and any(each.takes_value and kept[at - 1] in each.flags for each in parameters)
+    if not is_value and " " not in before and _may_be(arguments[-1], united):
+        line = _join([*kept[:at], united, *kept[at + 1 :]])
+        return f"words that belong together need quotation marks; type: {command} {line}"
     names = " and ".join(each.metavar for each in arguments)
     return f"{_name_all(surplus)} {'is' if len(surplus) == 1 else 'are'} too much: this command takes {names}"
 
@@ -166,24 +169,6 @@ def _remove(given: Sequence[str], surplus: Sequence[str]) -> list[str]:
     for word in surplus:
         kept.remove(word)
     return [*reversed(kept)]
-
-
-def _unite(given: Sequence[str], surplus: Sequence[str]) -> list[str]:
-    """Return what was typed with the surplus words, and the one before them, as one text."""
-    kept = _remove(given, surplus)
-    at = _find_place_before(given, kept)
-    kept[at] = " ".join((kept[at], *surplus))
-    return kept
-
-
-def _find_word_before(given: Sequence[str], surplus: Sequence[str]) -> str:
-    """Return the word that was typed before the surplus words."""
-    kept = _remove(given, surplus)
-    return kept[_find_place_before(given, kept)]
-
-
-def _find_place_before(given: Sequence[str], kept: Sequence[str]) -> int:
-    return next((at for at in range(len(kept)) if given[at] != kept[at]), len(kept)) - 1
 
 
 def _find_option(surplus: Sequence[str], parameters: Sequence[Parameter]) -> str | None:
