@@ -37,13 +37,15 @@ from nai_transports.httpx import Client as HttpxClient
 from nai_transports.servers.forwarding import ForwardingApp
 from nai_transports.servers.recordings import load_recording, record_to_file
 from nai_transports.servers.serve import serve_in_thread
-from tests.support import ALL, EMAIL, PASSWORD, SYNC, an_emulator, connecting, running, with_token
+from tests.support import ALL, EMAIL, PASSWORD, SYNC, an_emulator, connecting, running, switched, with_token
 
 every_transport = pytest.mark.parametrize("transport", ALL)
 
 PROMPT = "The lighthouse keeper's secret"
 QUESTION = "Whisper about Margaret"
 QUICK = Timeouts(read=0.4, idle=0.4)
+UNLOCKED = switched(lock=False)
+"A server notices a while after it that a client has left; what is sent next shall not depend on how long that takes."
 
 
 @dataclass
@@ -168,7 +170,7 @@ class RecordedEvening:
 
 
 def record_evening(path: Path, *, contents: bool) -> RecordedEvening:
-    emulator, owner = an_emulator(pace=0.004)
+    emulator, owner = an_emulator(pace=0.004, **UNLOCKED)
     app = FaultyApp(emulator, f"error:at=3,endpoint=generate_stream,times=1,message={EMAIL} failed")
     app.faults.clear()
     steps = evening_program(owner.persistent_token)
@@ -299,7 +301,7 @@ def test_the_file_is_readable_by_its_owner_only(private: RecordedEvening) -> Non
 
 @pytest.mark.parametrize("transport", ["asyncio", "httpx", "trio"])
 def test_responses_of_another_server_are_recorded(tmp_path: Path, transport: str) -> None:
-    emulator, owner = an_emulator(pace=0.004)
+    emulator, owner = an_emulator(pace=0.004, **UNLOCKED)
     path = tmp_path / "onward.nai"
     with (
         serve_in_thread(emulator) as url,
