@@ -271,7 +271,7 @@ CASES = [
             "size": 500,
         },
     ),
-    Case(resolve_model, {"story": STORY, "override": Model.CLIO}),
+    Case(resolve_model, {"story": STORY, "model": Model.CLIO}),
     Case(count_characters, {"text": "a", "units": 1}),
     Case(count_units, {"text": "a"}),
     # ---- objects

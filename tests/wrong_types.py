@@ -1,12 +1,14 @@
 """Calls whose arguments are replaced one by one by values of other types.
 
 Whatever is given, a call either takes it or refuses it with one of the project's errors. If that is an `InvalidTypeError`,
-its message names the parameter.
+its message begins with a path that has the name of the parameter in it. Properties are set by functions whose parameter
+is ``value``; there, the name is that of the property.
 """
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -57,7 +59,8 @@ def check(case: Case) -> None:
             try:
                 run(case.call, {**case.arguments, name: wrong})
             except InvalidTypeError as error:
-                if not error.parameter or error.parameter.split("_")[0] not in str(error) or "takes" not in str(error):
+                words = re.findall(r"\w+", str(error).partition(" takes ")[0])
+                if error.parameter not in str(error) or (name not in words and name != "value"):
                     unrefused.append(f"{name}={wrong!r}: {error} ({error.parameter})")
             except NaiError:
                 pass

@@ -57,20 +57,20 @@ class Continuation:
         return decode_tokens(self.operation, self.tokenizer)
 
 
-def resolve_model(story: Story, override: Model | str | None = None) -> Model:
+def resolve_model(story: Story, model: Model | str | None = None) -> Model:
     """Return the model that continues a story.
 
     Args:
         story: its settings name the model.
-        override: another model.
+        model: another model.
 
     Raises:
         InvalidRequestError: the story names no model, or the model is unknown.
     """
     check_type(story, Story, "story", "a Story")
-    if override is not None:
-        check_type(override, (Model, str), "override", "a Model, a str or None")
-    name = override or story.settings.model
+    if model is not None:
+        check_type(model, (Model, str), "model", "a Model, a str or None")
+    name = model or story.settings.model
     if not name:
         raise InvalidRequestError("the story names no model: pass one", parameter="model")
     return find_listed_model(name)
