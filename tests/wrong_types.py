@@ -60,7 +60,8 @@ def check(case: Case) -> None:
                 run(case.call, {**case.arguments, name: wrong})
             except InvalidTypeError as error:
                 words = re.findall(r"\w+", str(error).partition(" takes ")[0])
-                if error.parameter not in str(error) or (name not in words and name != "value"):
+                named = bool(error.parameter) and f"{error.parameter}" in str(error)
+                if not named or (name not in words and name != "value"):
                     unrefused.append(f"{name}={wrong!r}: {error} ({error.parameter})")
             except NaiError:
                 pass
