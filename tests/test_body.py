@@ -169,7 +169,7 @@ def refusal(limits: Limits, data: bytes) -> set[tuple[str, int] | None]:
     return found
 
 
-@pytest.mark.parametrize(("size", "expected"), [(20, None), (21, ("chunk_line", 20))])
+@for_each("size, expected", [(20, None), (21, ("chunk_line", 20))])
 def test_a_size_line_may_be_as_long_as_the_limit(size: int, expected: tuple[str, int] | None) -> None:
     line = b"0" + b";" * (size - 3) + b"\r\n"
     assert len(line) == size
@@ -201,7 +201,7 @@ def test_at_most_256_short_size_lines_are_known() -> None:
         assert len(reader._known) == (0 if extension else 256)
 
 
-@pytest.mark.parametrize(("size", "expected"), [(20, None), (21, ("trailers", 20))])
+@for_each("size, expected", [(20, None), (21, ("trailers", 20))])
 def test_trailers_may_be_as_long_as_the_limit(size: int, expected: tuple[str, int] | None) -> None:
     section = b"A:" + b"b" * (size - 6) + b"\r\n\r\n"
     assert len(section) == size
@@ -237,7 +237,7 @@ def test_nothing_is_behind_a_body_that_goes_on(make: Callable[[], Reader]) -> No
     assert (reader.done, reader.rest) == (False, b"")
 
 
-@pytest.mark.parametrize(("reader", "what"), [(FixedReader(5), "2 bytes"), (ChunkedReader(LIMITS), "inside a chunked")])
+@for_each("reader, what", [(FixedReader(5), "2 bytes"), (ChunkedReader(LIMITS), "inside a chunked")])
 def test_a_body_that_knows_its_end_has_to_reach_it(reader: FixedReader | ChunkedReader, what: str) -> None:
     reader.receive_data(b"1\r\n")
     with pytest.raises(Truncated, match=what):

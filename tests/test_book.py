@@ -279,7 +279,7 @@ def test_unwritable_characters_are_replaced() -> None:
 # ---- the book of a story
 
 
-@pytest.mark.parametrize("legacy", [False, True], ids=["newer", "legacy"])
+@for_each("legacy", [False, True], ids=["newer", "legacy"])
 def test_the_book_of_a_story_has_its_text_and_origins(legacy: bool) -> None:
     story = Story.new("Swans", now=0, legacy=legacy)
     story.card.update(description="A tale.", tags=["birds", 3])

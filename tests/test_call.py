@@ -864,7 +864,7 @@ def test_a_call_is_a_flow_of_one_attempt() -> None:
     assert type(play(Call(STREAM), [head(JSON, 503), b""]).error) is ServerError
 
 
-@pytest.mark.parametrize("script", [[b""], [head(EVENT_STREAM), head(EVENT_STREAM)]])
+@for_each("script", [[b""], [head(EVENT_STREAM), head(EVENT_STREAM)]])
 def test_a_wrong_answer_to_an_action_is_the_drivers_mistake(script: list[Head | bytes]) -> None:
     assert type(play(Call(STREAM), script).error) is LocalProtocolError
 

@@ -14,6 +14,7 @@ from PIL import Image
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.emulator import Account
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.cli_images import count_anlas, emulated_images, list_files, nai
 from tests.support import answers
 
@@ -153,8 +154,8 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "about", "status"),
+@for_each(
+    "arguments, about, status",
     [
         (("director", "paint", "face.png"), "no director tool is called 'paint'", 2),
         (("director", "line-art", "face.png"), "did you mean 'lineart'?", 2),

@@ -224,8 +224,8 @@ def test_the_class_of_an_error_decides_kind_status_and_message(
     assert "Error" not in failure.message
 
 
-@pytest.mark.parametrize(
-    ("status", "said"),
+@for_each(
+    "status, said",
     [(501, "what answers there is not NovelAI's service (501 x)."), (502, "nai health shows which hosts answer.")],
 )
 def test_a_page_of_another_server_names_the_address_and_where_it_is_from(status: int, said: str) -> None:

@@ -23,6 +23,7 @@ from nai_transports.cli.common.finished_work import find_finished_work, open_str
 from nai_transports.preset_files import save_preset
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.sync import Client
+from tests.cases import for_each
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, answers, streams, token
 
 PROMPT = "The lamp in the old lighthouse"
@@ -164,8 +165,8 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
 
 
 @pytest.mark.usefixtures("known")
-@pytest.mark.parametrize(
-    ("arguments", "about"),
+@for_each(
+    "arguments, about",
     [
         ((), "give a text as an argument, by --file, or through a pipe; type: nai generate "),
         ((PROMPT, "--file", "x.txt"), "give a prompt"),

@@ -27,6 +27,7 @@ from nai_transports.cli.common import output_files
 from nai_transports.cli.common.standard_streams import OutputFailed
 from nai_transports.installer import explain_install
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.cli_images import (
     NAME,
     PROMPT,
@@ -461,8 +462,8 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
 # ---- what goes wrong
 
 
-@pytest.mark.parametrize(
-    ("arguments", "about", "status"),
+@for_each(
+    "arguments, about, status",
     [
         ((), "give a text as an argument, by --rebuild, or through a pipe; type: nai image ", 2),
         ((PROMPT, "--size", "big"), "--size: no size is called 'big'; there are small_portrait", 2),

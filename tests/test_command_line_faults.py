@@ -25,6 +25,7 @@ from nai_transports.cli.app import app
 from nai_transports.installer import explain_install, format_install_command
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import finder, novelai_api_wheel, website
+from tests.cases import for_each
 from tests.cli_images import list_files, write_image
 from tests.forked_python import forked_nai
 from tests.support import EMAIL, PASSWORD, an_emulator, cuts, streams, token
@@ -379,8 +380,8 @@ def test_an_error_after_half_a_line_begins_a_line_of_its_own(monkeypatch: pytest
 # ---- what is accepted
 
 
-@pytest.mark.parametrize("command", ["generate", "chat", "complete"])
-@pytest.mark.parametrize(
+@for_each("command", ["generate", "chat", "complete"])
+@for_each(
     "setting",
     ["top_p=7", "top_p=-1", "top_p=nan", "top_p=inf", "top_p=", "top_p=a", "temperature=-1", "min_p=2", "topp=1"],
 )
@@ -393,7 +394,7 @@ def test_a_setting_out_of_its_range_is_refused_before_anything_is_sent(
     assert len(emulator.requests) == sent
 
 
-@pytest.mark.parametrize("size", ["100000x1", "0x0", "64x0", "99999999x99999999"])
+@for_each("size", ["100000x1", "0x0", "64x0", "99999999x99999999"])
 def test_a_size_out_of_range_is_told_so_with_the_range(size: str) -> None:
     line = fail(2, *draw("--size", size))
     assert re.search(r"--size: (width|height) is \d+, and here \S+ takes a number from 64", line)
@@ -578,7 +579,7 @@ def test_a_seed_out_of_range_is_told_with_the_range(seed: str) -> None:
     assert line.endswith("takes a number from 0 to 4294967295")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "character",
     [
         *(";;;;@@@", ";;;;", "", " ", "@", "@C3", "girl@", "girl@Z9", "girl@C3@", "girl;;a;;b"),

@@ -177,7 +177,7 @@ def test_nothing_is_left_of_one_long_line_that_may_not_be_cut() -> None:
     assert trimmed_text("one two three", 2, Words(), maximum_trim_type="token") == "one two"
 
 
-@pytest.mark.parametrize("allowed", [0, -1])
+@for_each("allowed", [0, -1])
 def test_nothing_fits_into_no_tokens(allowed: int) -> None:
     assert trimmed_text("a", allowed, maximum_trim_type="token") is None
 

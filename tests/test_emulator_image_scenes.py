@@ -267,8 +267,8 @@ def read_line(picture: Image.Image, left: int, top: int, square: int) -> str:
     return line.rstrip()
 
 
-@pytest.mark.parametrize(
-    ("size", "square", "shown"),
+@for_each(
+    "size, square, shown",
     [
         ((832, 1216), 3, ["A quick brown fox jumps over the lazy dog:", "{0123456789} & ~|@#$%^*_+=<>?/\\ [x] ;"]),
         ((192, 256), 1, ["A quick brown fox jumps over", "the lazy dog: {0123456789} &..."]),

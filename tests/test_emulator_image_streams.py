@@ -217,7 +217,7 @@ def test_an_account_that_can_no_longer_pay_gets_an_error_in_the_stream(monkeypat
         assert (error.status, error.message) == (402, "Not enough Anlas")
 
 
-@pytest.mark.parametrize("framing", FRAMINGS)
+@for_each("framing", FRAMINGS)
 def test_a_fault_is_an_error_message_within_the_stream(framing: Any) -> None:
     emulator, owner = an_emulator()
     app = FaultyApp(emulator, Failure(at=3, shape="image", message="Error generating image"))

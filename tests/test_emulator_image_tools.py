@@ -249,7 +249,7 @@ def test_an_image_may_be_a_part_of_a_form() -> None:
     assert parse_error(answered) == (400, 'image field references unknown form part "image"')
 
 
-@pytest.mark.parametrize("form", ["JPEG", "WEBP"])
+@for_each("form", ["JPEG", "WEBP"])
 def test_a_jpeg_and_a_lossy_webp_are_decoded(form: str) -> None:
     source = draw_face(form=form)
     expected = Image.open(io.BytesIO(source)).convert("RGB").resize((192, 128), Image.Resampling.NEAREST)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from nai_proto import account, image
 from nai_proto.emulator import Account, Emulator
 from nai_proto.errors import PaymentRequiredError
@@ -58,7 +56,7 @@ def test_each_image_takes_one_from_the_trial_and_no_anlas() -> None:
     assert owner.profile.anlas == 7
 
 
-@pytest.mark.parametrize("path", ["/ai/generate-image", "/ai/generate-image-stream"])
+@for_each("path", ["/ai/generate-image", "/ai/generate-image-stream"])
 def test_a_trial_that_is_used_up_draws_nothing_and_says_why(path: str) -> None:
     emulator, owner = on_trial(images=1)
     sent = body()

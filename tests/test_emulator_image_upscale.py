@@ -58,7 +58,7 @@ def build_old_body(**changed: object) -> dict[str, object]:
     return {"image": B64, "width": 96, "height": 64, "scale": 2, **changed}
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@for_each("mode", ["RGB", "RGBA"])
 def test_each_pixel_becomes_four_pixels(mode: str) -> None:
     source = draw_face(mode)
     large = open_png(run(image.upscale(source, model=V5)).data)

@@ -463,15 +463,15 @@ def test_any_body_gets_an_image_or_a_documented_error(sent: object) -> None:
 # ---- charges
 
 
-def load_price_vectors() -> list[Any]:
+def load_price_vectors() -> list[dict[str, Any]]:
     """Return the price vectors of generations that are one request. Encoding a vibe is a request of its own."""
     known = json.loads((DATA / "anlas_vectors.json").read_text())["generation"]
-    plain = [each for each in known if not each["request"]["uncached_vibes"] and each["expected_total"] >= 0]
-    return [pytest.param(each["request"], each["expected_total"], id=each["id"]) for each in plain]
+    return [each for each in known if not each["request"]["uncached_vibes"] and each["expected_total"] >= 0]
 
 
-@pytest.mark.parametrize(("case", "anlas"), load_price_vectors())
-def test_a_generation_is_charged_its_price(case: dict[str, Any], anlas: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@for_each("vector", load_price_vectors(), ids=lambda vector: vector["id"])
+def test_a_generation_is_charged_its_price(vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    case, anlas = vector["request"], vector["expected_total"]
     blank, where = Pixels(64, 64, bytes(3 * 64 * 64)), "nai_proto.emulator.images.render"
     for name, made in (("_draw", blank), ("compose", blank), ("encode_picture", PNG)):  # faster than rendering
         monkeypatch.setattr(f"{where}.{name}", lambda *_, made=made, **__: made)

@@ -327,7 +327,7 @@ def test_a_strong_bias_decides_the_text() -> None:
     assert Service(ids=True).complete(logit_bias=bias)["choices"][0]["text"] == "z" * 20
 
 
-@pytest.mark.parametrize("ids", [True, False])
+@for_each("ids", [True, False])
 def test_a_stop_text_ends_the_answer_stays_in_it_and_is_the_stop_reason(ids: bool) -> None:
     whole = Service(ids=ids).complete(max_tokens=300)["choices"][0]["text"]
     stop = whole[100:103]
@@ -455,7 +455,7 @@ def test_the_observed_form_has_its_answer_only_in_the_ids() -> None:
     assert document["usage"]["completion_tokens"] == len(choice["token_ids"])
 
 
-@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+@for_each("field", ["reasoning_content", "reasoning"])
 def test_a_switch_selects_the_field_of_the_reasoning(field: str) -> None:
     service = Service(thinking=field)
     message = service.chat(enable_thinking=True)["choices"][0]["message"]

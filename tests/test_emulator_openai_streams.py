@@ -74,7 +74,7 @@ def test_a_chat_stream_begins_with_the_role_and_ends_with_an_empty_delta() -> No
     assert (cut_off[-1]["delta"], cut_off[-1]["token_ids"]) == ({}, [])
 
 
-@pytest.mark.parametrize("path", [COMPLETIONS, CHAT])
+@for_each("path", [COMPLETIONS, CHAT])
 def test_a_chunk_never_holds_half_a_character(path: str) -> None:
     class Umlauts(ByteTokenizer):
         """Writes every a as ä, so that characters take two tokens."""
@@ -196,7 +196,7 @@ def test_a_bare_error_is_a_line_without_a_field_name() -> None:
     assert json.loads(decoder.stray) == {"statusCode": 500, "message": FAILED}
 
 
-@pytest.mark.parametrize("stream", [True, False])
+@for_each("stream", [True, False])
 def test_a_document_error_replaces_a_response_with_status_200(stream: bool) -> None:
     service = Service(error_after=0, error_form="document")
     assert service.post(CHAT, messages=ASK, stream=stream) == {"statusCode": 500, "message": FAILED}

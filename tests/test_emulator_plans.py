@@ -65,7 +65,7 @@ class PlanClient:
 # ---- plans and models
 
 
-@pytest.mark.parametrize("path", PATHS)
+@for_each("path", PATHS)
 def test_a_plan_decides_which_models_there_are(path: str) -> None:
     for tier in (Tier.TABLET, Tier.SCROLL, Tier.OPUS):
         client = PlanClient(tier)
@@ -74,7 +74,7 @@ def test_a_plan_decides_which_models_there_are(path: str) -> None:
             assert client.generates(model.id, path) == (model.success_status if has else NOT_THIS)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@for_each("path", PATHS)
 def test_without_a_subscription_and_a_trial_there_is_no_text(path: str) -> None:
     client = PlanClient(Tier.PAPER)
     for model in MODELS:

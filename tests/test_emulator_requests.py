@@ -14,7 +14,6 @@ import json
 import re
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -98,7 +97,7 @@ def test_a_whitelist_is_a_set() -> None:
     assert len(outputs) == 1
 
 
-@pytest.mark.parametrize("model", ["kayra-v1", "clio-v1"])
+@for_each("model", ["kayra-v1", "clio-v1"])
 def test_a_missing_parameter_is_the_same_as_null(model: str) -> None:
     parameters = prompt(model, seed=1)["parameters"]
     nulls = dict.fromkeys(("temperature", "stop_sequences", "order", "prefix", "phrase_rep_pen", "num_logprobs"))
@@ -210,7 +209,7 @@ def test_a_client_that_wants_http_2_gets_http_1() -> None:
     assert json.loads(answer)["accessToken"]
 
 
-@pytest.mark.parametrize("waits", [True, False])
+@for_each("waits", [True, False])
 def test_a_body_can_be_chunked_and_expect_100_continue(waits: bool) -> None:
     emulator, owner = an_emulator()
     body = json.dumps({"key": owner.key.reveal()}).encode()

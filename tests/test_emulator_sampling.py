@@ -151,7 +151,7 @@ def test_the_stop_sequence_can_be_left_out(
         assert whole[-1].finish_reason == "stop"
 
 
-@pytest.mark.parametrize(("include", "delays"), [(True, [1, 1, 1, 1, 1, 0]), (False, [3, 2, 1, 1, 1, 0])])
+@for_each("include, delays", [(True, [1, 1, 1, 1, 1, 0]), (False, [3, 2, 1, 1, 1, 0])])
 def test_tokens_that_may_begin_a_stop_sequence_are_held_back_until_they_can_no_longer(
     include: bool, delays: list[int]
 ) -> None:
@@ -342,7 +342,7 @@ def test_a_bias_follows_the_growing_output(context: list[int], sequence: list[in
         text.append(step.token)
 
 
-@pytest.mark.parametrize(("context", "step", "token"), [([1, 2], 1, 1), ([1, 2, 1], 0, 2)])
+@for_each("context, step, token", [([1, 2], 1, 1), ([1, 2, 1], 0, 2)])
 def test_what_completes_a_sequence_in_the_output_does_not_begin_its_next_one(
     context: list[int], step: int, token: int
 ) -> None:
@@ -610,16 +610,14 @@ def test_guidance_moves_away_from_the_opposing_prompt(
     assert all(isclose(left.get(t, 0), share, rel_tol=1e-6, abs_tol=1e-300) for t, share in shares(guided).items())
 
 
-@pytest.mark.parametrize("opposing", [(), (7, 8)])
+@for_each("opposing", [(), (7, 8)])
 def test_the_opposing_prompt_is_continued_with_the_output(opposing: tuple[int, ...]) -> None:
     model = Chain(1, 2, 3)
     generate_steps(model, GenerationSettings(max_length=3, cfg_scale=2, cfg_uc=opposing), [])
     assert model.seen == [[], [*opposing], [1], [*opposing, 1], [1, 2], [*opposing, 1, 2]]
 
 
-@pytest.mark.parametrize(
-    "unguided", [GenerationSettings(cfg_uc=(7,)), GenerationSettings(cfg_uc=(7,), cfg_scale=2, order=(0,))]
-)
+@for_each("unguided", [GenerationSettings(cfg_uc=(7,)), GenerationSettings(cfg_uc=(7,), cfg_scale=2, order=(0,))])
 def test_without_guidance_the_opposing_prompt_is_not_read(unguided: GenerationSettings) -> None:
     model = Chain(1, 2, 3)
     generate_steps(model, replace(unguided, max_length=3), [])

@@ -154,7 +154,7 @@ def test_the_model_in_the_body_decides_between_hosts(path: str, model: Any) -> N
     assert found[0].status == (200 if model.host is Host.TEXT else 201)
 
 
-@pytest.mark.parametrize("host", [Host.TEXT, Host.API])
+@for_each("host", [Host.TEXT, Host.API])
 def test_an_address_of_one_role_needs_no_model(host: Host) -> None:
     for body in (b"", b'{"model":"kayra-v1"}', b'{"model":"euterpe-v2"}'):
         found = match("POST", host, "/ai/generate", body)
@@ -303,7 +303,7 @@ def test_bad_path_parameters_are_refused_by_name(name: str, path: dict[str, str]
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize("pair", [("\ud800", "x"), ("x", "\ud800")])
+@for_each("pair", [("\ud800", "x"), ("x", "\ud800")])
 def test_a_query_that_is_not_unicode_is_refused(pair: tuple[str, str]) -> None:
     with pytest.raises(InvalidRequestError, match="get_voice") as caught:
         build(endpoint("get_voice"), EndpointParameters(query=(("text", "the prompt"), pair)))

@@ -234,7 +234,7 @@ def test_an_error_replaces_an_event_and_ends_the_stream(shape: str) -> None:
     assert get_response(app) == (expected, False)
 
 
-@pytest.mark.parametrize("app", [TALE, WHOLE])
+@for_each("app", [TALE, WHOLE])
 def test_an_error_can_be_a_document_with_a_status_of_success(app: App) -> None:
     answer, closed = get_response(FaultyApp(app, "error:shape=document,status=503,message=no"))
     head, _, body = answer.partition(b"\r\n\r\n")

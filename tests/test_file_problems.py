@@ -225,7 +225,7 @@ FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "problem"), FIELDS, ids=[problem for _, problem in FIELDS])
+@for_each("fields, problem", FIELDS, ids=[problem for _, problem in FIELDS])
 def test_a_field_that_is_not_read_is_named_with_its_place_in_stories_and_scenarios(
     fields: dict[str, object], problem: str, tmp_path: Path
 ) -> None:

@@ -118,7 +118,7 @@ def test_login_by_key_sends_the_key_and_gives_the_token() -> None:
     assert request.token is None
 
 
-@pytest.mark.parametrize("status", [200, 201])
+@for_each("status", [200, 201])
 def test_login_takes_any_success(status: int) -> None:
     assert play(account.login_with_key(KEY), [Head(status, JSON_HEAD.headers), *GRANTED[1:]]).error is None
 
@@ -170,7 +170,7 @@ def test_a_login_is_repeated_when_the_line_dies() -> None:
     assert played.error is None
 
 
-@pytest.mark.parametrize(("email", "password"), [(ALICE[0], "\ud800"), ("\ud800@x", "x")])
+@for_each("email, password", [(ALICE[0], "\ud800"), ("\ud800@x", "x")])
 def test_a_login_that_cannot_be_sends_nothing(email: str, password: str) -> None:
     played = play(account.login(email, password), [])
     assert type(played.error) is InvalidRequestError
@@ -282,7 +282,7 @@ def test_errors_pass_through_options_in_both_directions() -> None:
     assert inner.closed
 
 
-@pytest.mark.parametrize("nested", [False, True])
+@for_each("nested", [False, True])
 def test_closing_closes_the_flow_inside_when_it_is_closed(nested: bool) -> None:
     inner = Inner(BARE)
     held = iter(inner)  # or losing the last reference would close it
@@ -433,7 +433,7 @@ def test_a_stream_that_had_given_nothing_yet_is_repeated_where_that_does_no_harm
     assert type(play(STREAM, script).error) is Truncated
 
 
-@pytest.mark.parametrize("operation", [STREAM, WHOLE], ids=["stream", "whole"])
+@for_each("operation", [STREAM, WHOLE], ids=["stream", "whole"])
 def test_a_paid_call_that_may_have_been_accepted_is_not_repeated(operation: Operation[Any, Any]) -> None:
     head = STREAM_HEAD if operation is STREAM else JSON_HEAD
     scripts: list[Script] = [

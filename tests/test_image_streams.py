@@ -132,18 +132,18 @@ def test_both_framings_tell_the_same_however_they_are_cut(form: str, cuts: list[
     assert played.result == (EVENTS[5], EVENTS[3])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@for_each("form", FORMS)
 def test_byte_by_byte_is_the_same(form: str) -> None:
     assert streamed([bytes([one]) for one in FORMS[form]], form, n_samples=2).events == EVENTS
 
 
-@pytest.mark.parametrize("form", FORMS)
+@for_each("form", FORMS)
 def test_what_follows_the_last_image_does_not_matter(form: str) -> None:
     played = streamed([FORMS[form], b"\xff\xff\xff\xff junk"], form, n_samples=2)
     assert len(played.result) == 2
 
 
-@pytest.mark.parametrize("form", FORMS)
+@for_each("form", FORMS)
 def test_a_stream_without_all_images_is_cut_short(form: str) -> None:
     write = framed if form == MSGPACK else evented
     played = streamed(write(step(0), final(1)), form, n_samples=2)
@@ -153,7 +153,7 @@ def test_a_stream_without_all_images_is_cut_short(form: str) -> None:
     assert isinstance(streamed(b"", form).error, Truncated)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@for_each("form", FORMS)
 def test_an_error_in_the_stream_comes_behind_its_events(form: str) -> None:
     write = framed if form == MSGPACK else evented
     played = streamed(write(step(0), message("error", code=500, message="no"), final()), form)

@@ -71,9 +71,7 @@ def test_stored_fields_are_attributes() -> None:
     assert (beasts.name, beasts.enabled, beasts.create_subcontext, beasts.order) == ("Beasts", False, True, ("d",))
 
 
-@pytest.mark.parametrize(
-    "stored", [{}, {"enabled": None, "searchRange": "many", "keys": "dragon", "text": 5, "contextConfig": []}]
-)
+@for_each("stored", [{}, {"enabled": None, "searchRange": "many", "keys": "dragon", "text": 5, "contextConfig": []}])
 def test_missing_and_wrong_values_are_defaults(stored: dict[str, Any]) -> None:
     entry = Entry(stored)
     assert (entry.text, entry.id, entry.display_name, entry.category, entry.keys) == ("", "", "", "", ())
@@ -98,7 +96,7 @@ def test_every_version_is_read_and_kept(version: int) -> None:
     assert json.loads(book.with_entry(book.new_entry("x")).dumps())["lorebookVersion"] == version
 
 
-@pytest.mark.parametrize(
+@for_each(
     "file",
     [
         json.dumps(FULL, indent=4).encode(),

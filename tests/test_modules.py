@@ -136,7 +136,7 @@ def test_so_many_steps_cannot_be_bought_at_once(amount: int) -> None:
     assert json.loads(modules.buy_training_steps(amount, validate=False).request.body) == {"amount": amount}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "make",
     [
         lambda: modules.train_module("Once", name="n", steps=50, learning_rate=1),
@@ -213,7 +213,7 @@ def test_waiting_gives_each_state_once_and_then_the_module() -> None:
     assert trace.result == trace.events[-1]
 
 
-@pytest.mark.parametrize("texts", [b"\xff" * 1000, "too short"])
+@for_each("texts", [b"\xff" * 1000, "too short"])
 def test_a_training_on_what_is_no_text_fails_and_says_why(texts: str | bytes) -> None:
     failed = Trainer().finish(texts)
     assert (failed.status, failed.is_ready) == (ModuleStatus.ERROR, False)

@@ -10,7 +10,6 @@ from base64 import b64encode
 from itertools import pairwise
 from typing import Any, Final
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,7 +155,7 @@ def test_images_come_behind_a_preview_with_null_or_with_whole_numbers_as_floats(
     assert (image.data, image.sample) == (PNG, 0)
 
 
-@pytest.mark.parametrize("framing", ["sse", "msgpack"])
+@for_each("framing", ["sse", "msgpack"])
 def test_kinds_of_image_events_that_are_not_known_are_ignored(framing: Any) -> None:
     other = {**STEP, "event_type": "other"}
     if framing == "sse":

@@ -194,7 +194,7 @@ def test_an_answer_may_be_empty_where_there_was_nothing_to_say(choice: dict[str,
     assert answered(CHAT, {"choices": [choice]}).result.text == ""
 
 
-@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+@for_each("name", ["reasoning_content", "reasoning"])
 def test_reasoning_that_the_service_separates_stays_separate(name: str) -> None:
     result = answered(CHAT, {"choices": [{"message": {"content": "4", name: "2 + 2", "tool_calls": None}}]}).result
     assert result.choices[0].message == Message("assistant", "4", None, "2 + 2", extra={"tool_calls": None})

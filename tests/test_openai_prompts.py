@@ -16,6 +16,7 @@ from nai_proto.errors import InvalidRequestError
 from nai_proto.http import Head, Headers
 from nai_proto.openai import Message, completion, count_tokens, render_chat
 from nai_proto.testing import play
+from tests.cases import for_each
 
 from .support import ByteTokenizer
 
@@ -37,7 +38,7 @@ def test_a_chat_whose_model_may_think_leaves_that_to_it() -> None:
     )
 
 
-@pytest.mark.parametrize("thinking", [False, True])
+@for_each("thinking", [False, True])
 def test_an_answer_that_was_begun_is_gone_on_with(thinking: bool) -> None:
     prompt = render_chat([*CHAT, Message.assistant("It is ")], thinking=thinking)
     assert prompt.endswith("<|assistant|>\n<think></think>\nIt is ")

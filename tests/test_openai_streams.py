@@ -148,7 +148,7 @@ def test_unknown_keys_are_kept_on_chunks_and_on_what_they_make() -> None:
     assert story.result.choices[0].extra == {"processed_logprobs": None, "x": [1, 2]}
 
 
-@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+@for_each("name", ["reasoning_content", "reasoning"])
 def test_reasoning_that_the_service_tells_apart_is_joined_apart(name: str) -> None:
     deltas = [{name: "2 + "}, {name: "2", "content": None}, {"content": "4"}]
     story = played(b"".join(event({"delta": delta}) for delta in deltas) + DONE)

@@ -91,9 +91,7 @@ def test_a_bias_is_a_finite_number(bias: Any) -> None:
         BiasGroup(bias)
 
 
-@pytest.mark.parametrize(
-    "names", [("ensure_sequence_finish", "generate_once"), ("ensureSequenceFinish", "generateOnce")]
-)
+@for_each("names", [("ensure_sequence_finish", "generate_once"), ("ensureSequenceFinish", "generateOnce")])
 def test_a_stored_group_is_read_in_either_spelling(names: tuple[str, str]) -> None:
     data = {"phrases": ["ab", [1]], "bias": 1, names[0]: True, names[1]: False, "enabled": True, "whenInactive": False}
     assert BiasGroup.from_data(data) == BiasGroup(1, True, False, phrases=["ab", [1]])

@@ -58,7 +58,7 @@ ImageFormat: TypeAlias = Literal["png", "webp"]
 FORMATS: list[ImageFormat] = ["png", "webp"]
 
 
-@pytest.mark.parametrize("image_format", FORMATS)
+@for_each("image_format", FORMATS)
 def test_a_picture_as_the_service_makes_it_says_all_twice(image_format: ImageFormat) -> None:
     file = write_picture(BLANK, METADATA, image_format=image_format)
     text, alpha = examine_picture(file).copies

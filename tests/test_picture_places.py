@@ -86,7 +86,7 @@ def test_texts_of_an_avif_are_read_without_pillow(monkeypatch: pytest.MonkeyPatc
     assert read_metadata(file) == Metadata({"Description": "a lamp", "Comment": COMMENT})
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
+@for_each("order", ["<", ">"])
 def test_a_bigtiff_is_read(order: str) -> None:
     file = saved(image(), "TIFF", big_tiff=True, description="a lamp", software="NovelAI Diffusion V4.5 4BDE2A90")
     assert file[:4] == b"II+\0"
@@ -98,7 +98,7 @@ def test_a_bigtiff_is_read(order: str) -> None:
     assert examine_picture(header + entry + text).copies == (Metadata({"Description": "a lamp in the fog"}),)
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
+@for_each("order", ["<", ">"])
 def test_nul_before_the_text_of_a_tag_is_skipped(order: str) -> None:
     """The service writes four where the prompt is not ASCII."""
     text = b"\0\0\0\0" + "夜の港".encode() + b"\0"
@@ -274,7 +274,7 @@ def test_colours_that_pillow_would_decode_are_not_shown_as_empty_without_it(monk
         read_metadata(file)
 
 
-@pytest.mark.parametrize("mark", [b"stealth_pngcomp", b"stealth_rgbinfo"])
+@for_each("mark", [b"stealth_pngcomp", b"stealth_rgbinfo"])
 def test_a_copy_that_is_the_parameters_themselves_is_the_comment(mark: bytes) -> None:
     opaque = PLAIN.with_alpha(b"\xff" * PLAIN.area)
     drawn = hidden(copy_of(COMMENT.encode(), mark), opaque, (3,) if b"png" in mark else (0, 1, 2))

@@ -406,7 +406,7 @@ def test_a_damaged_comment_leaves_the_parameters_to_alpha() -> None:
     assert report.metadata.place is Place.ALPHA
 
 
-@pytest.mark.parametrize("is_first", [True, False])
+@for_each("is_first", [True, False])
 def test_a_comment_of_another_program_does_not_hide_that_of_the_service_in_the_same_place(is_first: bool) -> None:
     file = write_png(PLAIN, METADATA.texts)
     other = build_png_chunk(b"tEXt", b"Comment\0Created with GIMP")

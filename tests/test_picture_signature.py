@@ -60,7 +60,7 @@ def test_what_was_signed_verifies_with_its_key_alone(comment: dict[str, object],
     assert list(json.loads(signed))[-1] == "signed_hash"
 
 
-@pytest.mark.parametrize("alpha", [False, True])
+@for_each("alpha", [False, True])
 def test_the_copy_in_alpha_leaves_the_signature_valid(alpha: bool) -> None:
     signed = sign(RGBA, COMMENT, alpha=alpha)
     copied = with_stealth(RGBA, b"{}", transparent=alpha)

@@ -124,7 +124,7 @@ def test_alpha_is_read(image_format: str) -> None:
     assert set(alpha.data) <= ({76, 77, 78} if image_format == "AVIF" else {77})
 
 
-@pytest.mark.parametrize("image_format", ["PNG", "GIF"])
+@for_each("image_format", ["PNG", "GIF"])
 def test_transparency_of_a_palette_is_alpha(image_format: str) -> None:
     image = flat().quantize(4)
     index = image.getpixel((0, 0))
@@ -213,7 +213,7 @@ def test_colours_below_full_transparency_are_kept() -> None:
     assert read_pixels(write_webp(clear)) == clear
 
 
-@pytest.mark.parametrize("picture", [Pixels(16_383, 1, bytes(16_383 * 3)), Pixels(1, 16_383, bytes(16_383 * 4))])
+@for_each("picture", [Pixels(16_383, 1, bytes(16_383 * 3)), Pixels(1, 16_383, bytes(16_383 * 4))])
 def test_the_longest_sides_are_written(picture: Pixels) -> None:
     assert read_pixels(write_webp(picture)) == picture
 
@@ -263,7 +263,7 @@ def image_noise() -> Pixels:
     return Pixels(32, 32, random.Random(3).randbytes(32 * 32 * 3))
 
 
-@pytest.mark.parametrize("quality", [0, 96])
+@for_each("quality", [0, 96])
 def test_the_quality_of_a_jpeg_has_a_range(quality: int) -> None:
     with pytest.raises(InvalidRequestError, match="quality"):
         write_jpeg(image_noise(), quality)

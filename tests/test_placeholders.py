@@ -78,8 +78,8 @@ def test_placeholders_are_asked_by_number_and_then_by_the_alphabet() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("answers", "problem"),
+@for_each(
+    "answers, problem",
     [
         ({"heroo": "x"}, "no placeholder 'heroo'; the placeholders are hero, place; did you mean 'hero'?"),
         ({"hero": "x", "q": ""}, "no placeholder 'q'; the placeholders are hero, place"),

@@ -24,6 +24,7 @@ from nai_transports.cli.common.profile_file import (
     make_timeouts,
     profile_path,
 )
+from tests.cases import for_each
 
 WHOLE = """
 # My accounts
@@ -43,7 +44,7 @@ timeout = 2.5
 
 
 def write(directory: Path, content: str | bytes) -> None:
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     path = directory / "profiles.toml"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
 
@@ -101,8 +102,8 @@ def test_the_repr_of_a_profile_does_not_show_its_proxy(config: Path) -> None:
     assert "secret" not in repr(load_profiles())
 
 
-@pytest.mark.parametrize(
-    ("content", "problem"),
+@for_each(
+    "content, problem",
     [
         ("[default]\nemail = me@example.com\n", r"profiles\.toml, line 2: not TOML"),
         ('[default]\n\nproxy = "http://h\n', r"profiles\.toml, line 3: not TOML"),

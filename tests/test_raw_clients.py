@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from nai_transports.servers.serve import serve_in_thread
+from tests.cases import for_each
 from tests.support import an_emulator
 
 STORY = b'{"input": "Once upon a time", "model": "kayra-v1", "parameters": {"use_string": true, "max_length": 5}}'
@@ -153,8 +154,8 @@ def build_request(served: Server, name: str) -> bytes:
     return served.filled(head, body) + b"Connection: close\r\n\r\n" + sent
 
 
-@pytest.mark.parametrize("by", [1 << 20, 1], ids=["at once", "byte by byte"])
-@pytest.mark.parametrize("name", REQUESTS)
+@for_each("by", [1 << 20, 1], ids=["at once", "byte by byte"])
+@for_each("name", REQUESTS)
 def test_unusual_requests_are_understood(served: Server, name: str, by: int) -> None:
     answer = served.send(build_request(served, name), by=by)
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -464,7 +464,7 @@ def test_a_wait_that_is_woken_too_early_goes_on() -> None:
     steps.close()
 
 
-@pytest.mark.parametrize("pause", [10, None])
+@for_each("pause", [10, None])
 def test_waiting_notices_a_vanished_client(pause: float | None) -> None:
     handler, out = streaming(pause=pause), list[bytes]()
     steps = server_connection(handler, Clock(), timeouts=PATIENT)
@@ -490,7 +490,7 @@ def test_what_is_pipelined_while_the_server_waits_is_answered_afterwards() -> No
     steps.close()
 
 
-@pytest.mark.parametrize("limits", [Limits(), Limits(head=300, body=300)])
+@for_each("limits", [Limits(), Limits(head=300, body=300)])
 def test_a_client_that_floods_a_waiting_server_is_cut(limits: Limits) -> None:
     handler = streaming(pause=None)
     steps = server_connection(handler, Clock(), limits)

@@ -210,7 +210,7 @@ def test_sigurd_and_euterpe_count_the_penalty_on_another_scale(model: str) -> No
     assert bare(model, preset=Preset("Mine", model, {"repetition_penalty": 8})) == {"repetition_penalty": 1.525}
 
 
-@pytest.mark.parametrize("model", [Model.SIGURD, Model.EUTERPE])
+@for_each("model", [Model.SIGURD, Model.EUTERPE])
 def test_a_penalty_is_checked_before_it_is_rescaled(model: Model) -> None:
     for value in (1.0, 8.0):
         assert build_parameters(model, overrides={"repetition_penalty": value})["repetition_penalty"] in (1, 1.525)

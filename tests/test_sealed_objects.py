@@ -283,7 +283,7 @@ def test_unknown_fields_stay_in_their_places() -> None:
     assert written["sdata"] == list(crypto_secretbox(plaintext, bytes(24), KEY.reveal()))
 
 
-@pytest.mark.parametrize("usable", [True, False])
+@for_each("usable", [True, False])
 def test_the_odd_forms_of_a_key_are_read(usable: bool) -> None:
     key = OBJECT_KEY if usable else OBJECT_KEY[:24]
     forms = [list(key), binascii.b2a_base64(key, newline=False).decode(), {str(i): byte for i, byte in enumerate(key)}]
@@ -455,7 +455,7 @@ def test_what_is_no_json_is_not_written(value: object) -> None:
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("content", [None, {"a": 1, "b": [1.0]}])
+@for_each("content", [None, {"a": 1, "b": [1.0]}])
 def test_an_unchanged_object_keeps_its_bytes(content: dict[str, Any] | None) -> None:
     plaintext = b'{ "a": 1,\n "b": [1.0] }'
     opened = open_object(boxed(plaintext), KEYS)

@@ -242,7 +242,7 @@ def test_an_encryption_key_is_made_of_bytes(value: object) -> None:
         EncryptionKey(cast("bytes", value))
 
 
-@pytest.mark.parametrize("make", [bytearray, memoryview])
+@for_each("make", [bytearray, memoryview])
 def test_an_encryption_key_is_made_of_any_bytes(make: Callable[[bytes], Any]) -> None:
     assert EncryptionKey(make(bytes(32))) == EncryptionKey(bytes(32))
 

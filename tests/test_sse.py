@@ -245,7 +245,7 @@ def test_bad_utf_8_is_replaced_in_each_part_of_a_usual_block() -> None:
     assert SSESplitter().receive_data(block * 2) == [(b"e\xff", b"d\xff")] * 2
 
 
-@pytest.mark.parametrize("make", [SSEDecoder, SSESplitter])
+@for_each("make", [SSEDecoder, SSESplitter])
 def test_what_is_no_limits_and_no_bytes_is_refused_by_its_name(make: Callable[..., SSEDecoder | SSESplitter]) -> None:
     with pytest.raises(InvalidRequestError, match=r"^limits ") as caught:
         make(9)
@@ -255,7 +255,7 @@ def test_what_is_no_limits_and_no_bytes_is_refused_by_its_name(make: Callable[..
     assert caught.value.parameter == "data"
 
 
-@pytest.mark.parametrize("kind", [bytearray, memoryview])
+@for_each("kind", [bytearray, memoryview])
 def test_a_block_of_other_bytes_than_bytes_is_split_to_bytes(kind: Callable[[bytes], Any]) -> None:
     splitter = SSESplitter()
     for _ in range(3):
@@ -302,7 +302,7 @@ def test_an_event_is_handed_out_with_its_blank_line(pieces: list[bytes]) -> None
 # The bare JSON error (docs/protocol/openai.md#65-errors-inside-a-stream)
 
 
-@pytest.mark.parametrize("make", [SSEDecoder, SSESplitter])
+@for_each("make", [SSEDecoder, SSESplitter])
 def test_the_first_line_that_looks_like_json_is_kept(make: Callable[[], SSEDecoder | SSESplitter]) -> None:
     decoder = make()
     decoder.receive_data(b'data:{"a":1}\n\n: {\n{"error":"first"}\r\n{"error":"second"}\n')

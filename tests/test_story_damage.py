@@ -431,7 +431,7 @@ def test_huge_run_index_adds_one_run() -> None:
     assert len(broken.sections[0].origins) <= 4
 
 
-@pytest.mark.parametrize("act", [Story.undo, Story.redo])
+@for_each("act", [Story.undo, Story.redo])
 def test_cyclic_chain_of_blocks_is_damage(act: Callable[[Story], None]) -> None:
     blocks = [block(1, 0, 0, "", chain=True, nextBlock=[1]), block(0, 0, 0, "", chain=True, nextBlock=[0])]
     broken = build_legacy(fragments=[], datablocks=blocks, currentBlock=1)

@@ -74,8 +74,8 @@ def sent(operation: Any) -> Any:
 # ---- requests
 
 
-@pytest.mark.parametrize(
-    ("model", "ids", "packed"),
+@for_each(
+    "model, ids, packed",
     [
         ("kayra-v1", [13071, 1190, 85], "DzOmBFUA"),
         (
@@ -136,7 +136,7 @@ def test_eratos_ids_are_four_bytes_wide() -> None:
     assert play(generate([1], model="llama-3-erato-v1"), [DOCUMENT, answer, b""]).result.ids == tuple(ids)
 
 
-@pytest.mark.parametrize(("max_length", "reason"), [(3, "length"), (4, "stop")])
+@for_each("max_length, reason", [(3, "length"), (4, "stop")])
 def test_an_answer_in_one_piece_says_by_its_length_why_it_ended(max_length: int, reason: str) -> None:
     answer = json.dumps({"output": pack([1, 2, 3], 2), "logprobs": [LOGPROBS] * 3}).encode()
     result = play(generate([5], max_length=max_length), [DOCUMENT, answer, b""]).result

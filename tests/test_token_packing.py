@@ -47,7 +47,7 @@ def test_four_byte_tokens_come_back(tokens: list[int]) -> None:
     assert unpack(pack(tokens, 4), 4) == tokens
 
 
-@pytest.mark.parametrize("width", [2, 4])
+@for_each("width", [2, 4])
 def test_the_largest_token_fits_and_the_next_does_not(width: int) -> None:
     most = 256**width - 1
     assert unpack(pack([0, most], width), width) == [0, most]

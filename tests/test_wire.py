@@ -356,7 +356,7 @@ def test_client_and_server_understand_each_other_over_many_exchanges(found: list
 # A little tunnel.
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["granted at once", "granted after the end"])
+@for_each("late", [False, True], ids=["granted at once", "granted after the end"])
 def test_a_granted_connect_becomes_a_tunnel_on_both_sides(late: bool) -> None:
     client, server = Wire("client"), Wire("server")
     sent = client.send_request(CONNECT)
@@ -476,7 +476,7 @@ def test_a_client_that_expects_100_is_told_to_go_on() -> None:
     assert (client.can_send_request, server.can_start_next_cycle) == (True, True)
 
 
-@pytest.mark.parametrize("body", [b"a", b"abc"])
+@for_each("body", [b"a", b"abc"])
 def test_a_body_on_its_way_expects_nothing(body: bytes) -> None:
     server = Wire("server")
     server.receive_data(b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n" + body)
@@ -596,7 +596,7 @@ def test_an_idle_connection_that_closes_or_speaks_is_not_reusable() -> None:
 # Ends that come too early.
 
 
-@pytest.mark.parametrize("role", ["client", "server"])
+@for_each("role", ["client", "server"])
 def test_an_end_before_a_message_begins_is_an_event(role: Role) -> None:
     wire = waiting_client() if role == "client" else Wire("server")
     assert take(wire, [b""]) == [CONNECTION_CLOSED]
@@ -681,7 +681,7 @@ def test_a_head_may_be_as_long_as_the_limit(role: Role, interim: bytes, size: in
             assert (caught.value.what, caught.value.limit, caught.value.value) == ("head", 80, 81)
 
 
-@pytest.mark.parametrize("role", ["client", "server"])
+@for_each("role", ["client", "server"])
 def test_a_head_that_does_not_end_is_stopped_at_the_limit(role: Role) -> None:
     wire = waiting_client(limits=Limits(head=80)) if role == "client" else Wire("server", Limits(head=80))
     assert take(wire, [b"HTTP/1.1 200 \r\n", b"x" * 65]) == []
@@ -824,7 +824,7 @@ def test_an_answer_that_cannot_be_sent_is_refused_by_name_and_another_may_follow
     assert server.send_response(OK)
 
 
-@pytest.mark.parametrize("role", ["client", "server"])
+@for_each("role", ["client", "server"])
 def test_what_a_peer_does_wrong_is_quoted_beside_the_message_only(role: Role) -> None:
     start = b"HTTP/1.1 200 \r\n" if role == "client" else b"GET / HTTP/1.1\r\nHost: h\r\n"
     for bad in (b"X-Key " + SECRET.encode() * 50, b"Authorization: Bearer " + SECRET.encode() + b"\0"):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from nai_proto.codecs import (
     exif,
     image_headers,
@@ -203,7 +201,7 @@ def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None
     check(case)
 
 
-@pytest.mark.parametrize("kind", [bytearray, memoryview])
+@for_each("kind", [bytearray, memoryview])
 def test_any_bytes_are_taken_where_bytes_are(kind: Any) -> None:
     assert pixels.read_pixels(kind(PNG)) == RGBA
     assert picture_metadata.read_metadata(kind(PNG)) is None

@@ -294,7 +294,7 @@ def test_what_is_of_another_type_is_taken_or_refused_by_name(case: Case) -> None
     check(case)
 
 
-@pytest.mark.parametrize("legacy", [False, True])
+@for_each("legacy", [False, True])
 def test_an_origin_and_a_kind_may_be_given_by_their_texts(legacy: bool) -> None:
     results: list[tuple[object, object]] = []
     for origin in (Origin.AI, "ai"):
