@@ -19,6 +19,7 @@ from nai_proto.text.models import CHAT_MODELS, MODELS
 from nai_proto.tier import Tier
 from nai_transports.cli.app import app
 from nai_transports.cli.text import chat_session
+from nai_transports.cli.text.chat_commands import format_help, parse_line
 from nai_transports.cli.text.model_table import build_model_table
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, answers, streams
@@ -176,6 +177,8 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
         (("chat", "x", "--set", "top_p=7"), "top_p is 7"),
         (("chat", "x", "--seed", "1", "--set", "seed=1"), "--seed and --set seed are the same"),
         (("chat", "--continue"), "nai chat --save FILE"),
+        (("chat", "--continue", "talk.json"), "--continue takes no file; type: nai chat --load talk.json"),
+        (("chat", "--continue", "--load", "talk.json"), "give one of them"),
     ],
 )
 @pytest.mark.usefixtures("owner")
@@ -233,18 +236,33 @@ def test_a_conversation_is_saved_after_each_turn_and_goes_on(tmp_path: Path, sen
     saved = json.loads(path.read_text("utf-8"))
     assert [each["role"] for each in saved["messages"]] == ["user", "assistant"]
     refused = nai("chat", "hello", "--save", str(path))
-    assert "already exists (--continue" in refused.stderr
-    for arguments in (("--save", str(path)), ()):
-        assert nai("chat", "more", "--continue", *arguments, "--max-tokens", "5").exit_code == 0
+    assert "already exists (--load" in refused.stderr
+    for arguments in (("--load", str(path)), ("--continue",)):
+        assert nai("chat", "more", *arguments, "--max-tokens", "5").exit_code == 0
     assert [line.partition(":")[0] for line in sent[-1]] == ["user", "assistant", "user", "assistant", "user"]
     assert len(json.loads(path.read_text("utf-8"))["messages"]) == 6
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_loaded_conversation_goes_on_in_the_new_file_of_save(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    assert nai("chat", "hello", "--save", str(old), "--max-tokens", "5").exit_code == 0
+    before = old.read_bytes()
+    assert nai("chat", "more", "--load", str(old), "--save", str(new), "--max-tokens", "5").exit_code == 0
+    assert old.read_bytes() == before
+    assert [len(json.loads(path.read_bytes())["messages"]) for path in (old, new)] == [2, 4]
+
+
+def test_the_help_of_a_conversation_says_how_to_begin_a_message_with_a_slash() -> None:
+    assert parse_line("//etc/hosts is a file") == "/etc/hosts is a file"
+    assert "//TEXT" in format_help()
 
 
 @pytest.mark.usefixtures("owner")
 def test_a_damaged_conversation_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "talk.json"
     path.write_text("{", "utf-8")
-    done = nai("chat", "hello", "--save", str(path), "--continue")
+    done = nai("chat", "hello", "--load", str(path))
     assert (done.exit_code, path.read_text("utf-8")) == (1, "{")
     assert done.stderr.startswith(f"nai chat: {path}: JSON is cut short")
 

@@ -133,6 +133,8 @@ def test_an_example_runs(owner: Account, command: str, line: str) -> None:
             assert _run('nai story append "The Quiet Harbour" " More."').exit_code == 0
     if command == "story redo":
         assert _run('nai story undo "The Quiet Harbour" --steps 2').exit_code == 0
+    if command == "chat" and "--load" in line:
+        assert _run("nai chat Hello --save talk.json").exit_code == 0
     if command == "logout":
         assert _run("nai login --profile work --keep token").exit_code == 0
         assert _run("nai login --keep token").exit_code == 0

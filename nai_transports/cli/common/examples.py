@@ -21,7 +21,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "chat": (
         'nai chat "Name three lighthouses."',
         "nai chat --save talk.json",
-        "nai chat --continue",
+        "nai chat --load talk.json",
     ),
     "complete": (
         'nai complete "The keeper lit the lamp, and" --max-tokens 40',

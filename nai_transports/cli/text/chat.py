@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from nai_proto.text.models import Model
 
 from ..common.account_options import AccountOptions
 from ..common.error_messages import ServiceAddress
-from ..common.errors import describe_failure, reading_options
+from ..common.errors import WrongUsage, describe_failure, reading_options
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, escape_line
@@ -43,10 +44,14 @@ def chat(
     *,
     settings: OpenAISettings,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Save the conversation to this file, after each turn.")
+        Path | None, typer.Option(metavar="FILE", help="Save the conversation to this new file, after each turn.")
+    ] = None,
+    load: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Go on with this saved conversation, and save it after each turn."),
     ] = None,
     go_on: Annotated[
-        bool, typer.Option("--continue", help="Go on with the file of --save, else with what was saved last.")
+        bool, typer.Option("--continue", help="Go on with the conversation that was saved last, as --load does.")
     ] = False,
     no_history: Annotated[bool, typer.Option("--no-history", help="Do not remember what is typed.")] = False,
     account: AccountOptions,
@@ -63,7 +68,7 @@ def chat(
         options = settings.build_options(thinking=thinking)
         if model is not None:
             check_chat_model(model)  # before anybody is asked to sign in
-        file, conversation = _open_conversation(save, go_on)
+        file, conversation = _open_conversation(save, _choose_saved(load, message) if go_on else load)
     if system is not None:
         conversation = conversation.with_system(system)
     with account.sign_in() as client:
@@ -86,11 +91,27 @@ def chat(
         print_json(describe_answer(session.conversation.model, completion))
 
 
-def _open_conversation(save: Path | None, go_on: bool) -> tuple[ConversationFile | None, Conversation]:
-    """Return the file of the conversation, and what it holds."""
-    if go_on:
-        return ConversationFile.open(save or find_last_saved())
-    return None if save is None else ConversationFile.create(save), Conversation(model=Model.GLM.id)
+def _choose_saved(load: Path | None, message: str | None) -> Path:
+    """Return the path of the conversation that ``--continue`` goes on with.
+
+    Raises:
+        WrongUsage: a file was named, which is what ``--load`` is for.
+        InvalidRequestError: no conversation was saved.
+    """
+    if load is not None:
+        raise WrongUsage("--continue goes on with what was saved last, and --load with a file: give one of them")
+    if message is not None and (message.endswith(".json") or os.path.isfile(message)):
+        raise WrongUsage(f"--continue takes no file; type: nai chat --load {escape_line(quote(message))}")
+    return find_last_saved()
+
+
+def _open_conversation(save: Path | None, load: Path | None) -> tuple[ConversationFile | None, Conversation]:
+    """Return the file in which the conversation is saved from now on, and what the conversation begins with."""
+    new = None if save is None else ConversationFile.create(save)
+    if load is None:
+        return new, Conversation(model=Model.GLM.id)
+    loaded, conversation = ConversationFile.open(load)
+    return new or loaded, conversation
 
 
 def _describe_stop(stop: AnswerStopped, file: ConversationFile | None) -> str:
@@ -100,7 +121,7 @@ def _describe_stop(stop: AnswerStopped, file: ConversationFile | None) -> str:
     if file is None:
         return "stopped: what came of the answer is kept nowhere; --save FILE keeps a conversation"
     path = escape_line(quote(str(file.path)))
-    return f"stopped: what came of the answer is kept: nai chat --save {path} --continue goes on"
+    return f"stopped: what came of the answer is kept: nai chat --load {path} goes on"
 
 
 def _converse(session: ChatSession, typed: ChatInput, address: ServiceAddress | None) -> None:

@@ -73,6 +73,7 @@ def format_help() -> str:
     width = max(map(len, typed.values()))
     lines = [f"{typed[name]:<{width}}  {about}" for name, (_, about) in COMMANDS.items()]
     notes = (
+        "//TEXT".ljust(width) + "  Send a message that begins with a slash.",
         '"""'.ljust(width) + '  Begin a message of several lines; """ ends it.',
         "Ctrl-C".ljust(width) + "  Stop an answer; what came is kept.",
         "Ctrl-D".ljust(width) + "  End the conversation.",

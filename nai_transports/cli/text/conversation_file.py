@@ -41,7 +41,7 @@ class ConversationFile:
             FileError: there is something of this name, or no directory for it.
         """
         if os.path.lexists(path):
-            raise FileError(f"{path} already exists (--continue goes on with a saved conversation)", path=str(path))
+            raise FileError(f"{path} already exists (--load or /load goes on with a saved conversation)", path=str(path))
         if not os.path.isdir(path.parent):
             raise FileError(f"{path.parent} is not a directory", path=str(path.parent))
         return cls(path)
@@ -113,7 +113,7 @@ def state_directory() -> Path:
 
 
 def _remember(path: Path) -> None:
-    """Note which conversation was saved last; if that fails, ``--continue`` still takes the file's name."""
+    """Note which conversation was saved last; if that fails, ``--load`` still takes the file's name."""
     try:
         files.make_directories(state_directory())
         files.write(state_directory() / _LAST_SAVED, os.fsencode(path.resolve()))
