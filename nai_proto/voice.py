@@ -21,7 +21,7 @@ from .http import Head, Headers
 from .limits import Limits
 from .unknown_names import unknown_choice
 
-__all__ = ["SEEDS", "VOICES", "Speech", "speak"]
+__all__ = ["SEEDS", "VOICES", "Speech", "check_voice", "speak"]
 
 VOICES: Final[Mapping[str, int]] = {
     "Cyllene": 17,
@@ -118,11 +118,10 @@ def speak(
             raise InvalidRequestError(
                 f"the text has {len(text)} characters, and 1 to {_LONGEST} can be spoken", parameter="text"
             )
-        if version not in ("v1", "v2"):
-            raise InvalidRequestError(f"version is v1 or v2, not {excerpt(version, 20)!r}", parameter="version")
+        check_voice(voice, version)
         if method not in ("POST", "GET"):
             raise InvalidRequestError(f"method is POST or GET, not {excerpt(method, 20)!r}", parameter="method")
-    fields = {"text": text, **_voice(voice, version, validate=validate), "opus": opus, "version": version}
+    fields = {"text": text, **_voice(voice, version), "opus": opus, "version": version}
     if method == "GET":
         query = tuple(
             (key, str(value).lower() if isinstance(value, bool) else str(value)) for key, value in fields.items()
@@ -134,15 +133,27 @@ def speak(
     return Operation(build(endpoint("post_voice"), EndpointParameters(body=encode_json(fields)), headers), _READERS)
 
 
-def _voice(voice: str | int, version: str, *, validate: bool) -> dict[str, object]:
+def check_voice(voice: str | int, version: str) -> None:
+    """Check that there is such a voice.
+
+    Args:
+        voice, version: as for `speak`.
+
+    Raises:
+        InvalidRequestError: there is none, or no such version.
+    """
+    if version not in ("v1", "v2"):
+        raise InvalidRequestError(f"version is v1 or v2, not {excerpt(version, 20)!r}", parameter="version")
+    if version == "v2" and not (isinstance(voice, str) and 0 < len(voice) <= _LONGEST_SEED):
+        raise InvalidRequestError(
+            f"a voice of v2 is a seed of 1 to {_LONGEST_SEED} characters, or a name of SEEDS", parameter="voice"
+        )
+    if version == "v1" and isinstance(voice, str) and voice not in VOICES:
+        raise unknown_choice(voice, "voice of v1", VOICES, parameter="voice")
+
+
+def _voice(voice: str | int, version: str) -> dict[str, object]:
     """Return the two keys that choose the voice: a seed counts only where the number is -1."""
     if version == "v2":
-        if validate and not (isinstance(voice, str) and 0 < len(voice) <= _LONGEST_SEED):
-            raise InvalidRequestError(
-                f"a voice of v2 is a seed of 1 to {_LONGEST_SEED} characters, or a name of SEEDS", parameter="voice"
-            )
         return {"seed": SEEDS.get(str(voice), str(voice)), "voice": -1}
-    number = VOICES.get(voice) if isinstance(voice, str) else voice
-    if number is None:
-        raise unknown_choice(str(voice), "voice of v1", VOICES, parameter="voice")
-    return {"voice": number}
+    return {"voice": VOICES.get(voice, voice) if isinstance(voice, str) else voice}

@@ -71,7 +71,7 @@ def test_files_are_replaced_only_with_overwrite() -> None:
     ("arguments", "voice"),
     [
         ((), "Ligeia"),
-        (("--voice", "a seed of mine"), "a seed of mine"),
+        (("--voice", "Aini"), "Aini"),
         (("--version", "v1"), "Cyllene"),
         (("--version", "v1", "--voice", "Ida"), "Ida"),
         (("--version", "v1", "--voice", "41"), 41),
@@ -83,6 +83,13 @@ def test_voices_are_names_seeds_and_numbers(arguments: tuple[str, ...], voice: A
     data = Path(facts["file"]).read_bytes()
     assert facts["file"].endswith(".webm")
     assert (data, facts["bytes"]) == (sound(voice, version="v1" if "v1" in arguments else "v2", opus=True), len(data))
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_seed_is_a_voice_without_a_name() -> None:
+    facts = json.loads(run_speak(TEXT, "--seed", "an old keeper", "--json").stdout)
+    assert (facts["voice"], facts["seed"], facts["version"]) == (None, "an old keeper", "v2")
+    assert Path(facts["file"]).read_bytes() == sound("an old keeper")
 
 
 @pytest.mark.usefixtures("owner")
@@ -101,7 +108,7 @@ def test_the_text_comes_from_stdin_and_the_sound_goes_to_stdout() -> None:
 
 @pytest.mark.usefixtures("owner")
 def test_a_voice_is_no_directory() -> None:
-    assert run_speak(TEXT, "--voice", "../up/there").exit_code == 0
+    assert run_speak(TEXT, "--seed", "../up/there").exit_code == 0
     assert [each.name for each in Path().iterdir()] == ["The-lamp-in-the-old-lighthouse-up-there.mp3"]
 
 
@@ -125,7 +132,11 @@ def test_a_sound_that_stdout_cannot_take_is_kept_in_a_file(owner: Account, tmp_p
         (("a" * 1001,), "the text has 1001 characters, and 1 to 1000 can be spoken", 2),
         ((TEXT, "--version", "v3"), "not 'v3'", 2),
         ((TEXT, "--version", "v1", "--voice", "Ligeia"), "no voice of v1 is called 'Ligeia'", 2),
-        ((TEXT, "--voice", "a" * 51), "a seed of 1 to 50 characters", 2),
+        ((TEXT, "--version", "v1", "--seed", "x"), "give it without --version v1", 2),
+        ((TEXT, "--voice", "Aini", "--seed", "x"), "give it without --voice", 2),
+        ((TEXT, "--voice", "ligea"), "no voice of v2 is called 'ligea'; did you mean 'Ligeia'?", 2),
+        ((TEXT, "--voice", ""), "no voice of v2 is called ''", 2),
+        ((TEXT, "--seed", "a" * 51), "a seed of 1 to 50 characters", 2),
         ((TEXT, "-o", "nowhere/here.mp3"), "nowhere is not a directory", 1),
         ((TEXT, "-o", "-", "--json"), "stdout cannot take both", 2),
     ],

@@ -136,6 +136,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "speak": (
         'nai speak "The lamp went out at nine."',
         'nai speak "The lamp went out." --voice Aini --opus -o lamp.webm',
+        'nai speak "The lamp went out." --seed "an old keeper"',
     ),
     # ---- pictures
     "image": (

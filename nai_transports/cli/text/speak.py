@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 import typer
 
 from nai_proto import voice as voices
-from nai_proto.errors import InvalidRequestError
+from nai_proto.errors import InvalidRequestError, excerpt
+from nai_proto.unknown_names import unknown_choice
 
 from ..common.account_options import AccountOptions
+from ..common.errors import reading_options
 from ..common.output import Json, print_facts
 from ..common.output_files import OutputFiles, OutputPath, Overwrite, build_file_name, build_output_option, choose_paths
 from ..common.text_input import read_required_text
@@ -25,10 +27,14 @@ def speak(
     voice: Annotated[
         str | None,
         typer.Option(
-            help=f"v2: {', '.join(voices.SEEDS)}, or any text as the seed of a voice. v1: {', '.join(voices.VOICES)}, or a "
-            "number. Default: Ligeia (v2), Cyllene (v1).",
+            metavar="NAME",
+            help=f"v2: {', '.join(voices.SEEDS)}. v1: {', '.join(voices.VOICES)}, or a number. Default: Ligeia (v2), "
+            "Cyllene (v1).",
             show_default=False,
         ),
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="Any text of up to 50 characters: makes a voice of v2 that has no name.")
     ] = None,
     version: Annotated[str, typer.Option(metavar="v1|v2", help="Version of the voices.")] = "v2",
     opus: Annotated[
@@ -45,7 +51,8 @@ def speak(
     if to_stdout and as_json:
         raise InvalidRequestError("stdout cannot take both the sound and --json; give -o with a file name")
     opus = opus or (output is not None and output.suffix == ".webm")
-    chosen, chosen_version = _parse_voice(voice, version)
+    with reading_options():
+        chosen, chosen_version = _choose_voice(voice, seed, version)
     spoken_text = read_required_text(text, "speak")
     flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
     suffix = ".webm" if opus else ".mp3"
@@ -61,17 +68,33 @@ def speak(
         "file": str(path),
         "format": speech.format,
         "bytes": len(speech.data),
-        "voice": chosen,
+        "voice": chosen if seed is None else None,
+        "seed": seed,
         "version": chosen_version,
     }
     print_facts(facts, as_json)
 
 
-def _parse_voice(voice: str | None, version: str) -> tuple[str | int, Literal["v1", "v2"]]:
-    """Return the voice, which may be a number for v1, and the version."""
-    if version == "v2":
-        return "Ligeia" if voice is None else voice, "v2"
+def _choose_voice(name: str | None, seed: str | None, version: str) -> tuple[str | int, Literal["v1", "v2"]]:
+    """Return the voice, which may be a number for v1, and the version.
+
+    The service takes every name of v2 for a seed, so that a misspelled one would be another voice.
+
+    Raises:
+        InvalidRequestError: there is no such voice or version, or the options exclude each other.
+    """
+    if version not in ("v1", "v2"):
+        raise InvalidRequestError(f"--version is v1 or v2, not {excerpt(version, 20)!r}")
+    if seed is not None and (name is not None or version == "v1"):
+        other = "--voice" if name is not None else "--version v1"
+        raise InvalidRequestError(f"--seed makes a voice of v2: give it without {other}")
     if version == "v1":
-        chosen = "Cyllene" if voice is None else voice
-        return int(chosen) if re.fullmatch("[0-9]{1,9}", chosen) else chosen, "v1"
-    raise InvalidRequestError(f"--version is v1 or v2, not {version!r}")
+        chosen = name or "Cyllene"
+        voice = int(chosen) if re.fullmatch("[0-9]{1,9}", chosen) else chosen
+        voices.check_voice(voice, "v1")
+        return voice, "v1"
+    if name is not None and name not in voices.SEEDS:
+        raise unknown_choice(name, "voice of v2", voices.SEEDS, parameter="voice")
+    voice = seed if seed is not None else name or "Ligeia"
+    voices.check_voice(voice, "v2")
+    return voice, "v2"
