@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
@@ -16,17 +16,27 @@ from nai_proto.limits import Limits
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["check_schema", "create", "database_error", "make_directories", "read", "write", "write_all"]
+__all__ = [
+    "MAX_BYTES",
+    "check_schema",
+    "create",
+    "database_error",
+    "make_directories",
+    "read",
+    "read_stream",
+    "write",
+    "write_all",
+]
 
 _PRIVATE_MODE: Final = 0o700
 _PREFIX_BYTES: Final = 240
 """How many bytes of a file's name may be in that of its temporary file, since a name has at most 255."""
-_MAX_BYTES: Final = Limits().body
-"""Bytes of a file that is read whole, or of a value in a database."""
+MAX_BYTES: Final = Limits().body
+"""Bytes of a file or a stream that is read whole, or of a value in a database."""
 _PIECE_BYTES: Final = 1 << 20
 
 
-def read(path: str | os.PathLike[str], max_bytes: int = _MAX_BYTES) -> bytes:
+def read(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes:
     """Return the content of a file.
 
     Args:
@@ -36,22 +46,51 @@ def read(path: str | os.PathLike[str], max_bytes: int = _MAX_BYTES) -> bytes:
     Raises:
         FileError: the file cannot be read, or is larger.
     """
-    problem: str | None = f"it has more than {max_bytes} bytes"
+    problem: str | None = _describe_excess(max_bytes)
     try:
         with open(path, "rb", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
-            pieces: list[bytes] = []
-            left = max_bytes + 1 if size <= max_bytes else 0
-            while left > 0 and (piece := file.read(min(left, max(size + 1, _PIECE_BYTES)))):
-                pieces.append(piece)
-                left -= len(piece)
-        if left > 0:
-            return b"".join(pieces)
+            if size <= max_bytes and (data := _read_all(file.read, max_bytes, max(size + 1, _PIECE_BYTES))) is not None:
+                return data
     except OSError as error:
         problem = error.strerror
     except ValueError:  # a NUL
         problem = "no file can have this name"
     raise FileError(f"{os.fspath(path)} cannot be read: {problem}", path=os.fspath(path))
+
+
+def read_stream(read: Callable[[int], bytes | None], name: str, max_bytes: int) -> bytes:
+    """Return all that is left of a stream, which may have no end.
+
+    Args:
+        read: returns the stream's next bytes, at most as many as its argument says, and nothing at the end.
+        name: of the stream, for errors.
+        max_bytes: how many bytes it may have.
+
+    Raises:
+        FileError: the stream cannot be read, or has more.
+    """
+    problem: str | None = _describe_excess(max_bytes)
+    try:
+        if (data := _read_all(read, max_bytes, _PIECE_BYTES)) is not None:
+            return data
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{name} cannot be read: {problem}", path="")
+
+
+def _read_all(read: Callable[[int], bytes | None], max_bytes: int, piece_bytes: int) -> bytes | None:
+    """Return all bytes; None if there are too many."""
+    pieces: list[bytes] = []
+    left = max_bytes + 1
+    while left > 0 and (piece := read(min(left, piece_bytes))):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces) if left > 0 else None
+
+
+def _describe_excess(max_bytes: int) -> str:
+    return f"it has more than {max_bytes} bytes"
 
 
 def make_directories(path: Path, mode: int = _PRIVATE_MODE) -> None:
@@ -188,7 +227,7 @@ def check_schema(database: sqlite3.Connection) -> None:
     """
     import sqlite3
 
-    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
+    database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
     computing = database.execute("SELECT 1 FROM sqlite_master WHERE type NOT IN ('table', 'index') OR rootpage = 0")
     generated = "SELECT 1 FROM sqlite_master AS each, pragma_table_xinfo(each.name) AS field WHERE field.hidden != 0"
     if computing.fetchone() or database.execute(generated).fetchone():

@@ -291,7 +291,7 @@ def test_a_value_of_a_database_is_read_to_its_limit_only(
 ) -> None:
     path = tmp_path / "state"
     path.write_bytes(state)
-    monkeypatch.setattr(files, "_MAX_BYTES", MB)
+    monkeypatch.setattr(files, "MAX_BYTES", MB)
     change(path, f"UPDATE rows SET document = zeroblob({20 * MB})")
     error, most = measure_peak(lambda: read_state(path))
     assert isinstance(error, InvalidFile)

@@ -99,8 +99,9 @@ class _GuardedStream(io.TextIOWrapper):
 
 
 def guard_standard_streams() -> None:
-    """Replace ``sys.stdout`` and ``sys.stderr`` by guarded streams."""
+    """Replace ``sys.stdout`` and ``sys.stderr`` by guarded streams, and ``sys.stdin`` by an empty one if it is closed."""
     _occupy_standard_descriptors()
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 -- to the program's end
     codecs.register_error(_ENCODING_ERRORS, _refuse_character)
     codecs.register(_find_codec)
     sys.stdout = _guard(sys.stdout, errors=_ENCODING_ERRORS, is_result=True)

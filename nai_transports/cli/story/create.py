@@ -21,9 +21,10 @@ from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage, reading_options
 from ..common.json_document import print_json
 from ..common.output import Json, print_problems
+from ..common.text_input import read_text
 from ..library.library_loader import load_library
 from ..library.story_summary import ChangedStory, describe_change
-from .edit import print_story, read_text, record_stored
+from .edit import print_story, record_stored
 from .story_source import AnswerOption, check_model, parse_answers, select_stored_story
 
 __all__ = ["create", "import_"]

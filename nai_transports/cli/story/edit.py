@@ -18,11 +18,11 @@ from ..common.errors import CommandFailed, WrongUsage
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line, format_count, print_sentence
-from ..common.text_input import read_standard_input, read_text_argument, read_text_file
+from ..common.text_input import read_text
 from ..library.story_summary import describe_change
 from .story_source import select_stored_story
 
-__all__ = ["append", "print_story", "read_text", "record_stored", "redo", "rename", "undo"]
+__all__ = ["append", "print_story", "record_stored", "redo", "rename", "undo"]
 
 _SHOWN_CHARACTERS: Final = 60
 """How much of the end of a text is shown."""
@@ -98,20 +98,6 @@ def rename(
         raise WrongUsage("the new title is empty")
     saved = _edit(story, account, set_title)
     print_story(saved, f"Renamed {old_title} to", as_json)
-
-
-def read_text(text: str | None, file: Path | None) -> str | None:
-    """Return the text of an argument or of a file; None if neither is given.
-
-    Raises:
-        WrongUsage: both are given.
-        FileError, InvalidFile: the file cannot be read, or is not UTF-8.
-    """
-    if text is not None and file is not None:
-        raise WrongUsage("give a text or --file, not both")
-    if file is not None:
-        return read_standard_input() if file == Path("-") else read_text_file(file)
-    return None if text is None else read_text_argument(text)
 
 
 def record_stored(story: OpenedStory) -> None:

@@ -25,7 +25,7 @@ from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import Column, TableRow, print_table
-from ..common.text_input import read_standard_input, read_text_file
+from ..common.text_input import read_text_file
 from .story_source import AnswerOption, parse_answers, select_story
 
 __all__ = ["lorebook"]
@@ -115,9 +115,7 @@ def _load_lorebook(name: str, answer: list[str] | None, account: AccountOptions)
 def _read_text(text: str | None, file: Path | None) -> str | None:
     if text is not None and file is not None:
         raise WrongUsage("give --text or --file, not both")
-    if file is None:
-        return text
-    return read_standard_input() if file == Path("-") else read_text_file(file)
+    return text if file is None else read_text_file(file)
 
 
 def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, str, str, str]]:

@@ -20,6 +20,7 @@ import typer
 
 from ...terminals import can_draw
 from ..common import prompts
+from ..common.text_input import read_input_line
 from .chat_commands import complete_command
 
 __all__ = ["ChatInput"]
@@ -81,14 +82,15 @@ class ChatInput:
         return "\n".join(lines).strip("\n")
 
     def _read_line(self, prompt: str, prefilled: str = "") -> str | None:
+        if not self.is_interactive:
+            return read_input_line()
         if self._readline is not None and prefilled:
             self._readline.set_startup_hook(lambda: self._insert(prefilled))
         try:
             if self._readline is not None:
                 line = input(prompt)  # readline has to know the prompt
             else:
-                if self.is_interactive:
-                    typer.echo(prompt, nl=False, err=True)
+                typer.echo(prompt, nl=False, err=True)
                 line = input()
         except EOFError:
             return None

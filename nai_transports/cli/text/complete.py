@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,6 +26,7 @@ __all__ = ["complete"]
 
 def complete(
     prompt: Annotated[str | None, typer.Argument(help="Prompt. Default: read from stdin, as - is.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Read the prompt from this file; - reads stdin.")] = None,
     model: Annotated[str, typer.Option(help="Model id or name (see `nai models`).")] = Model.GLM.id,
     stop: Annotated[list[str] | None, typer.Option(help="Stop sequence (repeatable).")] = None,
     *,
@@ -36,7 +38,7 @@ def complete(
     with reading_options():
         options = settings.build_options(stop=stop)
         check_chat_model(model)  # before anybody is asked to sign in
-    prompt_text = read_required_text(prompt, "complete")
+    prompt_text = read_required_text(prompt, "complete", "--file", file=file)
     with account.sign_in() as client:
         with reading_options():
             found = choose_chat_model(model, lambda: list_served_models(client))

@@ -41,7 +41,9 @@ class ConversationFile:
             FileError: there is something of this name, or no directory for it.
         """
         if os.path.lexists(path):
-            raise FileError(f"{path} already exists (--load or /load goes on with a saved conversation)", path=str(path))
+            raise FileError(
+                f"{path} already exists (--load or /load goes on with a saved conversation)", path=str(path)
+            )
         if not os.path.isdir(path.parent):
             raise FileError(f"{path.parent} is not a directory", path=str(path.parent))
         return cls(path)

@@ -25,7 +25,7 @@ from ..common.finished_work import add_completed, open_stream
 from ..common.json_document import print_json
 from ..common.output import Json
 from ..common.tables import print_table
-from ..common.text_input import read_required_text, read_standard_input, read_text_file
+from ..common.text_input import read_required_text
 from ..common.text_stream import TextStream
 from .generation_options import GenerationOptions, GenerationRequest
 from .parameter_settings import NO_SEED
@@ -35,7 +35,7 @@ __all__ = ["generate"]
 
 def generate(
     prompt: Annotated[str | None, typer.Argument(help="Prompt. Default: read from stdin, as - is.")] = None,
-    file: Annotated[Path | None, typer.Option(help="Read the prompt from this file.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Read the prompt from this file; - reads stdin.")] = None,
     *,
     generation: GenerationOptions,
     number: Annotated[
@@ -61,8 +61,8 @@ def generate(
     with reading_options():
         if seed is not None:
             raise InvalidRequestError(f"--seed: {NO_SEED}", parameter="seed")
-        prompt_text = _read_prompt(prompt, file)
         request = generation.build_request()
+        prompt_text = read_required_text(prompt, "generate", "--file", file=file)
         flow = _build_flow(prompt_text, request)
     count = 1 if number is None else number
     shown_prompt = prompt_text if echo else None
@@ -78,14 +78,6 @@ def generate(
             completion = _print_continuation(client, flow, shown_prompt or "")
             if generation.logprobs is not None:
                 _print_logprobs(completion, request.tokenizer or _load_tokenizer_or_none(request.model))
-
-
-def _read_prompt(prompt: str | None, file: Path | None) -> str:
-    if file is None:
-        return read_standard_input() if prompt == "-" else read_required_text(prompt, "generate", "--file")
-    if prompt is not None:
-        raise InvalidRequestError("give a prompt or --file, not both")
-    return read_text_file(file)
 
 
 def _build_flow(prompt: str, request: GenerationRequest) -> Runnable[text.Token, text.Completion]:

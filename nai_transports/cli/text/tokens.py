@@ -62,8 +62,8 @@ def decode(
     ids: _Ids = None, model: _Model = None, tokenizer: _TokenizerName = None, path: _Path = None, as_json: Json = False
 ) -> None:
     """Print the text of token ids. Ids are separated by blanks or commas, as `encode` prints them, or a list in brackets."""
-    words = _split_ids(_read_input(" ".join(ids) if ids else None))
     chosen = _load_tokenizer(model, tokenizer, path)
+    words = _split_ids(_read_input(" ".join(ids) if ids else None))
     text = chosen.decode([_parse_id(word, chosen) for word in words])
     _print_result(as_json, chosen, text, text=text)
 
@@ -121,8 +121,9 @@ def decode_packed(
 
     The model determines the bytes per token.
     """  # docs/protocol/native.md#191-command-line
+    chosen = _load_tokenizer(model, None, path)
     ids = _unpack(_read_input(data).strip(), find_tokenizer_info(tokenizer_name(model)).token_width)
-    text = _load_tokenizer(model, None, path).decode(ids)
+    text = chosen.decode(ids)
     if as_json:
         print_json({"model": Model.named(model).id, "tokens": ids, "text": text})
     else:
