@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["READS", "WORDS", "body", "cut", "events"]
+__all__ = ["READS", "WORDS", "body", "chunks", "cut", "events"]
 
 WORDS: Final = (" the", " a", " lantern", ",", " and", " of", "ly", " harbour", ".", " \u201cquiet\u201d", " sea", "\n")
 READS: Final = {"64 KiB": 65_536, "1400 B": 1400, "16 B": 16, "1 B": 1}
@@ -25,6 +25,28 @@ def events(count: int) -> list[bytes]:
         fields = {"token": chance.choice(WORDS), "ptr": ptr, "final": ptr == count - 1}
         blocks.append(b"event:newToken\nid:%d\ndata:%b\n\n" % (ptr, msgspec.json.encode(fields)))
     return blocks
+
+
+def chunks(count: int, *, chat: bool = True, **extra: object) -> list[bytes]:
+    """The blocks of a stream of an OpenAI-compatible endpoint, about 200 bytes each, then the end mark.
+
+    See docs/protocol/openai.md#6-streaming.
+
+    Args:
+        count: of the chunks; the last has the finish reason.
+        chat: a chat's chunks, not a completion's.
+        **extra: more keys of each chunk.
+    """
+    chance = random.Random(20260101)
+    kind = "chat.completion.chunk" if chat else "text_completion"
+    head = {"id": "chatcmpl-01", "object": kind, "created": 1_790_000_000, "model": "glm-4-6", **extra}
+    blocks: list[bytes] = []
+    for number in range(count):
+        text = chance.choice(WORDS)
+        choice = {"index": 0, **({"delta": {"content": text}} if chat else {"text": text}), "logprobs": None}
+        choices = [{**choice, "finish_reason": "stop" if number == count - 1 else None}]
+        blocks.append(b"data: %b\n\n" % msgspec.json.encode({**head, "choices": choices}))
+    return [*blocks, b"data: [DONE]\n\n"]
 
 
 def cut(data: bytes, size: int) -> list[bytes]:

@@ -28,7 +28,7 @@ from nai_proto.codecs.msgpackr import (
 from .data import WORDS
 from .report import Effort, Report, peer, timed
 
-__all__ = ["make_peer_reader", "measure"]
+__all__ = ["build_document", "build_records", "make_peer_reader", "measure"]
 
 _FLOOR: Final = "msgspec, plain"
 _PEER: Final = "msgpack, plain"
@@ -38,7 +38,7 @@ _BYTES_PER_PARAGRAPH: Final = 950
 _BYTES_PER_RECORD: Final = 59
 
 
-def _build_document(paragraphs: int) -> Value:
+def build_document(paragraphs: int) -> Value:
     """Return a document in which each paragraph is one generation that was edited once.
 
     See docs/protocol/content.md#7-the-document-field.
@@ -69,7 +69,7 @@ def _build_document(paragraphs: int) -> Value:
     return Wrapped(20, {**parts, "dirtySections": JsMap(), "step": paragraphs})
 
 
-def _build_records(records: int) -> Value:
+def build_records(records: int) -> Value:
     """Return a list of objects with the same fields."""
     chance = random.Random(20260101)
     return [
@@ -145,11 +145,11 @@ def measure(effort: Effort) -> Report:
     report = Report("ms per MB of a story document", _FLOOR)
     msgpack, reader = peer(report, "msgpack"), peer(report, "msgpackr")
     for what, build, size, megabytes, faster in (
-        ("story", _build_document, _BYTES_PER_PARAGRAPH, 0.5, 1.0),
-        ("story", _build_document, _BYTES_PER_PARAGRAPH, 5, 1.0),
-        ("records", _build_records, _BYTES_PER_RECORD, 0.5, 2.5),
-        ("records", _build_records, _BYTES_PER_RECORD, 2.6, 2.5),
-        ("records", _build_records, _BYTES_PER_RECORD, 5, 2.5),
+        ("story", build_document, _BYTES_PER_PARAGRAPH, 0.5, 1.0),
+        ("story", build_document, _BYTES_PER_PARAGRAPH, 5, 1.0),
+        ("records", build_records, _BYTES_PER_RECORD, 0.5, 2.5),
+        ("records", build_records, _BYTES_PER_RECORD, 2.6, 2.5),
+        ("records", build_records, _BYTES_PER_RECORD, 5, 2.5),
     ):
         document = build(effort.of(round(megabytes * 1e6 / size)))
         data, plain = packb(document), _to_plain(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -13,7 +14,7 @@ from nai_proto.http.wire import EndOfMessage, Signal, Wire
 from .data import READS, body, cut
 from .report import Effort, Report, timed
 
-__all__ = ["measure"]
+__all__ = ["measure", "read_chunked"]
 
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 _SIZES: Final = {"64 KiB": 20_000, "1400 B": 20_000, "one chunk": 20_000, "16 B": 4_000, "1 B": 500}
@@ -45,6 +46,11 @@ def _h11(reads: list[bytes]) -> None:
             if isinstance(event, h11.EndOfMessage):
                 return
     raise AssertionError("the body did not end")
+
+
+def read_chunked(size: int, count: int) -> Callable[[], None]:
+    """Return what reads a body of so many chunks in reads of a size."""
+    return partial(_wire, cut(b"".join(body(count)), size))
 
 
 def measure(effort: Effort) -> Report:

@@ -52,6 +52,8 @@ class Report:
     rows: list[Row] = field(default_factory=list[Row])
     absent: list[str] = field(default_factory=list[str])
     "Peers that are not installed."
+    must_hold: bool = False
+    "Does a missed target fail the command? Ratios to other people's code vary with the machine, growth does not."
     wrong: list[str] = field(default_factory=list[str])
     "Who did not give all events, and where: such a figure is not told."
 
