@@ -173,6 +173,7 @@ class PersistentToken(TokenBase):
 
 
 Token: TypeAlias = AccessToken | PersistentToken
+"""What authenticates requests: of a login, or of the account's settings."""
 
 
 def parse_token(token: Token | str) -> Token:

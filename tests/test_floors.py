@@ -89,6 +89,8 @@ def modules(package: Path) -> dict[str, Path]:
     """Every module of a package by its full name."""
     found = {}
     for path in sorted(package.rglob("*.py")):
+        if path.is_relative_to(package / "docs"):  # builds the site, and is no part of the wheel
+            continue
         parts = path.relative_to(package.parent).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found

@@ -27,7 +27,7 @@ PAGES = {page.name: page for page in (ROOT / "README.md", *sorted((ROOT / "nai_p
 def blocks(page: str, language: str) -> list[str]:
     """Return the contents of a page's fenced blocks in a language."""
     text = PAGES[page].read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{re.escape(language)}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 PROGRAMS = {(page, number): block for page in PAGES for number, block in enumerate(blocks(page, "python"))}
@@ -78,14 +78,24 @@ def test_every_block_is_of_a_language_that_is_tested_here(page: str) -> None:
     assert set(fences[1::2]) <= {""}
 
 
-_OTHER_LANGUAGES = {"README.md": "sh", "contributing.md": "sh", "command-line.md": "json sh toml"}
+_OTHER_LANGUAGES = {
+    "README.md": "sh",
+    "contributing.md": "sh",
+    "command-line.md": "json sh toml",
+    "index.md": "{toctree}",
+}
 """test_cli_json.py compares the documents with what commands print."""
 
 
-def test_the_readme_leads_to_every_page() -> None:
-    text = PAGES["README.md"].read_text(encoding="utf-8")
-    assert [page for page in PAGES if page != "README.md" and f"(nai_proto/docs/{page})" not in text] == []
-    assert len(text.splitlines()) <= 200
+def test_the_index_of_the_site_lists_every_page() -> None:
+    listed = {line for block in blocks("index.md", "{toctree}") for line in block.splitlines()}
+    assert [
+        page for page in PAGES if page not in ("README.md", "index.md") and page.removesuffix(".md") not in listed
+    ] == []
+
+
+def test_the_readme_is_short() -> None:
+    assert len(PAGES["README.md"].read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def environment(url: str, account: Account) -> Mapping[str, str]:

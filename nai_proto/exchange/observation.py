@@ -118,6 +118,7 @@ class Waiting:
 Event: TypeAlias = (
     ConnectionOpened | ConnectionReused | ConnectionDiscarded | RequestSent | ResponseReceived | ExchangeEnded | Waiting
 )
+"""What an observer is called with."""
 
 
 class ObserverFailed(BaseException):

@@ -88,6 +88,7 @@ def _is_field(pair: object) -> bool:
 
 
 NO_HEADERS: Final = Headers()
+"""No header fields."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -397,17 +397,22 @@ class Wire:
 
     @property
     def can_send_request(self) -> bool:
-        """Client: may the next request be sent? No exchange is open, the peer has not closed, and no bytes are unread."""
+        """Return whether a client may send the next request.
+
+        It may when no exchange is open, the peer has not closed, and no bytes are unread.
+        """
         return self._complete and self._role == "client" and not self._eof and not self._inbox
 
     @property
     def can_start_next_cycle(self) -> bool:
-        """Server: may `start_next_cycle` be called? Both messages are complete, and the connection persists."""
+        """Return whether a server may call `start_next_cycle`: both messages are complete, and the connection persists."""
         return self._complete and self._role == "server"
 
     @property
     def expects_continue(self) -> bool:
-        """Server: does the client wait for 100 before it sends the body (RFC 9110 §10.1.1)? False once the body or the
-        response has begun."""
+        """Return whether a server's client waits for 100 before it sends the body (RFC 9110 §10.1.1).
+
+        False once the body or the response has begun.
+        """
         waits = self._expects and self._our_state is _HEAD and self._peer_state is _BODY
         return waits and not (self._inbox or self._body.done)

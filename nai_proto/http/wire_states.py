@@ -19,7 +19,9 @@ class Signal(enum.Enum):
 
 
 NEED_DATA: Final = Signal.NEED_DATA
+"""`Signal.NEED_DATA`: read from the peer."""
 PAUSED: Final = Signal.PAUSED
+"""`Signal.PAUSED`: nothing more is read until the next exchange begins."""
 
 
 class WireState(enum.Enum):

@@ -101,6 +101,7 @@ class ObjectsOpened:
 
 
 LoadEvent: TypeAlias = KeystoreOpened | ObjectsOpened
+"""What `read_library` reports while it loads."""
 KeepObject: TypeAlias = Callable[[str, OpenedObject], OpenedObject]
 """Returns what the library keeps of an object, such as `drop_content`; takes the type under which it is listed, and it."""
 

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 FinishReason: TypeAlias = Literal["stop", "length"]
+"""Why a text ends: at a stop sequence or an end token, or at its length."""
 
 
 class TokenCandidate(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -15,7 +15,7 @@ See:
 from __future__ import annotations
 
 import enum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, Union
 
 import msgspec
 
@@ -42,7 +42,7 @@ __all__ = [
 _Plain: TypeAlias = "bool | int | float | str | bytes | list[Value] | dict[str, Value] | None"
 _Collection: TypeAlias = "JsMap | JsSet | TypedArray | Wrapped | RawBytes"
 _Other: TypeAlias = "Timestamp | Special | RegExp | ErrorValue | Shared | SharedReference"
-Value: TypeAlias = "_Plain | _Collection | _Other"
+Value: TypeAlias = Union["_Plain", "_Collection", "_Other"]
 """Any value of a document."""
 
 
@@ -55,7 +55,9 @@ class Special(enum.Enum):
 
 
 UNDEFINED: Final = Special.UNDEFINED
+"""JavaScript's ``undefined``, which is not None."""
 INVALID_DATE: Final = Special.INVALID_DATE
+"""JavaScript's ``new Date(NaN)``."""
 
 
 class BigInt(int):

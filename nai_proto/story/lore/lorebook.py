@@ -68,7 +68,7 @@ class Lorebook(Record):
 
     @property
     def order_by_key_locations(self) -> bool:
-        """True: among entries of equal priority, those with keys that match further down come first.
+        """Return whether, among entries of equal priority, those with keys that match further down come first.
 
         See docs/protocol/content.md#85-order-and-reservation.
         """

@@ -17,11 +17,14 @@ __all__ = [
     "ACCOUNT_PANEL",
     "OPTIONS_TOPIC",
     "PARAMETERS_TOPIC",
+    "explain_parameter",
     "format_command_page",
     "format_group_page",
     "format_narrow_page",
     "format_options_page",
     "format_parameters_page",
+    "format_usage",
+    "name_parameter",
 ]
 
 ACCOUNT_PANEL: Final = "Account and connection"
@@ -120,7 +123,7 @@ def _list_command_blocks(
     path: str, description: str, parameters: Sequence[Parameter], examples: Sequence[str]
 ) -> Iterator[Sequence[str]]:
     arguments = [each for each in parameters if not each.is_option]
-    yield from _format_paragraphs(description, _format_usage(path, parameters))
+    yield from _format_paragraphs(description, format_usage(path, parameters))
     yield _format_examples(examples)
     if arguments:
         yield ["Arguments:", *_format_parameters(arguments)]
@@ -142,13 +145,14 @@ def _list_option_blocks(parameters: Sequence[Parameter]) -> Iterator[Sequence[st
         yield [*_wrap(f"{ACCOUNT_PANEL} (nai help {OPTIONS_TOPIC}):"), *_wrap(flags, len(_INDENT))]
 
 
-def _format_usage(path: str, parameters: Sequence[Parameter]) -> str:
+def format_usage(path: str, parameters: Sequence[Parameter]) -> str:
+    """Return how a command is typed."""
     names = [
         (each.metavar if each.is_required else f"[{each.metavar}]") + ("…" if each.is_repeatable else "")
         for each in parameters
         if not each.is_option
     ]
-    required = [_name_parameter(each) for each in parameters if each.is_option and each.is_required]
+    required = [name_parameter(each) for each in parameters if each.is_option and each.is_required]
     return " ".join(["Usage:", path, *required, "[OPTIONS]", *names])
 
 
@@ -180,18 +184,19 @@ def _format_example(example: str) -> Iterator[str]:
 
 
 def _format_parameters(parameters: Iterable[Parameter]) -> Iterator[str]:
-    return _format_entries((_name_parameter(each), _explain_parameter(each)) for each in parameters)
+    return _format_entries((name_parameter(each), explain_parameter(each)) for each in parameters)
 
 
-def _name_parameter(parameter: Parameter) -> str:
+def name_parameter(parameter: Parameter) -> str:
+    """Return an option's flags and what stands for its value, or an argument's name."""
     if not parameter.is_option:
         return parameter.metavar
     flags = ", ".join(sorted(parameter.flags, key=len))
     return f"{flags} {parameter.metavar}".rstrip()
 
 
-def _explain_parameter(parameter: Parameter) -> str:
-    """Return its sentences, with its range, its default and its environment variable, if they do not say them."""
+def explain_parameter(parameter: Parameter) -> str:
+    """Return a parameter's sentences, with its range, its default and its environment variable, if they do not say them."""
     parts = [parameter.help]
     match parameter.minimum, parameter.maximum:
         case (None | 0, None):

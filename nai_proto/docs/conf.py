@@ -1,0 +1,136 @@
+"""The site: ``python -m sphinx -W --keep-going -b html nai_proto/docs build/site``.
+
+Pages for people are Markdown in this directory. Those of the reference are made here from the code, into `generated`, before
+Sphinx reads anything.
+"""
+
+from __future__ import annotations
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+from nai_proto.docs.site import api, commands, options
+from nai_proto.docs.site.rst import link
+from nai_proto.version import __version__
+
+HERE = Path(__file__).parent
+
+project = "nai-proto"
+author = "The nai-proto authors"
+release = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["site"]
+html_theme = "furo"
+html_title = f"nai-proto {release}"
+html_static_path = ["static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_copyright = False
+suppress_warnings = ["misc.highlighting_failure"]  # the protocol's JSON has ellipses, and requests above it
+
+smartquotes = False  # two hyphens begin an option
+myst_heading_anchors = 6  # as repository browsers have them
+default_role = "py:obj"
+add_module_names = False
+toc_object_entries = False  # each page has a table of its names, and the site is built in half the time
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 88
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = False
+napoleon_custom_sections = [("Options", "params_style")]
+
+
+def write_generated_pages(_: Any) -> None:
+    """Write the pages that are made from the code; leave those alone that are as they were, which Sphinx need not read."""
+    directory = HERE / "generated"
+    directory.mkdir(exist_ok=True)
+    pages = dict([*api.build_pages(), *commands.build_pages(), ("options", options.build_page())])
+    for page in directory.glob("*.rst"):
+        if page.stem not in pages:
+            page.unlink()
+    for name, text in pages.items():
+        page = directory / f"{name}.rst"
+        if not page.exists() or page.read_text("utf-8") != text:
+            page.write_text(text, "utf-8")
+
+
+def link_citations(app: Any, what: str, name: str, value: Any, settings: Any, lines: list[str]) -> None:
+    """Turn the citations in a docstring into links, before its sections are read."""
+    lines[:] = link("\n".join(lines)).split("\n")
+
+
+def skip_fields_without_words(app: Any, what: str, name: str, value: Any, skip: bool, settings: Any) -> bool | None:
+    """Leave out the fields of a NamedTuple that have no docstring but Python's."""
+    return True if (getattr(value, "__doc__", "") or "").startswith("Alias for field number") else None
+
+
+def make_document_link(
+    name: str,
+    rawtext: str,
+    text: str,
+    line: int,
+    inliner: Any,
+    options: Any = None,
+    content: Any = None,
+) -> tuple[list[Any], list[Any]]:
+    """Return the link of the role ``document``: to a page, or to a heading by the anchor of repository browsers."""
+    from docutils import nodes
+    from sphinx.addnodes import pending_xref
+
+    page, _, anchor = text.partition("#")
+    environment = inliner.document.settings.env
+    reference = pending_xref(
+        "",
+        refdomain="doc",
+        reftype="myst",
+        reftarget=page,
+        reftargetid=anchor or None,
+        refexplicit=False,
+        refdoc=environment.docname,
+    )
+    reference += nodes.inline("", "", classes=["xref", "myst"])
+    reference.source, reference.line = inliner.document.current_source, line
+    return [reference], []
+
+
+def leave_builtins_alone(_: Any, document: Any) -> None:
+    """Have types such as ``type`` not be looked up among the attributes of our classes."""
+    from sphinx.addnodes import pending_xref
+
+    for node in document.findall(pending_xref):
+        if node.get("refdomain") == "py" and hasattr(builtins, node["reftarget"]) and "refspecific" in node:
+            del node["refspecific"]
+
+
+def resolve_by_last_name(app: Any, environment: Any, node: Any, content: Any) -> Any:
+    """Resolve a Python reference that has no module, or another one, if a single public object has this name."""
+    if node.get("refdomain") != "py":
+        return None
+    domain = environment.get_domain("py")
+    name = node["reftarget"].rpartition(".")[2]
+    found = [
+        (key, entry) for key, entry in domain.objects.items() if key.rpartition(".")[2] == name and not entry.aliased
+    ]
+    classes = [each for each in found if each[1].objtype in ("class", "exception", "data")] or found
+    if len(classes) != 1:
+        return None
+    from sphinx.util.nodes import make_refnode
+
+    ((key, entry),) = classes
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, content, key)
+
+
+def setup(app: Any) -> None:
+    """Connect what this file does to what Sphinx does."""
+    app.connect("builder-inited", write_generated_pages)
+    app.connect("autodoc-process-docstring", link_citations, priority=400)
+    app.connect("autodoc-skip-member", skip_fields_without_words)
+    app.connect("doctree-read", leave_builtins_alone)
+    app.connect("missing-reference", resolve_by_last_name)
+    app.add_role("document", make_document_link)

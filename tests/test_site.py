@@ -1,0 +1,85 @@
+"""The site's reference is complete: what is generated from the code has every public name, option and command."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+from nai_proto.docs.site import api, commands, options
+from nai_proto.docs.site.rst import link
+from tests.every_command import list_commands
+from tests.test_documented_options import all_keys
+from tests.test_readme import PROGRAMS
+
+MODULES = " ".join(api.MODULES.values()).split()
+NAMES = {f"{each.module}.{each.name}": each for module in MODULES for each in api.list_public_names(module)}
+
+
+def test_every_public_name_says_what_it_is() -> None:
+    assert len(NAMES) > 600
+    assert [
+        name for name, each in NAMES.items() if not re.match(r"[`\"\w].*[\w\])`\"].*[.:?]$", _first_line(each))
+    ] == []
+
+
+def _first_line(each: api.PublicName) -> str:
+    return " ".join(each.docstring.split("\n\n")[0].split())
+
+
+def test_every_name_of_the_core_and_of_its_packages_is_in_the_reference() -> None:
+    core = import_module("nai_proto")
+    packages = [f"nai_proto.{name}" for name in core.__all__ if isinstance(getattr(core, name), ModuleType)]
+    assert [name for name in packages if hasattr(import_module(name), "__all__") and name not in MODULES] == []
+    pages = dict(api.build_pages())
+    for module in MODULES:
+        described = re.findall(
+            r"^(?:\.\. (?:auto\w+|py:data):: |\* :py:obj:`\w+ <)([\w.]+)", pages[module], re.MULTILINE
+        )
+        assert len(described) == 1 + len(api.list_public_names(module)), module
+
+
+def test_what_the_pages_import_is_in_the_reference() -> None:
+    imported: dict[str, set[str]] = {}
+    for program in PROGRAMS.values():
+        for node in ast.walk(ast.parse(program)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nai_"):
+                imported.setdefault(node.module or "", set()).update(alias.name for alias in node.names)
+    for module, names in imported.items():
+        loaded = import_module(module)
+        for name in names:
+            known = f"{module}.{name}" in (MODULES if isinstance(getattr(loaded, name, None), ModuleType) else NAMES)
+            assert known, f"from {module} import {name}"
+
+
+@pytest.mark.parametrize("table", options.TABLES, ids=[table.title for table in options.TABLES])
+def test_the_tables_have_every_option_with_a_sentence(table: options.OptionTable) -> None:
+    rows = [row for declared in table.classes for row in table.rows(declared)]
+    assert {row.name for row in rows} == {key for declared in table.classes for key in all_keys(declared)}
+    assert all(row.type and row.models and row.description.endswith(".") for row in rows)
+
+
+def test_the_tables_say_what_holds_if_an_option_is_not_given() -> None:
+    rows = {row.name: row for row in options.TABLES[1].rows(options.TABLES[1].classes[1])}
+    assert (rows["strength"].default, rows["strength"].range) == ("0.7", "0.01 to 0.99")
+    assert rows["auto_smea"].wire == "autoSmea"
+    assert "if not given" not in rows["noise"].description
+
+
+def test_every_command_has_a_section() -> None:
+    text = "".join(page for _, page in commands.build_pages())
+    sections = re.findall(r"^``nai ([\w -]+)``\n[-~]+$", text, re.MULTILINE)
+    assert {*list_commands()} <= {*sections}
+    assert len(sections) == len({*sections})
+
+
+def test_a_docstring_is_markup_with_links() -> None:
+    docstring = "Several `Preset`s.\n\nSee:\n    docs/protocol/sse.md#1-the-format\n    docs/protocol/image.md\n"
+    linked = (
+        "Several `Preset`\\ s.\n\nSee:\n\n* :document:`protocol/sse#1-the-format`\n* :document:`protocol/image`\n\n"
+    )
+    assert inspect.cleandoc(link(docstring)) == linked.rstrip()
