@@ -17,6 +17,7 @@ from nai_proto.errors import NaiError, RemoteProtocolError, TimedOut, TransportE
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
 from nai_proto.http.first_bytes import check_response_start, is_tls_start
+from tests.cases import for_each
 from tests.connect_proxy import proxying
 from tests.drivers import DRIVERS, RAW, opened, run
 from tests.forked_python import forked_nai
@@ -145,8 +146,8 @@ def test_every_beginning_of_a_response_may_be_one() -> None:
     assert not is_tls_start(b"H")
 
 
-@pytest.mark.parametrize(
-    ("variable", "scheme", "said"),
+@for_each(
+    "variable,scheme,said",
     [
         ("NAI_URL", "http", "does not speak HTTP: it sent 'SSH-2.0-OpenSSH_9.2p1'. The address {url} is from NAI_URL"),
         (
@@ -157,6 +158,7 @@ def test_every_beginning_of_a_response_may_be_one() -> None:
         ("HTTPS_PROXY", "http", "it does not speak HTTP. The proxy 127.0.0.1:{port} is from HTTPS_PROXY: correct it"),
         ("all_proxy", "http", "it does not speak HTTP. The proxy 127.0.0.1:{port} is from ALL_PROXY: correct it"),
     ],
+    at_once=True,
 )
 def test_the_command_line_says_where_the_address_is_from(variable: str, scheme: str, said: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.upper().endswith("_PROXY")}

@@ -23,7 +23,7 @@ from nai_transports.cli.common.progress import show_progress
 with show_progress("logging in [it]", quiet="quiet" in sys.argv) as progress:
     for done in range(1, 21):
         progress.update("stories [of mine]", done, 1200)
-        time.sleep(0.06)
+        time.sleep(0.06 if "slowly" in sys.argv else 0)
 """
 
 
@@ -33,7 +33,7 @@ def run_on_terminal(*arguments: str, **environment: str) -> str:
 
 
 def test_a_line_has_a_bar_with_its_rate_and_what_is_left() -> None:
-    written = run_on_terminal()
+    written = run_on_terminal("slowly")
     assert re.search(r"\x1b\[[0-9;]*m", written)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written)
     assert "logging in [it]" in plain
@@ -41,7 +41,7 @@ def test_a_line_has_a_bar_with_its_rate_and_what_is_left() -> None:
     assert written.rstrip("\r\n").endswith("\x1b[2K")  # the last line is erased
 
 
-@pytest.mark.parametrize("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "dumb", "FORCE_COLOR": "1"}])
+@for_each("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "dumb", "FORCE_COLOR": "1"}], at_once=True)
 def test_where_nothing_is_drawn_each_task_is_a_line(variable: dict[str, str]) -> None:
     assert run_on_terminal(**variable) == "logging in [it] …\r\nstories [of mine] …\r\n"
 

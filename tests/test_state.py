@@ -229,7 +229,7 @@ def test_a_change_that_was_not_stored_is_not_acknowledged_and_ends_the_server() 
     with (
         pytest.raises(FileError, match="the disk is full"),
         serve_in_thread(kept.emulator, store=refuse) as url,
-        on_httpx.Client(Session(base_url=url)) as client,
+        on_httpx.Client(Session(base_url=url, retry=NO_RETRY)) as client,
     ):
         for _ in range(2):
             with pytest.raises(TransportError):
