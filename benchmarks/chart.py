@@ -24,11 +24,10 @@ _PEERS: Final = (
     "aiohttp",
     "h11",
     "httpx_sse",
-    "httpx2",
     "msgpack",
     "novelai_api",
     "openai",
-    "plain httpx",
+    "plain httpx",  # and httpx2
     "zipfile",
 )
 _LIMITS: Final = ("limit", "raw", "asyncio, the same bytes")

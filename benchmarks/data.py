@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-__all__ = ["READS", "WORDS", "body", "chunks", "cut", "events"]
+__all__ = ["NOTHING", "READS", "WORDS", "body", "chunks", "cut", "events"]
 
 WORDS: Final = (" the", " a", " lantern", ",", " and", " of", "ly", " harbour", ".", " \u201cquiet\u201d", " sea", "\n")
+NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 READS: Final = {"64 KiB": 65_536, "1400 B": 1400, "16 B": 16, "1 B": 1}
 """What a read holds at most: a full buffer, a packet, and two ways to be unkind."""
 
@@ -27,15 +30,15 @@ def events(count: int) -> list[bytes]:
     return blocks
 
 
-def chunks(count: int, *, chat: bool = True, **extra: object) -> list[bytes]:
+def chunks(count: int, extra: Mapping[str, object] = NOTHING, *, chat: bool = True) -> list[bytes]:
     """The blocks of a stream of an OpenAI-compatible endpoint, about 200 bytes each, then the end mark.
 
     See docs/protocol/openai.md#6-streaming.
 
     Args:
         count: of the chunks; the last has the finish reason.
+        extra: more keys of each chunk.
         chat: a chat's chunks, not a completion's.
-        **extra: more keys of each chunk.
     """
     chance = random.Random(20260101)
     kind = "chat.completion.chunk" if chat else "text_completion"

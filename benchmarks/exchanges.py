@@ -2,16 +2,17 @@
 
 Ours is `nai.account.get_subscription` with all that it entails: signing, timeouts, retries, an answer with types. h11 by
 hand is the least that a careful client does: heads written and read by h11, the answer decoded, no timeouts. The raw floor
-writes prepared bytes and looks for nothing but the end of the answer, which it knows. Plain httpx and aiohttp send a
-prepared request and decode the JSON.
+writes prepared bytes and looks for nothing but the end of the answer, which it knows. Plain httpx,
+httpx2 and aiohttp send a prepared request and decode the JSON. Many at once share a pool, 100 of them at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final, Protocol
 
 import h11
@@ -43,6 +44,7 @@ _RAW: Final = "\r\n".join([f"GET {_TARGET} HTTP/1.1", *map(": ".join, _FIELDS.it
 _BY_HAND: Final = "h11 by hand"
 _PLAIN: Final = "plain httpx"
 _BESIDE: Final = {"sync": 0.6, "httpx": 1.25}
+_AT_ONCE: Final = 100
 _decode: Final = msgspec.json.decode
 
 
@@ -100,7 +102,7 @@ async def _h11(link: _Link, count: int) -> None:
         connection.start_next_cycle()
 
 
-def _plain(http: httpx.Client, url: str, count: int) -> None:
+def _plain(http: Any, url: str, count: int) -> None:
     for _ in range(count):
         _decode(http.get(url, headers=_OWN).content)
 
@@ -110,16 +112,21 @@ async def _plain_async(http: httpx.AsyncClient, url: str, count: int) -> None:
         _decode((await http.get(url, headers=_OWN)).content)
 
 
-async def _with_aiohttp(module: Any, url: str, count: int) -> None:
-    async with module.ClientSession(headers=_OWN) as http:
-        for _ in range(count):
-            async with http.get(url) as response:
-                _decode(await response.read())
+async def _with_aiohttp(http: Any, url: str, count: int) -> None:
+    for _ in range(count):
+        async with http.get(url) as response:
+            _decode(await response.read())
 
 
 def _ours(client: Client, count: int) -> None:
     for _ in range(count):
         client.run(nai.account.get_subscription())
+
+
+async def _at_once(number: int, work: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(number):
+            tasks.create_task(work(*arguments))
 
 
 async def _ours_async(client: AsyncClient, count: int) -> None:
@@ -131,6 +138,7 @@ def measure(effort: Effort) -> Report:
     """µs of the client's CPU per exchange."""
     report = Report("µs of CPU per small exchange, keep-alive, over loopback", _BY_HAND)
     count = effort.of(500)
+    at_once, each = effort.of(_AT_ONCE), 10
     with ExitStack() as stack:
         host, port = stack.enter_context(serving(2))
         runner = stack.enter_context(asyncio.Runner())
@@ -158,6 +166,22 @@ def measure(effort: Effort) -> Report:
             async with httpx.AsyncClient(trust_env=False) as made:
                 await _plain_async(made, url, count)
 
+        async def with_aiohttp() -> None:
+            async with aiohttp.ClientSession(headers=_OWN) as made:
+                await _with_aiohttp(made, url, count)
+
+        async def many_with_httpx() -> None:
+            async with httpx.AsyncClient(trust_env=False) as made:
+                await _at_once(at_once, _plain_async, made, url, each)
+
+        async def many_with_aiohttp() -> None:
+            async with aiohttp.ClientSession(headers=_OWN) as made:
+                await _at_once(at_once, _with_aiohttp, made, url, each)
+
+        async def many_of_ours(make: Callable[[nai.Session], AsyncClient]) -> None:
+            async with make(session) as made:
+                await _at_once(at_once, _ours_async, made, each)
+
         def ours(make: Callable[[nai.Session], Client]) -> None:
             with make(session) as made:
                 _ours(made, count)
@@ -167,7 +191,7 @@ def measure(effort: Effort) -> Report:
                 await _ours_async(made, count)
 
         http = stack.enter_context(httpx.Client(trust_env=False))
-        aiohttp = peer(report, "aiohttp")
+        aiohttp, httpx2 = peer(report, "aiohttp"), peer(report, "httpx2")
         on: dict[str, dict[str, Callable[[], object]]] = {
             "blocking": {
                 "raw floor": lambda: blocking(_raw),
@@ -190,14 +214,33 @@ def measure(effort: Effort) -> Report:
             },
         }
         if aiohttp:
-            on["asyncio"]["aiohttp"] = lambda: runner.run(_with_aiohttp(aiohttp, url, count))
+            on["asyncio"]["aiohttp"] = lambda: runner.run(with_aiohttp())
+        if httpx2:
+            other = stack.enter_context(httpx2.Client(trust_env=False))
+            on["blocking"] |= {
+                "plain httpx2": lambda: _plain(other, url, count),
+                "httpx2": lambda: ours(partial(on_httpx.Client, http=other)),
+            }
         for runtime, subjects in on.items():
             values = timed(subjects, effort, per=count)
             report.add(runtime, values, "µs", reference=_BY_HAND, at_most={"asyncio": 1.5, "trio": 1.5})
             if _PLAIN in values:
                 beside = {name: values[name] for name in (_PLAIN, *_BESIDE) if name in values}
                 report.add(f"{runtime}, beside httpx", beside, "µs", reference=_PLAIN, at_most=_BESIDE)
+            if "httpx2" in values:
+                beside = {name: values[name] for name in ("plain httpx2", "httpx2")}
+                report.add("beside httpx2", beside, "µs", reference="plain httpx2", at_most={"httpx2": 1.25})
             if "aiohttp" in values:
                 over = values["asyncio"] - values["aiohttp"]
                 report.bound("above aiohttp", "asyncio", over, "µs", 80.0)
+        many: dict[str, Callable[[], object]] = {
+            _PLAIN: lambda: runner.run(many_with_httpx()),
+            "asyncio": lambda: runner.run(many_of_ours(on_asyncio.Client)),
+            "httpx": lambda: runner.run(many_of_ours(on_httpx.AsyncClient)),
+        }
+        if aiohttp:
+            many["aiohttp"] = lambda: runner.run(many_with_aiohttp())
+        values = timed(many, effort, per=each * at_once)
+        reference = "aiohttp" if aiohttp else _PLAIN
+        report.add(f"{_AT_ONCE} at once", values, "µs", reference=reference)
     return report

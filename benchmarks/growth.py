@@ -79,7 +79,7 @@ def _chunks(chat: bool, extra: Mapping[str, object], count: int) -> Work:
     operation: nai.Operation[Any, Any] = (
         nai.openai.chat_completion_stream([message]) if chat else nai.openai.completion_stream("Once")
     )
-    return _receive(operation, "text/event-stream", cut(b"".join(chunks(count, chat=chat, **extra)), READS["1400 B"]))
+    return _receive(operation, "text/event-stream", cut(b"".join(chunks(count, extra, chat=chat)), READS["1400 B"]))
 
 
 def _pictures(sse: bool, previews: int, size: int) -> Work:

@@ -21,7 +21,7 @@ from nai_proto.text.token_stream import AS_TEXT, TokenReader
 from .data import READS, cut, events
 from .report import Effort, Report, peer, timed
 
-__all__ = ["measure"]
+__all__ = ["count_with_httpx_sse", "count_with_novelai_api", "is_right", "measure"]
 
 _LIMIT: Final = "limit: split + msgspec typed"
 _OURS: Final = "TokenReader"
@@ -63,12 +63,14 @@ def _call(reads: list[bytes]) -> int:
     return count
 
 
-def _httpx_sse(module: Any) -> Callable[[list[bytes]], int]:
+def count_with_httpx_sse(module: Any, end: str | None = None) -> Callable[[list[bytes]], int]:
+    """Return what counts events, without those that have this data."""
     import httpx
 
     def run(reads: list[bytes]) -> int:
         response = httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=_Stream(reads))
-        return len([json.loads(event.data) for event in module.EventSource(response).iter_sse()])
+        events = module.EventSource(response).iter_sse()
+        return len([json.loads(event.data) for event in events if event.data != end])
 
     class _Stream(httpx.SyncByteStream):
         def __init__(self, reads: list[bytes]) -> None:
@@ -87,7 +89,9 @@ def _openai(module: Any) -> Callable[[list[bytes]], int]:
     return run
 
 
-def _novelai_api(module: Any) -> Callable[[list[bytes]], int]:
+def count_with_novelai_api(module: Any, end: str | None = None) -> Callable[[list[bytes]], int]:
+    """Return what counts events, without those that have this data."""
+
     class Content:
         def __init__(self, reads: list[bytes]) -> None:
             self._reads = reads
@@ -103,7 +107,7 @@ def _novelai_api(module: Any) -> Callable[[list[bytes]], int]:
     async def count(reads: list[bytes]) -> int:
         found = 0
         async for event in module.LowLevel._parse_sse_stream(Answer(reads)):
-            found += bool(json.loads(event["data"]))
+            found += event["data"] != end and bool(json.loads(event["data"]))
         return found
 
     return lambda reads: asyncio.run(count(reads))
@@ -113,21 +117,25 @@ def measure(effort: Effort) -> Report:
     """µs of CPU per event, by read size."""
     report = Report("µs per event from bytes to typed tokens", _LIMIT)
     subjects: dict[str, Callable[[list[bytes]], int]] = {_LIMIT: _limit, _OURS: _reader, "Call": _call}
-    peers = (("httpx_sse", _httpx_sse), ("openai._streaming", _openai), ("novelai_api._low_level", _novelai_api))
+    peers = (
+        ("httpx_sse", count_with_httpx_sse),
+        ("openai._streaming", _openai),
+        ("novelai_api._low_level", count_with_novelai_api),
+    )
     for name, make in peers:
         if module := peer(report, name):
             subjects[name.partition(".")[0]] = make(module)
     for case, most in _SIZES.items():
         blocks = events(effort.of(most))
         reads = cut(b"".join(blocks), READS[case]) if case in READS else blocks
-        able = {name: run for name, run in subjects.items() if _right(report, case, name, run, reads, len(blocks))}
+        able = {name: run for name, run in subjects.items() if is_right(report, case, name, run, reads, len(blocks))}
         values = timed({name: partial(run, reads) for name, run in able.items()}, effort, per=len(blocks))
         targets = {_OURS: 2.0} if most == _SIZES["64 KiB"] else {}
         report.add(case, values, "µs", reference=_LIMIT, at_most=targets, ours=_OURS, faster=_FASTER if targets else {})
     return report
 
 
-def _right(
+def is_right(
     report: Report, case: str, name: str, run: Callable[[list[bytes]], int], reads: list[bytes], count: int
 ) -> bool:
     """Speed counts for nothing where the answer is wrong."""

@@ -1,8 +1,8 @@
 """What does a client pay for an event that comes over loopback, one HTTP chunk to an event?
 
 The server, in a process of its own, writes 64 KiB at a time of what it has prepared. The raw socket is the floor: chunks
-and events taken apart by hand, without a check. Plain httpx reads the body and looks at nothing. Of 200 streams at once
-aiohttp is the peer, with its events split and decoded by hand.
+and events taken apart by hand, without a check. Plain httpx and httpx2 read the body and look at nothing. What aiohttp reads
+is split and decoded by hand.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -66,9 +67,10 @@ def _by_hand(address: tuple[str, int]) -> int:
     return count
 
 
-def _plain(http: httpx.Client, url: str) -> int:
+def _plain(http: Any, url: str) -> int:
     with http.stream("POST", url + _TARGET) as response:
-        return sum(data.count(b"\n") for data in response.iter_raw()) // _LINES
+        lines: int = sum(data.count(b"\n") for data in response.iter_raw())
+        return lines // _LINES
 
 
 def _with_httpx_sse(module: Any, http: httpx.Client, url: str) -> int:
@@ -114,6 +116,11 @@ async def _with_aiohttp(http: Any, url: str) -> int:
             *blocks, data = (data + piece).split(b"\n\n")
             count += len([_decode(block.partition(b"data:")[2]) for block in blocks])
     return count
+
+
+async def _one_with_aiohttp(module: Any, url: str) -> int:
+    async with module.ClientSession() as http:
+        return await _with_aiohttp(http, url)
 
 
 async def _all_with_aiohttp(module: Any, url: str, streams: int) -> int:
@@ -191,6 +198,12 @@ def _measure_one(report: Report, effort: Effort) -> None:
         if module := peer(report, "httpx_sse"):
             subjects["httpx_sse"] = lambda: _with_httpx_sse(module, http, url)
             subjects["httpx_sse, async"] = lambda: runner.run(_with_httpx_sse_async(module, url))
+        if aiohttp := peer(report, "aiohttp"):
+            subjects["aiohttp"] = lambda: runner.run(_one_with_aiohttp(aiohttp, url))
+        if httpx2 := peer(report, "httpx2"):
+            other = stack.enter_context(httpx2.Client(trust_env=False))
+            subjects["plain httpx2"] = lambda: _plain(other, url)
+            subjects["httpx2"] = lambda: _sync(partial(on_httpx.Client, http=other), session)
         for name, run in subjects.items():
             assert run() == count, name
         values = timed(subjects, effort, per=count)
@@ -198,6 +211,9 @@ def _measure_one(report: Report, effort: Effort) -> None:
     report.add("stream", values, "µs", reference=_FLOOR, at_most=most, ours="sync", faster={"httpx_sse": 7.0})
     beside = {name: values[name] for name in (_PLAIN, "httpx")}
     report.add("httpx alone", beside, "µs", reference=_PLAIN, at_most={"httpx": 1.15})
+    if httpx2:
+        beside = {name: values[name] for name in ("plain httpx2", "httpx2")}
+        report.add("httpx2 alone", beside, "µs", reference="plain httpx2", at_most={"httpx2": 1.15})
     reference = "httpx_sse, async" if module else _PLAIN_ASYNC
     beside = {name: values[name] for name in (reference, "httpx, async")}
     report.add("httpx, async", beside, "µs", reference=reference, at_most={"httpx, async": 1.0 if module else 1.15})

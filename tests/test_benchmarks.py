@@ -17,10 +17,11 @@ from tests.cases import for_each
 TINY = Effort(scale=0.002, rounds=1)
 HALF_A_SECOND = Effort(scale=0.0003)
 SUBJECTS = {
+    "chunks": {"limit: split + msgspec typed", "ChunkReader", "Call", "openai"},
     "context": {"encode the story once", "build_context"},
     "documents": {"msgspec, plain", "unpackb", "packb"},
     "driver": {"by hand", "sync iteration", "async iteration", "next_batch", "next_batch, async"},
-    "exchanges": {"raw floor", "h11 by hand", "plain httpx", "sync", "asyncio", "trio", "httpx"},
+    "exchanges": {"raw floor", "h11 by hand", "plain httpx", "sync", "asyncio", "trio", "httpx", "httpx2"},
     "framing": {"h11", "Wire"},
     "commands": {
         "bare interpreter",
@@ -35,6 +36,7 @@ SUBJECTS = {
     "keystore": {"msgspec + secretbox, unchecked", "open_keystore", "seal_keystore"},
     "language": {"plain", "top-k and 10 logprobs"},
     "library": {"backup", "check", "export", "restore of nothing", "restore of all"},
+    "lorebook": {"re", "str.find", "search_in"},
     "memory": {"with its length", "chunked"},
     "scale": {"asyncio, the same bytes", "emulator, client on trio", "emulator, 100 stored", "a fast client alone"},
     "objects": {"secretbox + zlib + msgspec, unchecked", "open_objects", "seal_object"},
@@ -43,6 +45,7 @@ SUBJECTS = {
     "sse": {"limit: split + msgspec typed", "TokenReader", "Call"},
     "stories": {"unpackb + packb", "open", "open, edit, pack"},
     "streams": {"raw socket, by hand", "sync", "asyncio", "trio", "plain httpx, not parsed", "httpx", "httpx, async"},
+    "tokenizers": set(),  # the files need not be there
     "tokens": {"struct", "array", "pack", "unpack"},
 }
 
