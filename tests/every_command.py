@@ -35,7 +35,7 @@ from tests.test_tokenizers import sentencepiece_file
 __all__ = ["COMMANDS", "SERVERS", "list_commands", "prepare", "run_command", "serve_account"]
 
 COMMANDS: Final = {
-    "generate": '"The boats" --echo --logprobs 2 --max-length 5',
+    "generate": '"The boats" --echo --logprobs 2 --max-tokens 5',
     "chat": '"Who are you?" --max-tokens 5',
     "complete": '"The boats" --max-tokens 5',
     "models": "",
@@ -65,7 +65,7 @@ COMMANDS: Final = {
     "story show": '"The Quiet Harbour"',
     "story tree": "draft.story",
     "story context": "draft.story",
-    "story continue": '"The Quiet Harbour" --max-length 10',
+    "story continue": '"The Quiet Harbour" --max-tokens 10',
     "story export": "draft.story -o draft.epub",
     "story delete": '"The Quiet Harbour" --backup backups --yes',
     "lorebook test": 'places.lorebook --text "The boats came in."',

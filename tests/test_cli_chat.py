@@ -166,7 +166,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
     ("arguments", "about"),
     [
         (("chat", "x", "--temperature", "7"), "temperature is 7.0"),
-        (("complete", "x", "--max-tokens", "0"), "max_tokens is 0"),
+        (("complete", "x", "--max-tokens", "0"), "0 is out of range: at least 1"),
         (
             ("chat", "x", "--model", "gpt-17"),
             "no chat model is called 'gpt-17'; there are glm-4-5, glm-4-6, xialong-v1",

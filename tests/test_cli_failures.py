@@ -168,7 +168,7 @@ def test_errors_are_json_with_json() -> None:
     }
 
 
-@for_each("arguments", [("generate", "--nothing"), ("nothing",), ("generate", "--max-length", "x", "a")])
+@for_each("arguments", [("generate", "--nothing"), ("nothing",), ("generate", "--max-tokens", "x", "a")])
 def test_usage_errors_are_json_with_json(arguments: tuple[str, ...]) -> None:
     status, error = parse_error(*arguments, "--json")
     assert (status, error["kind"], error["exit_status"]) == (2, "usage", 2)

@@ -92,7 +92,7 @@ def test_a_wrong_command_line_is_told_with_the_command_and_what_is_meant(argumen
     "line, typed",
     [
         ("generate The keeper lit", 'nai generate "The keeper lit"'),
-        ("generate --max-length 5 The keeper lit", 'nai generate --max-length 5 "The keeper lit"'),
+        ("generate --max-tokens 5 The keeper lit", 'nai generate --max-tokens 5 "The keeper lit"'),
         ("generate The The keeper --echo", 'nai generate "The The keeper" --echo'),
         ("chat It costs $5", "nai chat 'It costs $5'"),
         ("image a sea --seed 7", 'nai image "a sea" --seed 7'),

@@ -51,7 +51,7 @@ def generate_on(server: App, *arguments: str) -> Result:
 
 def test_a_token_in_the_environment_is_used(service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_TOKEN", service.persistent_token.reveal())
-    done = nai(PROMPT, "--max-length", "12")
+    done = nai(PROMPT, "--max-tokens", "12")
     assert done.exit_code == 0, done.stderr
     assert 12 <= len(done.stdout) <= 13, "tokens of a byte each, and a line feed"
     assert done.stderr == ""
@@ -136,11 +136,11 @@ def test_the_prompt_may_come_from_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("known")
 def test_bans_biases_and_stop_sequences_are_texts_and_are_applied() -> None:
-    output = nai(PROMPT, "--ban", "e", "--ban", "a", "--max-length", "250").stdout
+    output = nai(PROMPT, "--ban", "e", "--ban", "a", "--max-tokens", "250").stdout
     assert output.strip()
     assert "e" not in output
     assert "a" not in output
-    assert nai(PROMPT, "--stop", "th", "--max-length", "250").stdout.rstrip("\n").endswith("th")
+    assert nai(PROMPT, "--stop", "th", "--max-tokens", "250").stdout.rstrip("\n").endswith("th")
     assert "=" in nai(PROMPT, "--bias", "==30").stdout
 
 
@@ -158,9 +158,9 @@ def test_a_preset_is_an_official_one_or_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("known")
 def test_logprobs_are_a_table_or_the_service_s_json() -> None:
-    done = nai(PROMPT, "--logprobs", "2", "--max-length", "3")
+    done = nai(PROMPT, "--logprobs", "2", "--max-tokens", "3")
     assert done.stdout.count("%") >= 3 * 3
-    facts = json.loads(nai(PROMPT, "--logprobs", "2", "--max-length", "3", "--json").stdout)
+    facts = json.loads(nai(PROMPT, "--logprobs", "2", "--max-tokens", "3", "--json").stdout)
     assert [len(entry["before"]) for entry in facts["logprobs"]] == [2, 2, 2]
 
 
@@ -188,9 +188,9 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
         ((PROMPT, "--seed", "5"), "take no seed"),
         ((PROMPT, "--preset", "Golden Arrow"), "'Golden Arrow' is a preset of llama-3-erato-v1: give --model"),
         ((PROMPT, "--temperature", "0.01"), "temperature is 0.01, and kayra-v1 takes a number from 0.1 to 100"),
-        ((PROMPT, "--max-length", "0"), "max_length is 0"),
+        ((PROMPT, "--max-tokens", "0"), "0 is out of range: at least 1"),
         ((PROMPT, "--logprobs", "31"), "num_logprobs is 31"),
-        ((PROMPT, "--max-length", "1000"), "--max-length: 1000 is too many: Kayra writes at most 250 tokens at a time"),
+        ((PROMPT, "--max-tokens", "1000"), "--max-tokens: 1000 is too many: Kayra writes at most 250 tokens at a time"),
         ((PROMPT, "--set", "max_length=251"), "251 is too many"),
         ((PROMPT, "--bias", "swan"), "--bias is TEXT=NUMBER"),
         ((PROMPT, "--bias", "=1"), "a phrase is text"),
@@ -206,7 +206,7 @@ def test_a_usage_error_is_one_line_and_nothing_is_sent(arguments: tuple[str, ...
 
 @pytest.mark.usefixtures("known")
 def test_the_prompt_is_printed_first_on_demand() -> None:
-    assert nai(PROMPT, "--echo", "--max-length", "9").stdout.startswith(PROMPT)
+    assert nai(PROMPT, "--echo", "--max-tokens", "9").stdout.startswith(PROMPT)
     facts = json.loads(nai(PROMPT, "--echo", "--json").stdout)
     assert facts["prompt"] == PROMPT
     assert not facts["text"].startswith(PROMPT)
@@ -214,7 +214,7 @@ def test_the_prompt_is_printed_first_on_demand() -> None:
 
 @pytest.mark.usefixtures("known")
 def test_several_continuations_are_separated_by_a_line() -> None:
-    parts = nai(PROMPT, "--number", "3", "--max-length", "20").stdout.split("\n---\n")
+    parts = nai(PROMPT, "--number", "3", "--max-tokens", "20").stdout.split("\n---\n")
     assert len(parts) == 3
     assert len(set(parts)) > 1
 
@@ -229,7 +229,7 @@ def test_json_is_a_list_if_a_number_is_given(number: int) -> None:
 
 @pytest.mark.usefixtures("known")
 def test_settings_decide_how_the_text_is_written() -> None:
-    greedy = [nai(PROMPT, "--set", "order=top_k", "--set", "top_k=1", "--max-length", "30").stdout for _ in range(2)]
+    greedy = [nai(PROMPT, "--set", "order=top_k", "--set", "top_k=1", "--max-tokens", "30").stdout for _ in range(2)]
     assert greedy[0] == greedy[1]
     facts = json.loads(nai(PROMPT, "--set", "max_length=7", "--ids", "--json").stdout)
     assert len(facts["ids"]) == 7

@@ -115,7 +115,7 @@ def test_the_prefix_of_a_module_is_printed_on_demand_and_taken_by_generate() -> 
     prefix = nai("module", "show", trained["id"], "--prefix").stdout.strip()
     assert prefix.startswith("euterpe-v2:")
     assert prefix not in nai("module", "show", trained["id"]).stdout
-    options = ("--model", "euterpe-v2", "--max-length", "30", "--module", prefix)
+    options = ("--model", "euterpe-v2", "--max-tokens", "30", "--module", prefix)
     assert "Zanzibar" in nai("generate", "The gryphon", *options).stdout
 
 

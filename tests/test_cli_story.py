@@ -265,7 +265,7 @@ def test_an_export_is_written_under_the_name_and_in_the_format_that_were_given(f
 
 @pytest.mark.usefixtures("owner")
 def test_the_context_is_a_table_that_says_why() -> None:
-    done = nai("story", "context", "Swans", "--answer", "hero=Ana", "--max-length", "20")
+    done = nai("story", "context", "Swans", "--answer", "hero=Ana", "--max-tokens", "20")
     assert done.exit_code == 0
     assert "tokens, everything is included" in done.stderr
     rows = {
@@ -284,7 +284,7 @@ def test_the_context_is_a_table_that_says_why() -> None:
 @pytest.mark.usefixtures("owner")
 def test_a_small_context_leaves_out_what_has_no_room() -> None:
     document = json.loads(nai("story", "context", "Swans", "--size", "30", "--json").stdout)
-    assert document["tokens"] <= document["max_tokens"] == 30
+    assert document["tokens"] <= document["context"] == 30
     story = next(row for row in document["parts"] if row["kind"] == "story")
     assert story["trimmed_by"] or not story["included"]
 
@@ -306,14 +306,14 @@ def read_texts(owner: Account) -> dict[str, str | None]:
 
 def test_a_story_is_continued_and_saved(owner: Account) -> None:
     before = read_texts(owner)["Swans"]
-    done = nai("story", "continue", "Swans", "--max-length", "15")
+    done = nai("story", "continue", "Swans", "--max-tokens", "15")
     assert (done.exit_code, done.stderr) == (0, "")
     assert read_texts(owner)["Swans"] == (before or "") + done.stdout.removesuffix("\n")
 
 
 def test_a_story_is_continued_without_being_saved(owner: Account) -> None:
     before = read_texts(owner)
-    document = json.loads(nai("story", "continue", "Swans", "--max-length", "15", "--no-store", "--json").stdout)
+    document = json.loads(nai("story", "continue", "Swans", "--max-tokens", "15", "--no-store", "--json").stdout)
     assert document["text"]
     assert document["saved"] == []
     assert read_texts(owner) == before
@@ -326,7 +326,7 @@ def test_an_error_after_half_of_the_text_starts_a_line_and_says_that_nothing_was
     emulator.faults.add("cut:at=2400,path=/ai/generate-stream")
     with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)
-        done = nai("story", "continue", "The Quiet Harbour", "--max-length", "40")
+        done = nai("story", "continue", "The Quiet Harbour", "--max-tokens", "40")
     assert done.exit_code == 1
     assert done.stdout.endswith("\n")
     assert len(done.stdout) > 1

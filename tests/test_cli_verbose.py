@@ -70,7 +70,7 @@ def nai(*arguments: str, typed: str = "") -> Result:
 
 
 def test_an_exchange_is_shown_with_its_fields_sizes_and_times(url: str) -> None:
-    done = nai("generate", PROMPT, "--max-length", "5", "-v")
+    done = nai("generate", PROMPT, "--max-tokens", "5", "-v")
     assert done.exit_code == 0, done.stderr
     lines = [re.sub(r"\d+\.\d\d s", "N s", line) for line in done.stderr.splitlines()]
     host = url.removeprefix("http://")
@@ -101,7 +101,7 @@ def test_a_retry_is_shown_between_its_exchanges(emulator: tuple[Emulator, Accoun
 
 @on_terminals
 def test_beside_streamed_text_each_line_is_one_of_its_own(url: str) -> None:
-    lines = run_on_terminal([*forked_nai(), "generate", PROMPT, "--max-length", "9", "-v"], TERM="dumb").splitlines()
+    lines = run_on_terminal([*forked_nai(), "generate", PROMPT, "--max-tokens", "9", "-v"], TERM="dumb").splitlines()
     assert "" not in lines
     end = next(number for number, line in enumerate(lines) if line.startswith("< ") and "of body" in line)
     assert lines[end - 1][:2] not in ("* ", "> ", "< ")  # the text
@@ -170,7 +170,7 @@ COMMANDS: dict[str, Callable[[Account], Result]] = {
     "access token": _run("access-token"),
     "persistent token": _run("access-token", "--persistent", "--overwrite"),
     "models": _run("models"),
-    "generate": _run("generate", PROMPT, "--max-length", "4"),
+    "generate": _run("generate", PROMPT, "--max-tokens", "4"),
     "chat": _run("chat", PROMPT, "--max-tokens", "4"),
     "complete": _run("complete", PROMPT, "--max-tokens", "4"),
     "image": _run("image", PROMPT, "--size", "64x64", "--steps", "1", "-o", "out.png"),

@@ -112,7 +112,7 @@ def test_pauses_of_the_work_itself_and_refused_connections_are_not_told(capsys: 
 
 def test_each_retry_is_a_line_on_stderr_and_stdout_has_the_result_alone(emulator: Emulator) -> None:
     emulator.replies.add({**BUSY, **SHORT, "times": 2})
-    done = nai("generate", "Once", "--max-length", "5")
+    done = nai("generate", "Once", "--max-tokens", "5")
     assert done.exit_code == 0, done.stderr
     assert done.stderr.splitlines() == [
         f"The service is busy (429). Waiting 0.2 s, then trying again (attempt {attempt} of 3)." for attempt in (2, 3)
@@ -129,7 +129,7 @@ def test_the_generation_lock_is_waited_for_aloud(emulator: Emulator) -> None:
 
 def test_quiet_is_silent_about_waits(emulator: Emulator) -> None:
     emulator.replies.add({**BUSY, **SHORT, "times": 2})
-    done = nai("generate", "Once", "--max-length", "5", "--quiet")
+    done = nai("generate", "Once", "--max-tokens", "5", "--quiet")
     assert (done.exit_code, done.stderr) == (0, "")
 
 
@@ -224,7 +224,7 @@ def test_a_wait_beside_a_bar_stays_above_it(columns: str) -> None:
 @on_terminals
 def test_a_dumb_terminal_gets_plain_lines(emulator: Emulator) -> None:
     emulator.replies.add({**BUSY, **SHORT})
-    written = run_on_terminal([*forked_nai(), "generate", "Once", "--max-length", "5"], TERM="dumb")
+    written = run_on_terminal([*forked_nai(), "generate", "Once", "--max-tokens", "5"], TERM="dumb")
     assert "\x1b" not in written
     assert written.startswith("The service is busy (429). Waiting 0.2 s, then trying again (attempt 2 of 3).\r\n")
 

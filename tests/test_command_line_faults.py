@@ -424,6 +424,7 @@ def test_an_unknown_choice_is_refused_with_those_that_there_are(option: str) -> 
         (("generate", "x", "--temprature", "1"), "there is no option --temprature; did you mean '--temperature'?"),
         (("generate", "x", "--top-p", "1"), "there is no option --top-p; give --set top_p=VALUE"),
         (("chat", "x", "--top-k", "1"), "there is no option --top-k; give --set top_k=VALUE"),
+        (("chat", "x", "--max-length", "1"), "there is no option --max-length; did you mean '--max-tokens'?"),
         (("image", "x", "--zzz"), "there is no option --zzz (see nai image --help)"),
     ],
 )
@@ -538,8 +539,8 @@ def test_a_continuation_says_that_it_may_be_longer_than_asked_for(
     tokenizer_directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tokenizer_directory))
-    arguments = ("story", "continue", TITLE, "--no-store", "--max-length", "20")
-    assert "up to 20 tokens more than --max-length may come" in nai(*arguments).stderr
+    arguments = ("story", "continue", TITLE, "--no-store", "--max-tokens", "20")
+    assert "up to 20 tokens more than --max-tokens may come" in nai(*arguments).stderr
     assert "tokens more" not in nai(*arguments, "--quiet").stderr
 
 

@@ -221,7 +221,7 @@ def test_a_path_behind_an_equals_sign_keeps_its_option() -> None:
     assert _complete("generate --file=no").prefix == "--file="
 
 
-@for_each("line", ["generate ", "generate --max-length ", "tags "])
+@for_each("line", ["generate ", "generate --max-tokens ", "tags "])
 def test_nothing_is_offered_where_any_text_will_do(line: str) -> None:
     assert _complete(line) == NOTHING
 

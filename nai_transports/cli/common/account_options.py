@@ -79,7 +79,9 @@ class ServiceOptions(OptionGroup):
     ] = None
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", help="Show no progress, and no waits and retries.", rich_help_panel=ACCOUNT_PANEL),
+        typer.Option(
+            "-q", "--quiet", help="Show no progress, and no waits and retries.", rich_help_panel=ACCOUNT_PANEL
+        ),
     ] = False
     verbose: Annotated[
         bool,

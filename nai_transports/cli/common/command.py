@@ -305,7 +305,8 @@ def _explain_unknown_option(name: str, context: Any) -> str:
     written: list[list[str]] = [[*each.opts, *each.secondary_opts] for each in parameters]
     flags = [flag for own in written for flag in own if flag.startswith("--")]
     parameter = name.lstrip("-").replace("-", "_")
-    if len(parameter) > 1 and "--set" in flags and (parameter in RULES or parameter in OPENAI_RULES):
+    rules = RULES if any(each.name == "preset" for each in parameters) else OPENAI_RULES
+    if len(parameter) > 1 and "--set" in flags and parameter in rules:
         return f"there is no option {name}; give --set {parameter}=VALUE"
     short = name.removeprefix("-")  # of --n, which is -n
     begun = [max(own, key=len) for own in written if short in own] or [flag for flag in flags if flag.startswith(name)]

@@ -15,7 +15,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     # ---- write
     "generate": (
         'nai generate "The keeper lit the lamp, and"',
-        'nai generate "The keeper lit the lamp, and" --preset Carefree --max-length 60',
+        'nai generate "The keeper lit the lamp, and" --preset Carefree --max-tokens 60',
         "nai generate --file opening.txt --set top_p=0.9 --number 2",
     ),
     "chat": (
@@ -53,7 +53,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
         'nai story context "The Quiet Harbour" --tier tablet --text',
     ),
     "story continue": (
-        'nai story continue "The Quiet Harbour" --max-length 60',
+        'nai story continue "The Quiet Harbour" --max-tokens 60',
         'nai story continue "The Quiet Harbour" --no-store --json',
     ),
     "story create": (

@@ -51,7 +51,8 @@ class ContextPart:
 class ContextReport:
     """A context, as ``nai story context`` prints it."""
 
-    max_tokens: int
+    context: int
+    "How many tokens it may have."
     tokens: int
     is_full: bool
     "Were parts left out for lack of space?"
@@ -63,7 +64,7 @@ def context(
     story: StoryArgument,
     tier: Annotated[str, typer.Option(help="Tier that limits the context: paper, tablet, scroll or opus.")] = "opus",
     size: Annotated[int | None, typer.Option(min=1, help="Maximum tokens of the context. Default: the tier's.")] = None,
-    max_length: Annotated[
+    max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Tokens to reserve for the generated text. Default: the preset's.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Model id or name. Default: the story's.")] = None,
@@ -81,7 +82,7 @@ def context(
     options: dict[str, Any] = {
         "tier": chosen_tier,
         "model": model,
-        "max_length": max_length,
+        "max_length": max_tokens,
         "size": size,
         "placeholders": selected.answers,
     }
@@ -126,7 +127,7 @@ def _format_reason(row: ContextRow) -> str:
 
 def _describe_context(context: Context) -> ContextReport:
     return ContextReport(
-        max_tokens=context.size,
+        context=context.size,
         tokens=len(context.tokens),
         is_full=context.full,
         text=context.text,

@@ -22,7 +22,7 @@ from .story_source import AnswerOption, StoryArgument, check_model, select_story
 
 __all__ = ["continue_"]
 
-_LONGER: Final = "up to 20 tokens more than --max-length may come, to the end of the sentence"
+_LONGER: Final = "up to 20 tokens more than --max-tokens may come, to the end of the sentence"
 """See docs/protocol/native.md#91-parameters--complete-list."""
 
 
@@ -49,7 +49,7 @@ class ContinuedText:
 
 def continue_(
     story: StoryArgument,
-    max_length: Annotated[
+    max_tokens: Annotated[
         int | None,
         typer.Option(min=1, help="Maximum number of tokens; 20 more may end the sentence. Default: the preset's."),
     ] = None,
@@ -68,10 +68,10 @@ def continue_(
     selected = select_story(story, answer, account, builds_context=True)
     if selected.stored is None or selected.library is None:
         raise WrongUsage("only a story of the account can be continued; for a text, use nai generate --file")
-    options: dict[str, Any] = {"max_length": max_length, "model": model, "placeholders": selected.answers}
+    options: dict[str, Any] = {"max_length": max_tokens, "model": model, "placeholders": selected.answers}
     flow = selected.library.continue_story(selected.stored, tokenizer=load_or_none, store=store, **options)
     if (
-        max_length is not None
+        max_tokens is not None
         and not account.quiet
         and selected.story.settings.fields.get("trimResponses") is not False
     ):

@@ -50,8 +50,9 @@ class GenerationOptions(OptionGroup):
         str | None, typer.Option(help="Official preset (see `nai presets list`) or path of a .preset file.")
     ] = None
     module: Annotated[str | None, typer.Option(help="Built-in module, or id of one of your own.")] = None
-    max_length: Annotated[
-        int | None, typer.Option(help="Maximum number of tokens. Default: the preset's, or 40.", show_default=False)
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Maximum number of tokens. Default: the preset's, or 40.", show_default=False),
     ] = None
     temperature: Annotated[
         float | None, typer.Option(help="Sampling temperature. Default: the preset's, or 1.", show_default=False)
@@ -116,7 +117,7 @@ class GenerationOptions(OptionGroup):
     def _add_parameters(self, model: text.Model, options: text.TextOptions) -> None:
         """Add the parameters that have options of their own, and those of ``--set``."""
         named = {
-            "max_length": ("--max-length", self.max_length),
+            "max_length": ("--max-tokens", self.max_tokens),
             "temperature": ("--temperature", self.temperature),
             "num_logprobs": ("--logprobs", self.logprobs),
             "stop_sequences": ("--stop", self.stop),
@@ -142,7 +143,7 @@ def _check_length(model: text.Model, length: object) -> None:
     """
     if isinstance(length, int) and model.host is Host.TEXT and length > (most := model.output_limit(Tier.OPUS)):
         raise InvalidRequestError(
-            f"--max-length: {length} is too many: {model.name} writes at most {most} tokens at a time with Opus, and "
+            f"--max-tokens: {length} is too many: {model.name} writes at most {most} tokens at a time with Opus, and "
             f"{model.output_limit(Tier.TABLET)} with other tiers; --number writes several continuations",
             parameter="max_length",
         )

@@ -22,7 +22,7 @@ class OpenAISettings(OptionGroup):
     """How an answer is written."""
 
     max_tokens: Annotated[
-        int | None, typer.Option(help="Maximum number of tokens, including reasoning.", show_default=False)
+        int | None, typer.Option(min=1, help="Maximum number of tokens, including reasoning.", show_default=False)
     ] = None
     temperature: Annotated[float | None, typer.Option(help="Sampling temperature, 0 to 2.", show_default=False)] = None
     seed: Annotated[int | None, typer.Option(help="Seed of the random choices.", show_default=False)] = None
