@@ -141,7 +141,9 @@ def test_a_file_that_is_not_a_story_is_a_one_line_error(file: Path, written: byt
 
 @pytest.mark.usefixtures("owner")
 def test_an_unknown_story_is_a_one_line_error() -> None:
-    assert "no story has the title or id 'Ducks'" in run_failing("story", "show", "Ducks")
+    assert run_failing("story", "show", "Ducks").endswith(
+        "no story has the title or id 'Ducks'; nai story list lists all"
+    )
 
 
 def test_a_damaged_text_is_a_one_line_error(file: Path) -> None:

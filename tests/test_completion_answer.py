@@ -62,7 +62,7 @@ pytestmark = pytest.mark.usefixtures("here")
 
 def test_a_command_is_completed_without_importing_any() -> None:
     *lines, imported = ask_new_process("__complete", "zsh", "gen")
-    assert "generate\tContinue a prompt" in lines
+    assert "generate\tContinue a prompt with a model for stories" in lines
     assert imported == _NOTHING
 
 

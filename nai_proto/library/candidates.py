@@ -78,7 +78,7 @@ def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str =
         kind, kinds: what the candidates are, for messages.
 
     Raises:
-        UnknownNameError: no candidate fits; the message lists those that resemble the name.
+        UnknownNameError: no candidate fits; the message lists those that resemble the name, else the first ones as advice.
         AmbiguousNameError: several fit in the same way; the message lists them.
     """
     TEXT.check(name, "name")
@@ -92,7 +92,12 @@ def find_candidate(candidates: Iterable[Candidate[T]], name: str, *, kind: str =
                 f"{len(fitting)} {kinds} fit {name!r}: {_join(fitting, with_details=True)}; give one of the ids",
                 parameter="name",
             )
-    raise UnknownNameError(f"no {kind} has the title or id {name!r}{_suggest(listed, name, kinds)}", parameter="name")
+    problem = f"no {kind} has the title or id {name!r}"
+    if not listed:
+        raise UnknownNameError(f"{problem}: there are no {kinds}", parameter="name")
+    if similar := _find_similar(listed, name):
+        raise UnknownNameError(f"{problem}; similar: {_join(similar)}", parameter="name")
+    raise UnknownNameError(problem, parameter="name", advice=f"there are {_join(listed)}")
 
 
 def _fold(text: str) -> str:
@@ -117,18 +122,15 @@ _WAYS_TO_FIT: Final[tuple[Callable[[Candidate[Any], str], bool], ...]] = (
 )
 
 
-def _suggest(candidates: Sequence[Candidate[Any]], name: str, kinds: str) -> str:
-    """Return the end of a message: the candidates whose titles resemble the name, else the first ones."""
-    if not candidates:
-        return f": there are no {kinds}"
+def _find_similar(candidates: Sequence[Candidate[Any]], name: str) -> list[Candidate[Any]]:
+    """Return the candidates whose titles resemble the name."""
     folded = [_fold(each.title) for each in candidates]
     close = {*get_close_matches(_fold(name), folded, _SHOWN_CANDIDATES)}
-    similar = [
+    return [
         each
         for each, title in zip(candidates, folded, strict=True)
         if title in close or (name and _fold(name) in title)
     ]
-    return f"; similar: {_join(similar)}" if similar else f"; there are {_join(candidates)}"
 
 
 def _join(candidates: Sequence[Candidate[Any]], *, with_details: bool = False) -> str:

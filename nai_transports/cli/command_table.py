@@ -18,6 +18,7 @@ __all__ = [
     "GROUPS",
     "LIBRARY",
     "STORY",
+    "TOPICS",
     "Command",
     "PageLine",
     "format_first_page",
@@ -40,18 +41,18 @@ class Command(NamedTuple):
 
 
 COMMANDS: Final[Mapping[str, Command]] = {
-    "generate": Command("text.generate", "generate"),
-    "chat": Command("text.chat", "chat", "Talk to a chat model."),
-    "complete": Command("text.complete", "complete", "Continue a text with a chat model."),
-    "story": Command("app", "story"),
-    "lorebook": Command("story.lorebook", "lorebook"),
-    "presets": Command("text.presets", "presets"),
-    "module": Command("text.module", "module"),
+    "generate": Command("text.generate", "generate", "Continue a prompt with a model for stories."),
+    "complete": Command("text.complete", "complete", "Continue a prompt with a chat model."),
+    "chat": Command("text.chat", "chat"),
+    "story": Command("app", "story", "List, read, create, continue, edit or export stories."),
+    "lorebook": Command("story.lorebook", "lorebook", "Test a lorebook."),
+    "presets": Command("text.presets", "presets", "List and show the official presets."),
+    "module": Command("text.module", "module", "Train modules on texts, and manage them."),
     "speak": Command("text.speak", "speak"),
     "image": Command("images.image", "image"),
     "director": Command("images.director", "director", "Change an image: line art, colours, emotion and more."),
     "upscale": Command("images.director", "upscale", "Double the size of an image."),
-    "vibe": Command("images.vibe", "vibe"),
+    "vibe": Command("images.vibe", "vibe", "Encode an image as a vibe file."),
     "image-info": Command("images.image_info", "image_info", "Show the metadata of an image."),
     "tags": Command("images.tags", "tags", "Suggest tags for an image prompt."),
     "library": Command("app", "library", "List, show, export, import, back up and restore."),
@@ -146,18 +147,15 @@ class PageLine(NamedTuple):
 
 FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
     "Write": (
-        PageLine(("generate",), "Continue a prompt."),
-        PageLine(("chat", "complete"), "Talk to a model, or continue a prompt."),
-        PageLine(("story",), "List, read, create, continue, edit, export."),
-        PageLine(("lorebook",), "Test a lorebook."),
-        PageLine(("presets",), "List and show the official presets."),
-        PageLine(("module",), "Train modules on texts, and manage them."),
+        PageLine(("generate", "complete"), "Continue a prompt."),
+        PageLine(("chat",), "Talk to a model."),
+        PageLine(("story", "lorebook"), "List, read, create, continue, edit, export."),
+        PageLine(("presets", "module"), "Show official presets; train modules."),
         PageLine(("speak",), "Turn text into speech."),
     ),
     "Pictures": (
         PageLine(("image",), "Generate images from a prompt."),
-        PageLine(("director", "upscale"), "Change an image, or double its size."),
-        PageLine(("vibe",), "Encode an image as a vibe file."),
+        PageLine(("director", "upscale", "vibe"), "Change, enlarge or encode an image."),
         PageLine(("image-info", "tags"), "Show an image's metadata; suggest tags."),
     ),
     "Library": (PageLine(("library", "sanity-check"), "List, check, export, import and back up."),),
@@ -180,6 +178,17 @@ FIRST_PAGE: Final[Mapping[str, tuple[PageLine, ...]]] = {
 }
 """The first help page: what ``nai`` prints without arguments."""
 
+TOPICS: Final[Mapping[str, str]] = {
+    "options": "Options of most commands",
+    "parameters": "Parameters that --set takes",
+}
+"""What ``nai help`` explains beside commands."""
+
+_PAGE: Final = {
+    **FIRST_PAGE,
+    "Help": (PageLine((f"help {', '.join(TOPICS)}",), "Common options, and what --set takes."),),
+}
+
 _GROUP_WIDTH: Final = 10
 _NAMES_WIDTH: Final = 26
 
@@ -191,19 +200,18 @@ _INTRODUCTION: Final = (
 
 
 def format_first_page() -> str:
-    """Return the first help page: at most 30 lines of 80 columns, or more lines for a narrower terminal."""
+    """Return the first help page: which fits 24 rows of 80 columns, or more lines for a narrower terminal."""
     if measure_page(sys.stdout) == PAGE_WIDTH:
         return "\n".join(_lines()) + "\n"
     from .common.help_page import format_narrow_page  # takes longer to import
 
-    groups = {group: [(", ".join(line.names), line.summary) for line in lines] for group, lines in FIRST_PAGE.items()}
+    groups = {group: [(", ".join(line.names), line.summary) for line in lines] for group, lines in _PAGE.items()}
     return format_narrow_page(_INTRODUCTION, groups)
 
 
 def _lines() -> Iterator[str]:
-    yield from _INTRODUCTION
-    for group, lines in FIRST_PAGE.items():
-        yield ""
+    yield from (*_INTRODUCTION, "")
+    for group, lines in _PAGE.items():
         for number, line in enumerate(lines):
             heading = "" if number else group
             yield f"{heading:<{_GROUP_WIDTH}}{', '.join(line.names):<{_NAMES_WIDTH}}{line.summary}"

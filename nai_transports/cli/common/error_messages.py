@@ -34,6 +34,7 @@ from nai_proto.errors import (
     TransportError,
     Truncated,
     UnknownChoiceError,
+    UnknownNameError,
 )
 from nai_proto.exchange.connection_setup import NO_TLS
 
@@ -259,6 +260,8 @@ def _explain_missing_extra(error: MissingExtra, _: ServiceAddress | None) -> str
 def _explain_request(error: InvalidRequestError, address: ServiceAddress | None) -> str:
     if isinstance(error, UnknownChoiceError):
         return explain_choice(error)
+    if isinstance(error, UnknownNameError) and error.advice is not None:  # nothing resembles the name
+        return f"{error.plain_message}; nai story list lists all"
     if error.parameter == "base_url" and address is not None:
         return error.plain_message.replace("base_url", address.source, 1)
     return error.plain_message

@@ -30,7 +30,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "story": (
         "nai story list",
         'nai story show "The Quiet Harbour"',
-        'nai story continue "The Quiet Harbour" --store',
+        'nai story continue "The Quiet Harbour"',
     ),
     "story list": (
         "nai story list",

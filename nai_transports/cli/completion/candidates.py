@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from ..command_table import ALIASES, COMMANDS, FIRST_PAGE, GROUPS
+from ..command_table import ALIASES, COMMANDS, FIRST_PAGE, GROUPS, TOPICS
 from .shapes import CommandShape, ParameterShape
 
 __all__ = [
@@ -102,14 +102,10 @@ def complete(words: Sequence[str], typed: str, load_shape: LoadShape, find_value
 def _complete_topic(words: Sequence[str], load_shape: LoadShape) -> Candidates:
     """Return the commands whose help page can be shown."""
     if not words:
-        return Candidates((*_list_commands(), *(WordCandidate(*each) for each in _TOPICS.items())))
+        return Candidates((*_list_commands(), *(WordCandidate(*each) for each in TOPICS.items())))
     if words[1:] or words[0] not in COMMANDS:
         return NOTHING
     return Candidates(tuple(_list_group(words[0]) if words[0] in GROUPS else _list_nested(load_shape((words[0],)))))
-
-
-_TOPICS: Final = {"options": "Options of most commands", "parameters": "Parameters that --set takes"}
-"""What ``nai help`` explains beside commands."""
 
 
 def _list_commands() -> Iterator[WordCandidate]:

@@ -226,7 +226,7 @@ def _find_groups(groups: Sequence[list[OpenedObject]], name: str) -> list[list[O
         return [find_candidate(candidates, name, kind="object of the backup", kinds="objects of the backup")]
     except UnknownNameError as error:
         hint = suggest_name(name, {item.stored.type for group in groups for item in group})
-        raise UnknownNameError(f"{error.plain_message}{hint}", parameter=error.parameter) from None
+        raise UnknownNameError(f"{error}{hint}", parameter=error.parameter) from None
 
 
 # ---- writing
