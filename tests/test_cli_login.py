@@ -518,7 +518,7 @@ def test_a_login_at_a_terminal_shows_no_secret(config: Path) -> None:
     ) as process:
         os.close(theirs)
         output = b""
-        answers = (b"token: ", EMAIL), (b"Password: ", PASSWORD), (b"[token]: ", "p"), (b"[y/N]: ", "y")
+        answers = (b"token: ", EMAIL), (b"Password: ", PASSWORD), (b"[token]: ", "p"), (b"there? [Y/n]: ", "")
         for prompt, answer in answers:
             while prompt not in output:
                 output += os.read(ours, 1000)
@@ -526,7 +526,28 @@ def test_a_login_at_a_terminal_shows_no_secret(config: Path) -> None:
         assert process.wait(50) == 0
     os.close(ours)
     assert PASSWORD.encode() not in output
-    assert PASSWORD in (config / "credentials.json").read_text("utf-8")
+    path = config / "credentials.json"
+    assert PASSWORD in path.read_text("utf-8")
+    said = " ".join(output.decode().split())  # the terminal's lines are as wide as it is
+    assert (
+        f"A file can keep e-mail and password: {path}, not encrypted; only you can read it (permissions 0600)." in said
+    )
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+@pytest.mark.parametrize(
+    ("answer", "is_kept"), [("", True), ("Yes", True), ("what?\n", True), ("n", False), ("NO", False)]
+)
+def test_without_a_keyring_a_login_is_kept_in_a_file_unless_the_answer_is_no(
+    config: Path, answer: str, *, is_kept: bool
+) -> None:
+    done = nai("login", typed=f"{EMAIL}\n{PASSWORD}\n\n{answer}\n")
+    assert done.exit_code == (not is_kept), done.stderr
+    assert (config / "credentials.json").exists() == is_kept
+
+
+def test_the_help_page_of_login_has_no_option_that_login_refuses() -> None:
+    assert "--unsafe-password" not in succeed("login", "--help")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")

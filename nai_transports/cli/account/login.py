@@ -33,7 +33,7 @@ from ..common.json_document import print_json, to_time
 from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_date, print_sentence
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
-from ..common.secret_file import secret_file_path
+from ..common.secret_file import ACCESS, secret_file_path
 from ..common.stored_logins import StoredLogin, forget_login, keep_in_file, keep_in_keyring, normalize_address
 from .plain_facts import print_account_facts
 
@@ -44,7 +44,7 @@ _ATTEMPTS: Final = 3
 """How often a password is asked for."""
 
 
-class KeptSecret(StrEnum):
+class LoginSecret(StrEnum):
     """What `nai login` keeps."""
 
     PASSWORD = "password"
@@ -64,15 +64,22 @@ class _CheckedLogin:
 # ---- login
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LoginOptions(AccountOptions):
+    """The options without one for the password, which is refused with what to do instead."""
+
+    unsafe_password: Annotated[str | None, typer.Option(metavar="TEXT", hidden=True)] = None
+
+
 def login(
     *,
-    account: AccountOptions,
+    account: _LoginOptions,
     with_token: Annotated[
         bool, typer.Option("--with-token", help="Read a token from stdin, and log in with no password.")
     ] = False,
     with_password: Annotated[bool, typer.Option("--with-password", help="Read the password from stdin.")] = False,
     keep: Annotated[
-        KeptSecret | None,
+        LoginSecret | None,
         typer.Option(
             help="Keep the password, or only a token of this login. Default: ask; a token without a terminal."
         ),
@@ -116,12 +123,12 @@ def login(
     _warn_of_variables(sources)
 
 
-def _check_options(account: AccountOptions, with_token: bool, with_password: bool, keep: KeptSecret | None) -> None:
+def _check_options(account: AccountOptions, with_token: bool, with_password: bool, keep: LoginSecret | None) -> None:
     if account.unsafe_password is not None:
         raise WrongUsage("nai login takes no password as an option: type it, or use --with-password")
     if with_token and with_password:
         raise WrongUsage("give --with-token or --with-password, not both: stdin has one of them")
-    if with_token and keep is KeptSecret.PASSWORD:
+    if with_token and keep is LoginSecret.PASSWORD:
         raise WrongUsage("--with-token has no password to keep: leave out --keep password")
 
 
@@ -228,16 +235,18 @@ def _find_keyring_problem() -> str | None:
     return None
 
 
-def _choose_secret(checked: _CheckedLogin, keep: KeptSecret | None, keyring_problem: str | None) -> StoredLogin:
+def _choose_secret(checked: _CheckedLogin, keep: LoginSecret | None, keyring_problem: str | None) -> StoredLogin:
     credentials = checked.credentials
     if credentials is None:
         return StoredLogin(checked.token)
     if keep is None:
-        keep = KeptSecret.TOKEN
+        keep = LoginSecret.TOKEN
         if prompts.is_interactive():
             print_note(_CHOICE.format(date=_format_end(checked.token)))
-            keep = prompts.ask_choice("Keep", KeptSecret, KeptSecret.TOKEN if keyring_problem else KeptSecret.PASSWORD)
-    if keep is KeptSecret.PASSWORD:
+            keep = prompts.ask_choice(
+                "Keep", LoginSecret, LoginSecret.TOKEN if keyring_problem else LoginSecret.PASSWORD
+            )
+    if keep is LoginSecret.PASSWORD:
         assert isinstance(checked.token, AccessToken)  # as every login gives
         return StoredLogin(credentials.password, credentials.email, checked.token)
     return StoredLogin(checked.token, credentials.email)
@@ -247,14 +256,13 @@ def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | 
     """Keep the login, and return where it is, in words."""
     if keyring_problem is None:
         return keep_in_keyring(sources.place, kept)
-    path = secret_file_path()
     if not insecure_storage:
+        place = f"{secret_file_path()}, not encrypted; {ACCESS}"
         if prompts.is_interactive():
-            print_note(f"nai: {keyring_problem}")
-        prompts.confirm(
-            f"Keep it in {path} (only you can read it; not encrypted)?",
-            f"{keyring_problem}; give --insecure-storage to keep the login in {path}, not encrypted",
-        )
+            what = "e-mail and password" if isinstance(kept.secret, Password) else "the token"
+            print_note(f"nai: {keyring_problem}. A file can keep {what}: {place}.")
+        alternative = f"{keyring_problem}; give --insecure-storage to keep the login in {place}"
+        prompts.confirm("Keep it there?", alternative, default=True)
     return keep_in_file(sources.place, kept)
 
 

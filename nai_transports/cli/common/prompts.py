@@ -86,17 +86,23 @@ def ask_choice(question: str, choices: type[_Choice], default: _Choice) -> _Choi
                 return choice
 
 
-def confirm(question: str, alternative: str) -> None:
-    """Return if the person answers yes; else end the command.
+def confirm(question: str, alternative: str, *, default: bool = False) -> None:
+    """Return if the person answers yes, and end the command if the answer is no; ask again after another answer.
 
     Args:
         question, alternative: as for `ask`.
+        default: is an empty answer a yes?
 
     Raises:
         InvalidRequestError: stdin is not a terminal.
-        typer.Abort: the answer is not yes.
+        typer.Abort: the answer is no, or the input ended (Ctrl-D).
     """
-    if ask(f"{question} [y/N]", alternative).lower() not in ("y", "yes"):
+    if not is_interactive():
+        raise InvalidRequestError(alternative)
+    answers = {"y": True, "yes": True, "n": False, "no": False, "": default}
+    while (answer := _read_line(f"{question} [{'Y/n' if default else 'y/N'}]").lower()) not in answers:
+        pass
+    if not answers[answer]:
         raise typer.Abort
 
 

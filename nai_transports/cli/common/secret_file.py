@@ -21,11 +21,13 @@ from ... import files
 from .notes import print_note
 from .profile_file import config_directory
 
-__all__ = ["delete", "read", "secret_file_path", "write"]
+__all__ = ["ACCESS", "delete", "read", "secret_file_path", "write"]
 
 _FILE_NAME: Final = "credentials.json"
 _OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _HAS_MODES: Final = sys.platform != "win32"
+ACCESS: Final = f"only you can read it{' (permissions 0600)' if _HAS_MODES else ''}"
+"""Who can read the file, in words."""
 
 
 def secret_file_path() -> Path:
