@@ -33,8 +33,9 @@ from nai_proto.secret import PersistentToken
 from nai_transports.cli.app import app
 from nai_transports.cli.command_table import ALIASES, COMMANDS, FIRST_PAGE, LIBRARY, STORY, TOPICS, format_first_page
 from nai_transports.installer import explain_install
+from nai_transports.servers.serve import serve_in_thread
 from tests.forked_python import forked_nai
-from tests.support import at, with_token
+from tests.support import an_emulator, at, with_token
 from tests.test_tokenizers import sentencepiece_file
 
 NAI = [sys.executable, "-c", "from nai_transports.cli import main; main()"]
@@ -259,6 +260,40 @@ def test_emulate_runs_nai_itself_with_its_account_whatever_profile_there_is(tmp_
     done = nai("emulate", "--", *inner, NAI_CONFIG_DIR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert [story["title"] for story in json.loads(done.stdout)][:1] == ["The Quiet Harbour"]
+
+
+def test_what_a_command_does_is_recorded_and_replayed_around_it(tmp_path: Path) -> None:
+    recording = str(tmp_path / "session.jsonl")
+    program = [*forked_nai(), "subscription", "--json"]
+    emulator, owner = an_emulator()
+    with serve_in_thread(emulator) as url:
+        token = owner.persistent_token.reveal()
+        recorded = nai("record", recording, "--to", url, "--", *program, NAI_TOKEN=token, NAI_URL="http://127.0.0.1:9")
+    replayed = nai("replay", recording, "--", *program, NAI_TOKEN="")
+    assert recorded.returncode == replayed.returncode == 0, recorded.stderr + replayed.stderr
+    assert json.loads(recorded.stdout) == json.loads(replayed.stdout)
+
+
+@pytest.mark.parametrize(("given", "told"), [("", "pst-anything"), ("pst-mine", "pst-mine")])
+def test_a_replay_gives_its_command_credentials_if_there_are_none(tmp_path: Path, given: str, told: str) -> None:
+    recording = str(tmp_path / "session.jsonl")
+    assert nai("record", recording, "--", sys.executable, "-c", "").returncode == 0
+    show = "import os, sys; print(os.environ['NAI_TOKEN']); sys.exit(7)"
+    done = nai("replay", recording, "--", sys.executable, "-c", show, NAI_TOKEN=given, NAI_EMAIL="", NAI_PASSWORD="")
+    assert (done.returncode, done.stdout) == (7, f"{told}\n"), done.stderr
+
+
+@pytest.mark.parametrize("command", ["record", "replay"])
+def test_a_wrong_command_behind_a_recording_is_told(tmp_path: Path, command: str) -> None:
+    recording = str(tmp_path / "session.jsonl")
+    if command == "replay":
+        assert nai("record", recording, "--", sys.executable, "-c", "").returncode == 0
+    done = nai(command, recording, "8902")
+    assert done.returncode == 2
+    assert done.stderr == f"nai {command}: '8902' is no command to run; type: nai {command} {recording} --port 8902\n"
+    done = nai(command, recording, "--", "no-such-program")
+    assert done.returncode == 127
+    assert f"there is no command no-such-program to run; options go before it (see nai {command} --help)" in done.stderr
 
 
 def test_a_command_that_does_not_exist_has_the_status_of_a_shell(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_an_address_where_a_command_belongs_is_told_with_its_option(typed: str, 
 def test_a_port_behind_a_recording_is_told_with_its_option() -> None:
     done = piped("replay", "session.jsonl", "8902")
     assert done.exit_code == 2
-    assert "'8902' goes with --port; type: nai replay session.jsonl --port 8902" in done.stderr
+    assert "'8902' is no command to run; type: nai replay session.jsonl --port 8902" in done.stderr
 
 
 @pytest.mark.parametrize("command", [("emulate",), ("emulate", "--hosts", "strict"), ("record", "new.jsonl")])

@@ -155,8 +155,11 @@ def _train_module() -> str:
 
 @pytest.mark.parametrize(("command", "line"), [each for each in _LINES if each[0] in _PROGRAMS])
 def test_an_example_that_serves_runs_until_it_is_interrupted_or_done(owner: Account, command: str, line: str) -> None:
+    recorded = f"nai record session.jsonl --to {os.environ['NAI_URL']}"  # not NovelAI
+    if command == "record":
+        line = line.replace("nai record session.jsonl", recorded)
     if command == "replay":
-        _run_program("nai record session.jsonl", ends=False)
+        _run_program(f"{recorded} -- nai subscription", ends=True)
     _run_program(line, ends=command == "demo" or " -- " in line)
 
 

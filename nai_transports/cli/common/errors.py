@@ -76,9 +76,9 @@ class ExitStatus(IntEnum):
     FINDINGS = 5
     "The command did its work, and found what is not as it should be."
     NOT_EXECUTABLE = 126
-    "Of ``nai emulate -- COMMAND``: the command cannot be run."
+    "Of ``nai emulate``, ``record`` and ``replay`` with ``-- COMMAND``: the command cannot be run."
     NOT_FOUND = 127
-    "Of ``nai emulate -- COMMAND``: there is no such command."
+    "Of the same: there is no such command."
     INTERRUPTED = 130
     "Ctrl-C."
 

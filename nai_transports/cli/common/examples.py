@@ -313,9 +313,11 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     "record": (
         "nai record session.jsonl",
         "nai record session.jsonl --contents --port 8902",
+        "nai record session.jsonl -- nai subscription",
     ),
     "replay": (
         "nai replay session.jsonl",
         "nai replay session.jsonl --as-recorded --port 8903",
+        "nai replay session.jsonl -- nai subscription",
     ),
 }

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..common.errors import ProgramNotExecutable, ProgramNotFound
+from ..common.errors import ProgramNotExecutable, ProgramNotFound, WrongUsage
+from ..common.usage_messages import quote
 
-__all__ = ["run_program"]
+__all__ = ["check_program", "run_program"]
+
+_ADDRESS: Final = re.compile(r"(?:https?://)?(?:(?P<host>[\w.-]*|\[[\d:a-f]+\]):)?(?P<port>\d{1,5})/?")
 
 _KILLED: Final = 128
 """What a shell adds to a signal's number for the exit status of a program that it ended."""
@@ -20,13 +24,31 @@ _WITNESS_DELAY_S: Final = 0.1
 """After which a signal to a process group has reached all of its processes."""
 
 
-async def run_program(program: Sequence[str], variables: Mapping[str, str], stop: asyncio.Event) -> int:
+def check_program(program: Sequence[str], *before: str) -> None:
+    """Raise for what is no command but the value of an option: a port, or an address.
+
+    Args:
+        program: that the person typed, with its arguments.
+        before: what they typed before it, with the command that is to run it.
+
+    Raises:
+        WrongUsage: names the options to type.
+    """
+    if (address := _ADDRESS.fullmatch(program[0] if len(program) == 1 else "")) is None:
+        return
+    host = f" --host {address['host']}" if address["host"] else ""
+    line = f"{' '.join(map(quote, before))} --port {address['port']}{host}"
+    raise WrongUsage(f"{program[0]!r} is no command to run; type: {line}")
+
+
+async def run_program(command: str, program: Sequence[str], variables: Mapping[str, str], stop: asyncio.Event) -> int:
     """Run a program to its end, and return its exit status as a shell gives it.
 
     Each SIGTERM and SIGINT is passed on. Ctrl-C is not: the terminal sends it to the program itself, which may want to
     report something before it ends, and would take a second one for impatience.
 
     Args:
+        command: runs the program, such as ``emulate``.
         program: the program with its arguments.
         variables: are added to its environment.
         stop: has a signal come already?
@@ -42,7 +64,7 @@ async def run_program(program: Sequence[str], variables: Mapping[str, str], stop
         kind = ProgramNotFound if isinstance(error, FileNotFoundError) else ProgramNotExecutable
         problem = f"{program[0]} cannot be run: {error.strerror}"
         if kind is ProgramNotFound:
-            problem = f"there is no command {program[0]} to run; options go before it (see nai emulate --help)"
+            problem = f"there is no command {program[0]} to run; options go before it (see nai {command} --help)"
     else:
         with _GroupWitness() as witness:
             if sys.platform != "win32":

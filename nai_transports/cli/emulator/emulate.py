@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import secrets
 import sys
 import time
@@ -42,6 +41,7 @@ from ..common.notes import print_note
 from ..common.output import escape_line
 from ..common.tables import print_table
 from ..common.text_wrapping import wrap_for_terminal
+from .child_program import check_program
 from .ready_message import ReadyForm, choose_ready_form
 from .serve_until_stopped import ServerJson, TokenizerFinder, serve_until_stopped
 
@@ -180,7 +180,7 @@ def emulate(
         raise typer.BadParameter("three ports are needed, this one and the next two", param_hint="--port")
     if tier.lower() not in _TIERS:
         raise unknown_choice(tier, "tier", _TIERS, parameter="tier")
-    _check_program(command or ())
+    check_program(command or (), "nai", "emulate")
     form = choose_ready_form(as_json=as_json, as_exports=export)
     has_console = console or (form is ReadyForm.PERSON and not command)
     switches, openai = _parse_switches(switch or ())
@@ -226,21 +226,6 @@ def emulate(
             program=command or (),
         )
     raise typer.Exit(status)
-
-
-def _check_program(program: Sequence[str]) -> None:
-    """Raise for what is no command but the value of an option: a port, or an address.
-
-    Raises:
-        WrongUsage: names the options to type.
-    """
-    if (address := _ADDRESS.fullmatch(program[0] if len(program) == 1 else "")) is None:
-        return
-    host = f" --host {address['host']}" if address["host"] else ""
-    raise WrongUsage(f"{program[0]!r} is no command to run; type: nai emulate --port {address['port']}{host}")
-
-
-_ADDRESS: Final = re.compile(r"(?:https?://)?(?:(?P<host>[\w.-]*|\[[\d:a-f]+\]):)?(?P<port>\d{1,5})/?")
 
 
 def _print_faults(as_json: bool) -> None:

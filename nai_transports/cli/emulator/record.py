@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,7 +14,10 @@ from nai_proto.exchange.session import Session
 
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
+from ..common.credentials import EMAIL_VARIABLE, PASSWORD_VARIABLE, TOKEN_VARIABLE
 from ..common.notes import print_note
+from ..common.profile_file import check_url, check_value
+from .child_program import check_program
 from .ready_message import choose_ready_form
 from .serve_until_stopped import ServerJson, serve_until_stopped
 
@@ -27,6 +31,10 @@ _Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 
 
 def record(
     file: Annotated[Path, typer.Argument(help="New file for the recording.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(help="Behind --: run this command with NAI_URL set, and end as it does."),
+    ] = None,
     to: Annotated[str | None, typer.Option(metavar="URL", help="Forward to this address, not to NovelAI.")] = None,
     contents: Annotated[
         bool, typer.Option("--contents", help="Record prompts, responses and stored contents too. They are private.")
@@ -35,16 +43,20 @@ def record(
     port: _Port = 0,
     as_json: ServerJson = False,
 ) -> None:
-    """Forward requests to NovelAI and record them, without secrets, until SIGTERM or Ctrl-C.
+    """Forward requests to NovelAI and record them, without secrets, until Ctrl-C or SIGTERM, or while a command runs.
 
     Prints its address when it is ready. Point a program at this address, such as another nai by NAI_URL, and it gets
-    NovelAI's responses. `nai replay` answers from the recording.
+    NovelAI's responses. `nai replay` answers from the recording. What `nai login` keeps is not sent to this address; nai
+    needs NAI_TOKEN, or NAI_EMAIL and NAI_PASSWORD.
     """
+    check_program(command or (), "nai", "record", str(file))
     with (
-        closing(ForwardingApp(Session(base_url=to))) as app,
+        closing(ForwardingApp(Session(base_url=to and check_value("--to", check_url, to)))) as app,
         record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
     ):
-        serve_until_stopped("record", recorded, host, port, {}, choose_ready_form(as_json=as_json))
+        form = choose_ready_form(as_json=as_json)
+        status = serve_until_stopped("record", recorded, host, port, {}, form, program=command or ())
+    raise typer.Exit(status)
 
 
 def _print_failure(reason: str) -> None:
@@ -53,6 +65,12 @@ def _print_failure(reason: str) -> None:
 
 def replay(
     file: Annotated[Path, typer.Argument(help="Recording of `nai record` or `nai emulate --record`.")],
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Behind --: run this command with NAI_URL set, and credentials if none are, and end as it does."
+        ),
+    ] = None,
     host: _Host = "127.0.0.1",
     port: _Port = 0,
     as_recorded: Annotated[
@@ -60,10 +78,14 @@ def replay(
     ] = False,
     as_json: ServerJson = False,
 ) -> None:
-    """Answer requests from a recording, in order, until SIGTERM or Ctrl-C.
+    """Answer requests from a recording, in order, until Ctrl-C or SIGTERM, or while a command runs.
 
     Prints its address and credentials when it is ready; any others work too. A request that is not in the recording gets
     404 and a message that names the next recorded request.
     """
+    check_program(command or (), "nai", "replay", str(file))
     app = Replayer(load_recording(file), as_recorded=as_recorded)
-    serve_until_stopped("replay", app, host, port, _ANY_CREDENTIALS, choose_ready_form(as_json=as_json))
+    form = choose_ready_form(as_json=as_json)
+    has_credentials = any(map(os.environ.get, (TOKEN_VARIABLE, EMAIL_VARIABLE, PASSWORD_VARIABLE)))
+    facts = {} if command and has_credentials else _ANY_CREDENTIALS  # stories open with the password that they have
+    raise typer.Exit(serve_until_stopped("replay", app, host, port, facts, form, program=command or ()))

@@ -71,7 +71,7 @@ def serve_until_stopped(
     When it is ready, it prints its address and ``facts``, or it runs the program with them in its environment.
 
     Args:
-        command: the command's name, for the note where the console is.
+        command: the command's name, for messages.
         app: the server's logic.
         host: the address to listen on.
         port: the port to listen on; 0 takes free ones.
@@ -104,7 +104,7 @@ def serve_until_stopped(
             if program:
                 if console := ready.get("console"):
                     print_note(f"nai {command}: console at {console}")
-                status = await run_program(program, find_variables(ready), stop)
+                status = await run_program(command, program, find_variables(ready), stop)
                 return
             print_ready(command, ready, form)
             await stop.wait()
