@@ -23,6 +23,7 @@ from nai_transports.cli.text.chat_commands import format_help, parse_line
 from nai_transports.cli.text.model_table import build_model_table
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, answers, streams
+from tests.terminal_runner import TerminalRunner
 from tests.test_wrong_types import SUBSCRIPTION
 
 
@@ -63,13 +64,24 @@ def nai(*arguments: str, typed: str = "") -> Result:
 @pytest.mark.usefixtures("owner")
 def test_models_are_lines_or_json() -> None:
     lines = [line.split("\t") for line in nai("models").stdout.splitlines()]
-    assert ["glm-4-6", "chat", "36864", "glm-4.6", "free with Opus"] not in lines
-    assert ["glm-4-6", "chat", "36864", "glm-4.6", "free with Tablet"] in lines
-    assert ["kayra-v1", "text", "8192", "nerdstash_v2", "free with Tablet"] in lines
-    assert ["nai-diffusion-4-5-full", "image", "512", "t5", "free with Opus"] in lines
+    assert ["glm-4-6", "chat", "36864", "glm-4.6", "free with Opus", "GLM 4.6"] not in lines
+    assert ["glm-4-6", "chat", "36864", "glm-4.6", "free with Tablet", "GLM 4.6"] in lines
+    assert ["kayra-v1", "text", "8192", "nerdstash_v2", "free with Tablet", "Kayra"] in lines
+    assert ["nai-diffusion-4-5-full", "image", "512", "t5", "free with Opus", "V4.5 Full"] in lines
     rows = {row["id"]: row for row in json.loads(nai("models", "--json").stdout)}
     assert rows["glm-4-6"]["listed"] is True
     assert rows["kayra-v1"]["contexts"] == {"paper": None, "tablet": 4096, "scroll": 8192, "opus": 8192}
+
+
+@pytest.mark.usefixtures("owner")
+def test_on_80_columns_each_model_is_a_line_with_its_name_and_its_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = TerminalRunner().invoke(app, ["models"]).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = {model.id: model.name for model in (*MODELS, *CHAT_MODELS)} | {each.id: each.name for each in IMAGE_MODELS}
+    for id_, name in names.items():
+        (line,) = (line for line in lines if line.endswith(f" {id_}"))
+        assert line.startswith(f"{name} ")
 
 
 def test_every_model_that_the_library_knows_is_listed_without_an_account() -> None:

@@ -15,9 +15,7 @@ from nai_proto.text.models import CHAT_MODELS, MODELS, Model
 from nai_proto.tier import Tier
 from nai_proto.tokenizers import tokenizer_name
 
-from ..common.tables import Cell
-
-__all__ = ["Api", "ModelRow", "build_model_table", "describe_row", "format_row"]
+__all__ = ["Api", "ModelRow", "build_model_table", "describe_row", "format_price"]
 
 T = TypeVar("T")
 
@@ -128,12 +126,8 @@ def describe_row(row: ModelRow) -> dict[str, object]:
     }
 
 
-def format_row(row: ModelRow) -> tuple[Cell, ...]:
-    """Return the cells of a row after its id: context, tokenizer, price."""
-    return row.context, row.tokenizer, _format_price(row)
-
-
-def _format_price(row: ModelRow) -> str:
+def format_price(row: ModelRow) -> str:
+    """Return what a request costs, in words, or that the service does not list the model."""
     if row.is_listed is False:
         return "not listed"
     if row.anlas:

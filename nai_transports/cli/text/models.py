@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from itertools import groupby
 
 import typer
@@ -17,13 +18,13 @@ from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json
 from ..common.tables import Column, print_table
-from .model_table import ModelRow, build_model_table, describe_row, format_row
+from .model_table import ModelRow, build_model_table, describe_row, format_price
 
 __all__ = ["models"]
 
 
 def models(*, account: AccountOptions, as_json: Json = False) -> None:
-    """List all models.
+    """List all models, each with its name and its id; options take either.
 
     Chat models have `nai chat` and `nai complete`, models for stories `nai generate`, image models `nai image`. The
     context is in tokens, for the account's tier; of an image model it is the longest prompt. The price of an image model
@@ -33,14 +34,27 @@ def models(*, account: AccountOptions, as_json: Json = False) -> None:
     if as_json:
         print_json([describe_row(row) for row in rows])
         return
-    columns = (Column("context", is_number=True), "tokenizer", "price")
     if not is_terminal(sys.stdout):
-        print_table(("model", "for", *columns), [(row.id, row.api, *format_row(row)) for row in rows])
+        columns = ("id", "for", "context", "tokenizer", "price", "name")
+        print_table(
+            columns, [(row.id, row.api, row.context, row.tokenizer, format_price(row), row.name) for row in rows]
+        )
         return
     for number, (api, models_of_api) in enumerate(groupby(rows, lambda row: row.api)):
         typer.echo(nl=number > 0)
-        heading = Column(f"{api} models", is_whole=True)
-        print_table((heading, *columns), [(row.id, *format_row(row)) for row in models_of_api])
+        _print_for_person(api, [*models_of_api])
+
+
+def _print_for_person(api: str, rows: Sequence[ModelRow]) -> None:
+    """Print the models of an API, in a table that 80 columns have room for: image models without their tokenizers."""
+    has_tokenizers = api != "image"
+    columns = [Column(f"{api} models", is_whole=True), Column("context", is_number=True)]
+    columns += [Column("tokenizer")] if has_tokenizers else []
+    columns += [Column("price"), Column("id", is_id=True)]
+    cells = (
+        (row.name, row.context, *([row.tokenizer] if has_tokenizers else []), format_price(row), row.id) for row in rows
+    )
+    print_table(columns, cells)
 
 
 def _load_rows(account: AccountOptions) -> list[ModelRow]:
