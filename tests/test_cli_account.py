@@ -91,7 +91,7 @@ def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
     owner.profile.anlas, owner.profile.bought_anlas = 120, 7
     facts = run_and_parse("subscription")
     assert (facts["tier"], facts["anlas: total"], facts["anlas: purchased"]) == ("Opus", "127", "7")
-    assert facts["perks: context tokens"] == "8,192"
+    assert facts["included: context tokens"] == "8,192"
     assert facts["paid through PayPal"] == "no"
     assert facts["free V5 images: left"].endswith(" %")
     known = run_json("subscription")
@@ -104,6 +104,22 @@ def test_the_subscription_has_its_balance_and_perks(owner: Any) -> None:
 def test_priority_is_shown() -> None:
     assert run_and_parse("account", "priority")["actions of top priority"] == "1,000"
     assert run_json("account", "priority")["task_priority"] == 10
+
+
+@pytest.mark.usefixtures("owner")
+def test_what_belongs_together_is_shown_together() -> None:
+    names = [*run_and_parse("account")]
+    assert names[:4] == ["tier", "active", "expires at", "anlas"]
+    assert names[4] == "account made"
+    at = names.index("trial begun")
+    assert names[at : at + 3] == ["trial begun", "texts left of the trial", "images left of the trial"]
+
+
+def test_without_settings_nothing_is_printed_but_a_note(owner: Any) -> None:
+    owner.profile.settings = b""
+    done = nai("account", "settings")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.startswith("nai account settings: the account has none;")
 
 
 def test_settings_are_printed_as_they_are_stored(owner: Any) -> None:

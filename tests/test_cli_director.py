@@ -121,7 +121,7 @@ def test_a_price_above_the_limit_or_the_balance_is_refused(owner: Account) -> No
     before = count_anlas(owner)
     done = nai("upscale", "face.png", "--yes", "--max-anlas", "0")
     assert done.exit_code == 4
-    assert "this costs 1 Anlas, and --max-anlas allows 0: --max-anlas 1 allows it" in done.stderr
+    assert "this costs 1 Anlas, which is more than --max-anlas 0: to pay it, give --max-anlas 1" in done.stderr
     owner.profile.anlas = owner.profile.bought_anlas = 0
     done = nai("upscale", "face.png", "--yes")
     assert done.exit_code == 4

@@ -108,6 +108,17 @@ def test_other_programs_get_four_values_a_line_and_a_terminal_gets_columns(monke
         assert len(line) <= 80 or len(line.split()) == 1  # a path
 
 
+@pytest.mark.usefixtures("owner", "ring")
+def test_the_last_line_counts_the_checks_and_the_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = nai()
+    number = len(done.stdout.splitlines())
+    assert (done.exit_code, done.stderr) == (0, f"{number} checks, none needs attention\n")
+    monkeypatch.setenv("NAI_TOKEN", "pst-unknown")
+    done = nai()
+    assert (done.exit_code, done.stderr) == (5, f"{len(done.stdout.splitlines())} checks, 1 needs attention\n")
+    assert nai("--json").stderr == ""
+
+
 @pytest.mark.usefixtures("ring")
 def test_it_shows_no_secret(owner: Any, config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config.mkdir()
@@ -166,7 +177,10 @@ def test_a_variable_that_is_no_token_is_a_problem(monkeypatch: pytest.MonkeyPatc
 def test_a_variable_that_hides_a_login_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     keep_in_keyring(LoginPlace("default", os.environ["NAI_URL"]), StoredLogin(Password(PASSWORD), EMAIL))
     _, note = examine(status=0)["credentials"]
-    assert (note["outcome"], note["detail"]) == ("note", "NAI_TOKEN wins over the login in the system's keyring")
+    assert (note["outcome"], note["detail"]) == (
+        "note",
+        "the login in the system's keyring is not used: NAI_TOKEN comes first",
+    )
     monkeypatch.delenv("NAI_TOKEN")
     (finding,) = examine(status=0)["credentials"]
     assert finding["detail"] == "e-mail and password, from the system's keyring"

@@ -61,9 +61,9 @@ def fail(*arguments: str) -> tuple[int, str]:
         ),
         (("version",), "nai: no command is called 'version' here; type: nai --version"),
         (("image", "fox", "--s", "2"), "nai image: there is no option --s (see nai image --help)"),
-        (("image", "fox", "-o", ""), "nai image: invalid value for '--output' / '-o': the path is empty"),
-        (("library", "backup", ""), "nai library backup: invalid value for DIRECTORY: the path is empty"),
-        (("story", "import", ""), "nai story import: invalid value for FILE: the path is empty"),
+        (("image", "fox", "-o", ""), "nai image: --output: the path is empty"),
+        (("library", "backup", ""), "nai library backup: DIRECTORY: the path is empty"),
+        (("story", "import", ""), "nai story import: FILE: the path is empty"),
         (("presets", "show", "a", "b", "c"), "nai presets show: 'b c' are too much: this command takes NAME"),
         (
             ("presets", "a", "b", "c"),
@@ -79,7 +79,18 @@ def fail(*arguments: str) -> tuple[int, str]:
         (("image", "fox", "--json=1"), "nai image: --json takes no value (see nai image --help)"),
         (("story", "show", "--answer"), "nai story show: --answer needs a value: Value of a placeholder"),
         (("image", "fox", "-o", "fox.gif", "--token-is-missing"), "nai image: there is no option --token-is-missing"),
-        (("whoami", "--timeout", "0"), "nai whoami: invalid value for '--timeout': 0 is out of range: "),
+        (("whoami", "--timeout", "0"), "nai whoami: --timeout: 0 is out of range: "),
+        (("emulate", "--port", "70000"), "nai emulate: --port: 70000 is out of range: from 0 to 65535 (see "),
+        (("image", "fox", "-n", "x"), "nai image: --number: 'x' is no whole number (see "),
+        (("emulate", "--switch", "a"), "nai emulate: --switch: 'a' is not NAME=VALUE (see "),
+        (("director", "foo", "x.png"), "nai director: TOOL: no director tool is called 'foo'; there are "),
+        (("login", "--keep", "foo"), "nai login: --keep: no login secret is called 'foo'; there are password, token "),
+        (
+            ("whoami", "--profile", "nosuch"),
+            "nai whoami: --profile: there is no profile 'nosuch'. To create one, type: nai login --profile nosuch",
+        ),
+        (("whoami", "--profile", "no such"), "nai whoami: --profile: there is no profile 'no such'. To create one, "),
+        (("record", "a.jsonl", "--to", "foo"), "nai record: --to: http:// or https:// is missing: write http://foo"),
     ],
 )
 def test_a_wrong_command_line_is_told_with_the_command_and_what_is_meant(arguments: tuple[str, ...], said: str) -> None:

@@ -410,7 +410,8 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
     done = nai("image", PROMPT, *SMALL, "-n", "2", "--yes", "--max-anlas", "1")
     assert done.exit_code == 4
     assert (
-        "--max-anlas allows 1: --max-anlas 2 allows it; a smaller --size, fewer --steps or fewer images" in done.stderr
+        "more than --max-anlas 1: to pay it, give --max-anlas 2; a smaller --size, fewer --steps or fewer images"
+        in done.stderr
     )
     owner.profile.anlas = owner.profile.bought_anlas = 0
     assert "and the account has 0" in nai("image", PROMPT, *SMALL, "-n", "2", "--yes").stderr
@@ -470,7 +471,7 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
         ((PROMPT, "--size", "potrait"), "did you mean 'portrait'?", 2),
         (
             (PROMPT, "--size", "100000x1"),
-            "--size: width is 100000, and here nai-diffusion-5-curated takes a number from 64 to 49152",
+            "--size: width is 100000, and nai-diffusion-5-curated takes a number from 64 to 49152",
             2,
         ),
         (
@@ -536,7 +537,7 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
         ((PROMPT, "--preset", "text"), "text: ", 1),
         ((PROMPT, "--rebuild", "nowhere.png"), "nowhere.png cannot be read", 1),
         ((PROMPT, "--rebuild", "text"), "text: this is no picture; PNG, WebP, JPEG", 1),
-        ((PROMPT, "-n", "9"), "--number is 9, and here nai-diffusion-5-curated takes a number from 1 to 4", 2),
+        ((PROMPT, "-n", "9"), "--number is 9, and nai-diffusion-5-curated takes a number from 1 to 4", 2),
         ((PROMPT, "--sampler", "k_eular"), "did you mean 'k_euler'?", 2),
         ((PROMPT, "--model", "V5 Currated"), "did you mean 'nai-diffusion-5-curated'?", 2),
         ((PROMPT, "--smea", "--model", "V4.5 Full"), "--smea is not for nai-diffusion-4-5-full", 2),

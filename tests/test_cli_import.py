@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from tests.faults import inject_fault, refuse_with
 from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.terminal_runner import TerminalRunner
 from tests.test_import_plan import FILES, PRESET, story_file
 
 
@@ -37,6 +39,16 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
         for name, value in {"NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD}.items():
             monkeypatch.setenv(name, value)
         yield owner
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_single_file_is_told_in_sentences_on_a_terminal() -> None:
+    line = ["library", "import", "files/tale.story", "--yes"]
+    told = TerminalRunner().invoke(app, line).stdout.splitlines()
+    assert told[0] == "Create: files/tale.story, story 'A tale'."
+    assert re.fullmatch(r"Imported files/tale\.story as A tale \([\w-]{21}\)\.", told[1])
+    assert len(told) == 2
+    assert TerminalRunner().invoke(app, line).stdout == "1 file had nothing new.\n"
 
 
 def test_a_directory_is_imported_once_and_texts_in_it_only_if_named(owner: Account) -> None:

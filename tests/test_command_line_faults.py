@@ -397,7 +397,7 @@ def test_a_setting_out_of_its_range_is_refused_before_anything_is_sent(
 @for_each("size", ["100000x1", "0x0", "64x0", "99999999x99999999"])
 def test_a_size_out_of_range_is_told_so_with_the_range(size: str) -> None:
     line = fail(2, *draw("--size", size))
-    assert re.search(r"--size: (width|height) is \d+, and here \S+ takes a number from 64", line)
+    assert re.search(r"--size: (width|height) is \d+, and \S+ takes a number from 64", line)
     assert "WIDTHxHEIGHT" not in line
 
 
@@ -576,7 +576,7 @@ def test_a_seed_that_is_no_whole_number_is_told_in_plain_words(seed: str) -> Non
 
 @pytest.mark.parametrize("seed", ["-1", "4294967296", "99999999999999999999"])
 def test_a_seed_out_of_range_is_told_with_the_range(seed: str) -> None:
-    assert f"--seed is {seed}, and here " in (line := fail(2, *draw(f"--seed={seed}")))
+    assert f"--seed is {seed}, and " in (line := fail(2, *draw(f"--seed={seed}")))
     assert line.endswith("takes a number from 0 to 4294967295")
 
 

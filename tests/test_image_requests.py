@@ -572,16 +572,16 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
 @for_each(
     "options, said",
     [
-        ({"steps": 51}, "steps is 51, and here nai-diffusion-4-5-full takes a number from 1 to 50"),
+        ({"steps": 51}, "steps is 51, and nai-diffusion-4-5-full takes a number from 1 to 50"),
         ({"steps": True}, "steps is True, and nai-diffusion-4-5-full takes an integer"),
-        ({"scale": 10.5}, "scale is 10.5, and here nai-diffusion-4-5-full takes a number from 0 to 10"),
+        ({"scale": 10.5}, "scale is 10.5, and nai-diffusion-4-5-full takes a number from 0 to 10"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": "x", "image": SOURCE}, "seed is a str, and .* takes an integer"),
         ({"size": ("x", 64), "variety_plus": True}, r"size\[0\] takes an int, not a str"),
         ({"seed": 4_294_967_295, "n_samples": 2}, "seed is 4294967295, .* from 0 to 4294967294"),
         ({"size": (832, 1000)}, "height is 1000, and nai-diffusion-4-5-full takes multiples of 64"),
         ({"size": (2048, 2048)}, "2048 × 2048 are 4194304 pixels, .* takes at most 3145728"),
-        ({"n_samples": 5}, "n_samples is 5, and here nai-diffusion-4-5-full takes a number from 1 to 4"),
+        ({"n_samples": 5}, "n_samples is 5, and nai-diffusion-4-5-full takes a number from 1 to 4"),
         ({"n_samples": 7, "size": (640, 640)}, "from 1 to 6"),
         (
             {"sampler": "k_eular"},

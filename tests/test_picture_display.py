@@ -177,6 +177,7 @@ def test_the_command_shows_the_image_and_previews_and_writes_the_file(owner: Acc
     assert "steps: 1 of 3" in written
     assert len(re.findall(r"\x1bP[0-9;]*q", written)) >= 2
     assert f"{name}\r\n" in written.split("\x1bP")[-1]
+    assert written.count(name) == 1
 
 
 def test_without_a_terminal_it_is_an_error_before_anything_is_drawn(owner: Account) -> None:

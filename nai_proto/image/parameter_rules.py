@@ -224,7 +224,7 @@ def _check_range(
     if (least is not None and value < least) or (most is not None and value > most):
         allowed = f"from {least:.10g} to {most:.10g}" if most is not None else f"not below {least:.10g}"
         raise InvalidRequestError(
-            f"{name} is {value!r}, and here {model.id} takes a number {allowed}{advice}", parameter=name
+            f"{name} is {value!r}, and {model.id} takes a number {allowed}{advice}", parameter=name
         )
 
 

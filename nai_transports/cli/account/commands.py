@@ -16,6 +16,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, describe_response, print_facts, print_sentence
 from ..common.prompts import ask, ask_secret
 from ..common.stored_logins import forget_login, replace_login
@@ -44,27 +45,30 @@ def show_account(*, account: AccountOptions, as_json: Json = False) -> None:
     print_account_facts(facts, as_json)
 
 
+_OF_TIER: Final = ("tier", "active", "expires_at")
+"""What both commands show first."""
+
+
 def _read_account() -> Steps[Never, dict[str, object]]:
     paid = yield from accounts.get_subscription()
     known = yield from accounts.get_information()
     paying = describe_response(paid)
     return {
-        **{name: paying[name] for name in ("tier", "active", "expires_at")},
+        **{name: paying[name] for name in _OF_TIER},
         "anlas": paid.anlas,
         **describe_response(known),
     }
 
 
 def subscription(*, account: AccountOptions, as_json: Json = False) -> None:
-    """Show the tier, its end, the Anlas, and the tier's perks."""
+    """Show the tier, its end, the Anlas, and what the tier includes."""
     with account.sign_in() as client:
         paid = client.run(accounts.get_subscription())
     steps = paid.training_steps_left
     anlas = {"total": paid.anlas, "fixed": steps.fixed_training_steps_left, "purchased": steps.purchased_training_steps}
     facts = describe_response(paid)
     del facts["training_steps_left"]  # the service's older name for Anlas
-    facts["anlas"] = anlas
-    print_account_facts(facts, as_json)
+    print_account_facts({**{name: facts[name] for name in _OF_TIER}, "anlas": anlas, **facts}, as_json)
 
 
 @account.command()
@@ -82,8 +86,10 @@ def settings(*, account: AccountOptions, as_json: Json = False) -> None:
         stored = client.run(accounts.get_client_settings())
     if as_json:
         print_json({"settings": stored})
-    else:
+    elif stored:
         typer.echo(stored)
+    else:
+        print_note("nai account settings: the account has none; the website stores them when they are changed there")
 
 
 @account.command("gift-keys")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -24,7 +24,8 @@ from ..common.account_options import AccountOptions, choose_proxy, find_proxy
 from ..common.credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken, describe_token
 from ..common.errors import ExitStatus, MissingCredentials
 from ..common.json_document import print_json, to_time
-from ..common.output import Json, escape_line, format_date
+from ..common.notes import print_note
+from ..common.output import Json, escape_line, format_count, format_date
 from ..common.profile_file import UserProfile
 from ..common.text_wrapping import wrap_text
 from .doctor_checks import (
@@ -59,8 +60,16 @@ def doctor(*, account: AccountOptions, as_json: Json = False) -> None:
             _print(finding)
     if as_json:
         print_json(findings)
+    else:
+        print_note(_summarize(findings))
     if any(each.outcome is Outcome.PROBLEM for each in findings):
         raise typer.Exit(ExitStatus.FINDINGS)
+
+
+def _summarize(findings: Sequence[Diagnosis]) -> str:
+    problems = sum(each.outcome is Outcome.PROBLEM for each in findings)
+    need = f"{format_count(problems, 'needs', 'need') if problems else 'none needs'} attention"
+    return f"{format_count(len(findings), 'check')}, {need}"
 
 
 def _examine(options: AccountOptions) -> Iterator[Diagnosis]:
@@ -117,7 +126,11 @@ def _check_credentials(sources: CredentialSources) -> tuple[list[Diagnosis], Fou
         return [Diagnosis("credentials", Outcome.PROBLEM, str(error), advice)], None
     findings = [_describe_credentials(found)]
     if stored is not None and stored.where != found.source:
-        findings.append(Diagnosis("credentials", Outcome.NOTE, f"{found.source} wins over the login in {stored.where}"))
+        findings.append(
+            Diagnosis(
+                "credentials", Outcome.NOTE, f"the login in {stored.where} is not used: {found.source} comes first"
+            )
+        )
     usable = findings[0].outcome is not Outcome.PROBLEM
     return findings, found if usable else None
 

@@ -17,6 +17,7 @@ def print_account_facts(facts: Mapping[str, object], as_json: bool) -> None:
 
 _PLAIN_NAMES: Final = {
     "account_created_at": "account made",
+    "perks": "included",
     "email": "e-mail",
     "email_verified": "e-mail verified",
     "email_verification_letter_sent": "e-mail to verify it sent",
@@ -33,12 +34,15 @@ _PLAIN_NAMES: Final = {
     "is_paypal": "paid through PayPal",
     "is_new_customer": "new customer",
     "payment_processor": "payments by",
+    "account_type": "account type",
     "usage": "free V5 images",
-    "is_negative": "overdrawn",
     "percent": "left",
+    "is_negative": "overdrawn",
     "purchased_percent": "purchased",
     "time_until_next_percent": "one more percent in",
+    "total": "total",
     "fixed": "of this month",
+    "purchased": "purchased",
     "max_priority_actions": "actions of top priority",
     "unlimited_max_priority": "top priority without limit",
     "module_training_steps": "Anlas a month",
@@ -46,14 +50,16 @@ _PLAIN_NAMES: Final = {
     "image_generation": "images",
     "unlimited_image_generation": "images without limit",
 }
-"""What a person calls facts of an account, where the service's names are not plain.
+"""What a person calls facts of an account, where the service's names are not plain, in the order in which they are shown.
 
 See docs/protocol/native.md#64-subscription and docs/protocol/native.md#62-accountinformation.
 """
 
 
 def _name_plainly(facts: Mapping[str, Any]) -> dict[str, object]:
-    """Return facts as a person reads them: with plain names, units, and thousands apart."""
+    """Return facts as a person reads them: with plain names, units, and thousands apart; those without such a name first."""
+    order = {name: number for number, name in enumerate(_PLAIN_NAMES)}
+    facts = dict(sorted(facts.items(), key=lambda fact: order.get(fact[0], -1)))
     return {_PLAIN_NAMES.get(name, name): _write_plainly(name, value) for name, value in facts.items()}
 
 

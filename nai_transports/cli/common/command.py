@@ -274,10 +274,6 @@ def run_command_line(
 def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
     context: Any = error.ctx
     parameters: Sequence[Parameter] = () if context is None else _list_parameters(context.command)
-    if type(error).__name__ == "BadParameter" and not error.param_hint:
-        wrong = getattr(error.param, "name", None)
-        argument = next((each for each in parameters if each.name == wrong and not each.is_option), None)
-        error.param_hint = None if argument is None else argument.metavar  # as on the help page
     message: str = error.format_message()
     if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help page, unless that is printed already
         typer.echo(message, nl=bool(message))
@@ -287,6 +283,8 @@ def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
         message = _explain_unknown_option(error.option_name, context)
     elif type(error).__name__ == "BadOptionUsage":
         message = explain_value(error.option_name, parameters)
+    elif type(error).__name__ == "BadParameter":
+        message = _name_place(error, parameters) + error.message
     elif type(error).__name__ == "MissingParameter":
         message = explain_missing(error.param.name, parameters, _find_examples(context))
     if message[1:2].islower():
@@ -294,6 +292,13 @@ def _end_with_usage_error(error: Any, name: str, *, as_json: bool) -> int:
     if f"{command} " not in message:
         message = f"{message.rstrip('.')} (see {command} --help)"
     return end_with_failure(command, CommandFailure("usage", ExitStatus.USAGE, message), as_json=as_json)
+
+
+def _name_place(error: Any, parameters: Sequence[Parameter]) -> str:
+    """Return the option or the argument with a wrong value, as the help page has it, with a colon behind it."""
+    found = next((each for each in parameters if each.name == getattr(error.param, "name", None)), None)
+    place = error.param_hint or (found and (max(found.flags, key=len) if found.is_option else found.metavar))
+    return f"{place}: " if place else ""
 
 
 def _explain_unknown_option(name: str, context: Any) -> str:

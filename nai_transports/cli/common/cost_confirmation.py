@@ -65,8 +65,8 @@ class CostConfirmation:
         """
         if self._max_anlas is not None and price.anlas > self._max_anlas:
             raise OverLimit(
-                f"this costs {price}, and --max-anlas allows {self._max_anlas:,}: --max-anlas {price.anlas} allows it"
-                f"{self._cheaper}",
+                f"this costs {price}, which is more than --max-anlas {self._max_anlas}: to pay it, give --max-anlas "
+                f"{price.anlas}{self._cheaper}",
                 parameter="max_anlas",
             )
         if price.anlas > self._account.anlas:

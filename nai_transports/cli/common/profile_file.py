@@ -109,12 +109,11 @@ class Profiles:
             raise WrongUsage(f"{source}: a profile's name has letters, digits, - and _", parameter="profile")
         if is_new or name == DEFAULT:
             return UserProfile(name=name)
-        names = ", ".join(map(escape_line, self.by_name)) or "no profile at all"
-        raise WrongUsage(
-            f"{source}: there is no profile {name!r}{suggest_name(name, self.by_name) or '.'} {self.path} has {names}. "
-            f"Add a table [{escape_line(name)}] to it, or create the profile with `nai login --profile`",
-            parameter="profile",
-        )
+        names = f"{self.path} has {', '.join(map(escape_line, self.by_name))}" if self.by_name else ""
+        found = suggest_name(name, self.by_name) or "."
+        new = name if _NAME.fullmatch(name) else "NAME"
+        problem = f"there is no profile {name!r}{found}{names and f' {names}.'}"
+        raise WrongUsage(f"{source}: {problem} To create one, type: nai login --profile {new}", parameter="profile")
 
 
 def profile_path() -> Path:

@@ -138,7 +138,7 @@ def _write_images(
     for number, (path, image) in enumerate(zip([*paths, *more], images, strict=False)):
         saved.append(write_picture(outputs, path, image.data))
         if display is not None:
-            display.show(number, image.data, str(saved[-1]))
+            display.show(number, image.data, str(saved[-1]) if len(images) > 1 else "")
     return saved
 
 

@@ -98,7 +98,8 @@ class ImageWriter:
             return
         path = write_picture(self._outputs, self._path(image.sample), image.data)
         self._written[image.sample] = path, image
-        self._show(lambda display: display.show(image.sample, image.data, str(path)))
+        caption = str(path) if len(self._paths) > 1 else ""  # the facts that follow name a single one
+        self._show(lambda display: display.show(image.sample, image.data, caption))
 
     def _show(self, show: Callable[[PictureDisplay], None]) -> None:
         """Show a picture, unless stdout has failed: what was paid for arrives all the same."""

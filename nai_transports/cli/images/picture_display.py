@@ -62,7 +62,7 @@ class PictureDisplay:
         Args:
             sample: the number of the image.
             data: a file.
-            caption: the line below the picture.
+            caption: the line below the picture; empty for none.
         """
         if self._preview_of in (None, sample):
             self._draw(sample, data, caption)
@@ -84,15 +84,14 @@ class PictureDisplay:
             width=size.width, height=max(_FEWEST_ROWS, min(_MOST_ROWS, size.height - _ROWS_BELOW))
         )
         segments = [*self._console.render(picture, options)]
+        captions = [Text(escape_line(caption), "dim", no_wrap=True, overflow="ellipsis")] if caption else []
         replaced, rows = self._shown, self._rows
         self._shown = picture
-        self._rows = sum(segment.text.count("\n") for segment in segments if not segment.control) + 1
+        self._rows = sum(segment.text.count("\n") for segment in segments if not segment.control) + len(captions)
         if self._preview_of == sample:
             self._erase(rows)
             replaced.cleanup()
-        self._console.print(
-            Group(Segments(segments), Text(escape_line(caption), "dim", no_wrap=True, overflow="ellipsis")), end=""
-        )
+        self._console.print(Group(Segments(segments), *captions), end="")
 
     def _erase(self, rows: int) -> None:
         """Erase the lines of the last picture, and go back to their start."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from nai_proto.story.files import FileKind
 from ... import files
 from ...backups import is_backup
 from ...sync import Client
+from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.finished_work import record_done
@@ -174,13 +176,14 @@ def _describe(file: FileImport, saved: SavedObject | None) -> ImportItem:
 
 
 def _print_plan(plan: Sequence[FileImport]) -> None:
-    """Print a row for each file that is imported, or that is not although it could be meant."""
-    rows = [
-        (file.action.value, str(file.kind), file.title, file.path, file.why)
-        for file in plan
-        if file.action is not RestoreAction.NOTHING
-    ]
-    if rows:
+    """Print a row for each file that is imported, or that is not although it could be meant; a sentence for the only one."""
+    shown = [file for file in plan if file.action is not RestoreAction.NOTHING]
+    rows = [(file.action.value, str(file.kind), file.title, file.path, file.why) for file in shown]
+    if len(rows) == 1 and is_terminal(sys.stdout):
+        what = f", {shown[0].kind} {shown[0].title!r}" if shown[0].kind else ""
+        why = f"; {shown[0].why}" if shown[0].why else ""
+        print_sentence(escape_line(f"{shown[0].action.value.capitalize()}: {shown[0].path}{what}{why}."))
+    elif rows:
         columns = (Column("what", is_mark=True), Column("kind", is_mark=True), "title", "file", "why")
         print_table(columns, rows)
 
@@ -191,12 +194,14 @@ def _print_result(report: Import) -> None:
         if file.error is not None:
             print_note(escape_line(f"{file.path}: {file.error}"))
         elif file.id is not None:
-            print_sentence(escape_line(f"Imported {file.path} as {file.title} ({file.id})"))
+            print_sentence(escape_line(f"Imported {file.path} as {file.title} ({file.id})."))
     counts = (
         (sum(file.id is not None for file in report.files), "imported"),
         (sum(file.action == "nothing" for file in report.files), "had nothing new"),
         (sum(file.action == "leave_out" for file in report.files), "left out"),
         (sum(file.error is not None for file in report.files), "failed"),
     )
+    if len(report.files) == 1 and counts[0][0]:
+        return  # it is said above
     said = [f"{format_count(number, 'file')} {what}" for number, what in counts if number]
     print_sentence(f"{'; '.join(said) or 'No file imported'}.")
