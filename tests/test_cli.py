@@ -274,17 +274,17 @@ def test_what_a_command_does_is_recorded_and_replayed_around_it(tmp_path: Path) 
     assert json.loads(recorded.stdout) == json.loads(replayed.stdout)
 
 
-@pytest.mark.parametrize(("given", "told"), [("", "pst-anything"), ("pst-mine", "pst-mine")])
-def test_a_replay_gives_its_command_credentials_if_there_are_none(tmp_path: Path, given: str, told: str) -> None:
+@pytest.mark.parametrize(("given", "token"), [("", "pst-anything"), ("pst-mine", "pst-mine")])
+def test_a_replay_gives_its_command_credentials_if_there_are_none(tmp_path: Path, given: str, token: str) -> None:
     recording = str(tmp_path / "session.jsonl")
     assert nai("record", recording, "--", sys.executable, "-c", "").returncode == 0
     show = "import os, sys; print(os.environ['NAI_TOKEN']); sys.exit(7)"
     done = nai("replay", recording, "--", sys.executable, "-c", show, NAI_TOKEN=given, NAI_EMAIL="", NAI_PASSWORD="")
-    assert (done.returncode, done.stdout) == (7, f"{told}\n"), done.stderr
+    assert (done.returncode, done.stdout) == (7, f"{token}\n"), done.stderr
 
 
 @pytest.mark.parametrize("command", ["record", "replay"])
-def test_a_wrong_command_behind_a_recording_is_told(tmp_path: Path, command: str) -> None:
+def test_a_wrong_command_behind_a_recording_is_token(tmp_path: Path, command: str) -> None:
     recording = str(tmp_path / "session.jsonl")
     if command == "replay":
         assert nai("record", recording, "--", sys.executable, "-c", "").returncode == 0

@@ -44,10 +44,10 @@ def owner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
 @pytest.mark.usefixtures("owner")
 def test_a_single_file_is_told_in_sentences_on_a_terminal() -> None:
     line = ["library", "import", "files/tale.story", "--yes"]
-    told = TerminalRunner().invoke(app, line).stdout.splitlines()
-    assert told[0] == "Create: files/tale.story, story 'A tale'."
-    assert re.fullmatch(r"Imported files/tale\.story as A tale \([\w-]{21}\)\.", told[1])
-    assert len(told) == 2
+    lines = TerminalRunner().invoke(app, line).stdout.splitlines()
+    assert lines[0] == "Create: files/tale.story, story 'A tale'."
+    assert re.fullmatch(r"Imported files/tale\.story as A tale \([\w-]{21}\)\.", lines[1])
+    assert len(lines) == 2
     assert TerminalRunner().invoke(app, line).stdout == "1 file had nothing new.\n"
 
 
