@@ -583,14 +583,16 @@ def test_asyncio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: 
             pool = client._transport
             for moment in MOMENTS:
                 task: asyncio.Task[Any] | None = None
+                tripped = asyncio.Event()
 
                 def trip() -> None:
                     assert task is not None
                     task.cancel()
+                    tripped.set()
 
                 task = asyncio.ensure_future(client.run(_tripped(tell(), moment, trip)))
-                while not task.cancelling() and not task.done():
-                    await asyncio.sleep(0)
+                task.add_done_callback(lambda _: tripped.set())
+                await tripped.wait()
                 for _ in range(turns):
                     await asyncio.sleep(0)
                 task.cancel()
@@ -615,17 +617,20 @@ def test_trio_cancelled_at_any_action_twice_leaves_nothing_behind(transport: str
         async with connecting(transport, Session(base_url=url), slots=1) as client:
             for moment in MOMENTS:
                 async with trio.open_nursery() as nursery:
-                    outer, inner = trio.CancelScope(), trio.CancelScope()
+                    outer, inner, tripped = trio.CancelScope(), trio.CancelScope(), trio.Event()
+
+                    def trip() -> None:
+                        inner.cancel()
+                        tripped.set()
 
                     async def run(outer: trio.CancelScope, inner: trio.CancelScope, moment: int) -> None:
                         with outer, inner:
-                            await client.run(_tripped(tell(), moment, inner.cancel))
+                            await client.run(_tripped(tell(), moment, trip))
                             await trio.lowlevel.checkpoint()  # all had come already, there was nothing to wait for
                             raise AssertionError("not cancelled")
 
                     nursery.start_soon(run, outer, inner, moment)
-                    while not inner.cancel_called:
-                        await trio.lowlevel.checkpoint()
+                    await tripped.wait()
                     for _ in range(turns):
                         await trio.lowlevel.checkpoint()
                     outer.cancel()
