@@ -158,7 +158,8 @@ def test_a_damaged_text_is_a_one_line_error(file: Path) -> None:
 
 def test_the_history_is_drawn_as_a_tree(file: Path) -> None:
     lines = TerminalRunner().invoke(app, ["story", "tree", str(file)]).stdout.splitlines()
-    assert [line[0] for line in lines] == ["○", "○", "├", "●"]
+    assert [line[0] for line in lines] == ["○", "○", "├", "└"]
+    assert [line[:3] for line in lines[2:]] == ["├─○", "└─●"]
     assert "Chapter 1\\nThe lake was frozen." in lines[1]
     assert "A Swan slept." in lines[2]
     assert "2023-11-14 22:15" in lines[3]
@@ -181,7 +182,23 @@ def test_a_long_history_is_drawn_without_growing_to_the_right() -> None:
     assert len(lines) == 302
     assert max(map(len, lines)) < 80
     assert lines[-2].startswith("├─○")
-    assert lines[-1].startswith("●")
+    assert lines[-1].startswith("└─●")
+
+
+def test_a_branch_of_a_branch_is_drawn_beside_it_and_deep_ones_leave_room_for_their_texts() -> None:
+    story = Story.new("Deep", now=NOW)
+    for number in range(100):
+        story.append(f" other {number}", now=NOW)
+        story.append(" more", now=NOW)
+        story.undo()
+        story.undo()
+        story.append(f" {number}", now=NOW)
+    lines = [*format_tree(story.history, 80, 80)]
+    assert [line[:4] for line in lines[1:5]] == ["├─○ ", "│ ○ ", "└─○ ", "  ├─"]
+    assert lines[-3].startswith("…")
+    assert lines[-3].endswith(" other 99")
+    assert lines[-1].startswith("…")
+    assert lines[-1].endswith(" 99")
 
 
 @given(st.lists(st.text("a 漢\n\x1b😀", max_size=80), max_size=30), st.integers(20, 120))

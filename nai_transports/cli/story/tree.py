@@ -13,7 +13,7 @@ import typer
 
 from nai_proto.story import History, Node
 
-from ...terminals import is_terminal
+from ...terminals import PAGE_WIDTH, is_terminal
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json, to_time
 from ..common.output import Json, escape_line
@@ -91,29 +91,44 @@ def format_tree(history: History, width: int, columns: int | None = None) -> Ite
         width: the maximum length of a node's text, in characters.
         columns: the maximum width of a line, in cells of a terminal; None for any.
     """
-    for node, prefix in _walk(history):
-        yield _format_node(node, f"{prefix}{'●' if node.id == history.current else '○'} ", width, columns)
+    for node, branch in _walk(history, (columns or PAGE_WIDTH) // 3):
+        yield _format_node(node, f"{branch}{'●' if node.id == history.current else '○'} ", width, columns)
 
 
-def _walk(history: History) -> Iterator[tuple[Node, str]]:
-    """Yield each node that the root leads to, and what is drawn before it.
+def _walk(history: History, most_cells: int = 0) -> Iterator[tuple[Node, str]]:
+    """Yield each node that the root leads to, and the lines that are drawn before it.
 
-    An only child, and the last of several children, stands below its parent; the other children are indented.
+    An only child stands below its parent. Where there are several, a line leads to each from the column of their parent.
+
+    Args:
+        history: the history.
+        most_cells: the maximum width of these lines. Where branches have more branches than fit, those farthest left are
+            left out, so that the texts keep their room.
     """
     if history.root is None or history.root not in history:
         return
+
+    def extend(lines: str, more: str) -> str:
+        drawn = lines + more
+        return drawn if len(drawn) <= most_cells else "…" + drawn[len(drawn) - most_cells + 1 :]
+
     visited = set[int]()
     todo: list[tuple[int, str, str]] = [(history.root, "", "")]
     while todo:
-        id_, prefix, child_prefix = todo.pop()
+        id_, branch, below = todo.pop()
         if id_ in visited:
             continue
         visited.add(id_)
         node = history[id_]
-        yield node, prefix
-        children = [child for child in node.children if child in history]
-        todo += [(child, child_prefix, child_prefix) for child in children[-1:]]
-        todo += [(child, f"{child_prefix}├─", f"{child_prefix}│ ") for child in reversed(children[:-1])]
+        yield node, branch
+        match [child for child in node.children if child in history]:
+            case [child]:
+                todo.append((child, below, below))
+            case [*others, last]:
+                todo.append((last, extend(below, "└─"), extend(below, "  ")))
+                todo += [(child, extend(below, "├─"), extend(below, "│ ")) for child in reversed(others)]
+            case _:
+                pass
 
 
 def _format_node(node: Node, mark: str, width: int, columns: int | None) -> str:
