@@ -100,6 +100,24 @@ def test_the_end_of_a_story_is_quoted_from_the_beginning_of_a_word(served: Serve
     assert served.texts()["One"] == "AB"
 
 
+def test_a_title_that_another_story_has_is_told_with_its_id(served: Served) -> None:
+    first, second = (nai("story", "create", "Swans", "--json") for _ in range(2))
+    id_ = json.loads(first.stdout)["id"]
+    assert first.stderr == ""
+    note = f"another story has this title ({id_}); commands tell them apart by id\n"
+    assert second.stderr == f"nai story create: {note}"
+    story("create", "Geese")
+    assert nai("story", "rename", json.loads(second.stdout)["id"], "Ducks").stderr == ""
+    assert nai("story", "rename", "Geese", "swans").stderr == f"nai story rename: {note}"
+
+
+@pytest.mark.parametrize("title", ["", " "])
+def test_a_story_without_a_title_is_refused(served: Served, title: str) -> None:
+    assert failing("create", title, status=2) == "nai story create: the title is empty"
+    assert failing("rename", "Swans", title, status=2) == "nai story rename: the title is empty"
+    assert title not in served.texts()
+
+
 def test_a_story_is_created_appended_to_undone_and_redone(served: Served) -> None:
     created = json.loads(story("create", "Swans", "--text", "The lake was frozen.", "--memory", "Cold.", "--json"))
     assert (created["title"], created["characters"], created["state"]) == ("Swans", 20, "ok")

@@ -24,7 +24,7 @@ from ..common.output import Json, print_problems
 from ..common.text_input import read_text
 from ..library.library_loader import load_library
 from ..library.story_summary import ChangedStory, describe_change
-from .edit import print_story, record_stored
+from .edit import check_title, note_same_title, print_story, record_stored
 from .story_source import AnswerOption, check_model, parse_answers, select_stored_story
 
 __all__ = ["create", "import_"]
@@ -44,18 +44,23 @@ def create(
     account: AccountOptions,
     as_json: Json = False,
 ) -> None:
-    """Store a new story in the account."""
+    """Store a new story in the account.
+
+    Another story may have the same title; a note says so, with its id.
+    """
+    check_title(title)
     check_model(model)
     begin, now = read_text(text, file), time.time()
     story = Story.new(title, now=now, model=model)
     story.memory = memory
     if begin:
         story.append(begin, now=now, origin=Origin.PROMPT)
-    library = load_library(account, types=())
+    library = load_library(account, types=("stories",))
     with account.open_client() as client:
         stored = client.run(library.create(story))
     record_stored(stored)
     print_story(stored, "Created", as_json)
+    note_same_title("create", stored, library)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,18 +11,19 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from nai_proto.errors import LocalProtocolError
-from nai_proto.library import EditedStory, OpenedStory
+from nai_proto.library import EditedStory, Library, OpenedStory
 
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
+from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_count, print_sentence
 from ..common.text_input import read_text
 from ..library.story_summary import describe_change
 from .story_source import select_stored_story
 
-__all__ = ["append", "print_story", "record_stored", "redo", "rename", "undo"]
+__all__ = ["append", "check_title", "note_same_title", "print_story", "record_stored", "redo", "rename", "undo"]
 
 _SHOWN_CHARACTERS: Final = 60
 """How much of the end of a text is shown."""
@@ -94,10 +95,39 @@ def rename(
         old_title = each.title
         each.title = title
 
-    if not title.strip():
-        raise WrongUsage("the new title is empty")
-    saved = _edit(story, account, set_title)
+    check_title(title)
+    library, saved = _edit(story, account, set_title)
     print_story(saved, f"Renamed {old_title} to", as_json)
+    note_same_title("rename", saved, library)
+
+
+def check_title(title: str) -> None:
+    """Check that a story can be found by its new title.
+
+    Raises:
+        WrongUsage: it is empty.
+    """
+    if not title.strip():
+        raise WrongUsage("the title is empty")
+
+
+def note_same_title(command: str, story: OpenedStory, library: Library) -> None:
+    """Say which other stories have the title of one that was stored, and how to tell them apart.
+
+    Args:
+        command: of ``nai story``, that stored it.
+        story: as it is stored now.
+        library: of the account, as it was before.
+    """
+    title, id_ = _fold(story.title), story.card.stored.id
+    others = [each.card.stored.id for each in library.stories if _fold(each.title) == title]
+    if others := [each for each in others if each != id_]:
+        has = "another story has" if len(others) == 1 else f"{len(others)} other stories have"
+        print_note(f"nai story {command}: {has} this title ({', '.join(others)}); commands tell them apart by id")
+
+
+def _fold(title: str) -> str:
+    return title.strip().casefold()
 
 
 def record_stored(story: OpenedStory) -> None:
@@ -147,15 +177,16 @@ def _edit_text(
         story.commit_pending(now=now)
         change(story, now)
 
-    return _edit(name, account, commit_and_change)
+    _, saved = _edit(name, account, commit_and_change)
+    return saved
 
 
 def _edit(
     name: str,
     account: AccountOptions,
     change: Callable[[EditedStory, float], None],
-) -> OpenedStory:
-    """Change a story of the account, and save it; return it as it is stored.
+) -> tuple[Library, OpenedStory]:
+    """Change a story of the account, and save it; return the account's stories, and the story as it is stored.
 
     Raises:
         ConflictError: another program changed it meanwhile; its version stays.
@@ -166,7 +197,7 @@ def _edit(
     with account.open_client() as client:
         saved = client.run(library.save(story))
     record_stored(saved)
-    return saved
+    return library, saved
 
 
 def _repeat(step: Callable[[], None], times: int) -> None:
