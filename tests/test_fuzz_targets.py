@@ -90,7 +90,7 @@ READS = re.compile(r"(read|decode|parse|open|unpack|load|loads|unzip|detect|impo
 def list_readers() -> Iterator[tuple[str, str, str]]:
     """Yield the module, the name and the file of each public function of the core that is called as readers are."""
     for info in pkgutil.walk_packages(nai_proto.__path__, "nai_proto."):
-        if info.name in ("nai_proto.__main__", "nai_proto.testing.strategies"):
+        if info.name.startswith(("nai_proto.__main__", "nai_proto.testing.strategies")):
             continue
         module = importlib.import_module(info.name)
         for name in getattr(module, "__all__", ()):

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the cuts of reads, for valid server streams, and for hostile bytes."""
+"""Ways to cut bytes into reads, hostile bytes, and inputs of fuzz targets."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from functools import cache
 from itertools import cycle
 from typing import Final
 
-import msgspec
 from hypothesis import strategies as st
 
-from .connection import cut
-from .target import Target
+from ..connection import cut
+from ..target import Target
 
-__all__ = ["chunkings", "cutters", "hostile_bodies", "hostile_bytes", "native_streams", "target_inputs"]
+__all__ = ["chunkings", "cutters", "hostile_bodies", "hostile_bytes", "target_inputs"]
 
 
 def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
@@ -42,32 +41,6 @@ def cutters() -> st.SearchStrategy[Callable[[bytes], list[bytes]]]:
         return pieces
 
     return st.lists(st.integers(1, 400), min_size=1, max_size=6).map(cutter)
-
-
-@st.composite
-def native_streams(draw: st.DrawFn, final: bool = True) -> tuple[bytes, list[str]]:
-    """Generate the body of a ``/ai/generate-stream`` response, in any valid form, and the texts of its tokens.
-
-    See:
-        docs/protocol/native.md#10-streaming-aigenerate-stream
-        docs/protocol/sse.md#1-the-format
-
-    Args:
-        final: does the last event have ``final: true``?
-    """
-    # JSON text may have U+2028, U+0085 and similar characters unescaped.
-    texts = draw(st.lists(st.text(max_size=12), min_size=1, max_size=12))
-    newline = draw(st.sampled_from([b"\n", b"\r\n", b"\r"]))
-    blank = draw(st.sampled_from([b"", b" "]))
-    out = [draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))]
-    for ptr, text in enumerate(texts):
-        if draw(st.booleans()):
-            out.append(b": still here" + newline + draw(st.sampled_from([b"", newline])))
-        data = msgspec.json.encode({"token": text, "ptr": ptr, "final": final and ptr == len(texts) - 1})
-        fields = [b"event:" + blank + b"newToken", b"id:" + blank + b"%d" % ptr, b"data:" + blank + data]
-        out += [field + newline for field in draw(st.permutations(fields))]
-        out.append(newline)
-    return b"".join(out), texts
 
 
 _PARTS = (
