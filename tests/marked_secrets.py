@@ -6,7 +6,7 @@ import base64
 import gc
 import json
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -67,16 +67,21 @@ class MarkedSecrets:
 def describe_objects() -> dict[str, str]:
     """Return what each object of our packages that is alive shows of itself: ``repr``, ``str`` and ``format``."""
     tracked = gc.get_objects()
-    return {
-        text: text
-        for each in _only_ours((*tracked, *gc.get_referents(*tracked)))
-        for text in (repr(each), str(each), format(each))
-    }
+    return {text: text for each in _only_ours((*tracked, *gc.get_referents(*tracked))) for text in _write(each)}
 
 
-def _only_ours(objects: Iterable[object]) -> Iterator[object]:
-    ours = {id(each): each for each in objects if type(each).__module__.partition(".")[0] in _PACKAGES}
-    yield from ours.values()
+def _write(value: object) -> Iterator[str]:
+    """Yield what a value shows; ``str`` and ``format`` are ``repr`` where its class does not have its own."""
+    yield repr(value)
+    if type(value).__str__ is not object.__str__:
+        yield str(value)
+    if type(value).__format__ is not object.__format__:
+        yield format(value)
+
+
+def _only_ours(objects: Sequence[object]) -> Collection[object]:
+    types = {kind for kind in {*map(type, objects)} if kind.__module__.partition(".")[0] in _PACKAGES}
+    return {id(each): each for each in objects if type(each) in types}.values()
 
 
 def describe_error(error: BaseException) -> dict[str, str]:

@@ -66,7 +66,7 @@ def make_packed() -> tuple[bytes, ...]:
     return gzip.compress(bytes(UNPACKED), mtime=0), zlib.compress(bytes(UNPACKED))
 
 
-DEPTH = 5_000
+DEPTH = 2_000
 """More than Python's recursion takes, and than any limit."""
 READERS: dict[str, Callable[[bytes], object]] = {
     "a story": read_story_file,
