@@ -64,7 +64,7 @@ class _CheckedLogin:
 # ---- login
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class _LoginOptions(AccountOptions):
     """The options without one for the password, which is refused with what to do instead."""
 
