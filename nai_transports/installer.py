@@ -10,12 +10,28 @@ import shutil
 import sys
 from importlib.util import find_spec
 
-__all__ = ["explain_install", "format_install_command", "has_pip"]
+__all__ = ["build_pip_command", "explain_install", "find_installer", "format_install_command", "has_pip"]
 
 
 def has_pip() -> bool:
     """Return whether this environment has pip."""
     return find_spec("pip") is not None
+
+
+def build_pip_command(python: str) -> list[str]:
+    """Return the command, without options, that installs with the pip of an interpreter."""
+    return [python, "-m", "pip", "install"]
+
+
+def find_installer() -> list[str] | None:
+    """Return the command, without options, that installs into this environment; None if there is no installer."""
+    if has_pip():
+        return build_pip_command(sys.executable)
+    return None if shutil.which("uv") is None else _build_uv_command()
+
+
+def _build_uv_command() -> list[str]:
+    return ["uv", "pip", "install", "--python", sys.executable]
 
 
 def format_install_command(*arguments: str) -> str:
@@ -24,13 +40,12 @@ def format_install_command(*arguments: str) -> str:
     Args:
         arguments: of ``pip install``.
     """
-    python = shlex.quote(sys.executable)
-    what = " ".join(map(shlex.quote, arguments))
-    if has_pip():
-        return f"{python} -m pip install {what}"
-    if shutil.which("uv") is None and find_spec("ensurepip") is not None:
-        return f"{python} -m ensurepip && {python} -m pip install {what}"
-    return f"uv pip install --python {python} {what}"
+    if (command := find_installer()) is not None:
+        return shlex.join([*command, *arguments])
+    if find_spec("ensurepip") is not None:
+        make_pip = shlex.join([sys.executable, "-m", "ensurepip"])
+        return f"{make_pip} && {shlex.join([*build_pip_command(sys.executable), *arguments])}"
+    return shlex.join([*_build_uv_command(), *arguments])
 
 
 def explain_install(extra: str) -> str:

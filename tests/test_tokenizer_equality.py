@@ -85,7 +85,7 @@ def reason_for_no_files() -> str:
 
 
 def file(name: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
-    monkeypatch.setattr(novelai_api_wheel, "_PIP_TIMEOUT_S", 45.0)
+    monkeypatch.setattr(novelai_api_wheel, "_TIMEOUT_S", 45.0)
     if why := reason_for_no_files():  # no registry, no files: the log says which comparison is missing
         pytest.skip(f"NOT COMPARED WITH THE REFERENCE: {name}: {why}")
     data = find_verified(files_with_digest(name), cache_directory())

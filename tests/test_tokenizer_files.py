@@ -12,7 +12,6 @@ import shlex
 import subprocess
 import sys
 import threading
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,18 +67,17 @@ class Machine:
 
     def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
         self.requests.append(command)
-        return self.answer(Path(command[command.index("--dest") + 1]))
+        if "--target" not in command:
+            return subprocess.CompletedProcess([], 0, "", "")
+        return self.answer(Path(command[command.index("--target") + 1]))
 
-    def publish(self, files: dict[str, bytes], *, wheel_sha256: str | None = None) -> None:
+    def publish(self, files: dict[str, bytes]) -> None:
         """Publish a wheel with these members in the registry."""
-        made = self.root / "made.whl"
-        with zipfile.ZipFile(made, "w") as archive:
-            for name, data in files.items():
-                archive.writestr(name, data)
-        self.monkeypatch.setattr(novelai_api_wheel, "_WHEEL_SHA256", wheel_sha256 or sha256(made.read_bytes()))
 
         def answer(into: Path) -> subprocess.CompletedProcess[str]:
-            (into / "novelai_api.whl").write_bytes(made.read_bytes())
+            for name, data in files.items():
+                (into / name).parent.mkdir(parents=True, exist_ok=True)
+                (into / name).write_bytes(data)
             return subprocess.CompletedProcess([], 0, "", "")
 
         self.answer = answer
@@ -104,9 +102,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setitem(cast("dict[str, TokenizerInfo]", TOKENIZERS), NAME, info)
     monkeypatch.setattr(installed_packages, "_FOLDERS", {"made-up": "novelai_api/tokenizers"})
     monkeypatch.setattr(novelai_api_wheel, "_DISTRIBUTION", "made-up")
-    monkeypatch.setattr(novelai_api_wheel, "_run", made.run)
-    for user in (installer, novelai_api_wheel):
-        monkeypatch.setattr(user, "has_pip", lambda: True)
+    monkeypatch.setattr(novelai_api_wheel, "_start", made.run)
+    monkeypatch.setattr(installer, "has_pip", lambda: True)
     monkeypatch.setattr(finder, "cache_directory", lambda: made.cache)
     monkeypatch.setattr(finder, "_loaded", {})
     monkeypatch.setattr(finder, "read", lambda data, name, specials: (name, data))
@@ -225,14 +222,53 @@ def test_the_error_names_the_directories_that_were_searched_and_their_source(mac
         find_file(NAME, progress=ignore_progress)
 
 
-def test_a_silent_or_missing_pip_is_an_error_too(machine: Machine) -> None:
+def test_a_silent_installer_or_none_is_an_error_too(machine: Machine) -> None:
     machine.answer = lambda _: subprocess.CompletedProcess([], 7, "", "")
-    with pytest.raises(TransportError, match="it ended with 7"):
+    with pytest.raises(TransportError, match="pip: it ended with 7"):
         find_file(NAME, progress=ignore_progress)
-    machine.monkeypatch.setattr(novelai_api_wheel, "has_pip", lambda: False)
-    with pytest.raises(TransportError, match=r"\(the package registry: this Python environment has no pip\)"):
+    have(machine, set())
+    with pytest.raises(TransportError, match=r"\(the package registry: .* has no pip, and there is no uv\)"):
         find_file(NAME, progress=ignore_progress)
     assert len(machine.requests) == 1
+
+
+def have(machine: Machine, programs: set[str]) -> None:
+    """The environment has only these of pip, uv, and ensurepip, with which venv makes an environment that has pip."""
+
+    def find(name: str) -> str | None:
+        return name if name in programs else None
+
+    machine.monkeypatch.setattr(installer, "has_pip", lambda: "pip" in programs)
+    machine.monkeypatch.setattr("shutil.which", find)
+    for user in (installer, novelai_api_wheel):
+        machine.monkeypatch.setattr(user, "find_spec", find)
+
+
+def test_without_pip_the_files_are_downloaded_by_uv(machine: Machine) -> None:
+    have(machine, {"uv", "ensurepip"})
+    machine.publish(IN_WHEEL)
+    assert find_file(NAME, progress=ignore_progress) == GOOD
+    (command,) = machine.requests
+    assert command[:5] == ["uv", "pip", "install", "--python", sys.executable]
+    assert {"--no-deps", "--only-binary", "--target"} < set(command)
+
+
+def test_without_pip_and_uv_the_pip_of_a_temporary_environment_downloads_them(machine: Machine) -> None:
+    have(machine, {"ensurepip"})
+    machine.publish(IN_WHEEL)
+    assert find_file(NAME, progress=ignore_progress) == GOOD
+    first, second = machine.requests
+    assert first[:3] == [sys.executable, "-m", "venv"]
+    assert second[0].startswith(first[3])
+    assert list(second[1:4]) == ["-m", "pip", "install"]
+    assert not os.path.exists(first[3])
+
+
+def test_the_reason_of_uv_is_told_with_its_cause(machine: Machine) -> None:
+    have(machine, {"uv"})
+    machine.answer = lambda _: subprocess.CompletedProcess([], 1, "", "error: No solution\n  cause: it is gone\n")
+    with pytest.raises(TransportError, match=r"\(the package registry: uv: error: No solution cause: it is gone\)"):
+        find_file(NAME, progress=ignore_progress)
 
 
 @pytest.mark.parametrize(
@@ -248,9 +284,7 @@ def test_a_silent_or_missing_pip_is_an_error_too(machine: Machine) -> None:
 def test_the_command_installs_with_what_this_environment_has(
     machine: Machine, has_pip: bool, others: set[str], typed: str
 ) -> None:
-    machine.monkeypatch.setattr(installer, "has_pip", lambda: has_pip)
-    machine.monkeypatch.setattr(installer, "find_spec", lambda name: name if name in others else None)
-    machine.monkeypatch.setattr("shutil.which", lambda name: name if name in others else None)
+    have(machine, {*others, *(["pip"] if has_pip else [])})
     with pytest.raises(FileError) as caught:
         load(NAME, download=False)
     assert str(caught.value).endswith(f"type: {typed.replace('PYTHON', shlex.quote(sys.executable))}")
@@ -272,35 +306,21 @@ def test_pip_has_a_timeout(machine: Machine) -> None:
         download(machine.cache, ignore_progress)
 
 
-def test_pip_downloads_one_wheel_of_one_release(machine: Machine) -> None:
+def test_pip_unpacks_one_wheel_of_one_release_elsewhere(machine: Machine) -> None:
     with pytest.raises(TransportError):
         find_file(NAME, progress=ignore_progress)
     ((python, *arguments),) = machine.requests
     assert python == sys.executable
-    assert arguments[:3] == ["-m", "pip", "download"]
-    assert {"--no-deps", "--only-binary", "--no-input"} < set(arguments)
+    assert arguments[:3] == ["-m", "pip", "install"]
+    assert {"--no-deps", "--only-binary", "--no-input", "--target"} < set(arguments)
     assert arguments[-1] == "made-up==0.34.1"
 
 
-def test_a_wheel_with_another_digest_is_not_opened(machine: Machine) -> None:
-    machine.publish(IN_WHEEL, wheel_sha256="0" * 64)
-    with pytest.raises(RemoteProtocolError, match="does not have the known SHA-256"):
-        download(machine.cache, ignore_progress)
-    assert not machine.cache.exists()
-
-
-def test_a_missing_wheel_is_an_error_like_a_wheel_with_another_digest(machine: Machine) -> None:
-    machine.answer = lambda _: subprocess.CompletedProcess([], 0, "", "")
-    with pytest.raises(RemoteProtocolError, match="does not have the known SHA-256"):
-        download(machine.cache, ignore_progress)
-
-
-def test_only_known_data_files_are_unpacked(machine: Machine) -> None:
+def test_only_known_data_files_are_kept(machine: Machine) -> None:
     others = {
         "novelai_api/__init__.py": b"raise AssertionError",
         "novelai_api/tokenizers/unknown.json": b"{}",
         f"elsewhere/{FILE}": b"not this one",
-        f"../{FILE}": b"nor this",
         "novelai_api/tokenizers/other.model": b"known, but without a digest",
     }
     machine.publish(others | IN_WHEEL)
@@ -440,5 +460,5 @@ def test_without_any_stderr_nothing_fails(machine: Machine) -> None:
 
 
 def test_pip_s_output_and_exit_status_are_captured(tmp_path: Path) -> None:
-    done = novelai_api_wheel._run([sys.executable, "-c", "import sys; sys.stderr.write('said'); sys.exit(3)"])
+    done = novelai_api_wheel._start([sys.executable, "-c", "import sys; sys.stderr.write('said'); sys.exit(3)"])
     assert (done.returncode, done.stderr) == (3, "said")
