@@ -12,9 +12,11 @@ import pytest
 from nai_proto.emulator import Account, Emulator, Switches
 from nai_proto.secret import Password
 from nai_proto.testing import Clock
+from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
 from tests.cli_images import count_anlas, nai
 from tests.support import EMAIL, PASSWORD
+from tests.terminal_runner import TerminalRunner
 
 TEXTS = "The gryphon of Zanzibar whistled. " * 10
 OPTIONS = ("--name", "Gryphons", "--steps", "100", "--learning-rate", "1")
@@ -160,6 +162,27 @@ def test_a_training_that_fails_is_awaited_and_gives_exit_code_1(monkeypatch: pyt
     done = nai("module", "train", "tale.txt", *OPTIONS, "--yes", "--wait")
     assert done.exit_code == 1
     assert "The data is no text" in done.stdout
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_training_that_is_awaited_has_a_line_for_its_status_and_not_for_each_loss(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")  # there, a line that is drawn anew would be printed again
+    monkeypatch.setattr("nai_transports.cli.text.module._INTERVAL_S", 0.0)
+    monkeypatch.setattr(CLOCK, "step", 0.1)
+    done = TerminalRunner().invoke(app, ["module", "train", "tale.txt", *OPTIONS, "--yes", "--wait"])
+    assert done.exit_code == 0, done.output
+    lines = [line for line in done.stderr.splitlines() if line.endswith("…")]
+    assert lines[0] == "waiting …"
+    assert lines[-1] == "training, losses recorded: …"
+    assert len({*lines}) == len(lines) <= 4
+
+
+def test_a_module_that_does_not_exist_is_told_with_the_command_that_lists_all(owner: Account) -> None:
+    done = nai("module", "show", "nosuch")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "nai module show: no module has the id 'nosuch'; nai module list lists all\n"
 
 
 @pytest.mark.usefixtures("owner")

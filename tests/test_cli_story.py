@@ -371,6 +371,9 @@ def test_a_lorebook_is_tested_on_a_text(file: Path) -> None:
     assert document[0]["keys"][1] == {"key": "/ducks?/i", "match": [4, 9], "problem": None}
     assert document[1]["keys"][0]["problem"]
     assert "--text or --file" in run_failing("lorebook", "test", path, status=2)
+    long = "The keeper of the lighthouse fed the ducks every morning, and the gulls too."
+    shown = nai("lorebook", "test", path, "--text", long).stdout
+    assert "37: … lighthouse fed the [ducks] every morning, and …" in shown
 
 
 def test_a_story_s_lorebook_is_tested_on_its_text(file: Path) -> None:
@@ -388,7 +391,7 @@ def test_an_unreadable_lorebook_is_treated_as_an_empty_one(file: Path, lorebook:
     card, content = make_story().to_data(now=NOW)
     file.write_bytes(build_story_file(write_json(card), write_json({**content, "lorebook": lorebook})))
     assert json.loads(nai("story", "show", file, "--json").stdout)["lorebook_entries"] == 0
-    assert "0 of 0 entries active" in nai("lorebook", "test", file).stderr
+    assert "the lorebook has no entries" in nai("lorebook", "test", file).stderr
 
 
 def test_the_help_of_the_group_lists_its_commands() -> None:

@@ -92,6 +92,9 @@ def try_keys(
     if as_json:
         print_json([_describe_trial(trial) for trial in trials])
         return
+    if not trials:
+        print_note("nai lorebook test: the lorebook has no entries")
+        return
     rows = [TableRow(row, is_dim=not trial.active) for trial in trials for row in _build_rows(trial, searched)]
     print_table((Column("", is_mark=True), "entry", "key", "where"), rows)
     print_note(f"{sum(trial.active for trial in trials)} of {len(trials)} entries active")
@@ -137,7 +140,12 @@ def _build_rows(trial: EntryTrial, text: str) -> list[tuple[str, str, str, str]]
 
 
 def _format_match(text: str, start: int, end: int) -> str:
-    before, after = text[max(start - _CONTEXT_CHARACTERS, 0) : start], text[end : end + _CONTEXT_CHARACTERS]
+    """Return a match in brackets, with the text around it."""
+    before, after = text[:start], text[end:]
+    if len(before) > _CONTEXT_CHARACTERS:
+        before = "… " + before[-_CONTEXT_CHARACTERS:].lstrip()
+    if len(after) > _CONTEXT_CHARACTERS:
+        after = after[:_CONTEXT_CHARACTERS].rstrip() + " …"
     return escape_line(f"{before}[{text[start:end]}]{after}")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from nai_proto import modules
-from nai_proto.errors import AmbiguousNameError
+from nai_proto.errors import AmbiguousNameError, NotFoundError, UnknownNameError, excerpt
 from nai_proto.image.price import Price, PriceItem
 from nai_proto.modules import TrainedModule
 from nai_proto.secret import Token
@@ -83,7 +83,9 @@ def _wait(client: Client, trained: TrainedModule, account: AccountOptions) -> Tr
     flow = modules.wait_for_module(trained.id, interval_s=_INTERVAL_S)
     with account.show_progress("waiting") as progress, client.stream(flow) as stream:
         for seen in stream:
-            progress.update(f"{escape_line(seen.status)}, {len(seen.loss_history)} losses", 0, 0)
+            progress.hide_first()
+            status, losses = escape_line(seen.status), len(seen.loss_history)
+            progress.update(f"{status}, losses recorded:" if losses else status, losses, None)
         return stream.result
 
 
@@ -164,14 +166,20 @@ def _find_module(client: Client, beginning: str, token: Token | None = None) -> 
 
     Raises:
         AmbiguousNameError: the ids of several modules begin with it.
-        NotFoundError: there is none.
+        UnknownNameError: there is none.
     """
     listed = client.run(modules.list_modules().with_options(token=token))
     ids = [each.id for each in listed if beginning and each.id.startswith(beginning)]
     if len(ids) > 1 and beginning not in ids:
         raise AmbiguousNameError(f"several modules begin with {beginning!r}: {', '.join(ids)}", parameter="id")
     chosen = beginning if len(ids) != 1 else ids[0]
-    return client.run(modules.get_module(chosen).with_options(token=token))
+    try:
+        return client.run(modules.get_module(chosen).with_options(token=token))
+    except NotFoundError:
+        pass
+    raise UnknownNameError(
+        f"no module has the id {excerpt(beginning, 40)!r}; nai module list lists all", parameter="id"
+    )
 
 
 def _require_ready(trained: TrainedModule) -> None:
