@@ -94,14 +94,15 @@ def test_an_emulator_of_the_project_takes_the_place_of_the_fixture(tmp_path: Pat
 
 
 def test_the_tests_in_the_documentation_pass_and_are_short(tmp_path: Path) -> None:
-    page = (Path(nai.__file__).parent / "docs/testing.md").read_text("utf-8")
-    blocks = [block for block in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "def test_" in block]
+    pages = [(Path(nai.__file__).parent / "docs" / name).read_text("utf-8") for name in ("testing.md", "tutorial.md")]
+    blocks = [block for page in pages for block in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)]
+    blocks = [block for block in blocks if "def test_" in block]
     blocks = [block for block in blocks if "@given" not in block]  # a law is a program of test_readme
     for number, block in enumerate(blocks):
         (tmp_path / f"test_{number}.py").write_text(block)
         assert len([line for line in block.splitlines() if line.strip()]) <= 10
     done = run_pytest(tmp_path)
-    assert (len(blocks), done.returncode) == (3, 0), done.stdout
+    assert (len(blocks), done.returncode) == (4, 0), done.stdout
 
 
 def test_the_plugin_imports_nothing_of_ours_when_pytest_starts() -> None:

@@ -10,11 +10,12 @@ from types import ModuleType
 
 import pytest
 
-from nai_proto.docs.site import api, commands, options
+import nai_proto as nai
+from nai_proto.docs.site import api, commands, options, states
 from nai_proto.docs.site.rst import link
 from tests.every_command import list_commands
 from tests.test_documented_options import all_keys
-from tests.test_readme import PROGRAMS
+from tests.test_readme import PAGES, PROGRAMS
 
 MODULES = " ".join(api.MODULES.values()).split()
 NAMES = {f"{each.module}.{each.name}": each for module in MODULES for each in api.list_public_names(module)}
@@ -83,3 +84,14 @@ def test_a_docstring_is_markup_with_links() -> None:
         "Several `Preset`\\ s.\n\nSee:\n\n* :document:`protocol/sse#1-the-format`\n* :document:`protocol/image`\n\n"
     )
     assert inspect.cleandoc(link(docstring)) == linked.rstrip()
+
+
+def test_the_state_tables_have_every_transition_of_the_code() -> None:
+    page = states.build_page()
+    assert page.count("* - ``") == sum(len(transitions) for _, transitions in states.TABLES.values()) > 40
+
+
+def test_the_concepts_name_what_the_code_has() -> None:
+    cells = re.findall(r"^\| `(\w+)` \|", PAGES["concepts.md"].read_text("utf-8"), re.MULTILINE)
+    actions = [each.__name__ for each in (nai.Send, nai.Receive, nai.Emit, nai.Sleep, nai.Compute, nai.GetContext)]
+    assert cells == [*actions, "Repeat", *[each.name for each in nai.Repeat]]
