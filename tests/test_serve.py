@@ -16,10 +16,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from nai_proto.emulator.http.responses import compute
 from nai_proto.exchange.reply import App, Handler, Start, Write
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import ServerTimeouts
 from nai_transports.asgi import AsgiApp
+from nai_transports.servers import serve
 from nai_transports.servers.serve import serve_in_thread
 
 from .test_asgi import under_uvicorn
@@ -134,3 +136,54 @@ def test_a_response_that_never_waits_lets_others_have_theirs(
         assert client.get(url).text == "OK"
         over.set()
         reader.join()
+
+
+class Working:
+    """An app whose work is in a thread until it is told to end."""
+
+    def __init__(self) -> None:
+        self.began, self.may_end, self.ended = (threading.Event() for _ in range(3))
+
+    def __call__(self, _: Request) -> Handler:
+        yield from compute(self._work)
+
+    def _work(self) -> None:
+        self.began.set()
+        self.may_end.wait(20)
+        time.sleep(0.05)  # a server that did not wait would have stopped meanwhile
+        self.ended.set()
+
+    def stop_server_at_work(self, when_left: Callable[[], None]) -> None:
+        """Serve a request, and stop the server as soon as the work for it has begun.
+
+        Args:
+            when_left: called when the server has closed the connection.
+        """
+        with ExitStack() as client, serve_in_thread(self) as url:
+            address = urlsplit(url)
+            assert address.hostname
+            connection = client.enter_context(socket.create_connection((address.hostname, address.port or 80)))
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+            assert self.began.wait(20)
+
+            def wait_for_end() -> None:
+                assert connection.recv(1) == b""
+                when_left()
+
+            waiting = threading.Thread(target=wait_for_end)
+            waiting.start()
+            client.callback(waiting.join)
+
+
+def test_a_server_that_stops_waits_for_the_work_that_is_under_way() -> None:
+    app = Working()
+    app.stop_server_at_work(app.may_end.set)
+    assert app.ended.is_set()
+
+
+def test_a_server_that_stops_does_not_wait_long_for_work_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serve, "_LAST_WORK_S", 0.05)
+    app = Working()
+    app.stop_server_at_work(lambda: None)
+    assert not app.ended.is_set()
+    app.may_end.set()

@@ -30,6 +30,9 @@ _ACCEPT_PAUSE_S = 0.5
 "How long no connection is accepted after the system has refused one: it has no file descriptors or memory left."
 _WRITE_BYTES = 65_536
 "The piece of a response that a client has `ServerTimeouts.write` seconds to take."
+_LAST_WORK_S = 2.0
+"""How long a server that stops waits for work in threads. A thread that is in a native library when the process ends may
+end it with a segmentation fault; the longest that the emulator does there is to load a tokenizer, half a second."""
 
 
 def system_entropy(size: int) -> bytes:
@@ -76,6 +79,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     block = asyncio.current_task()
     tasks: set[asyncio.Task[None]] = set()
+    works: set[Future[None]] = set()
     stored = OrderedStore.of(store)
     store_failure: NaiError | None = None
     has_complained = False
@@ -96,7 +100,7 @@ async def serve(
             return
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        task = asyncio.create_task(_serve_connection(app, connection, stored, timeouts))
+        task = asyncio.create_task(_serve_connection(app, connection, stored, timeouts, works))
         tasks.add(task)
         task.add_done_callback(partial(close, connection))
 
@@ -132,6 +136,10 @@ async def serve(
             for task in (unfinished := [*tasks]):
                 task.cancel()
             await asyncio.gather(*unfinished, return_exceptions=True)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORK_S):
+                    for work in [*works]:
+                        await _wait_for(work)
     if store_failure is not None:
         raise store_failure
 
@@ -157,9 +165,13 @@ async def _settle(store: OrderedStore | None) -> None:
 
 
 async def _serve_connection(
-    app: App, connection: socket.socket, store: OrderedStore | None, timeouts: ServerTimeouts
+    app: App,
+    connection: socket.socket,
+    store: OrderedStore | None,
+    timeouts: ServerTimeouts,
+    works: set[Future[None]],
 ) -> None:
-    """Perform the actions of the server's side of one connection until it ends."""
+    """Perform the actions of the server's side of one connection until it ends; work in threads is added to ``works``."""
     loop = asyncio.get_running_loop()
     actions = server_connection(app, time.monotonic, Limits(), timeouts)
     turn_began = time.monotonic()
@@ -180,7 +192,7 @@ async def _serve_connection(
                         await asyncio.sleep(0)
                         turn_began = time.monotonic()
                 case Compute():
-                    await _compute_in_thread(action.perform)
+                    await _compute_in_thread(action.perform, works)
                 case StoreState(change):
                     if store is not None:  # at once, which keeps the order of the changes
                         store(change)
@@ -205,9 +217,14 @@ async def _send_all(connection: socket.socket, data: bytes, seconds: float | Non
             await asyncio.get_running_loop().sock_sendall(connection, memoryview(data)[start : start + _WRITE_BYTES])
 
 
-async def _compute_in_thread(work: Callable[[], None]) -> None:
-    """Run ``work`` in a daemon thread, so that a server that is stopped does not wait for it."""
+async def _compute_in_thread(work: Callable[[], None], works: set[Future[None]]) -> None:
+    """Run ``work`` in a daemon thread, so that a server that is stopped need not wait for its end.
+
+    Until it has ended, it is one of ``works``.
+    """
     finished: Future[None] = Future()
+    works.add(finished)
+    finished.add_done_callback(works.discard)
 
     def run() -> None:
         work()
