@@ -15,10 +15,14 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import subprocess
 import sys
 from functools import cache
+from importlib import metadata
+from pathlib import Path
 from typing import Any, Final
 from unicodedata import category
+from unittest.mock import Mock
 
 import pytest
 import sentencepiece
@@ -26,7 +30,7 @@ import tokenizers as hugging_face
 
 from nai_proto.emulator.text.corpus import TALES
 from nai_proto.errors import TransportError
-from nai_proto.tokenizers import TOKENIZERS, read
+from nai_proto.tokenizers import TOKENIZERS, kitoken_encoder, loader, read
 from nai_transports.tokenizer_files import cache_directory, novelai_api_wheel
 from nai_transports.tokenizer_files.cache import find_verified
 from tests.hypothesis_profiles import scale_examples
@@ -189,8 +193,13 @@ class Reference:
 
 
 @made_for_a_library
-def test_ids_are_those_of_the_library(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("encoder", ["kitoken", "library"])
+def test_ids_are_those_of_the_library(name: str, encoder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     data = file(name, monkeypatch)
+    if encoder == "library":
+        monkeypatch.setattr(loader, "find_encoder", Mock(return_value=None))
+    elif kitoken_encoder.find_encoder(data, "tokenizers") is None:
+        pytest.skip(f"kitoken is not known to give the ids of {name}'s file")
     ours, reference = read(data, name=name), Reference(data)
     assert ours.specials == reference.specials
     for parts in strings(name, tuple(reference.specials)):
@@ -201,6 +210,51 @@ def test_ids_are_those_of_the_library(name: str, monkeypatch: pytest.MonkeyPatch
         came_back = whole.replace("▁", " ") if reference.decode is None else reference.decode(tokens)
         assert ours.decode(tokens) == came_back
         assert name == "pile" or came_back in (whole, whole.replace("▁", " "))
+
+
+def test_all_files_but_two_are_encoded_by_kitoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_library = {name for name in NAMES if kitoken_encoder.find_encoder(file(name, monkeypatch), "tokenizers") is None}
+    assert by_library == {"clip", "gpt2-genji"}
+
+
+@pytest.mark.parametrize("installed", [None, "0.11.1"])
+def test_a_file_is_encoded_by_its_library_without_the_kitoken_that_is_trusted(
+    monkeypatch: pytest.MonkeyPatch, installed: str | None
+) -> None:
+    def version(_: str) -> str:
+        if installed is None:
+            raise metadata.PackageNotFoundError
+        return installed
+
+    data = file("gpt2", monkeypatch)
+    monkeypatch.setattr(metadata, "version", version)
+    assert kitoken_encoder.find_encoder(data, "tokenizers") is None
+    assert read(data).encode("The keeper lit the lamp.") == [464, 28356, 6578, 262, 20450, 13]
+
+
+THREADS: Final = """
+import sys, threading
+from nai_proto.tokenizers import read
+
+def encode():
+    with open(sys.argv[1], "rb") as file:
+        print(read(file.read()).encode("The keeper"))
+
+for _ in range(3):
+    thread = threading.Thread(target=encode)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_a_thread_encodes_after_the_one_that_encoded_first_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "nerdstash_v2.model"
+    path.write_bytes(file("nerdstash_v2", monkeypatch))
+    ran = subprocess.run([sys.executable, "-c", THREADS, path], capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert len({*ran.stdout.splitlines()}) == 1
 
 
 def test_clip_ids_are_those_of_a_plain_implementation(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ from .base import (
 )
 from .bpe import BpeConfig, BpeTokenizer
 from .clip import ClipTokenizer, is_merges
+from .kitoken_encoder import find_encoder
 
 __all__ = ["read"]
 
@@ -122,9 +123,11 @@ class _SentencePiece(ByteVocabulary):
     See docs/protocol/native.md#112-tokenizer-per-model.
     """
 
-    def __init__(self, name: str, processor: Any, pieces: dict[int, bytes], specials: dict[str, int]) -> None:
+    def __init__(
+        self, name: str, encode: Callable[[str], list[int]], pieces: dict[int, bytes], specials: dict[str, int]
+    ) -> None:
         super().__init__(name, pieces, specials)
-        self._encode: Final = processor.Encode
+        self._encode: Final[Callable[[str], list[int]]] = encode
         self._split_on_specials: Final = special_splitter(specials)
 
     def encode(self, text: str) -> list[int]:
@@ -158,7 +161,8 @@ def _read_sentencepiece(data: bytes, name: str) -> ByteVocabulary:
     else:
         if blanks == 4:
             specials = {text: number for number, text, special in zip(ids, texts, is_special, strict=True) if special}
-            return _SentencePiece(name, processor, pieces, specials)
+            encode = find_encoder(data, "sentencepiece") or processor.Encode
+            return _SentencePiece(name, encode, pieces, specials)
         problem = "this SentencePiece model adds or joins blanks, which those of the service do not"
     raise _invalid_file(name, problem)
 
@@ -186,16 +190,24 @@ _KEYS_DECODER: Final = JsonDecoder(_FileKeys)
 
 class _HuggingFace(ByteVocabulary):
     def __init__(
-        self, name: str, library: Any, pieces: dict[int, bytes], specials: dict[str, int], extra_blank: ExtraBlank
+        self,
+        name: str,
+        encode: Callable[[str], list[int]],
+        pieces: dict[int, bytes],
+        specials: dict[str, int],
+        extra_blank: ExtraBlank,
     ) -> None:
         super().__init__(name, pieces, specials, extra_blank=extra_blank)
-        self._encode: Final = library.encode
+        self._encode: Final = encode
 
     def encode(self, text: str) -> list[int]:
-        # Add no special token: Llama 3's file would begin every text with 128000
-        # (docs/protocol/native.md#112-tokenizer-per-model).
-        ids: list[int] = self._encode(check_text(text), add_special_tokens=False).ids
-        return ids
+        return self._encode(check_text(text))
+
+
+def _library_encoder(library: Any) -> Callable[[str], list[int]]:
+    # Add no special token: Llama 3's file would begin every text with 128000
+    # (docs/protocol/native.md#112-tokenizer-per-model).
+    return lambda text: library.encode(text, add_special_tokens=False).ids
 
 
 def _marked_blanks_to_bytes(piece: str) -> bytes:
@@ -230,7 +242,8 @@ def _read_hugging_face(data: bytes, name: str, keys: _FileKeys) -> ByteVocabular
         added = library.get_added_tokens_decoder()
         pieces |= {number: to_bytes(token.content) for number, token in added.items()}
         specials = {token.content: number for number, token in added.items() if token.special}
-        return _HuggingFace(name, library, pieces, specials, extra_blank)
+        encode = find_encoder(data, "tokenizers") or _library_encoder(library)
+        return _HuggingFace(name, encode, pieces, specials, extra_blank)
     raise _invalid_file(name, f"the library `tokenizers` cannot read it: {excerpt(problem, 160)}")
 
 
