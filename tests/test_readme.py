@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 import subprocess
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from nai_proto.exchange.call import TRANSITIONS, CallState
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import load
 from tests.forked_python import forked_python
+from tests.pictures import PICTURES as PICTURES_OF_README
+from tests.pictures import list_lines
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_floors import FLOORS
 from tests.test_tokenizers import sentencepiece_file
@@ -149,3 +152,26 @@ def test_the_readmes_shell_blocks_are_the_two_commands_and_one_line_each() -> No
     assert all(len(command.strip().splitlines()) == 1 for command in commands)
     assert "nai demo" in commands[0]
     assert "pytest" in commands[1]
+
+
+def test_the_readmes_pictures_are_small_and_need_nothing_from_elsewhere() -> None:
+    text = PAGES["README.md"].read_text(encoding="utf-8")
+    shown = {ROOT / path for path in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)}
+    assert shown == {*PICTURES_OF_README.iterdir()}
+    assert {path.name for path in shown} == {"terminal.svg", "console.png"}  # `python -m tests.pictures` makes them
+    assert all(path.stat().st_size < 150_000 for path in shown)
+    terminal = (PICTURES_OF_README / "terminal.svg").read_text("utf-8")
+    assert not re.search(r"@font-face|href=|url\((?!#)", terminal)
+    assert "The Quiet Harbour" in html.unescape(terminal).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("written", "lines"),
+    [
+        ("one\r\ntwo\r\n", ["one", "two"]),
+        ("\x1b[?25lat 1\r\nmore\r\x1b[2K\x1b[1A\x1b[2Kat 2\r\n\x1b[2Kend\x1b[?25h\r\n", ["at 2", "end"]),
+        ("at 10\rdone\n\nend\n", ["done", "", "end"]),
+    ],
+)
+def test_a_picture_shows_what_progress_leaves(written: str, lines: list[str]) -> None:
+    assert list_lines(written) == lines
