@@ -43,7 +43,17 @@ def test_a_wrong_argument_is_refused_before_anything_is_read(monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    "line", ["tokens count --remote", "generate", "generate -", "generate --file -", "complete", "chat -", "chat"]
+    "line",
+    [
+        "login --with-token",
+        "tokens count --remote",
+        "generate",
+        "generate -",
+        "generate --file -",
+        "complete",
+        "chat -",
+        "chat",
+    ],
 )
 def test_standard_input_is_read_to_its_limit_only(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
     monkeypatch.setattr(files, "MAX_BYTES", 1000)

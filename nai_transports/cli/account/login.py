@@ -35,6 +35,7 @@ from ..common.output import Json, escape_line, format_date, print_sentence
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
 from ..common.secret_file import ACCESS, secret_file_path
 from ..common.stored_logins import StoredLogin, forget_login, keep_in_file, keep_in_keyring, normalize_address
+from ..common.text_input import read_standard_input_bytes
 from .plain_facts import print_account_facts
 
 __all__ = ["login", "logout", "whoami"]
@@ -191,7 +192,7 @@ def _find_password(sources: CredentialSources, with_password: bool) -> Password 
 def _read_stdin(what: str) -> str:
     """Return the one line of stdin, without its end. Its errors do not quote it."""
     try:
-        text = sys.stdin.buffer.read().decode("utf-8-sig") if sys.stdin else ""
+        text = read_standard_input_bytes().decode("utf-8-sig") if sys.stdin else ""
     except UnicodeDecodeError:
         text = ""
     line = text.removesuffix("\n").removesuffix("\r")

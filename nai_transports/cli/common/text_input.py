@@ -22,6 +22,7 @@ __all__ = [
     "read_input_line",
     "read_required_text",
     "read_standard_input",
+    "read_standard_input_bytes",
     "read_text",
     "read_text_argument",
     "read_text_file",
@@ -87,11 +88,20 @@ def read_standard_input() -> str:
         FileError: it cannot be read, or has no end that is near.
         InvalidFile: it is not UTF-8.
     """
-    stdin: Any = sys.stdin.buffer  # `BinaryIO` lacks `read1`, which returns at the first Ctrl-D of a terminal
-    data = files.read_stream(stdin.read1, _NAME, files.MAX_BYTES)
+    data = read_standard_input_bytes()
     if data and not data.endswith(b"\n") and is_terminal(sys.stdin):
         typer.echo(err=True)  # Ctrl-D left the cursor behind what was typed
     return _decode(data, _NAME, "")
+
+
+def read_standard_input_bytes() -> bytes:
+    """Return all bytes of standard input.
+
+    Raises:
+        FileError: it cannot be read, or has no end that is near.
+    """
+    stdin: Any = sys.stdin.buffer  # `BinaryIO` lacks `read1`, which returns at the first Ctrl-D of a terminal
+    return files.read_stream(stdin.read1, _NAME, files.MAX_BYTES)
 
 
 def read_input_line() -> str | None:
