@@ -45,7 +45,7 @@ def forked_python() -> tuple[str, ...]:
     address = str(Path(directory.name) / "socket")
     line = [sys.executable, "-m", "tests.forked_python", address]
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("NAI_")},  # it has no account
         "PYTHONPATH": os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH")))),
     }
     server = subprocess.Popen(

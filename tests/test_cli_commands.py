@@ -83,11 +83,13 @@ _NEVER: Final = ("PIL", "rich", "hypothesis", "asyncio", "ssl", "http.client", "
 _ACCOUNT: Final = ("nai_proto.story", "nai_proto.library.load", "nai_proto.openai")
 _LIST_MODULES: Final = """
 import sys
+import typer  # some versions import rich at once
+before = {*sys.modules}
 from nai_transports.cli import main
 try:
     main()
 finally:
-    print(*sys.modules, file=sys.stderr)
+    print(*sys.modules.keys() - before, file=sys.stderr)
 """
 
 

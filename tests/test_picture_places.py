@@ -449,12 +449,13 @@ def test_every_mode_that_pillow_writes_is_read_as_pillow_reads_it(image_format: 
         picture = (coloured.convert("L") if mode in ("I", "F", "I;16", "PA") else coloured).convert(mode)
         try:
             file = saved(picture, image_format, **({"lossless": True} if image_format == "WEBP" else {}))
-        except (OSError, KeyError, ValueError):
-            continue  # the format has no such pixels
+            with Image.open(io.BytesIO(file)) as opened:
+                official = opened.convert("RGBA")
+        except (OSError, KeyError, ValueError, DeprecationWarning):
+            continue  # the format has no such pixels, Pillow 13 writes none, or Pillow 11 reads not even its own
         written += 1
         assert found_in(file) == {}
-        with Image.open(io.BytesIO(file)) as opened:
-            pixels, official = read_pixels(file), opened.convert("RGBA")
+        pixels = read_pixels(file)
         alpha = b"\xff" * PLAIN.area if pixels.alpha is None else pixels.alpha.data
         assert alpha == official.getchannel("A").tobytes(), mode
         if mode != "I;16":  # of which Pillow cuts off what is above 255

@@ -77,9 +77,17 @@ class _Command(TyperCommand):
             error.ctx = ctx  # the parser does not always know it
             raise
         ctx.allow_extra_args = takes_more
+        if not ctx.resilient_parsing:
+            self._check_required(ctx)
         if ctx.args and not takes_more and not ctx.resilient_parsing:
             ctx.fail(explain_surplus(_get_path(ctx), _list_parameters(self), given, ctx.args))
         return rest
+
+    def _check_required(self, ctx: Any) -> None:
+        """Check what typer 0.16 does not notice with click 8.3 or newer: that nothing is missing."""
+        for parameter in self.params:
+            if parameter.required and ctx.params.get(parameter.name) is None:
+                ctx.fail(explain_missing(parameter.name or "", _list_parameters(self), _find_examples(ctx)))
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         formatter.write(
