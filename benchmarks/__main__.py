@@ -56,8 +56,8 @@ def main() -> int:
         if not options.earlier:
             results.reports[name] = answer(name, Effort(options.scale, options.rounds))
         print(f"{name}: {results.reports[name]}\n", flush=True)
-    if options.json:
-        results.save(options.json)
+        if options.json:
+            results.save(options.json)  # each time, so that an interrupted run has what it measured
     if options.chart:
         from .chart import draw
 
