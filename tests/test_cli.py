@@ -590,7 +590,10 @@ def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
             ("replay", "damaged.nai"),
             "nai replay: damaged.nai: the recording is damaged: line 2: JSON is cut short (byte 6)",
         ),
-        (("emulate", "--record", "foreign.nai"), "nai emulate: foreign.nai cannot be created: File exists"),
+        (
+            ("emulate", "--record", "foreign.nai"),
+            "nai emulate: foreign.nai exists already, and a recording replaces no file: give another name",
+        ),
     ],
 )
 def test_a_recording_that_cannot_be_read_or_written_is_a_one_line_error(

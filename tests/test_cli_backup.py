@@ -190,7 +190,7 @@ def test_only_named_objects_are_restored(person: Person) -> None:
             remove(owner, item)
     done = person.run("restore", "The Quiet Harbour", "--yes")
     assert done.exit_code == 0, done.stderr
-    assert "Restored 2 objects; unchanged: " in done.stdout
+    assert "Restored 2 objects.\n" in done.stdout
     assert f"Backup 2 in {person.directory} has the state before the restore" in done.stdout
     assert read_texts(owner) == {"The Quiet Harbour": before["The Quiet Harbour"]}
     done = person.run("restore", "--run", "9", "--yes")

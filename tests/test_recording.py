@@ -289,7 +289,7 @@ def test_contents_are_in_the_file_only_if_they_are_kept(private: RecordedEvening
 def test_the_file_is_readable_by_its_owner_only(private: RecordedEvening) -> None:
     assert stat.S_IMODE(private.path.stat().st_mode) == 0o600
     with (
-        pytest.raises(FileError, match=r"private\.nai cannot be created: File exists"),
+        pytest.raises(FileError, match=r"private\.nai exists already, and a recording replaces no file"),
         record_to_file(an_emulator()[0], private.path),
     ):
         pass

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -50,6 +51,7 @@ from tests.faults import FAULTS, inject_fault
 from tests.forked_python import forked_nai
 from tests.hypothesis_profiles import scale_examples
 from tests.support import EMAIL, PASSWORD, an_emulator
+from tests.terminal_runner import TerminalRunner
 
 READER = "reader@example.com"
 READER_KEY = encryption_key(READER, Password(PASSWORD))
@@ -387,6 +389,17 @@ def test_a_backup_of_this_account_is_not_doubled(reader: Reader, monkeypatch: py
     done = nai("restore", reader.backup, "--into-this-account", "--yes")
     assert done.exit_code == 1
     assert "leave out --into-this-account" in done.stderr
+
+
+def test_a_terminal_shows_a_story_in_one_row_of_the_plan(reader: Reader) -> None:
+    rows = nai("restore", reader.backup, "--into-this-account", "--dry-run").stdout.splitlines()
+    shown = TerminalRunner().invoke(
+        command_line, ["library", "restore", str(reader.backup), "--into-this-account", "--dry-run"]
+    )
+    stories = sum(row.startswith("stories\t") for row in rows)
+    assert stories == sum(row.startswith("storycontent\t") for row in rows) > 0
+    assert len(re.findall("^stories ", shown.stdout, re.MULTILINE)) == stories
+    assert "storycontent" not in shown.stdout
 
 
 def test_the_plan_is_shown_and_the_restore_can_be_repeated(reader: Reader) -> None:

@@ -96,6 +96,8 @@ def _create(path: str | os.PathLike[str]) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
     try:
         return os.open(path, flags, 0o600)
+    except FileExistsError:
+        problem = "exists already, and a recording replaces no file: give another name"
     except OSError as error:
-        problem = error.strerror
-    raise FileError(f"{os.fspath(path)} cannot be created: {problem}", path=os.fspath(path))
+        problem = f"cannot be created: {error.strerror}"
+    raise FileError(f"{os.fspath(path)} {problem}", path=os.fspath(path))

@@ -35,10 +35,19 @@ from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
 from ..common.finished_work import record_done
-from ..common.output import Json, format_count
+from ..common.output import Json
 from ..common.prompts import confirm
 from .backup import DirectoryArgument, open_own_backup
-from .restore_report import Restore, RestoreItem, describe_plan, describe_result, print_plan, print_restore, title_of
+from .restore_report import (
+    Restore,
+    RestoreItem,
+    count_objects,
+    describe_plan,
+    describe_result,
+    print_plan,
+    print_restore,
+    title_of,
+)
 
 __all__ = ["restore", "select_items"]
 
@@ -118,14 +127,13 @@ def restore(
             steps = plan_restore_elsewhere(library, selected, source.outlines(), login.email)
         else:
             steps = plan_restore(library, selected)
-        writes = sum(step.action.is_write for step in steps)
         if not as_json:
             print_plan(steps)
-        if dry_run or not writes:
+        if dry_run or not any(step.action.is_write for step in steps):
             print_restore(_report(directory, describe_plan(steps)), as_json)
             return
         if not yes:
-            confirm(f"Write {format_count(writes, 'object')} to the account?", _NEEDS_YES)
+            confirm(f"Write {count_objects(steps)} to the account?", _NEEDS_YES)
         with _open_target(source, backup, login.email, into_this_account, no_backup) as target:
             number = None if no_backup or target is None else _back_up_current(target, library)
             restored = _execute_plan(client, target, library, steps, account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,12 +10,22 @@ from typing import Final
 from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.library import RestoreAction, RestoredObject, RestoreStep, SaveOutcome
 
+from ...terminals import is_terminal
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import escape_line, format_count, print_sentence
 from ..common.tables import Column, print_table
 
-__all__ = ["Restore", "RestoreItem", "describe_plan", "describe_result", "print_plan", "print_restore", "title_of"]
+__all__ = [
+    "Restore",
+    "RestoreItem",
+    "count_objects",
+    "describe_plan",
+    "describe_result",
+    "print_plan",
+    "print_restore",
+    "title_of",
+]
 
 _CARDS: Final = "stories"
 _CONTENTS: Final = "storycontent"
@@ -89,14 +100,29 @@ def describe_result(restored: Sequence[RestoredObject]) -> list[RestoreItem]:
 
 
 def print_plan(steps: Sequence[RestoreStep]) -> None:
-    """Print a row for each step that does something, or says why it does not."""
+    """Print a row for each step that does something, or says why it does not.
+
+    A terminal gets one row for a story if the same is done with its card and its content.
+    """
+    cards = {_describe_story(step) for step in steps if step.type == _CARDS and is_terminal(sys.stdout)}
     rows = [
         (item.type, item.title, item.id, step.action.value, item.why)
         for step, item in zip(steps, describe_plan(steps), strict=True)
-        if step.action is not RestoreAction.NOTHING
+        if step.action is not RestoreAction.NOTHING and not (step.type == _CONTENTS and _describe_story(step) in cards)
     ]
     if rows:
         print_table((Column("type", is_mark=True), "title", Column("id", is_id=True), "what", "why"), rows)
+
+
+def _describe_story(step: RestoreStep) -> tuple[str | None, RestoreAction, str]:
+    """Return what a card and its content have in common, if the same is done with them."""
+    return step.item.stored.meta, step.action, step.why
+
+
+def count_objects(steps: Sequence[RestoreStep]) -> str:
+    """Return how many objects are written, in words."""
+    types = [step.type for step in steps if step.action.is_write]
+    return format_count(len(types), "object") + (" (a story has two)" if _CONTENTS in types else "")
 
 
 def print_restore(report: Restore, as_json: bool) -> None:
@@ -116,7 +142,8 @@ def print_restore(report: Restore, as_json: bool) -> None:
     outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
     stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))
     unchanged += outcomes.count(SaveOutcome.UNCHANGED.value)  # another restore has created them since the plan
-    print_sentence(f"Restored {format_count(stored, 'object')}; unchanged: {unchanged}.")
+    left = f"; unchanged: {unchanged}" if unchanged else ""
+    print_sentence(f"Restored {format_count(stored, 'object')}{left}.")
     if report.backup is not None:
         print_sentence(f"Backup {report.backup} in {report.backup_directory} has the state before the restore.")
 
