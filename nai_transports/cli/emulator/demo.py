@@ -41,7 +41,7 @@ _WIDTH: Final = 80
 """Columns of the screen where stdout is no terminal."""
 NEXT: Final = (
     (("nai", "emulate", "--", "nai", "generate", "The fox"), "a story from an emulator"),
-    (("nai", "emulate", "--", "nai", "image", "red fox, snow"), "a picture from it"),
+    (("nai", "emulate", "--", "nai", "image", "red fox"), "a picture from it"),
     (("nai", "emulate", "--console"), "an emulator to look into"),
 )
 """The commands to try next, and what each gives."""
