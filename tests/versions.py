@@ -24,7 +24,7 @@ __all__ = ["find_python", "lowest_versions", "main"]
 
 ROOT: Final = Path(__file__).parent.parent
 PINNED: Final = ROOT / "tests" / "constraints.txt"
-_REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,]+\])?(?:>=(?P<lowest>[\w.]+))?(?:;.*)?")
+_REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,]+\])?(?:>=(?P<lowest>[\w.]+))?(?:,<[\w.]+)?(?:;.*)?")
 
 
 def lowest_versions() -> dict[str, str]:
@@ -35,7 +35,7 @@ def lowest_versions() -> dict[str, str]:
     for requirement in (*project["dependencies"], *(one for extra in extras for one in extra)):
         match = _REQUIREMENT.fullmatch(requirement)
         if match is None:
-            raise SystemExit(f"pyproject.toml: {requirement!r} is not NAME>=VERSION")
+            raise SystemExit(f"pyproject.toml: {requirement!r} is not NAME>=VERSION, or NAME>=VERSION,<VERSION")
         if match["name"] != project["name"]:
             lowest[match["name"]] = match["lowest"]
     return lowest
