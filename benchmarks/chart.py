@@ -36,7 +36,7 @@ _NAMES: Final[dict[_Kind, str]] = {"ours": "nai-proto", "peer": "others", "limit
 _INK, _FAINT, _PAPER = "#1c2024", "#6b7280", "#ffffff"
 _MOST_CASES: Final = 4
 """Of a question; the first ones."""
-_COLUMNS, _WIDTH, _BAR, _GAP, _LABELS = 2, 7.0, 0.2, 0.6, 2.0
+_COLUMNS, _WIDTH, _BAR, _GAP, _LABELS = 2, 7.5, 0.2, 0.6, 2.6
 """Sizes are in inches: of a column, of a bar's line, between panels, and of the subjects' names."""
 _DARK: Final = "<style>@media (prefers-color-scheme: dark) { svg { filter: invert(0.9) hue-rotate(180deg) } }</style>"
 """Viewers without it show dark on white."""
@@ -75,7 +75,7 @@ def draw(results: Results, path: Path) -> None:
     foot = 0.2 * len(caption) + 0.3
     height = max(sum(_height(cases) for _, cases in column) for column in columns) + foot + 0.6
     width = _WIDTH * _COLUMNS
-    with matplotlib.rc_context({"svg.hashsalt": "chart", "font.size": 8, "text.color": _INK}):
+    with matplotlib.rc_context({"svg.hashsalt": "chart", "svg.fonttype": "none", "font.size": 8, "text.color": _INK}):
         figure: Any = figure_module.Figure(figsize=(width, height), facecolor=_PAPER)
         for number, column in enumerate(columns):
             top = height - 0.6
@@ -139,7 +139,7 @@ def _draw_panel(axes: Any, report: Report, cases: list[Case]) -> None:
     axes.set_xticks([])
     axes.minorticks_off()
     axes.tick_params(length=0, labelcolor=_INK)
-    axes.set_title(report.question, loc="left", fontsize=9, weight="bold", color=_INK, x=-0.35)
+    axes.set_title(report.question, loc="left", fontsize=9, weight="bold", color=_INK, x=-0.45)
     for side in ("top", "right", "bottom"):
         axes.spines[side].set_visible(False)
     axes.spines["left"].set_color(_FAINT)
