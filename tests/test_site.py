@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import nai_proto as nai
-from nai_proto.docs.site import api, commands, options, states
+from nai_proto.docs.site import api, commands, examples, options, states
 from nai_proto.docs.site.rst import link
 from tests.every_command import list_commands
 from tests.test_documented_options import all_keys
@@ -104,3 +104,12 @@ def test_the_concepts_name_what_the_code_has() -> None:
     cells = re.findall(r"^\| `(\w+)` \|", PAGES["concepts.md"].read_text("utf-8"), re.MULTILINE)
     actions = [each.__name__ for each in (nai.Send, nai.Receive, nai.Emit, nai.Sleep, nai.Compute, nai.GetContext)]
     assert cells == [*actions, "Repeat", *[each.name for each in nai.Repeat]]
+
+
+def test_every_example_is_on_the_page_with_its_docstring_and_its_code() -> None:
+    page = examples.build_page()
+    for path in examples.EXAMPLES:
+        source = path.read_text("utf-8")
+        assert f"``{path.name}``\n---" in page
+        assert source.splitlines()[0].removeprefix('"""').replace("`", "``") in page
+        assert source.splitlines()[-1] in page
