@@ -29,7 +29,7 @@ from tests.terminal_runner import TerminalRunner
 DRAWN: Final = re.compile("[\x1b\r\u2500-\u25ff]")
 """Control sequences, lines, blocks and circles."""
 VALUES: Final = {
-    "models": 5,
+    "models": 6,
     "presets list": 3,
     "presets show": 3,
     "module list": 6,
