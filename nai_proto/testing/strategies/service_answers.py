@@ -132,7 +132,7 @@ def image_streams(
 
 # ---- answers that are not 2xx
 
-_TELLING: Final[tuple[Callable[[int, str], tuple[str, bytes]], ...]] = (
+_ERROR_BODIES: Final[tuple[Callable[[int, str], tuple[str, bytes]], ...]] = (
     lambda status, text: ("application/json", json.dumps({"statusCode": status, "message": text}).encode()),
     lambda _, text: (
         "application/json; charset=utf-8",
@@ -168,7 +168,7 @@ def error_answers(
         statuses: to draw from.
     """
     status = draw(st.sampled_from([*statuses]))
-    content_type, body = draw(st.sampled_from(_TELLING))(status, draw(TEXTS))
+    content_type, body = draw(st.sampled_from(_ERROR_BODIES))(status, draw(TEXTS))
     fields = {"content_type": content_type} if content_type else {}
     if draw(st.booleans()):
         fields["retry_after"] = draw(st.sampled_from(_WAITS))
