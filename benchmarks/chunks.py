@@ -28,7 +28,7 @@ _LIMIT: Final = "limit: split + msgspec typed"
 _OURS: Final = "ChunkReader"
 _END: Final = b"[DONE]"
 _OPERATION: Final = nai.openai.chat_completion_stream([nai.openai.Message.user("Once")])
-_UNKNOWN: Final = {"system_fingerprint": "fp_1", "service_tier": "default"}
+_UNKNOWN: Final = {"system_fingerprint": "fp_1"}
 
 
 class _Delta(msgspec.Struct):
@@ -113,7 +113,7 @@ def measure(effort: Effort) -> Report:
     for name, make in makers:
         if module := peer(report, name):
             subjects[name.partition(".")[0]] = make(module)
-    for what, extra, most in (("", NOTHING, 1.8), (", unknown keys", _UNKNOWN, 3.0)):
+    for what, extra, most in (("", NOTHING, 1.8), (", an unknown key", _UNKNOWN, 3.0)):
         blocks = chunks(effort.of(4_000), extra)
         for read in ("64 KiB", "1400 B", "one chunk"):
             case = read + what

@@ -14,6 +14,7 @@ import pickle
 import re
 from itertools import pairwise
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,8 @@ from nai_proto.openai import (
     completion,
     completion_stream,
 )
+from nai_proto.openai.chunk_stream import ChunkReader
+from nai_proto.openai.response_parser import tolerant_decoder
 from nai_proto.testing import FlowTrace, play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
 from tests.cases import for_each
@@ -146,6 +149,66 @@ def test_unknown_keys_are_kept_on_chunks_and_on_what_they_make() -> None:
     assert story.events[0].extra == {"prompt_token_ids": [1, 2], "metadata": {"a": 1}, "error": None}
     assert story.result.extra == {"prompt_token_ids": [1, 2], "metadata": {"a": 2}, "error": None}
     assert story.result.choices[0].extra == {"processed_logprobs": None, "x": [1, 2]}
+
+
+KEYS: Final = st.sampled_from(["x", "y", "*", "", "é", "text", "message", "reasoning", "token_ids", "error", "detail"])
+UNKNOWN: Final = st.dictionaries(
+    KEYS, st.sampled_from([None, 1, 0.5, "a", [1, {"b": None}], {"content": "c"}]), max_size=2
+)
+
+
+def with_unknown(known: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.builds(lambda unknown, own: unknown | own, UNKNOWN, st.fixed_dictionaries({}, optional=known))
+
+
+def chat_chunks() -> st.SearchStrategy[dict[str, Any]]:
+    delta = with_unknown({"content": st.sampled_from(["a", "", None]), "role": st.just("assistant")})
+    choice = with_unknown({"index": st.integers(0, 1), "delta": delta, "finish_reason": st.none()})
+    return with_unknown(
+        {"choices": st.lists(choice, max_size=2), "usage": st.none() | with_unknown({"total_tokens": st.just(3)})}
+    )
+
+
+@given(st.lists(chat_chunks(), min_size=1, max_size=4).map(lambda chunks: [each for each in chunks for _ in (0, 1)]))
+def test_chunks_with_unknown_keys_are_the_same_whether_such_keys_came_before(chunks: list[dict[str, Any]]) -> None:
+    """The first chunk with a key is read the general way, and those behind it by a class that has the key."""
+
+    def read(reader: ChunkReader[ChatChunk, ChatCompletion], chunk: dict[str, Any]) -> object:
+        try:
+            events = reader.receive_data(b"data: %b\n\n" % json.dumps(chunk).encode())
+        except NaiError as error:
+            return type(error)
+        return [(event, [type(each) for each in (event, *event.choices, event.usage)]) for event in events]
+
+    def new_reader() -> ChunkReader[ChatChunk, ChatCompletion]:
+        return ChunkReader(ChatChunk, ChatAccumulator, "chat", Limits())
+
+    learning = new_reader()
+    for chunk in chunks:
+        assert read(learning, chunk) == read(new_reader(), chunk)
+
+
+@for_each("where", ["chunk", "choice", "delta", "usage"])
+def test_an_unknown_key_that_came_before_is_read_without_the_general_way(where: str) -> None:
+    delta = {"content": "a", **({"x": 1} if where == "delta" else {})}
+    choice = {"index": 0, "delta": delta, **({"x": 1} if where == "choice" else {})}
+    usage = {"total_tokens": 1, **({"x": 1} if where == "usage" else {})}
+    chunk = {"choices": [choice], "usage": usage, "error": None, **({"x": [1]} if where == "chunk" else {})}
+    general = Mock(side_effect=tolerant_decoder(ChatChunk).decode)
+    reader = ChunkReader(ChatChunk, ChatAccumulator, "chat", Limits())
+    reader._general = Mock(decode=general)
+    events = [event for _ in range(5) for event in reader.receive_data(b"data: %b\n\n" % json.dumps(chunk).encode())]
+    assert general.call_count == 1
+    assert len(events) == 5
+    assert all(event == events[0] for event in events)
+
+
+def test_a_stream_with_a_new_unknown_key_in_each_chunk_is_read_the_general_way() -> None:
+    reader = ChunkReader(ChatChunk, ChatAccumulator, "chat", Limits())
+    for number in range(20):
+        (event,) = reader.receive_data(b'data: {"choices": [], "x%d": 1}\n\n' % number)
+        assert event.extra == {f"x{number}": 1}
+    assert len(reader._unknown_keys) < 10
 
 
 @for_each("name", ["reasoning_content", "reasoning"])

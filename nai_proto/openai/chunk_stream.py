@@ -11,6 +11,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, Never, TypeVar, cast
 
+import msgspec
+
 from ..codecs.json import encode_json
 from ..codecs.lone_surrogates import SplitCharacters
 from ..errors import NaiError
@@ -21,6 +23,7 @@ from ..limits import Limits
 from .accumulators import Accumulator
 from .response_objects import ChatChunk, ChatCompletion, CompletionChunk, OpenAICompletion
 from .response_parser import strict_decoder, tolerant_decoder
+from .unknown_keys import UnknownKeys, find_unknown_keys, make_decoder
 
 __all__ = ["ChunkReader", "ChunkReaderFactory", "ResultReaderFactory"]
 
@@ -45,10 +48,30 @@ class ChunkReader(EventReader[C, R]):
     def __init__(self, chunk: type[C], accumulator: type[Accumulator[C, R]], where: str, limits: Limits) -> None:
         super().__init__(strict_decoder(chunk), where, limits)
         self._general = tolerant_decoder(chunk)
+        self._chunk = chunk
         self._accumulator = accumulator
+        self._unknown_keys: UnknownKeys = frozenset()
+        self._may_learn = _MOST_LESSONS
 
     def general(self, data: bytes, where: str, depth: int) -> C:
-        return self._general.decode(data, where=where, depth=depth)
+        chunk = self._general.decode(data, where=where, depth=depth)
+        if self._may_learn:
+            self._may_learn -= 1
+            self._learn_unknown_keys(data, depth)
+        return chunk
+
+    def _learn_unknown_keys(self, data: bytes, depth: int) -> None:
+        """Let chunks with the unknown keys of this one be decoded quickly, too."""
+        try:
+            found = {*find_unknown_keys(msgspec.json.decode(data), self._chunk)}
+        except ValueError:
+            return  # a form of JSON that is only tolerated
+        if found <= self._unknown_keys:
+            return
+        decode = make_decoder(self._chunk, self._unknown_keys | found, depth)  # type: ignore[arg-type]  # classes hash
+        if decode is not None:
+            self._unknown_keys |= found
+            self._usual = decode
 
     def join_texts(self, document: dict[str, Any], split: SplitCharacters) -> None:
         choices = document.get("choices")
@@ -70,6 +93,9 @@ class ChunkReader(EventReader[C, R]):
         return self._accumulator(self._events).is_finished
 
 
+_MOST_LESSONS: Final = 4
+"""How many chunks of a stream may show unknown keys that are decoded quickly from then on: to prepare for a key takes as
+long as to decode a hundred chunks, and a stream may have new ones without end."""
 _REST_DEPTH: Final = 4
 _TEXT_PLACES: Final = (
     ("", "text"),

@@ -35,6 +35,7 @@ __all__ = [
     "TokenLogprob",
     "TopLogprob",
     "Usage",
+    "keeps_unknown_keys",
 ]
 
 Role: TypeAlias = Literal["system", "user", "assistant"]
@@ -51,6 +52,11 @@ class _Open(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     extra: dict[str, Any] = msgspec.field(default={}, name=EXTRA)
     "The keys that are not listed here, as they came."
+
+
+def keeps_unknown_keys(type: type) -> bool:  # noqa: A002
+    """Return whether objects of a type have ``extra``."""
+    return issubclass(type, _Open)
 
 
 class Usage(_Open, frozen=True, gc=False):

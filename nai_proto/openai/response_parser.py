@@ -40,7 +40,7 @@ from .response_objects import (
     Usage,
 )
 
-__all__ = ["DocumentReaderFactory", "ModelList", "strict_decoder", "tolerant_decoder"]
+__all__ = ["PARTS", "DocumentReaderFactory", "ModelList", "list_keys", "strict_decoder", "tolerant_decoder"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,7 +54,7 @@ class ModelList(msgspec.Struct):
     data: tuple[ModelCard, ...]
 
 
-_PARTS: Final[Mapping[type, Mapping[str, type]]] = {
+PARTS: Final[Mapping[type, Mapping[str, type]]] = {
     OpenAICompletion: {"choices": CompletionChoice, "usage": Usage},
     CompletionChunk: {"choices": CompletionChoice, "usage": Usage},
     ChatCompletion: {"choices": ChatChoice, "usage": Usage},
@@ -123,7 +123,7 @@ def _arrange(value: object, type: type) -> object:  # noqa: A002
         given = _gather_text(given, _TEXT_KEYS[type])
     if type in _CHUNKS and "usage" in given:  # some servers leave the choices out where there is only the usage
         given = cast("Json", {"choices": [], **given})
-    known, parts = _keys(type), _PARTS.get(type, {})
+    known, parts = list_keys(type), PARTS.get(type, {})
     made: Json = {EXTRA: {key: item for key, item in given.items() if key not in known}}
     for key in known & given.keys():
         item = given[key]
@@ -135,7 +135,8 @@ def _arrange(value: object, type: type) -> object:  # noqa: A002
 
 
 @cache
-def _keys(type: type) -> frozenset[str]:  # noqa: A002
+def list_keys(type: type) -> frozenset[str]:  # noqa: A002
+    """Return the keys that an object of this type has a field for."""
     return frozenset(field.encode_name for field in msgspec.structs.fields(type)) - {EXTRA}
 
 
