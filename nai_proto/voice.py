@@ -133,6 +133,7 @@ def speak(
     return Operation(build(endpoint("post_voice"), EndpointParameters(body=encode_json(fields)), headers), _READERS)
 
 
+@takes(voice=TEXT | INTEGER, version=TEXT)
 def check_voice(voice: str | int, version: str) -> None:
     """Check that there is such a voice.
 

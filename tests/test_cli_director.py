@@ -96,7 +96,11 @@ def test_the_pictures_are_shown_with_their_files(
     monkeypatch.setattr("nai_transports.cli.images.director.open_picture_display", lambda **_: Display())
     done = nai(*arguments, "face.png", "--show", "--yes", "--json")
     files = json.loads(done.stdout)["files"]
-    assert shown == [(number, Path(name).read_bytes(), name) for number, name in enumerate(files)]
+    captions = files if len(files) > 1 else [""]  # the facts that follow name a single one
+    assert shown == [
+        (number, Path(name).read_bytes(), caption)
+        for number, (name, caption) in enumerate(zip(files, captions, strict=True))
+    ]
     assert files
 
 

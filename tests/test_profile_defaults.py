@@ -70,6 +70,7 @@ def test_a_wrong_name_in_the_profile_is_an_error_that_says_where_it_is(config: P
     path.write_text('[default]\ntext_model = "kayra-v1"\npreset = "Carfree"\n', "utf-8")
     done = CliRunner().invoke(app, ["generate", "Once"])
     assert f"preset of the profile default in {path}: correct the file" in done.stderr
+    path.write_text('[default]\ntext_model = "kayra-v1"\n', "utf-8")
     done = CliRunner().invoke(app, ["generate"])  # no prompt, which is not the profile's fault
     assert "profile" not in done.stderr
 

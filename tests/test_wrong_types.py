@@ -270,6 +270,7 @@ CALLS: Final[dict[str, Call]] = {
     "modules.wait_for_module": Call(modules.wait_for_module, {"id": "x"}),
     # ---- voice
     "voice.speak": Call(voice.speak, {"text": "x"}),
+    "voice.check_voice": Call(voice.check_voice, {"voice": "Aini", "version": "v2"}),
     # ---- image
     "image.generate": Call(image.generate, {"prompt": "x", "model": V4, "seed": 1}, IMAGE_OPTIONS),
     "image.generate_stream": Call(image.generate_stream, {"prompt": "x", "model": V4, "seed": 1}, IMAGE_OPTIONS),
