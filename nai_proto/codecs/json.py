@@ -169,14 +169,16 @@ class JsonDecoder(Generic[T]):
     def _iter_other_forms(self, data: bytes) -> Iterator[object]:
         """Yield forms that may fit, of a document that does not fit the type as it is."""
         data = replace_lone_escapes(data)
-        document = _READ_FINITE(_CONSTANTS.sub(_to_null, data)) if self._lenient else _READ_LENIENTLY(data)
+        document = _READ_FINITE(_take_constants_as_null(data)) if self._lenient else _READ_LENIENTLY(data)
         yield document if self._arrange is None else self._arrange(document)
         if self._lenient and self._arrange is None:
             yield drop_nulls(document)
 
 
-def _to_null(constant: re.Match[bytes]) -> bytes:
-    return b"null" if constant[1] else constant[0]
+def _take_constants_as_null(data: bytes) -> bytes:
+    if b"NaN" not in data and b"Infinity" not in data:
+        return data
+    return _CONSTANTS.sub(lambda found: b"null" if found[1] else found[0], data)
 
 
 def drop_nulls(value: object) -> object:
