@@ -21,7 +21,7 @@ from nai_proto.emulator.recording import (
     encode_header,
 )
 from nai_proto.emulator.recording.redaction import request_shape
-from nai_proto.errors import InvalidFile
+from nai_proto.errors import InvalidFile, InvalidRequestError
 from nai_proto.exchange.reply import RawWrite, Start, Write
 from nai_proto.http import Head, Headers
 from nai_proto.testing import strategies
@@ -240,6 +240,11 @@ SECRETS = {
     "recaptcha": "03AFcWeA5_some_answer",
     "idToken": "ya29.a0AfH6SMBx",
 }
+
+
+def test_a_salt_that_could_be_guessed_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match=r"a salt has 16 random bytes or more, not 5"):
+        Redaction(b"salty")
 
 
 def recorded(salt: bytes, *, contents: bool) -> RecordedExchange:

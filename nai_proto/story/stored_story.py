@@ -178,7 +178,7 @@ class StoredStory:
 
     @property
     def settings(self) -> StorySettings:
-        """The settings of generation: model, preset, bans, biases."""
+        """The settings of generation, such as model, preset, bans and biases."""
         return StorySettings(self.fields)
 
     # ---- the file

@@ -20,6 +20,8 @@ from dataclasses import replace
 from hashlib import shake_256
 from typing import Final, TypeAlias
 
+from ...arguments import BYTES
+from ...errors import InvalidRequestError
 from ...exchange.reply import RawWrite, Start, Write
 from ...http import Headers
 from ...http.redaction import SECRET_FORMS
@@ -32,6 +34,8 @@ __all__ = ["Redaction", "RequestShape", "is_same_request", "request_shape"]
 RequestShape: TypeAlias = tuple[str, str, bytes | None]
 """Method, target and body of a request, without everything that redaction may hide."""
 
+_SHORTEST_SALT: Final = 16
+
 
 class Redaction:
     """The redaction of one recording.
@@ -39,9 +43,17 @@ class Redaction:
     Args:
         salt: at least 16 random bytes, to be kept secret and then forgotten.
         contents: keep prompts, responses and stored objects?
+
+    Raises:
+        InvalidRequestError: the salt is shorter.
     """
 
     def __init__(self, salt: bytes, *, contents: bool = False) -> None:
+        if len(BYTES.convert(salt, "salt")) < _SHORTEST_SALT:
+            raise InvalidRequestError(
+                f"a salt has {_SHORTEST_SALT} random bytes or more, not {len(salt)}: give os.urandom({_SHORTEST_SALT})",
+                parameter="salt",
+            )
         self.contents: Final = contents
         self._masks = _RedactingMasks(salt, contents)
 
