@@ -87,6 +87,7 @@ class _Server:
         wakeup.setblocking(False)
         signal.set_wakeup_fd(wakeup.fileno())
         signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
         selector = DefaultSelector()
         for file in (0, ended, self._listener):
             selector.register(file, EVENT_READ)

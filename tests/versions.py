@@ -89,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--python", metavar="3.N", help="which Python; without it the one that runs this")
     options = parser.parse_args(ours)
     python = find_python(options.python) if options.python else sys.executable
-    with tempfile.TemporaryDirectory(prefix="nai-proto-versions-") as directory:
+    with tempfile.TemporaryDirectory(prefix="versions-") as directory:
         try:
             tested = make_environment(Path(directory), python, options.versions)
         except subprocess.CalledProcessError as error:
