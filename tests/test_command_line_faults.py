@@ -347,6 +347,23 @@ def test_an_address_without_its_scheme_is_told_as_that_of_the_option(url: str) -
     assert line == f"nai subscription: --url: http:// or https:// is missing: write http://{url}"
 
 
+@pytest.mark.parametrize("command", ["whoami", "login", "logout", "subscription"])
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("notaurl", "http:// or https:// is missing: write http://notaurl"),
+        ("ftp://x", "an address is http://HOST[:PORT] or https://HOST[:PORT], with or without a path"),
+    ],
+)
+def test_a_wrong_address_is_told_before_a_login_is_looked_for_or_asked_for(
+    monkeypatch: pytest.MonkeyPatch, command: str, url: str, problem: str
+) -> None:
+    monkeypatch.delenv("NAI_TOKEN", raising=False)
+    assert fail(2, command, "--url", url) == f"nai {command}: --url: {problem}"
+    monkeypatch.setenv("NAI_URL", url)
+    assert fail(2, command) == f"nai {command}: NAI_URL: {problem}"
+
+
 def test_refused_credentials_are_told_by_what_they_are_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAI_PASSWORD", "wrong")
     for command in (("generate", "x"), ("library", "list")):

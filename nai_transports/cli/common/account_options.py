@@ -145,14 +145,24 @@ class ServiceOptions(OptionGroup):
         """
         profile = profile or self.load_profile()
         timeouts = (profile.timeout or Timeouts()) if self.timeout is None else make_timeouts(self.timeout)
-        source = URL_VARIABLE if self.url == os.environ.get(URL_VARIABLE) else "--url"
-        url = profile.url if self.url is None else check_value(source, check_url, self.url)
-        return Session(base_url=url, timeouts=timeouts)
+        return Session(base_url=self.check_address() or profile.url, timeouts=timeouts)
+
+    def check_address(self) -> str | None:
+        """Return the address of the option or of NAI_URL; None without one.
+
+        Raises:
+            WrongUsage: requests cannot be sent to it.
+        """
+        return None if self.url is None else check_value(self._url_source, check_url, self.url)
+
+    @property
+    def _url_source(self) -> str:
+        return URL_VARIABLE if self.url == os.environ.get(URL_VARIABLE) else "--url"
 
     def find_address(self) -> ServiceAddress | None:
         """Return the address of the option, of NAI_URL or of the profile; None if it is NovelAI's own, or cannot be read."""
         if self.url is not None:
-            return ServiceAddress(self.url, URL_VARIABLE if self.url == os.environ.get(URL_VARIABLE) else "--url")
+            return ServiceAddress(self.url, self._url_source)
         try:
             profile = self.load_profile()
         except NaiError:
@@ -261,13 +271,18 @@ class AccountOptions(ServiceOptions):
     def build_sources(self, profile: UserProfile | None = None) -> CredentialSources:
         """Return what credentials are looked up by.
 
+        The address is checked here, before anything is asked for: what was typed wrongly is not the name of a login.
+
         Args:
             profile: as for `build_session`.
+
+        Raises:
+            WrongUsage: as for `build_session`.
         """
         return CredentialSources(
             profile=profile or self.load_profile(),
             is_profile_named=self.is_profile_named,
-            url=self.url,
+            url=self.check_address(),
             email=self.email,
             unsafe_password=self.unsafe_password,
         )
