@@ -330,9 +330,21 @@ def test_a_host_that_does_not_answer_is_a_problem() -> None:
         url = f"http://127.0.0.1:{free.getsockname()[1]}"
     problem = find_problem("host", "--url", url)
     assert url in problem["detail"]
-    assert "network" in problem["advice"]
+    port = url.rpartition(":")[2]
+    assert problem["advice"] == (f"The address {url} is from --url: nai emulate --port {port} starts an emulator there")
     with serve_in_thread(cuts(b"SSH-2.0-OpenSSH\r\n")) as ssh:
         assert "host" in find_problem("host", "--url", ssh)["check"]
+
+
+@pytest.mark.usefixtures("owner")
+def test_a_login_is_advised_for_when_the_host_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NAI_TOKEN")
+    monkeypatch.setenv("NAI_URL", "http://127.0.0.1:9")
+    findings = examine(status=5)
+    assert findings["host"][0]["advice"] == (
+        "The address http://127.0.0.1:9 is from NAI_URL: nai emulate starts an emulator"
+    )
+    assert findings["credentials"][0]["advice"] == "when the host answers, run `nai login`"
 
 
 @pytest.mark.usefixtures("owner")

@@ -22,6 +22,7 @@ from ...proxy import needs_no_proxy
 from ...terminals import measure_width
 from ..common.account_options import AccountOptions, choose_proxy, find_proxy
 from ..common.credentials import TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken, describe_token
+from ..common.error_messages import ServiceAddress, advise_on_address
 from ..common.errors import ExitStatus, MissingCredentials
 from ..common.json_document import print_json, to_time
 from ..common.notes import print_note
@@ -88,13 +89,12 @@ def _examine(options: AccountOptions) -> Iterator[Diagnosis]:
 
 
 def _examine_service(options: AccountOptions, profile: UserProfile, session: Session) -> Iterator[Diagnosis]:
-    sources = options.build_sources(profile)
-    credentials, found = _check_credentials(sources)
-    yield from credentials
+    credentials, found = _check_credentials(options.build_sources(profile))
     urls = dict.fromkeys((session.account, session.text, session.image, session.api))
     proxies = list(_check_proxy(urls, profile))
     yield from proxies
     if any(each.outcome is Outcome.PROBLEM for each in proxies):
+        yield from credentials
         return  # no client can be made
     if options.timeout is None and profile.timeout is None:
         options = replace(options, timeout=_PATIENCE_S)
@@ -103,10 +103,13 @@ def _examine_service(options: AccountOptions, profile: UserProfile, session: Ses
             hosts = client.run(health())
     except NaiError as error:
         yield Diagnosis("host", Outcome.PROBLEM, str(error))
+        yield from credentials
         return
-    yield from map(_judge_host, hosts)
+    address = options.find_address()
+    yield from (_judge_host(each, address) for each in hosts)
     yield from _check_clock(hosts)
     can_ask = any(each.url == session.account and each.is_reachable for each in hosts)
+    yield from credentials if can_ask else map(_defer_login, credentials)
     if found is not None and can_ask:
         yield _check_account(options, profile, found)
 
@@ -133,6 +136,13 @@ def _check_credentials(sources: CredentialSources) -> tuple[list[Diagnosis], Fou
         )
     usable = findings[0].outcome is not Outcome.PROBLEM
     return findings, found if usable else None
+
+
+def _defer_login(finding: Diagnosis) -> Diagnosis:
+    """Return a finding on credentials without a login as what to do now: the host does not answer."""
+    if (advice := finding.advice or "").startswith("run `nai login`"):
+        return replace(finding, advice=f"when the host answers, {advice}")
+    return finding
 
 
 def _describe_credentials(found: FoundToken | Credentials) -> Diagnosis:
@@ -181,7 +191,13 @@ def _check_account(options: AccountOptions, profile: UserProfile, found: FoundTo
 # ---- the way to the service
 
 
-def _judge_host(host: HostHealth) -> Diagnosis:
+def _judge_host(host: HostHealth, address: ServiceAddress | None) -> Diagnosis:
+    """Return what to do about a host.
+
+    Args:
+        host: was asked.
+        address: of the service; None if it is NovelAI's own.
+    """
     match host.outcome:
         case HealthOutcome.OK:
             return Diagnosis(
@@ -191,7 +207,9 @@ def _judge_host(host: HostHealth) -> Diagnosis:
             advice = "wait: the server has a problem of its own, or the address is of something else"
             return Diagnosis("host", Outcome.PROBLEM, f"{host.url}: {host.detail}", advice, host.seconds)
         case _:
-            advice = "check the network, the address, and whether HTTPS_PROXY must be set"
+            advice = "check the network, and whether HTTPS_PROXY must be set"
+            if address is not None:
+                advice = advise_on_address(host.detail, address)
             return Diagnosis("host", Outcome.PROBLEM, f"{host.url}: {host.detail}", advice, host.seconds)
 
 

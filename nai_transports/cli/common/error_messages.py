@@ -42,7 +42,15 @@ from ...installer import explain_install
 from .output import format_duration
 from .usage_messages import explain_choice
 
-__all__ = ["ServiceAddress", "explain", "is_gateway_page", "is_of_proxy", "is_refused_login", "name_other_scheme"]
+__all__ = [
+    "ServiceAddress",
+    "advise_on_address",
+    "explain",
+    "is_gateway_page",
+    "is_of_proxy",
+    "is_refused_login",
+    "name_other_scheme",
+]
 
 _LOGIN_PATH: Final = "/user/login"
 _GATEWAY_STATUSES: Final = frozenset({502, 503, 504, *range(520, 531)})
@@ -118,6 +126,16 @@ def explain(error: NaiError, address: ServiceAddress | None = None) -> str:
         if isinstance(error, type_):
             return write(error, address)
     return error.plain_message
+
+
+def advise_on_address(problem: str, address: ServiceAddress) -> str:
+    """Return a sentence that says where an address is from that does not answer, and what to do.
+
+    Args:
+        problem: why it does not answer, in words.
+        address: of the service.
+    """
+    return _name_address(address, is_down=problem.endswith(os.strerror(errno.ECONNREFUSED))).lstrip()
 
 
 # ---- of the service
@@ -219,7 +237,7 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
         return f"{message}: --timeout SECONDS waits longer.{_name_address(address)}"
     if address is not None:
         message = name_other_scheme(message, address.url)
-        return f"{message}.{_name_address(address, is_down=message.endswith(os.strerror(errno.ECONNREFUSED)))}"
+        return f"{message}. {advise_on_address(message, address)}"
     if message.endswith(NO_TLS):
         return f"{message}: a firewall in between may answer for the service; nai doctor checks each of its hosts"
     return f"{message}: is this machine online? nai health asks each of the service's hosts"
