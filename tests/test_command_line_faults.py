@@ -20,6 +20,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from nai_proto.emulator import Emulator
+from nai_proto.emulator.recording import Recording, Replayer
 from nai_proto.errors import TransportError
 from nai_transports.cli.app import app
 from nai_transports.installer import explain_install, format_install_command
@@ -339,6 +340,15 @@ def test_a_server_that_is_down_is_named_with_its_address_and_where_that_is_from(
     assert f"The address {NOBODY} is from --url" in fail(1, "generate", "x", "--url", NOBODY)
     monkeypatch.setenv("NAI_URL", NOBODY)
     assert f"The address {NOBODY} is from NAI_URL" in fail(1, "library", "list")
+
+
+def test_a_request_that_is_not_in_the_recording_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-anything")
+    with serve_in_thread(Replayer(Recording(()))) as url:
+        line = fail(1, "generate", "x", "--url", url)
+    assert line == (
+        "nai generate: the recording has no such request: POST /ai/generate-stream; nothing in it is unused"
+    )
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8901", "localhost:8901/api"])

@@ -141,9 +141,8 @@ def test_an_unrecorded_request_is_404_with_the_next_recorded_one() -> None:
     found = record(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
     app = Replayer(found)
     played = run_in_memory(account.get_information(), app)
-    assert (
-        "GET /user/information is not in the recording (no such request); the next one in it is POST /ai/generate"
-        in str(played.error)
+    assert "the recording has no such request: GET /user/information; the next one in it is POST /ai/generate" in str(
+        played.error
     )
     other = run_in_memory(text.generate("Once", max_length=8), app)
     assert "(it has been used, or has another body); the next one in it is POST /ai/generate" in str(other.error)

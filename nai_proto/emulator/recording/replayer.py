@@ -81,10 +81,10 @@ class Replayer:
 
     def _explain_missing(self, wanted: RecordedExchange) -> str:
         known = any(one[:2] == request_shape(wanted)[:2] for one in self._shapes)
-        why = "it has been used, or has another body" if known else "no such request"
+        why = " (it has been used, or has another body)" if known else ""
         following = next(iter(self._unused.values()), None)
         ahead = "nothing in it is unused" if following is None else f"the next one in it is {_describe(following)}"
-        return f"{_describe(wanted)} is not in the recording ({why}); {ahead}"
+        return f"the recording has no such request: {_describe(wanted)}{why}; {ahead}"
 
 
 _MAX_BODY_BYTES: Final = 268_435_456

@@ -64,6 +64,8 @@ _PLAIN_TO_TLS: Final = re.compile(rb"HTTP request (?:was sent )?to (?:an )?HTTPS
 _EMULATOR_NEED: Final = re.compile(
     r"this emulator has no tokenizer of (?P<model>\S+), and (?P<parameter>\S+) holds token ids"
 )
+_NOT_RECORDED: Final = "the recording has no such request"
+"What `nai replay` answers."
 _NO_TOKENIZER: Final = "no tokenizer file is in"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _FIRST_FREE_PORT: Final = 1024
@@ -195,6 +197,8 @@ def _explain_rejection(error: RejectedRequestError, _: ServiceAddress | None) ->
 
 
 def _explain_missing(error: NotFoundError, _: ServiceAddress | None) -> str:
+    if error.message.startswith(_NOT_RECORDED):  # it names the request
+        return error.message
     return f"the service has no such object or path (404 {error.message}; {error.method} {error.url})"
 
 
