@@ -274,6 +274,18 @@ def test_what_a_command_does_is_recorded_and_replayed_around_it(tmp_path: Path) 
     assert json.loads(recorded.stdout) == json.loads(replayed.stdout)
 
 
+@pytest.mark.parametrize(("token", "notes"), [("", 1), ("pst-mine", 0)])
+def test_whoever_records_nai_without_credentials_is_told_to_set_them(tmp_path: Path, token: str, notes: int) -> None:
+    program = tmp_path / "nai"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    recording = str(tmp_path / "session.jsonl")
+    done = nai("record", recording, "--", str(program), NAI_TOKEN=token, NAI_EMAIL="", NAI_PASSWORD="")
+    assert done.returncode == 0, done.stderr
+    said = "nai record: the command does not get what `nai login` keeps: set NAI_TOKEN, or NAI_EMAIL and NAI_PASSWORD"
+    assert done.stderr.count(said) == notes
+
+
 @pytest.mark.parametrize(("given", "token"), [("", "pst-anything"), ("pst-mine", "pst-mine")])
 def test_a_replay_gives_its_command_credentials_if_there_are_none(tmp_path: Path, given: str, token: str) -> None:
     recording = str(tmp_path / "session.jsonl")
@@ -575,7 +587,7 @@ def test_replay_takes_whatever_credentials_it_prints(tmp_path: Path) -> None:
         session = Session(base_url=ready["url"], token=PersistentToken(ready["token"]))
         login, more = at("asyncio", session, [lambda: account.login(ready["email"], ready["password"])] * 2)
     assert login.error is None
-    assert "POST /user/login is not in the recording" in str(more.error)
+    assert "the recording has no such request: POST /user/login" in str(more.error)
 
 
 @pytest.mark.parametrize(

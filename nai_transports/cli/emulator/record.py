@@ -25,6 +25,11 @@ __all__ = ["record", "replay"]
 
 _ANY_CREDENTIALS: Final = {"email": "anyone@example.com", "password": "anything", "token": "pst-anything"}
 
+_NO_CREDENTIALS: Final = (
+    f"nai record: the command does not get what `nai login` keeps: set {TOKEN_VARIABLE}, or {EMAIL_VARIABLE} and "
+    f"{PASSWORD_VARIABLE}, if it needs an account"
+)
+
 _Host = Annotated[str, typer.Option(help="Address to listen on.")]
 _Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")]
 
@@ -54,9 +59,17 @@ def record(
         closing(ForwardingApp(Session(base_url=to and check_value("--to", check_url, to)))) as app,
         record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
     ):
+        if command and Path(command[0]).stem == "nai" and not _has_credentials():
+            print_note(_NO_CREDENTIALS)
         form = choose_ready_form(as_json=as_json)
         status = serve_until_stopped("record", recorded, host, port, {}, form, program=command or ())
     raise typer.Exit(status)
+
+
+def _has_credentials() -> bool:
+    """Does the environment have what logs in by itself?"""
+    token, email, password = map(os.environ.get, (TOKEN_VARIABLE, EMAIL_VARIABLE, PASSWORD_VARIABLE))
+    return bool(token or (email and password))
 
 
 def _print_failure(reason: str) -> None:
