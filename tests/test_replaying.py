@@ -129,7 +129,7 @@ def test_of_requests_that_differ_only_in_contents_the_right_one_answers() -> Non
 def test_redacted_values_match_any_value() -> None:
     app = json(b'{"output":"one"}')
     found = record(
-        app, with_token(AccessToken("secret-one"), text.generate("Then", max_length=9)), redaction=Redaction(b"")
+        app, with_token(AccessToken("secret-one"), text.generate("Then", max_length=9)), redaction=Redaction(bytes(16))
     )
     now = text.generate("Something else altogether", max_length=9).with_options(retry=NO_RETRY)
     assert run_in_memory(with_token(AccessToken("another"), now), Replayer(found)).error is None
