@@ -75,11 +75,25 @@ def _find_guesses(name: str, names: Iterable[str]) -> list[str]:
 
 
 def find_close_name(name: str, names: Iterable[str]) -> str | None:
-    """Return the known name whose spelling comes nearest to an unknown one; None if none is near."""
+    """Return the known name whose spelling comes nearest to an unknown one; None if none is near.
+
+    Two neighbours in each other's place are a single slip, so that name is nearest: ``modle`` is ``model``.
+    """
     from difflib import get_close_matches  # needed only when something is wrong
 
     known = {fold_name(each): each for each in names}
-    return next((known[each] for each in get_close_matches(_shorten(name), known, n=1)), None)
+    written = _shorten(name)
+    swapped = (each for each in known if _is_swapped(written, each))
+    return next((known[each] for each in (*swapped, *get_close_matches(written, known, n=1))), None)
+
+
+def _is_swapped(written: str, name: str) -> bool:
+    """Return whether a name becomes another when two neighbouring characters change places."""
+    differing = [at for at, pair in enumerate(zip(written, name, strict=False)) if pair[0] != pair[1]]
+    if len(written) != len(name) or len(differing) != 2:
+        return False
+    first, second = differing
+    return second == first + 1 and written[first] == name[second] and written[second] == name[first]
 
 
 def _shorten(name: str) -> str:

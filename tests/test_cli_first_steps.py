@@ -47,6 +47,7 @@ def fail(*arguments: str) -> tuple[int, str]:
         (("library", "lst"), "nai library: no command is called 'lst'; did you mean 'list'? There are list, show, "),
         (("generat",), "nai: no command is called 'generat'; did you mean 'generate'? nai --help lists all"),
         (("image", "fox", "--n", "2"), "nai image: there is no option --n; did you mean '--number'?"),
+        (("generate", "x", "--modle", "kayra"), "nai generate: there is no option --modle; did you mean '--model'?"),
         (("image", "fox", "--neg", "2"), "nai image: there is no option --neg; did you mean '--negative'?"),
         (
             ("image", "fox", "--no", "2"),
