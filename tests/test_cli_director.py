@@ -175,7 +175,7 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
         (("director", "emotion", "face.png", "--emotion", "meh"), "no emotion is called 'meh'", 2),
         (("director", "lineart", "face.png", "--prompt", "x"), "prompt and defry are for", 2),
         (("director", "colorize", "face.png", "--defry", "6"), "defry is 6", 2),
-        (("director", "lineart", "face.png", "-o", "no/where.png"), "no is not a directory", 1),
+        (("director", "lineart", "face.png", "-o", "no/where.png"), "no does not exist", 1),
         (("upscale", "face.png", "--model", "V4.5 Full"), "does not upscale", 2),
         (("upscale", "face.png", "--blur", "0.2"), "declared_blur_sigma is 0.2", 2),
     ],

@@ -541,7 +541,7 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
         ((PROMPT, "--sampler", "k_eular"), "did you mean 'k_euler'?", 2),
         ((PROMPT, "--model", "V5 Currated"), "did you mean 'nai-diffusion-5-curated'?", 2),
         ((PROMPT, "--smea", "--model", "V4.5 Full"), "--smea is not for nai-diffusion-4-5-full", 2),
-        ((PROMPT, "-o", "no/where.png"), "no is not a directory", 1),
+        ((PROMPT, "-o", "no/where.png"), "no does not exist", 1),
         ((PROMPT, "-o", "-"), "cannot write to stdout", 2),
         ((PROMPT, "-o", f"{'a' * 300}.png"), "File name too long", 1),
         ((PROMPT, "--image", "a" * 300), "File name too long", 1),

@@ -137,7 +137,7 @@ def test_a_sound_that_stdout_cannot_take_is_kept_in_a_file(owner: Account, tmp_p
         ((TEXT, "--voice", "ligea"), "no voice of v2 is called 'ligea'; did you mean 'Ligeia'?", 2),
         ((TEXT, "--voice", ""), "no voice of v2 is called ''", 2),
         ((TEXT, "--seed", "a" * 51), "a seed of 1 to 50 characters", 2),
-        ((TEXT, "-o", "nowhere/here.mp3"), "nowhere is not a directory", 1),
+        ((TEXT, "-o", "nowhere/here.mp3"), "nowhere does not exist", 1),
         ((TEXT, "-o", "-", "--json"), "stdout cannot take both", 2),
     ],
 )

@@ -122,8 +122,14 @@ def test_a_suffix_that_is_no_format_is_refused_with_the_formats(name: str) -> No
 def test_stdout_and_a_directory_that_does_not_exist_are_refused() -> None:
     with pytest.raises(InvalidRequestError, match="cannot write to stdout"):
         choose("-")
-    with pytest.raises(FileError, match=r"no is not a directory \(-o no/ makes it"):
+    with pytest.raises(FileError, match=r"no does not exist \(-o no/ makes it"):
         choose("no/where.png")
+
+
+def test_a_file_where_a_directory_should_be_is_named_as_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"file is not a directory$"):
+        choose(str(tmp_path / "file" / "where.png"))
 
 
 @for_each(

@@ -38,6 +38,7 @@ __all__ = [
     "Overwrite",
     "build_file_name",
     "build_output_option",
+    "check_directory",
     "choose_paths",
 ]
 
@@ -136,14 +137,26 @@ def choose_paths(
     if output.suffix and output.suffix not in suffixes:
         formats = ", ".join(suffixes)
         raise InvalidRequestError(f"-o {path}: this can be written as {formats}, not as {path.suffix}")
-    if not os.path.isdir(path.parent):
-        raise FileError(
-            f"{path.parent} is not a directory (-o {path.parent}/ makes it, and chooses the name)",
-            path=str(path.parent),
-        )
+    check_directory(path.parent, advice=f" (-o {path.parent}/ makes it, and chooses the name)")
     if len(parts) == 1:
         return [path]
     return [path.with_name(f"{path.stem}-{part}{path.suffix}") for part in parts]
+
+
+def check_directory(directory: Path, *, advice: str = "") -> None:
+    """Check that there is a directory for a new file.
+
+    Args:
+        directory: of the file.
+        advice: the end of the message where there is nothing of this name.
+
+    Raises:
+        FileError: there is none.
+    """
+    if not os.path.lexists(directory):
+        raise FileError(f"{directory} does not exist{advice}", path=str(directory))
+    if not os.path.isdir(directory):
+        raise FileError(f"{directory} is not a directory", path=str(directory))
 
 
 # ---- files

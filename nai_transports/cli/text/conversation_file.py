@@ -13,6 +13,7 @@ from typing import Final, Self
 from nai_proto.errors import FileError, InvalidFile, InvalidRequestError, NaiError
 
 from ... import files
+from ..common.output_files import check_directory
 from .conversation import Conversation, format_conversation, parse_conversation
 
 __all__ = ["ConversationFile", "find_last_saved", "state_directory"]
@@ -44,8 +45,7 @@ class ConversationFile:
             raise FileError(
                 f"{path} already exists (--load or /load goes on with a saved conversation)", path=str(path)
             )
-        if not os.path.isdir(path.parent):
-            raise FileError(f"{path.parent} is not a directory", path=str(path.parent))
+        check_directory(path.parent)
         return cls(path)
 
     @classmethod
