@@ -264,6 +264,19 @@ def test_whoever_has_no_login_is_told_where_the_email_is_asked_for() -> None:
     assert rest.startswith("E-mail: ")
 
 
+@pytest.mark.usefixtures("owner", "terminal")
+def test_a_login_that_the_file_keeps_for_another_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with use_keyring(BrokenKeyring()):
+        log_in_with_password("--insecure-storage")
+        url = os.environ["NAI_URL"]
+        monkeypatch.delenv("NAI_URL")
+        other = f"(a login is kept for {url}; give --url or set NAI_URL)"
+        assert nai("whoami").stderr.rstrip().endswith(f"(profile default): run `nai login` {other}")
+        assert f"There is no login for NovelAI {other}; `nai login`" in nai("account").stderr
+        assert "a login is kept" not in nai("whoami", "--profile", "other").stderr
+        assert "a login is kept" not in nai("whoami", "--url", f"{url}/").stderr
+
+
 @pytest.mark.usefixtures("terminal")
 def test_whoever_has_only_a_token_is_told_that_the_password_is_needed(
     owner: Any, monkeypatch: pytest.MonkeyPatch

@@ -34,7 +34,14 @@ from ..common.notes import print_note
 from ..common.output import Json, escape_line, format_date, print_sentence
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
 from ..common.secret_file import ACCESS, secret_file_path
-from ..common.stored_logins import StoredLogin, forget_login, keep_in_file, keep_in_keyring, normalize_address
+from ..common.stored_logins import (
+    StoredLogin,
+    describe_other_logins,
+    forget_login,
+    keep_in_file,
+    keep_in_keyring,
+    normalize_address,
+)
 from ..common.text_input import read_standard_input_bytes
 from .plain_facts import print_account_facts
 
@@ -370,8 +377,9 @@ def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
     except MissingCredentials as error:
         option = "" if profile.name == DEFAULT else f" --profile {profile.name}"
         address = normalize_address(sources.place.address)
+        other = describe_other_logins(sources.place)
         problem = MissingCredentials(
-            f"nobody is logged in at {address} (profile {profile.name}): run `nai login{option}`"
+            f"nobody is logged in at {address} (profile {profile.name}): run `nai login{option}`{other and f' {other}'}"
         )
         raise problem from error
     with account.use_token(found, profile) as client:

@@ -32,7 +32,7 @@ from . import prompts
 from .errors import MissingCredentials, WrongUsage
 from .notes import print_note
 from .profile_file import UserProfile
-from .stored_logins import LoginPlace, StoredLogin, find_login
+from .stored_logins import LoginPlace, StoredLogin, describe_other_logins, find_login
 
 __all__ = [
     "EMAIL_VARIABLE",
@@ -192,7 +192,9 @@ class CredentialSources:
             place = self.place.address or "NovelAI"
             has_token = self.stored is not None or self.get_variable(TOKEN_VARIABLE) is not None
             problem = f"This command needs the password, not only a token for {place}" if has_token else ""
-            print_note(f"{problem or f'There is no login for {place}'}; `nai login` keeps one for all commands.")
+            other = "" if has_token else describe_other_logins(self.place)
+            missing = f"There is no login for {place}{other and f' {other}'}"
+            print_note(f"{problem or missing}; `nai login` keeps one for all commands.")
         return prompts.ask("E-mail", _NO_EMAIL)
 
     def _iter_passwords(self, email: str) -> Iterator[Credentials]:

@@ -21,7 +21,7 @@ from ... import files
 from .notes import print_note
 from .profile_file import config_directory
 
-__all__ = ["ACCESS", "delete", "read", "secret_file_path", "write"]
+__all__ = ["ACCESS", "delete", "list_names", "read", "secret_file_path", "write"]
 
 _FILE_NAME: Final = "credentials.json"
 _OF_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -43,6 +43,15 @@ def read(name: str) -> str | None:
         InvalidFile: it is damaged.
     """
     return _load().get(name)
+
+
+def list_names() -> list[str]:
+    """Return the names under which texts are kept.
+
+    Raises:
+        FileError, InvalidFile: as for `read`.
+    """
+    return [*_load()]
 
 
 def write(name: str, text: str) -> None:

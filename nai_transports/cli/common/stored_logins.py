@@ -24,6 +24,7 @@ from .notes import print_note
 __all__ = [
     "LoginPlace",
     "StoredLogin",
+    "describe_other_logins",
     "find_login",
     "forget_login",
     "keep_in_file",
@@ -99,6 +100,20 @@ def find_login(place: LoginPlace) -> StoredLogin | None:
         print_note(f"nai: {error}")
         return None
     return None if text is None else _parse(text, _KEYRING)
+
+
+def describe_other_logins(place: LoginPlace) -> str:
+    """Return a note in parentheses on the profile's logins for other servers than NovelAI; empty if there is none.
+
+    Only the file is looked at: a keyring does not tell the names that it has.
+
+    Raises:
+        FileError, InvalidFile: the file cannot be read.
+    """
+    names = [name.rpartition(" ") for name in secret_file.list_names()]
+    known = {address for profile, _, address in names if profile == place.profile}
+    others = sorted(known - {_SERVICE_ADDRESS, normalize_address(place.address)})
+    return f"(a login is kept for {' and '.join(others)}; give --url or set NAI_URL)" if others else ""
 
 
 def keep_in_keyring(place: LoginPlace, login: StoredLogin) -> str:
