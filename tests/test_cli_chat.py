@@ -20,6 +20,7 @@ from nai_proto.tier import Tier
 from nai_transports.cli.app import app
 from nai_transports.cli.text import chat_session
 from nai_transports.cli.text.chat_commands import format_help, parse_line
+from nai_transports.cli.text.conversation import Conversation, format_conversation
 from nai_transports.cli.text.model_table import build_model_table
 from nai_transports.servers.serve import serve_in_thread
 from tests.support import EMAIL, PASSWORD, an_emulator, answers, streams
@@ -319,6 +320,26 @@ never sent
         assert part in done.stderr
     saved = json.loads(path.read_text("utf-8"))
     assert (saved["model"], saved["system"], len(saved["messages"])) == ("xialong-v1", "Be brief.", 4)
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_an_error_does_not_repeat_where_the_conversation_is_saved(tmp_path: Path) -> None:
+    path = tmp_path / "talk.json"
+    done = nai("chat", "--save", str(path), "--max-tokens", "5", typed="hello\n/foo\n")
+    assert "there is no command /foo" in done.stderr
+    assert "conversation is saved" not in done.stderr
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_a_loaded_conversation_shows_its_messages_as_they_arrived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = "It was a dark and stormy night, and the rain fell in torrents upon the town."
+    path = tmp_path / "talk.json"
+    path.write_bytes(format_conversation(Conversation(model="glm-4-6").with_question("hello").with_answer(answer)))
+    monkeypatch.setattr(chat_session, "measure_width", lambda _: 40)
+    done = nai("chat", "--load", str(path), typed="")
+    assert "glm-4-6, 2 messages\n> hello\nIt was a dark and stormy night, and the\nrain fell" in done.stderr
 
 
 @pytest.mark.usefixtures("owner")

@@ -336,6 +336,7 @@ def test_a_name_of_several_models_is_told_with_the_one_that_is_used_unless_it_is
         ("/load x.txt", "x.txt is not a conversation that nai chat saved"),
         ("/load x.json", "x.json is not a conversation that nai chat saved"),
         ("/load nothing.json", "nothing.json"),
+        ("/save nodir/x.json", "nodir does not exist\n"),
     ],
 )
 def test_what_is_typed_wrongly_in_a_conversation_is_told_so(

@@ -14,6 +14,7 @@ from nai_proto.text.models import Model
 from ..common.account_options import AccountOptions
 from ..common.error_messages import ServiceAddress
 from ..common.errors import WrongUsage, describe_failure, reading_options
+from ..common.finished_work import begin_work
 from ..common.json_document import print_json
 from ..common.notes import print_note
 from ..common.output import Json, escape_line
@@ -139,6 +140,7 @@ def _converse(session: ChatSession, typed: ChatInput, address: ServiceAddress | 
         except NaiError as error:
             if not typed.is_interactive:
                 raise
+            begin_work()  # where the conversation is saved is no news: it goes on
             print_note(f"nai chat: {describe_failure(error, address).message}")
         except KeyboardInterrupt as stop:
             if not typed.is_interactive:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -9,11 +10,13 @@ from nai_proto import openai
 from nai_proto.errors import InvalidRequestError, NaiError
 
 from ...sync import Client
+from ...terminals import measure_width
 from ..common.finished_work import add_partial, record_done
 from ..common.notes import print_note
-from ..common.output import escape_line
+from ..common.output import escape_line, format_count
 from ..common.standard_streams import OutputFailed
 from ..common.text_stream import TextStream, escape_prose
+from ..common.text_wrapping import wrap_prose
 from .chat_commands import ChatCommand, format_help, parse_line
 from .chat_input import ChatInput
 from .conversation import Conversation
@@ -113,7 +116,7 @@ class ChatSession:
         self.conversation = conversation
         if self._file is not None:
             self._file.save(conversation)
-            record_done(f"the conversation is saved as {escape_line(str(self._file.path))}")
+            record_done(f"The conversation is saved as {escape_line(str(self._file.path))}")
 
     # ---- what is typed
 
@@ -198,13 +201,11 @@ class ChatSession:
 
     def show_last(self) -> None:
         """Show how long the conversation is, and the last turn."""
-        turns = len(self.conversation.turns)
-        print_note(f"{escape_line(self.conversation.model)}, {turns} message{'' if turns == 1 else 's'}")
+        count = sum(1 if turn.answer is None else 2 for turn in self.conversation.turns)
+        print_note(f"{escape_line(self.conversation.model)}, {format_count(count, 'message')}")
         if (last := self.conversation.last) is not None:
             print_note(f"> {escape_prose(last.question)}")
-            print_note(
-                escape_prose(last.answer) if last.answer is not None else "(without an answer: /retry asks again)"
-            )
+            print_note(_lay_out(last.answer) if last.answer is not None else "(without an answer: /retry asks again)")
 
 
 def list_served_models(client: Client) -> list[str]:
@@ -216,6 +217,12 @@ def _write_chunk(out: TextStream, chunk: openai.ChatChunk) -> None:
     for choice in chunk.choices:
         out.write_aside(choice.delta.reasoning_content or "")
         out.write(choice.text)
+
+
+def _lay_out(answer: str) -> str:
+    """Return an answer as stderr shows it: wrapped as prose, as when it arrived, and not as a note, which is indented."""
+    width = measure_width(sys.stderr)
+    return escape_prose(answer) if width is None else wrap_prose(escape_prose(answer), width)
 
 
 def _excerpt(text: str) -> str:
