@@ -349,8 +349,9 @@ def test_an_error_after_half_of_the_text_starts_a_line_and_says_that_nothing_was
     assert done.exit_code == 1
     assert done.stdout.endswith("\n")
     assert len(done.stdout) > 1
+    lost = "the connection was lost before the response was complete: trying again makes a new request. "
     assert done.stderr.startswith("nai story continue: ")
-    assert done.stderr.endswith("This text was not saved.\n")
+    assert done.stderr.endswith(f"\nnai story continue: {lost}This text was not saved.\n")
 
 
 def test_a_story_in_a_file_cannot_be_continued(file: Path) -> None:

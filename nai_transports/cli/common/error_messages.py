@@ -248,6 +248,8 @@ def _explain_transport(error: TransportError, address: ServiceAddress | None) ->
 
 
 def _explain_protocol(error: RemoteProtocolError, address: ServiceAddress | None) -> str:
+    if isinstance(error, Truncated) and error.plain_message.startswith("the connection closed"):
+        return "the connection was lost before the response was complete: trying again makes a new request"
     received = f": it sent {error.excerpt!r}" if error.excerpt else ""
     message = f"{error.plain_message}{received}"
     if address is None or isinstance(error, Truncated):
