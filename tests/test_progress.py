@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from nai_proto.library.load import ObjectsOpened
 from nai_transports.cli.common import progress
-from nai_transports.cli.common.progress import format_pace, show_progress
+from nai_transports.cli.common.progress import ProgressDisplay, format_pace, show_progress
 from tests.cases import for_each
 from tests.forked_python import forked_python
 from tests.terminal_runner import read_terminal
@@ -44,6 +46,13 @@ def test_a_line_has_a_bar_with_its_rate_and_what_is_left() -> None:
 @for_each("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "dumb", "FORCE_COLOR": "1"}], at_once=True)
 def test_where_nothing_is_drawn_each_task_is_a_line(variable: dict[str, str]) -> None:
     assert run_on_terminal(**variable) == "logging in [it] …\r\nstories [of mine] …\r\n"
+
+
+def test_the_contents_of_stories_have_a_name_for_people() -> None:
+    progress = ProgressDisplay(None, "logging in")
+    with mock.patch.object(progress, "update") as update:
+        progress.show_event(ObjectsOpened("storycontent", (), 1, 2))
+    update.assert_called_once_with("contents of stories", 1, 2)
 
 
 TYPING = """

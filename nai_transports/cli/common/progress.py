@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ProgressDisplay", "format_pace", "show_progress"]
 
 _BAR_WIDTH: Final = 24
+_TASKS: Final = {"storycontent": "contents of stories"}
+"What people call a type of objects."
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 
@@ -60,7 +62,7 @@ class ProgressDisplay:
         from nai_proto.library import KeystoreOpened
 
         if not isinstance(event, KeystoreOpened):
-            self.update(event.type, event.done, event.total)
+            self.update(_TASKS.get(event.type, event.type), event.done, event.total)
         elif self._progress is not None and self._first is not None:
             self._progress.update(self._first, description="opening")
 
