@@ -60,6 +60,11 @@ def fail(*arguments: str) -> tuple[int, str]:
             ("generate", "The", "--model", "kayra", "lamp"),
             "nai generate: 'lamp' is too much: this command takes PROMPT",
         ),
+        (
+            ("story", "export", "A tale", "h.txt"),
+            "nai story export: 'h.txt' goes with --output; type: nai story export \"A tale\" --output h.txt",
+        ),
+        (("library", "backup", "-o", "bk"), "nai library backup: there is no option -o; type: nai library backup DIR"),
         (("version",), "nai: no command is called 'version' here; type: nai --version"),
         (("image", "fox", "--s", "2"), "nai image: there is no option --s (see nai image --help)"),
         (("image", "fox", "-o", ""), "nai image: --output: the path is empty"),

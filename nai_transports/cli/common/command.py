@@ -323,6 +323,10 @@ def _explain_unknown_option(name: str, context: Any) -> str:
         return f"there is no option {name}; give --set {parameter}=VALUE"
     short = name.removeprefix("-")  # of --n, which is -n
     begun = [max(own, key=len) for own in written if short in own] or [flag for flag in flags if flag.startswith(name)]
+    if name in ("-o", "--output") and not begun and context is not None:
+        arguments = [each.metavar for each in _list_parameters(context.command) if not each.is_option]
+        if arguments == ["DIRECTORY"]:
+            return f"there is no option {name}; type: {_get_path(context)} DIRECTORY"
     if not begun:
         meant = find_close_name(name.lstrip("-"), (flag.lstrip("-") for flag in flags))
         return f"there is no option {name}" + (f"; did you mean '--{meant}'?" if meant else "")

@@ -191,6 +191,6 @@ def _guess_options(surplus: Sequence[str]) -> Iterator[str]:
         yield "--model"
     if text.isdecimal():
         yield "--port"
-    if len(surplus) == 1 and Path(text).suffix in (".png", ".webp", ".jpg", ".jpeg"):
+    if len(surplus) == 1 and Path(text).suffix[1:2].isalpha():
         yield "--output"
     yield "--text"
