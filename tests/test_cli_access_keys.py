@@ -51,7 +51,7 @@ def test_the_access_key_is_derived_and_nothing_is_sent(name: str, monkeypatch: p
     email, password, key = ALICE
     monkeypatch.setenv("NAI_PASSWORD", password)
     monkeypatch.setenv("NAI_TOKEN", "pst-abc")
-    monkeypatch.setenv("NAI_URL", "no address at all")
+    monkeypatch.setenv("NAI_URL", "http://127.0.0.1:1")
     done = nai(name, email)
     assert (done.exit_code, done.stdout, done.stderr) == (0, f"{key}\n", "")
     monkeypatch.setenv("NAI_EMAIL", email)

@@ -173,5 +173,5 @@ def test_what_could_control_a_terminal_is_escaped(owner: Account) -> None:
 def test_on_a_terminal_progress_is_shown_and_erased() -> None:
     done = TerminalRunner().invoke(app, ["sanity-check", EMAIL])
     assert done.exit_code == 0
-    assert "storycontent" in done.stderr
+    assert "contents of stories" in done.stderr
     assert "\nkeystore      " in done.stdout
