@@ -10,8 +10,7 @@ See docs/protocol/sse.md#2-what-an-openai-style-client-adds-on-top.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, reduce
-from operator import or_
+from functools import lru_cache
 from types import UnionType
 from typing import Any, Final, TypeAlias, TypeVar, Union, cast, get_args, get_origin
 
@@ -120,4 +119,5 @@ def _replace(annotation: Any, old: type, new: type) -> Any:
     made = [_replace(each, old, new) for each in get_args(annotation)]
     if get_origin(annotation) is tuple:
         return tuple[tuple(made)]  # type: ignore[misc]
-    return reduce(or_, made) if get_origin(annotation) in (Union, UnionType) else annotation
+    union: Any = Union
+    return union[tuple(made)] if get_origin(annotation) in (Union, UnionType) else annotation
