@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from nai_proto import objects
 from nai_proto.codecs import accelerators, chunked_json, secret_box
+from nai_proto.codecs import keystore as keystores
 from nai_proto.codecs.chunked_json import iter_json_chunks
 from nai_proto.codecs.keystore import Keystore, open_keystore, seal_keystore
 from nai_proto.errors import Damaged, LimitExceeded, RemoteProtocolError
@@ -96,6 +97,21 @@ def test_a_keystore_opens_in_pieces(keys: dict[str, bytes]) -> None:
     assert list(keystore) == list(keys)
 
 
+def test_a_keystore_in_the_website_s_form_is_decoded_in_pieces() -> None:
+    counts: list[int] = []
+
+    def count_pieces(*arguments: Any) -> list[Any]:
+        pieces = [*iter_json_chunks(*arguments)]
+        counts.append(len(pieces))
+        return pieces
+
+    keys = {meta: bytes(32) for meta in "abc"}
+    text = seal_keystore(Keystore(keys), KEY)
+    with patch.object(keystores, "iter_json_chunks", count_pieces):
+        assert dict(open_keystore(text, KEY)) == keys
+    assert counts == [len(json.loads(binascii.a2b_base64(text))["sdata"]), len(keys)]
+
+
 @for_each(
     "before, after, category",
     [
@@ -131,6 +147,8 @@ def test_an_envelope_may_be_spaced_and_ordered_as_it_likes(indent: int | None, n
     envelope = json.dumps({name: fields[name] for name in names.split()}, indent=indent).encode()
     keystore = open_keystore(binascii.b2a_base64(envelope, newline=False).decode(), KEY)
     assert dict(keystore) == {"a": bytes(32)}
+    assert (keystore == Keystore({"a": bytes(32)})) == (names == "version nonce sdata"), "blanks make no difference"
+    assert [*json.loads(binascii.a2b_base64(seal_keystore(keystore, KEY)))] == names.split()
 
 
 # ---- base64
@@ -142,7 +160,7 @@ def test_base64_decodes_in_pieces(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["AA==AAAA", "AAA=AAAA", "AAAAAA==AAA=", "AAAA=", "AAAA====", "AAAAA", "AA\n==", "é==="]
+    "text", ["AA==AAAA", "AAA=AAAA", "AAAAAA==AAA=", "AAAA=", "AAAA====", "AAAAA", "AA\n==", "é===", "?" * 8]
 )
 def test_base64_is_strict_in_every_piece(text: str) -> None:
     with pytest.raises(Damaged, match="base64"):

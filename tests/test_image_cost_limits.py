@@ -194,6 +194,13 @@ def test_an_inpainting_costs_by_the_strength_that_is_on_the_wire(strength: float
     assert parameters_price(model, "infill", parameters) == price
 
 
+@for_each("action, strength", [("infill", 1), ("img2img", 0.7)])
+def test_a_strength_that_is_missing_costs_as_the_one_that_the_service_takes(action: Any, strength: float) -> None:
+    model, size = "nai-diffusion-4-5-full", {"width": 832, "height": 1216}
+    price = generation_price(model, 832, 1216, steps=28, action=action, strength=strength, inpaint_strength=strength)
+    assert parameters_price(model, action, {**size, "steps": 28}) == price
+
+
 # ---- asking the account first
 
 PERKS = {

@@ -30,10 +30,19 @@ from nai_proto.codecs.sealed_objects import (
     new_object,
     open_object,
     open_objects,
+    replace_content,
     seal_object,
 )
 from nai_proto.codecs.secret_box import write_json
-from nai_proto.errors import CryptoError, Damaged, DecryptionFailed, InvalidRequestError, KeyConflict, LimitExceeded
+from nai_proto.errors import (
+    CryptoError,
+    Damaged,
+    DecryptionFailed,
+    InvalidRequestError,
+    InvalidTypeError,
+    KeyConflict,
+    LimitExceeded,
+)
 from nai_proto.limits import Limits
 from nai_proto.secret import EncryptionKey
 from tests.cases import for_each
@@ -251,6 +260,10 @@ def test_entropy_that_is_short_is_noticed() -> None:
 def test_what_could_not_be_read_again_is_not_sealed() -> None:
     with pytest.raises(InvalidRequestError, match="lone surrogate"):
         seal_keystore(Keystore({"\ud83d": bytes(32)}), KEY)
+    wrong: Any = {"m": "k" * 32}
+    with pytest.raises(InvalidTypeError, match=r"^keystore takes a dict of str to bytes, not a str$") as caught:
+        seal_keystore(Keystore(wrong), KEY)
+    assert caught.value.parameter == "keystore"
 
 
 def test_what_was_withheld_is_not_empty() -> None:
@@ -298,6 +311,7 @@ def test_a_key_that_is_no_list_of_bytes_is_damage(value: str) -> None:
     with pytest.raises(Damaged) as caught:
         open_keystore(envelope(b'{"keys":{"m":%b}}' % value.encode()), KEY)
     assert caught.value.category == "byte out of range"
+    assert str(caught.value).startswith(("keystore: ", "a key of the keystore: "))
 
 
 @for_each(
@@ -334,6 +348,7 @@ def test_each_check_of_a_keystore_has_its_category(text: Any, category: str) -> 
     with pytest.raises(CryptoError) as caught:
         open_keystore({"keystore": text}, KEY)
     assert caught.value.category == category
+    assert str(caught.value).startswith("keystore: ") or category == "bad deflate"
     assert caught.value.__context__ is None
     assert isinstance(caught.value, DecryptionFailed) == (category == "authentication failed")
 
@@ -382,6 +397,8 @@ def test_a_key_that_is_created_has_32_bytes_and_a_new_uuid() -> None:
         assert (str(parsed), parsed.version, parsed.variant) == (meta, 4, uuid.RFC_4122)
     assert len(keystore) == len({*keystore.values()}) == 50
     assert keystore.unusable == ()
+    metas = [Keystore().create_key(entropy)[0] for entropy in (bytes, lambda size: b"\xff" * size)]
+    assert metas == ["00000000-0000-4000-8000-000000000000", "ffffffff-ffff-4fff-bfff-ffffffffffff"]
 
 
 _keystores = st.dictionaries(st.text(max_size=3), st.binary(max_size=3), max_size=6).map(Keystore)
@@ -448,11 +465,25 @@ def test_a_number_of_thousands_of_digits_is_a_float() -> None:
     assert open_object(stored(seal_object(opened, KEYS, {"n": 1})), KEYS).plaintext == b'{"n":1}'
 
 
-@for_each("value", [float("nan"), {1, 2}, object()])
-def test_what_is_no_json_is_not_written(value: object) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        new_object("stories", META, {"v": value}, KEYS)
-    assert caught.value.__context__ is None
+@for_each(
+    "value, problem",
+    [
+        (float("nan"), "a number that is not finite, or a value within itself"),
+        ({1, 2}, "type set"),
+        (object(), "type object"),
+    ],
+)
+def test_what_is_no_json_is_not_written(value: object, problem: str) -> None:
+    writes: list[Callable[[], object]] = [
+        lambda: new_object("stories", META, {"v": value}, KEYS),
+        lambda: replace_content(new_object("stories", META, {}, KEYS), {"v": value}),
+        lambda: write_json(value),
+    ]
+    for write, parameter in zip(writes, ("content", "content", "value"), strict=True):
+        with pytest.raises(InvalidRequestError, match=f": .*{problem}") as caught:
+            write()
+        assert caught.value.parameter == parameter
+        assert caught.value.__context__ is None
 
 
 @for_each("content", [None, {"a": 1, "b": [1.0]}])
@@ -478,8 +509,30 @@ def test_what_did_not_open_is_given_back_and_not_overwritten() -> None:
         seal_object(open_object(stored(None), KEYS), KEYS)
 
 
+def test_an_outline_reads_its_content_anew() -> None:
+    item = msgspec.structs.replace(boxed(b'{"a": 1}'), changeIndex=3, extra={"more": 1})
+    opened, read = open_object(item, KEYS), [0]
+
+    def read_whole() -> OpenedObject:
+        read[0] += 1
+        return opened
+
+    outline = opened.outline(read_whole)
+    assert outline.stored == msgspec.structs.replace(item, data=None, extra={})
+    assert (outline.ok, read[0]) == (True, 0)
+    assert (outline.plaintext, outline.json(), outline.whole()) == (b'{"a": 1}', {"a": 1}, opened)
+    assert read[0] == 3
+    assert opened.whole() is opened
+
+
+def test_a_new_object_is_not_compressed() -> None:
+    assert not new_object("stories", META, {}, KEYS).compressed
+
+
 def test_sealing_needs_a_usable_key() -> None:
     opened = open_object(boxed(b"{}"), KEYS)
+    of_no_name = new_object("stories", "", {}, {"": OBJECT_KEY})
+    assert seal_object(of_no_name, {"": OBJECT_KEY}, entropy=bytes).startswith("AAAA")
     for keys in ({}, {META: bytes(24)}):
         with pytest.raises(InvalidRequestError, match="usable key"):
             seal_object(opened, keys)
@@ -499,7 +552,9 @@ S = OpenedState
         (boxed(b"{}"), {META: bytes(32)}, S.NOT_AUTHENTIC, "authentication failed"),
         (stored(None), KEYS, S.DAMAGED, "missing field"),
         (stored("", meta=None), KEYS, S.DAMAGED, "missing field"),
+        (msgspec.structs.replace(boxed(b"{}"), meta=""), {"": OBJECT_KEY}, S.OPENED, ""),
         (stored("?"), KEYS, S.DAMAGED, "bad base64"),
+        (stored("?", "shelf"), {}, S.DAMAGED, "bad base64"),
         (stored("?", meta="m"), KEYS, S.MISSING_KEY, "meta not in keystore"),
         (stored("AAAA"), {META: bytes(24)}, S.DAMAGED, "truncated"),
         (boxed(b"{}", mark=MARK), KEYS, S.DAMAGED, "bad deflate"),
@@ -522,6 +577,7 @@ def test_each_bad_object_says_what_is_wrong(item: StoredObject, keys: Any, state
         assert caught.value.category == category
         kinds = {S.NOT_AUTHENTIC: DecryptionFailed, S.DAMAGED: Damaged}
         assert type(caught.value) is kinds.get(state, CryptoError)
+        assert opened.problem.startswith(("object: ", "compressed data: ", "JSON depth: ", "unpacked bytes "))
 
 
 def test_a_bad_object_hides_no_other() -> None:
@@ -533,6 +589,10 @@ def test_an_object_has_limits() -> None:
     item = boxed(deflate(b'{"a":"%b"}' % (b"x" * 1000)), mark=MARK)
     assert open_object(item, KEYS, Limits(unpacked=1008)).ok
     assert open_object(item, KEYS, Limits(unpacked=1007)).state is S.TOO_LARGE
+    assert [each.state for each in open_objects([item], KEYS, Limits(unpacked=1007))] == [S.TOO_LARGE]
+    plain = stored(seal_object(new_object("shelf", META, {"a": "x" * 1000}, {}, compressed=True), {}), "shelf")
+    assert open_object(plain, {}, Limits(unpacked=1008)).ok
+    assert open_object(plain, {}, Limits(unpacked=1007)).state is S.TOO_LARGE
     nested = boxed(b'{"a":[[0]]}')
     assert open_object(nested, KEYS, Limits(json_depth=3)).ok
     assert open_object(nested, KEYS, Limits(json_depth=2)).state is S.TOO_LARGE
@@ -581,6 +641,9 @@ def test_the_repair_is_the_mark_s_place() -> None:
     sealed = json.loads(binascii.a2b_base64(seal_keystore(repaired, KEY, bytes)))["sdata"]
     assert bytes(sealed[:16]) == MARK
     assert inflate(deflate(plaintext)) == plaintext
+    for beyond_repair in ([*bytes(16)], [*bytes(31)], [*bytes(15), *box], [*MARK, *bytes(16), *bytes(16)]):
+        with pytest.raises(DecryptionFailed, match=r"^keystore: "):
+            open_keystore(envelope(b"", sdata=beyond_repair), KEY, repair=True)
     healed = open_keystore(seal_keystore(repaired, KEY), KEY, repair=True)
     assert healed == repaired
     assert not healed.repaired

@@ -197,7 +197,7 @@ def open_keystore(
     try:
         plaintext = open_box(box, nonce, key.reveal(), "keystore")
     except DecryptionFailed:
-        if not repair or compressed or len(box) < len(MARK) + TAG_SIZE:
+        if not repair:
             raise
         plaintext = open_box(box[len(MARK) :], nonce, key.reveal(), "keystore")
         compressed = repaired = True

@@ -39,8 +39,11 @@ __all__ = ["main"]
 ROOT: Final = Path(__file__).parent.parent.parent
 _MUTMUT: Final = (sys.executable, "-m", "mutmut")
 _COPIED: Final = ("nai_transports", "benchmarks", "tests", "README.md", "CHANGELOG.md")
-_ERROR: Final = r"^ *raise |Error\("
-"""Lines that make an error: tests look for what it names, and not at its wording."""
+_ERROR: Final = r"^ *raise |Error\(|^ *([A-Z]+\.check|check_type)\("
+"""Lines that make an error: tests look for what it names, and not at its wording.
+
+What becomes of wrong arguments is tested for every function by tests/wrong_types.py.
+"""
 _KILLED: Final = ("killed", "segfault")
 _ROW: Final = "{:<16} {:>8} {:>8} {:>9} {:>9} {:>8}"
 

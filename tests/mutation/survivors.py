@@ -13,6 +13,7 @@ __all__ = ["ACCEPTED", "Mutant", "find_unused", "is_always_equivalent", "parse_d
 
 ACCEPTED: Final = Path(__file__).with_name("accepted.toml")
 _NAME: Final = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<owner>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
+_CAST: Final = re.compile(r'\bcast\((?:None|"[^"]*"), ')
 
 
 @dataclass(frozen=True, order=True)
@@ -58,10 +59,11 @@ def read_accepted(path: Path = ACCEPTED) -> dict[Mutant, str]:
 def is_always_equivalent(mutant: Mutant) -> bool:
     """Tell whether the change means the same everywhere, or is an error for the type checker: such survivors are accepted.
 
-    Python knows a codec in capitals too. A flag that is None instead of False is as false, and is no bool.
+    Python knows a codec in capitals too. A flag that is None instead of False is as false, and is no bool. `typing.cast`
+    looks at no type.
     """
-    before, _, after = mutant.change.partition("\n")
-    return before[2:] in (after[2:].replace('"UTF-8"', '"utf-8"'), re.sub(r"= None\b", "= False", after[2:]))
+    before, after = (_CAST.sub("cast(", line[2:]) for line in mutant.change.partition("\n")[::2])
+    return before in (after, after.replace('"UTF-8"', '"utf-8"'), re.sub(r"= None\b", "= False", after))
 
 
 def find_unused(accepted: Iterable[Mutant], survivors: Iterable[Mutant], modules: Iterable[str]) -> list[Mutant]:
