@@ -85,10 +85,49 @@ def test_on_80_columns_each_model_is_a_line_with_its_name_and_its_id(monkeypatch
         assert line.startswith(f"{name} ")
 
 
+@pytest.mark.parametrize(
+    ("name", "id_"),
+    [
+        ("kayra", "kayra-v1"),
+        ("KAYRA V1", "kayra-v1"),
+        ("kay", "kayra-v1"),
+        ("GLM", "glm-4-6"),
+        ("v4-5 full", "nai-diffusion-4-5-full"),
+        ("nai-diffusion", "nai-diffusion"),
+    ],
+)
+def test_one_model_is_shown_by_its_id_its_name_or_a_beginning_that_no_other_has(name: str, id_: str) -> None:
+    facts = dict(line.split("\t") for line in nai("models", name).stdout.splitlines())
+    document = json.loads(nai("models", name, "--json").stdout)
+    assert (facts["id"], document) == (
+        id_,
+        next(each for each in json.loads(nai("models", "--json").stdout) if each["id"] == id_),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("kayar", "no model is called 'kayar'; did you mean 'kayra-v1'? nai models lists all"),
+        ("foo", "no model is called 'foo'; nai models lists all"),
+        ("V4", "4 models fit 'V4': 'V4.5 Full' (nai-diffusion-4-5-full), "),
+    ],
+)
+def test_a_model_that_is_none_or_several_is_told_with_those_that_may_be_meant(name: str, said: str) -> None:
+    done = nai("models", name)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith(f"nai models: {said}")
+
+
+def test_the_facts_of_a_model_have_its_command_and_its_context_with_each_tier() -> None:
+    lines = nai("models", "kayra").stdout.splitlines()
+    assert {"for\tnai generate", "context with Tablet\t4,096 tokens", "price\tfree with Tablet"} <= {*lines}
+
+
 def test_every_model_that_the_library_knows_is_listed_without_an_account() -> None:
     done = nai("models", "--json")
     assert done.exit_code == 0
-    assert "not signed in" in done.stderr
+    assert "not logged in" in done.stderr
     rows = {row["id"]: row for row in json.loads(done.stdout)}
     text_models = {model.id for model in (*MODELS, *CHAT_MODELS)}
     assert text_models | {model.id for model in IMAGE_MODELS} == rows.keys()

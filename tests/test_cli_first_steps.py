@@ -75,6 +75,10 @@ def fail(*arguments: str) -> tuple[int, str]:
             ("presets", "a", "b", "c"),
             "nai presets: no command is called 'a'; there are list, show (see nai presets --help)",
         ),
+        (
+            ("models", "V4.5", "Full"),
+            'nai models: words that belong together need quotation marks; type: nai models "V4.5 Full"',
+        ),
         (("module", "show", "1f", "2e"), "nai module show: '2e' is too much: this command takes ID"),
         (
             ("account", "--email"),
@@ -143,12 +147,13 @@ def test_a_wrong_command_line_is_told_with_the_line_to_type(line: str, typed: st
     "line, said",
     [
         ("generate x --model kaira", "'kaira'; did you mean 'kayra-v1'? nai models lists all"),
-        ("generate x --model kirin", "'kirin'; there are 2.7B, "),
+        ("generate x --model kirin", "'kirin'; nai models lists all"),
         ("generate x --preset Carefre", "'Carefre'; did you mean 'Carefree'? nai presets list lists all"),
         ("image x --model 'V5 Ful'", "'V5 Ful'; did you mean 'nai-diffusion-5-full'? nai models lists all"),
         ("emulate --switch lingr=1", "'lingr'; did you mean 'linger'? nai emulate --list-switches lists all"),
-        ("emulate --switch zzz=1", "'zzz'; there are strict_limits, "),
+        ("emulate --switch zzz=1", "'zzz'; nai emulate --list-switches lists all"),
         ("emulate --fault cutt:at=1", "'cutt'; did you mean 'cut'? nai emulate --list-faults lists all"),
+        ("tokens encode x --model foo", "'foo'; nai models lists all"),
         ("tokens count x --model kaira", "'kaira'; did you mean 'kayra-v1'? nai models lists all"),
         ("image x --size potrait --price", "'potrait'; did you mean 'portrait'? There are small_portrait, "),
     ],

@@ -109,9 +109,9 @@ def test_the_opposite_of_a_given_flag_is_not_offered() -> None:
 
 
 def test_options_are_offered_where_no_argument_is_left() -> None:
-    assert "--json" in _values("models ")
+    assert "--json" in _values("models kayra ")
     assert "--json" in _values("story show x ")
-    assert _values("models x") == []
+    assert _values("health x") == []
 
 
 def test_no_option_follows_two_dashes() -> None:
@@ -138,6 +138,7 @@ def test_models_are_those_of_the_command() -> None:
     assert "glm-4-6" in _values("chat --model ")
     assert "glm-4-6" not in _values("generate --model ")
     assert {"kayra-v1", "glm-4-6"} <= {*_values("tokens count --model ")}
+    assert {"kayra-v1", "glm-4-6", "nai-diffusion-5-full"} <= {*_values("models ")}
 
 
 def test_presets_are_those_of_the_chosen_model() -> None:

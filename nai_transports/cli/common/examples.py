@@ -266,6 +266,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     # ---- tools
     "models": (
         "nai models",
+        "nai models kayra",
         "nai models --json",
     ),
     "tokens": (

@@ -58,12 +58,12 @@ def _join(words: Iterable[str]) -> str:
 
 
 def explain_choice(error: UnknownChoiceError) -> str:
-    """Return that nothing has this name, and which was meant; or all that there are, if none is near or if they are few."""
+    """Return that nothing has this name, which was meant, and all that there are; or what lists them, if they are many."""
     message, lists = error.plain_message, _LISTS.get(error.parameter)
-    if not error.guesses or len(error.choices) <= MOST_NAMES or lists is None:
+    if len(error.choices) <= MOST_NAMES or lists is None:
         return message
-    every = f"There are {', '.join(error.choices)}"
-    return f"{message.removesuffix(every)}{lists} lists all"
+    before = message.removesuffix(", ".join(error.choices)).removesuffix("There are ").removesuffix("there are ")
+    return f"{before}{lists} lists all"
 
 
 def explain_missing(name: str, parameters: Sequence[Parameter], examples: Sequence[str]) -> str:
@@ -154,13 +154,22 @@ def _takes_words(argument: Parameter) -> bool:
 
 
 def _may_be(argument: Parameter, text: str) -> bool:
-    """Return whether a text with blanks can be what an argument is: prose or a title, or near the name of a preset."""
+    """Return whether a text with blanks can be what an argument is: prose, a title, a model, or near a preset's name."""
     from nai_proto.text.models import MODELS  # needed only when something is wrong
     from nai_proto.text.official_presets import find_presets
 
+    if argument.metavar == "MODEL":
+        return _is_model(text)
     if argument.metavar == "NAME":
         return find_close_name(text, (preset.name for model in MODELS for preset in find_presets(model))) is not None
     return argument.metavar in _PROSE
+
+
+def _is_model(text: str) -> bool:
+    from nai_proto.image.models import ImageModel  # needed only when something is wrong
+    from nai_proto.text.models import Model
+
+    return Model.named(text).is_listed or ImageModel.named(text).is_listed
 
 
 def _remove(given: Sequence[str], surplus: Sequence[str]) -> list[str]:
@@ -179,15 +188,14 @@ def _find_option(surplus: Sequence[str], parameters: Sequence[Parameter]) -> str
 
 def _guess_options(surplus: Sequence[str]) -> Iterator[str]:
     """Yield the options that could take the arguments, the likeliest first."""
-    from nai_proto.image import Emotion, ImageModel  # needed only when something is wrong
-    from nai_proto.text.models import Model
+    from nai_proto.image import Emotion  # needed only when something is wrong
 
     text = " ".join(surplus)
     if text.startswith(("http://", "https://")):
         yield "--url"
     if text in {*Emotion}:
         yield "--emotion"
-    if Model.named(text).is_listed or ImageModel.named(text).is_listed:
+    if _is_model(text):
         yield "--model"
     if text.isdecimal():
         yield "--port"

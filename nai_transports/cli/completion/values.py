@@ -64,6 +64,11 @@ def _text_models(request: ValueRequest) -> Candidates:
     return Candidates((*stories.words, *chats.words))
 
 
+def _all_models(request: ValueRequest) -> Candidates:
+    texts, images = _text_models(request), _image_models(request)
+    return Candidates((*texts.words, *images.words))
+
+
 def _image_models(request: ValueRequest) -> Candidates:
     from nai_proto.image.models import MODELS
 
@@ -280,6 +285,7 @@ SOURCES: Final[Mapping[str, Callable[[ValueRequest], Candidates]]] = {
     "library show: story": _stories,
     "lorebook test: name": _lorebooks,
     "model": _story_models,
+    "models: model": _all_models,
     "module delete: id": _module_ids,
     "module save: id": _module_ids,
     "module show: id": _module_ids,

@@ -15,7 +15,7 @@ from nai_proto.text.models import CHAT_MODELS, MODELS, Model
 from nai_proto.tier import Tier
 from nai_proto.tokenizers import tokenizer_name
 
-__all__ = ["Api", "ModelRow", "build_model_table", "describe_row", "format_price"]
+__all__ = ["Api", "ModelRow", "build_model_table", "describe_row", "format_facts", "format_price"]
 
 T = TypeVar("T")
 
@@ -121,6 +121,22 @@ def describe_row(row: ModelRow) -> dict[str, object]:
         "tokenizer": row.tokenizer,
         "anlas": row.anlas,
         "free_with": None if row.free_with is None else row.free_with.name.lower(),
+        "included": row.is_included,
+        "listed": row.is_listed,
+    }
+
+
+def format_facts(row: ModelRow) -> dict[str, object]:
+    """Return the facts of one model as a person reads them; None for what is not known."""
+    contexts = (row.contexts or {}).items()
+    return {
+        "id": row.id,
+        "name": row.name,
+        "for": {"chat": "nai chat, nai complete", "text": "nai generate", "image": "nai image"}[row.api],
+        "context": None if row.context is None else f"{row.context:,} tokens",
+        **{f"context with {tier.name.capitalize()}": f"{tokens:,} tokens" for tier, tokens in contexts},
+        "tokenizer": row.tokenizer,
+        "price": format_price(row),
         "included": row.is_included,
         "listed": row.is_listed,
     }
