@@ -34,7 +34,7 @@ from tests.test_cli import nai as run_program
 
 @pytest.fixture
 def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """An emulator that the commands ask; nobody is signed in."""
+    """An emulator that the commands ask; nobody is logged in."""
     emulator, owner = an_emulator()
     with serve_in_thread(emulator) as url:
         monkeypatch.setenv("NAI_URL", url)

@@ -40,7 +40,7 @@ account = CommandGroup(cls=_ShowByDefault, help="Show or change the account. Def
 @account.command("show")
 def show_account(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the account's tier, age, verification and remaining trial."""
-    with account.sign_in() as client:
+    with account.log_in() as client:
         facts = client.run(_read_account())
     print_account_facts(facts, as_json)
 
@@ -62,7 +62,7 @@ def _read_account() -> Steps[Never, dict[str, object]]:
 
 def subscription(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the tier, its end, the Anlas, and what the tier includes."""
-    with account.sign_in() as client:
+    with account.log_in() as client:
         paid = client.run(accounts.get_subscription())
     steps = paid.training_steps_left
     anlas = {"total": paid.anlas, "fixed": steps.fixed_training_steps_left, "purchased": steps.purchased_training_steps}
@@ -74,7 +74,7 @@ def subscription(*, account: AccountOptions, as_json: Json = False) -> None:
 @account.command()
 def priority(*, account: AccountOptions, as_json: Json = False) -> None:
     """Show the account's priority. The service ignores it today."""
-    with account.sign_in() as client:
+    with account.log_in() as client:
         answer = client.run(accounts.get_priority())
     print_account_facts(describe_response(answer), as_json)
 
@@ -82,7 +82,7 @@ def priority(*, account: AccountOptions, as_json: Json = False) -> None:
 @account.command()
 def settings(*, account: AccountOptions, as_json: Json = False) -> None:
     """Print the website's settings as stored, usually JSON. Does not work with a persistent token."""
-    with account.sign_in(persistent=False) as client:
+    with account.log_in(persistent=False) as client:
         stored = client.run(accounts.get_client_settings())
     if as_json:
         print_json({"settings": stored})
@@ -95,7 +95,7 @@ def settings(*, account: AccountOptions, as_json: Json = False) -> None:
 @account.command("gift-keys")
 def gift_keys(*, account: AccountOptions, as_json: Json = False) -> None:
     """Print the gift keys that the account bought. Does not work with a persistent token."""
-    with account.sign_in(persistent=False) as client:
+    with account.log_in(persistent=False) as client:
         keys = client.run(accounts.get_gift_keys())
     print_facts({"gift_keys": keys}, as_json)
 

@@ -305,7 +305,7 @@ class AccountOptions(ServiceOptions):
         return self.build_sources().find_credentials()
 
     @contextmanager
-    def sign_in(self, *, persistent: bool = True) -> Generator[Client, None, None]:
+    def log_in(self, *, persistent: bool = True) -> Generator[Client, None, None]:
         """Give a blocking client with a token, or with that of a login.
 
         A token that the service refuses inside the block is an error that says where the token came from.
@@ -326,7 +326,7 @@ class AccountOptions(ServiceOptions):
 
     @contextmanager
     def use_token(self, found: FoundToken | Credentials, profile: UserProfile) -> Generator[Client, None, None]:
-        """Give a blocking client as `sign_in` does, for what was found.
+        """Give a blocking client as `log_in` does, for what was found.
 
         With a password, it has the token of the last login if that was kept; else it logs in when something is run.
         """

@@ -42,7 +42,7 @@ def list_modules(given: Mapping[str, Sequence[str]]) -> Sequence[TrainedModule]:
     Args:
         given: as for `list_stories`.
     """
-    with _patience(), _build_account(given).sign_in() as client:
+    with _patience(), _build_account(given).log_in() as client:
         return client.run(modules.list_modules())
     return ()
 

@@ -82,7 +82,7 @@ def director(
     display = open_picture_display(as_json=as_json) if show else None
     parts = _PARTS if tool == DirectorTool.BG_REMOVAL else ("",)
     paths = choose_picture_paths(output, f"{file.stem}-{emotion or tool}", parts=parts)
-    with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
+    with OutputFiles(paths, overwrite=overwrite) as outputs, account.log_in() as client:
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a smaller image")
         price = tool_price(tool, *size, allowance=costs.allowance)
         costs.confirm(price)
@@ -120,7 +120,7 @@ def upscale(
         return
     display = open_picture_display(as_json=as_json) if show else None
     paths = choose_picture_paths(output, f"{file.stem}-{2 * size[0]}x{2 * size[1]}")
-    with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
+    with OutputFiles(paths, overwrite=overwrite) as outputs, account.log_in() as client:
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a smaller image")
         costs.confirm(price)
         with account.show_progress("upscaling"), costs.paying():

@@ -266,7 +266,7 @@ def image(
         print_price(builder.describe_price(), as_json)
         return
     display = open_picture_display(as_json=as_json) if show else None
-    with account.sign_in() as client:
+    with account.log_in() as client:
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper=_CHEAPER)
         facts = builder.generate(client, costs, output, display, overwrite=overwrite, quiet=account.quiet)
     print_jpeg_note(map(Path, cast("list[str]", facts["files"])))

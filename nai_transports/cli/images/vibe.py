@@ -76,7 +76,7 @@ def vibe(
         costs = None
         with OutputFiles([path], overwrite=overwrite) as outputs:
             if not price.is_free:
-                with account.sign_in() as client:
+                with account.log_in() as client:
                     costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas)
                     costs.confirm(price)
                     with account.show_progress("encoding"), costs.paying():

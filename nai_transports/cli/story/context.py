@@ -89,7 +89,7 @@ def context(
     if tokenizer is not None:
         built = build_continuation(selected.story, tokenizer=tokenizer, **options).context
     else:
-        with account.sign_in() as client:
+        with account.log_in() as client:
             built = client.run(build_counted_continuation(selected.story, **options)).context
     if as_json:
         print_json(_describe_context(built))

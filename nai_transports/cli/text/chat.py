@@ -68,11 +68,11 @@ def chat(
             raise InvalidRequestError("--json needs a message; - reads it from stdin")
         options = settings.build_options(thinking=thinking)
         if model is not None:
-            check_chat_model(model)  # before anybody is asked to sign in
+            check_chat_model(model)  # before anybody is asked to log in
         file, conversation = _open_conversation(save, _choose_saved(load, message) if go_on else load)
     if system is not None:
         conversation = conversation.with_system(system)
-    with account.sign_in() as client:
+    with account.log_in() as client:
         if model is not None:
             with reading_options():
                 chosen = choose_chat_model(model, lambda: list_served_models(client))

@@ -37,9 +37,9 @@ def complete(
     """Continue a prompt with a chat model, as it is, without a chat template."""
     with reading_options():
         options = settings.build_options(stop=stop)
-        check_chat_model(model)  # before anybody is asked to sign in
+        check_chat_model(model)  # before anybody is asked to log in
     prompt_text = read_required_text(prompt, "complete", "--file", file=file)
-    with account.sign_in() as client:
+    with account.log_in() as client:
         with reading_options():
             found = choose_chat_model(model, lambda: list_served_models(client))
         note_family(model, found, quiet=account.quiet)

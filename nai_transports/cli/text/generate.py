@@ -67,11 +67,11 @@ def generate(
     count = 1 if number is None else number
     shown_prompt = prompt_text if echo else None
     if as_json:
-        with account.sign_in() as client:
+        with account.log_in() as client:
             documents = _generate_documents(client, flow, request.model, shown_prompt, count)
         print_json(documents[0] if number is None else documents)
         return
-    with account.sign_in() as client:
+    with account.log_in() as client:
         for place in range(1, count + 1):
             if count > 1:
                 _print_separator(place, count)

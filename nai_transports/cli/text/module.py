@@ -64,7 +64,7 @@ def train(
         description=description,
         model=model,
     )
-    with account.sign_in() as client:
+    with account.log_in() as client:
         price = Price((PriceItem("training step", steps, 1),))
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a training of fewer --steps")
         costs.confirm(price)
@@ -92,7 +92,7 @@ def _wait(client: Client, trained: TrainedModule, account: AccountOptions) -> Tr
 @module.command("list")
 def list_modules(*, account: AccountOptions, as_json: Json = False) -> None:
     """List the account's modules, those in training too."""
-    with account.sign_in() as client:
+    with account.log_in() as client:
         listed = client.run(modules.list_modules())
     if as_json:
         print_json([_describe_module(each) for each in listed])
@@ -116,7 +116,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one module and how far its training is."""
-    with account.sign_in() as client:
+    with account.log_in() as client:
         trained = _find_module(client, id)
     if prefix:
         _require_ready(trained)
@@ -152,7 +152,7 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Delete a module. The steps of its training are not given back."""
-    with account.sign_in() as client:
+    with account.log_in() as client:
         trained = _find_module(client, id)
         if not yes:
             confirm(f"This deletes the module {escape_line(trained.name)!r} for ever. Continue?", _NEEDS_YES)
@@ -211,7 +211,7 @@ def buy_steps(
     shows what became of it.
     """
     operation = modules.buy_training_steps(amount)
-    with account.sign_in() as client:
+    with account.log_in() as client:
         if not yes:
             confirm(
                 f"This buys {format_count(amount, 'step')} with the account's means of payment. Continue?",

@@ -58,7 +58,7 @@ def speak(
     suffix = ".webm" if opus else ".mp3"
     name = f"{build_file_name(spoken_text)}-{build_file_name(str(chosen))}"
     paths = [] if to_stdout else choose_paths(output, name, (suffix,))
-    with OutputFiles(paths, overwrite=overwrite) as outputs, account.sign_in() as client:
+    with OutputFiles(paths, overwrite=overwrite) as outputs, account.log_in() as client:
         speech = client.run(flow)
         if to_stdout:
             outputs.write_stdout(speech.data, name + suffix)

@@ -107,7 +107,7 @@ def _print_count(counted: CountedText, as_json: bool) -> None:
 
 
 def _count_remotely(text: str, model: str, account: AccountOptions) -> int:
-    with account.sign_in() as client:
+    with account.log_in() as client:
         return client.run(openai.token_count(text, model=model)).length
 
 
