@@ -217,7 +217,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
 @pytest.mark.parametrize(
     ("arguments", "about"),
     [
-        (("chat", "x", "--temperature", "7"), "temperature is 7.0"),
+        (("chat", "x", "--temperature", "7"), "--temperature 7: a number from 0 to 2 is allowed"),
         (("complete", "x", "--max-tokens", "0"), "0 is out of range: at least 1"),
         (
             ("chat", "x", "--model", "gpt-17"),
@@ -226,7 +226,7 @@ def test_an_error_in_a_conversation_is_one_line_and_the_conversation_continues(o
         (("chat", "x", "--model", "Kayra"), "nai generate --model kayra-v1"),
         (("complete", "x", "--model", "glm-4.7"), "did you mean"),
         (("chat", "--json"), "--json needs a message"),
-        (("chat", "x", "--set", "top_p=7"), "top_p is 7"),
+        (("chat", "x", "--set", "top_p=7"), "--set top_p=7: a number from 0 to 1 is allowed"),
         (("chat", "x", "--seed", "1", "--set", "seed=1"), "--seed and --set seed are the same"),
         (("chat", "--continue"), "nai chat --save FILE"),
         (("chat", "--continue", "talk.json"), "--continue takes no file; type: nai chat --load talk.json"),
@@ -240,6 +240,26 @@ def test_a_usage_error_is_one_line(arguments: tuple[str, ...], about: str) -> No
     (line,) = done.stderr.splitlines()
     assert f"nai {arguments[0]}" in line
     assert about in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--set", "min_p=9"), "--set min_p=9: a number from 0 to 1 is allowed"),
+        (("--set", "Presence-Penalty=-3"), "--set Presence-Penalty=-3: a number from -2 to 2 is allowed"),
+        (("--temperature", "99"), "--temperature 99: a number from 0 to 2 is allowed"),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_told_as_it_was_typed(arguments: tuple[str, ...], said: str) -> None:
+    for command in ("chat", "complete"):
+        done = nai(command, "hello", *arguments)
+        assert (done.exit_code, done.stderr) == (2, f"nai {command}: {said}\n")
+
+
+def test_an_option_and_its_parameter_are_not_both_taken() -> None:
+    done = nai("chat", "hello", "--thinking", "--set", "enable_thinking=false")
+    assert done.exit_code == 2
+    assert "--thinking and --set enable_thinking are the same: give one of them" in done.stderr
 
 
 @pytest.mark.usefixtures("owner", "terminal")

@@ -25,6 +25,7 @@ from nai_transports.servers.serve import serve_in_thread
 from nai_transports.sync import Client
 from tests.cases import for_each
 from tests.support import EMAIL, PASSWORD, ByteTokenizer, an_emulator, answers, streams, token
+from tests.terminal_runner import TerminalRunner
 
 PROMPT = "The lamp in the old lighthouse"
 BYTES = ByteTokenizer()
@@ -178,18 +179,18 @@ def test_logprobs_are_a_table_or_the_service_s_json() -> None:
         ((PROMPT, "--model", "kayra-v9"), "did you mean 'kayra-v1'?"),
         ((PROMPT, "--model", "GLM"), "glm-4-6 is a chat model: nai chat --model glm-4-6"),
         ((PROMPT, "--model", "V4.5 Full"), "nai image --model nai-diffusion-4-5-full"),
-        ((PROMPT, "--set", "top_p=7"), "top_p is 7, and kayra-v1 takes a number from 0 to 1"),
+        ((PROMPT, "--set", "top_p=7"), "--set top_p=7: kayra-v1 takes a number from 0 to 1"),
         (
             (PROMPT, "--set", "top_g=7", "--model", "Erato"),
-            "top_g belongs to a sampler that llama-3-erato-v1 does not take",
+            "--set top_g=7: top_g belongs to a sampler that llama-3-erato-v1 does not take",
         ),
         ((PROMPT, "--set", "topp=1"), "did you mean 'top_p'?"),
         ((PROMPT, "--set", "temperature=1", "--temperature", "1"), "--temperature and --set temperature are the same"),
         ((PROMPT, "--seed", "5"), "take no seed"),
         ((PROMPT, "--preset", "Golden Arrow"), "'Golden Arrow' is a preset of llama-3-erato-v1: give --model"),
-        ((PROMPT, "--temperature", "0.01"), "temperature is 0.01, and kayra-v1 takes a number from 0.1 to 100"),
+        ((PROMPT, "--temperature", "0.01"), "--temperature 0.01: kayra-v1 takes a number from 0.1 to 100"),
         ((PROMPT, "--max-tokens", "0"), "0 is out of range: at least 1"),
-        ((PROMPT, "--logprobs", "31"), "num_logprobs is 31"),
+        ((PROMPT, "--logprobs", "31"), "--logprobs 31: kayra-v1 takes "),
         ((PROMPT, "--max-tokens", "1000"), "--max-tokens: 1000 is too many: Kayra writes at most 250 tokens at a time"),
         ((PROMPT, "--set", "max_length=251"), "251 is too many"),
         ((PROMPT, "--bias", "swan"), "--bias is TEXT=NUMBER"),
@@ -300,6 +301,14 @@ def test_continuations_that_were_complete_before_an_error_are_in_its_json(
     assert [each["text"] for each in error["completed"]] == [" It was"]
     alone = json.loads(generate_on(fail_second(fail), "--json").stdout)
     assert error["completed"] == [alone]
+
+
+def test_a_continuation_has_its_heading_when_its_text_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAI_TOKEN", "pst-abc")
+    for server, shown in ((answers(402, b""), ""), (fail_second(answers(402, b"")), "--- 1 of 2 ---\nIt was\n")):
+        with serve_in_thread(server) as url:
+            done = TerminalRunner().invoke(app, ["generate", PROMPT, "--echo", "--url", url, "-n", "2"])
+        assert (done.exit_code, done.stdout) == (4, shown.replace("It was", f"{PROMPT} It was"))
 
 
 def test_the_text_that_had_arrived_stays_with_ctrl_c() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 from math import exp
 from pathlib import Path
 from typing import Annotated
@@ -63,7 +64,8 @@ def generate(
             raise InvalidRequestError(f"--seed: {NO_SEED}", parameter="seed")
         request = generation.build_request()
         prompt_text = read_required_text(prompt, "generate", "--file", file=file)
-        flow = _build_flow(prompt_text, request)
+        with request.parameters.name_in_errors():
+            flow = _build_flow(prompt_text, request)
     count = 1 if number is None else number
     shown_prompt = prompt_text if echo else None
     if as_json:
@@ -73,9 +75,7 @@ def generate(
         return
     with account.log_in() as client:
         for place in range(1, count + 1):
-            if count > 1:
-                _print_separator(place, count)
-            completion = _print_continuation(client, flow, shown_prompt or "")
+            completion = _print_continuation(client, flow, shown_prompt or "", place, count)
             if generation.logprobs is not None:
                 _print_logprobs(completion, request.tokenizer or _load_tokenizer_or_none(request.model))
 
@@ -107,10 +107,16 @@ def _generate_documents(
     return documents
 
 
-def _print_continuation(client: Client, flow: Runnable[text.Token, text.Completion], prompt: str) -> text.Completion:
+def _print_continuation(
+    client: Client, flow: Runnable[text.Token, text.Completion], prompt: str, place: int, count: int
+) -> text.Completion:
     with TextStream() as out, client.stream(flow) as stream:
+        tokens = iter(stream)
+        first = [*islice(tokens, 1)]  # an error in its place is separated from nothing
+        if count > 1:
+            _print_separator(place, count)
         out.write_prompt(prompt)
-        for token in stream:
+        for token in chain(first, tokens):
             out.write(token.text)
         completion = stream.result
         out.finish()

@@ -22,7 +22,7 @@ from ..common.command import OptionGroup
 from ..common.error_messages import explain
 from ..common.errors import CommandFailed
 from .model_choice import choose_story_model
-from .parameter_settings import TEXT_PARAMETERS, parse_settings
+from .parameter_settings import TEXT_PARAMETERS, TypedParameters, read_parameters
 
 __all__ = ["GenerationOptions", "GenerationRequest", "load_official_preset"]
 
@@ -35,6 +35,8 @@ class GenerationRequest:
 
     model: text.Model
     options: text.TextOptions
+    parameters: TypedParameters
+    "Those of the options that have names of the service, for errors."
     tokenizer: Tokenizer | None
     "The model's, if phrases or the prompt are tokenized here."
 
@@ -95,11 +97,11 @@ class GenerationOptions(OptionGroup):
             options["settings"] = text.GlobalSettings(num_logprobs=text.NO_LOGPROBS)
         if self.module is not None:
             options["module"] = self.module
-        self._add_parameters(model, options)
+        parameters = self._add_parameters(model, options)
         tokenizer = self._load_tokenizer(model)
         if tokenizer is not None:
             options["tokenizer"] = tokenizer
-        return GenerationRequest(model, options, tokenizer if self.ids else None)
+        return GenerationRequest(model, options, parameters, tokenizer if self.ids else None)
 
     def _load_tokenizer(self, model: text.Model) -> Tokenizer | None:
         """Return the model's tokenizer if an option needs it; an error says which does."""
@@ -114,26 +116,22 @@ class GenerationOptions(OptionGroup):
         need = f"{' and '.join(needing)} {'needs' if len(needing) == 1 else 'need'}"
         raise CommandFailed(f"{need} the tokenizer of {model.id}. {problem}")
 
-    def _add_parameters(self, model: text.Model, options: text.TextOptions) -> None:
-        """Add the parameters that have options of their own, and those of ``--set``."""
+    def _add_parameters(self, model: text.Model, options: text.TextOptions) -> TypedParameters:
+        """Add the parameters that have options of their own, and those of ``--set``; return both."""
         named = {
             "max_length": ("--max-tokens", self.max_tokens),
             "temperature": ("--temperature", self.temperature),
             "num_logprobs": ("--logprobs", self.logprobs),
             "stop_sequences": ("--stop", self.stop),
         }
-        parameters = parse_settings(self.settings or (), TEXT_PARAMETERS)
-        for name, (option, value) in named.items():
-            if value is not None and name in parameters:
-                raise InvalidRequestError(f"{option} and --set {name} are the same: give one of them", parameter=name)
-            if value is not None:
-                parameters[name] = value
-        _check_length(model, parameters.get("max_length"))
-        options.update(cast("text.TextOptions", parameters))
+        parameters = read_parameters(self.settings or (), TEXT_PARAMETERS, named)
+        _check_length(model, parameters.values.get("max_length"))
+        options.update(cast("text.TextOptions", parameters.values))
         if self.ban:
             options["bans"] = text.BanList(*self.ban)
         if self.bias:
             options["biases"] = [_parse_bias(each) for each in self.bias]
+        return parameters
 
 
 def _check_length(model: text.Model, length: object) -> None:

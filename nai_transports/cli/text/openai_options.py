@@ -9,10 +9,9 @@ from typing import Annotated, cast
 import typer
 
 from nai_proto import openai
-from nai_proto.errors import InvalidRequestError
 
 from ..common.command import OptionGroup
-from .parameter_settings import OPENAI_PARAMETERS, parse_settings
+from .parameter_settings import OPENAI_PARAMETERS, read_parameters
 
 __all__ = ["AnswerDocument", "OpenAISettings", "UsageDocument", "describe_answer"]
 
@@ -44,21 +43,18 @@ class OpenAISettings(OptionGroup):
             InvalidRequestError: an option is wrong, or given twice.
         """
         named = {
-            "max_tokens": self.max_tokens,
-            "temperature": self.temperature,
-            "seed": self.seed,
-            "enable_thinking": thinking,
-            "stop": stop or None,
+            "max_tokens": ("--max-tokens", self.max_tokens),
+            "temperature": ("--temperature", self.temperature),
+            "seed": ("--seed", self.seed),
+            "enable_thinking": ("--thinking", thinking or None),
+            "stop": ("--stop", stop or None),
         }
-        parameters = parse_settings(self.assignments or (), OPENAI_PARAMETERS)
-        for name, value in named.items():
-            if value is not None and name in parameters and name != "enable_thinking":
-                option = "--" + name.replace("_", "-")
-                raise InvalidRequestError(f"{option} and --set {name} are the same: give one of them", parameter=name)
-            if value is not None:
-                parameters.setdefault(name, value)
-        openai.check_parameters(parameters)
-        return cast("openai.CompletionOptions", parameters)
+        typed = read_parameters(self.assignments or (), OPENAI_PARAMETERS, named)
+        with typed.name_in_errors():
+            openai.check_parameters(typed.values)
+        if thinking is not None:
+            typed.values.setdefault("enable_thinking", thinking)
+        return cast("openai.CompletionOptions", typed.values)
 
 
 # ---- output

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from nai_proto.errors import InvalidRequestError, excerpt
@@ -28,9 +30,11 @@ __all__ = [
     "OPENAI_PARAMETERS",
     "TEXT_PARAMETERS",
     "ParameterRules",
+    "TypedParameters",
     "complete_setting",
     "format_settings_page",
     "parse_settings",
+    "read_parameters",
 ]
 
 T = TypeVar("T")
@@ -52,6 +56,53 @@ NO_SEED: Final = (
 )
 _LONGEST_VALUE: Final = 60
 """Characters of a wrong value that an error shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedParameters:
+    """The parameters of a request, and how the person typed them."""
+
+    values: dict[str, object]
+    "By name."
+    options: Mapping[str, str]
+    "The option of each, with its value if that is one."
+
+    @contextmanager
+    def name_in_errors(self) -> Generator[None, None, None]:
+        """Raise errors about parameters with the options that were typed, such as ``--set min_p=9``."""
+        try:
+            yield
+            return
+        except InvalidRequestError as error:
+            message, parameter = error.plain_message, error.parameter or ""
+            if (option := self.options.get(parameter)) is None:
+                raise
+        if message.startswith(f"{parameter} is "):  # the option shows the value
+            message = message.rpartition(", and ")[2]
+        raise InvalidRequestError(f"{option}: {message}", parameter=parameter)
+
+
+def read_parameters(
+    assignments: Sequence[str], rules: ParameterRules, named: Mapping[str, tuple[str, object]]
+) -> TypedParameters:
+    """Return the parameters of ``--set`` and of the options for single parameters.
+
+    Args:
+        assignments, rules: as for `parse_settings`.
+        named: by the name of a parameter, its option and the value, which is None if the option was not given.
+
+    Raises:
+        InvalidRequestError: as of `parse_settings`; or a parameter is given by both.
+    """
+    values = parse_settings(assignments, rules)
+    options = {name: f"--set {_cut(text)}" for name, text in zip(values, assignments, strict=True)}
+    for name, (option, value) in named.items():
+        if value is not None and name in values:
+            raise InvalidRequestError(f"{option} and --set {name} are the same: give one of them", parameter=name)
+        if value is not None:
+            values[name] = value
+            options[name] = f"{option} {value:g}" if isinstance(value, int | float) else option
+    return TypedParameters(values, options)
 
 
 def parse_settings(assignments: Sequence[str], rules: ParameterRules) -> dict[str, object]:
@@ -137,7 +188,11 @@ def _describe_rule(rule: ParameterRule | None) -> str:
 
 
 def _shorten(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…")
+    return repr(_cut(text))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
 # ---- values
