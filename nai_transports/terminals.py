@@ -29,8 +29,11 @@ def choose_colors() -> bool | None:
 
 
 def can_draw(stream: TextIO | None) -> bool:
-    """Return whether a stream is a terminal that takes control sequences, such as those that a bar is drawn with."""
-    return is_terminal(stream) and choose_colors() is not False
+    """Return whether a stream is a terminal on which the cursor can be moved, as for a bar.
+
+    It may have to be drawn without colours; see `choose_colors`.
+    """
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
 def measure_width(stream: TextIO | None) -> int | None:

@@ -43,7 +43,18 @@ def test_a_line_has_a_bar_with_its_rate_and_what_is_left() -> None:
     assert written.rstrip("\r\n").endswith("\x1b[2K")  # the last line is erased
 
 
-@for_each("variable", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "dumb", "FORCE_COLOR": "1"}], at_once=True)
+def test_without_colours_the_line_is_drawn_too() -> None:
+    written = run_on_terminal("slowly", NO_COLOR="1")
+    assert not re.search(r"\x1b\[[0-9;]*m", written)
+    assert "stories [of mine] ━" in written
+    assert written.rstrip("\r\n").endswith("\x1b[2K")
+
+
+@for_each(
+    "variable",
+    [{"TERM": "dumb"}, {"TERM": "dumb", "NO_COLOR": "1"}, {"TERM": "dumb", "FORCE_COLOR": "1"}],
+    at_once=True,
+)
 def test_where_nothing_is_drawn_each_task_is_a_line(variable: dict[str, str]) -> None:
     assert run_on_terminal(**variable) == "logging in [it] …\r\nstories [of mine] …\r\n"
 

@@ -1,8 +1,7 @@
 """Progress on a terminal: a line for each task of a command with a bar, its rate and the time that is left.
 
 The lines are on stderr and are erased at the end. There are none if stderr is no terminal, or with ``--quiet``. Notes are
-printed above them, and stay. With NO_COLOR or TERM=dumb nothing is drawn or erased: each task is named in a line when it
-begins.
+printed above them, and stay. With TERM=dumb nothing is drawn or erased: each task is named in a line when it begins.
 """
 
 from __future__ import annotations

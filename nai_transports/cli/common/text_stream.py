@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import typer
 
-from ...terminals import can_draw, measure_width
+from ...terminals import choose_colors, measure_width
 from .notes import printing_after
 from .text_wrapping import ProseWrapper, wrap_prose
 
@@ -146,7 +146,7 @@ class TextStream:
 
     def _put(self, shown: str) -> None:
         if shown:
-            is_dim = self._is_aside and can_draw(sys.stdout)
+            is_dim = self._is_aside and choose_colors() is not False
             sys.stdout.write(typer.style(shown, dim=True) if is_dim else shown)
             sys.stdout.flush()
             self._is_inside_line = not shown.endswith("\n")

@@ -19,7 +19,7 @@ import typer
 
 from nai_proto.errors import InvalidRequestError, MissingExtra
 
-from ...terminals import can_draw, is_terminal
+from ...terminals import choose_colors, is_terminal
 from ..common.output import escape_line, open_console
 from ..common.output_files import OUTPUT_PANEL
 from .iterm_pictures import ItermPicture, is_iterm
@@ -113,7 +113,7 @@ def open_picture_display(*, as_json: bool = False) -> PictureDisplay:
         raise InvalidRequestError("stdout cannot take both the pictures of --show and --json; leave out one of them")
     if not is_terminal(sys.stdout):
         raise InvalidRequestError("--show needs a terminal, and stdout is none; without --show, images are files only")
-    if not can_draw(sys.stdout):
+    if choose_colors() is False:
         raise InvalidRequestError("--show needs colours, which NO_COLOR or TERM=dumb excludes")
     return PictureDisplay(open_console(), ItermPicture if is_iterm() else _find_protocol())
 
