@@ -507,19 +507,38 @@ def test_logout_says_what_was_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "NAI_TOKEN is still set" in nai("logout").stderr
 
 
+@pytest.mark.usefixtures("owner")
+def test_logout_of_a_profile_that_does_not_exist_names_those_that_do(config: Path) -> None:
+    config.mkdir()
+    (config / "profiles.toml").write_text("[work]\n[play]\n")
+    done = nai("logout", "--profile", "wrok")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "there is no profile 'wrok'; did you mean 'work'?" in done.stderr
+    assert "profiles.toml has work, play. No login is kept for it at http://127.0.0.1" in done.stderr
+    assert nai("logout", "--profile", "work").stdout.startswith("No login is kept for the profile work at http://127.")
+
+
+@pytest.mark.usefixtures("owner")
+def test_logout_where_no_login_is_kept_names_the_addresses_that_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    log_in_with_password("--insecure-storage")
+    url = os.environ["NAI_URL"]
+    monkeypatch.delenv("NAI_URL")
+    assert f"at https://novelai.net (a login is kept for {url}; give --url or set NAI_URL)." in succeed("logout")
+
+
 @pytest.mark.usefixtures("ring")
 def test_login_says_which_variable_wins_over_it(owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     token = owner.persistent_token.reveal()
     assert nai("login", "--with-token", typed=token).stderr == ""
     monkeypatch.setenv("NAI_TOKEN", token)
     (note,) = nai("login", "--with-token", typed=token).stderr.splitlines()
-    assert note.startswith("nai: NAI_TOKEN, which the environment has, wins over this login")
+    assert note.startswith("nai login: NAI_TOKEN, which the environment has, wins over this login")
     assert json.loads(succeed("whoami", "--json"))["source"] == "NAI_TOKEN"
     monkeypatch.delenv("NAI_TOKEN")
     monkeypatch.setenv("NAI_EMAIL", EMAIL)
     monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
     (note,) = nai("login", "--with-token", typed=token).stderr.splitlines()
-    assert note.startswith("nai: NAI_EMAIL and NAI_PASSWORD, which")
+    assert note.startswith("nai login: NAI_EMAIL and NAI_PASSWORD, which")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
@@ -557,6 +576,19 @@ def test_without_a_keyring_a_login_is_kept_in_a_file_unless_the_answer_is_no(
     done = nai("login", typed=f"{EMAIL}\n{PASSWORD}\n\n{answer}\n")
     assert done.exit_code == (not is_kept), done.stderr
     assert (config / "credentials.json").exists() == is_kept
+
+
+@pytest.mark.usefixtures("owner", "terminal")
+def test_an_answer_that_will_not_do_is_told_before_the_question_is_asked_again(config: Path) -> None:
+    wrong_then_right = ("keeper", "", EMAIL, "", PASSWORD, "both", "pass", "perhaps", "y")
+    done = nai("login", typed="".join(f"{answer}\n" for answer in wrong_then_right))
+    assert (done.exit_code, PASSWORD in (config / "credentials.json").read_text("utf-8")) == (0, True)
+    said = " ".join(done.stderr.split())
+    assert "a token: That is not an e-mail, which has an @. E-mail, or" in said
+    assert "a token: Nothing was typed: try again, or press Ctrl-C. E-mail, or" in said
+    assert "Nothing was typed: try again, or press Ctrl-C. Password:" in said  # the blank behind it is on stdout
+    assert "'both' is not an answer: type password or token, or the beginning of one. Keep" in said
+    assert "'perhaps' is not an answer: type y or n. Keep it there?" in said
 
 
 def test_the_help_page_of_login_has_no_option_that_login_refuses() -> None:

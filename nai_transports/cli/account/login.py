@@ -30,8 +30,8 @@ from ..common.credentials import (
 from ..common.errors import MissingCredentials, WrongUsage
 from ..common.finished_work import record_done
 from ..common.json_document import print_json, to_time
-from ..common.notes import print_note
-from ..common.output import Json, escape_line, format_date, print_sentence
+from ..common.notes import print_note, print_remark
+from ..common.output import Json, format_date, print_sentence
 from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profiles
 from ..common.secret_file import ACCESS, secret_file_path
 from ..common.stored_logins import (
@@ -165,7 +165,9 @@ def _choose_email(sources: CredentialSources, profile: UserProfile, with_passwor
         return email
     if with_password or not prompts.is_interactive():
         raise MissingCredentials(_NO_TERMINAL)
-    return prompts.ask("E-mail, or - to type a token", _NO_TERMINAL).removeprefix("-") or None
+    while (answer := prompts.ask("E-mail, or - to type a token", _NO_TERMINAL)) != "-" and "@" not in answer:
+        print_note("That is not an e-mail, which has an @.")  # it may be a token, and is not repeated
+    return None if answer == "-" else answer
 
 
 def _log_in(account: AccountOptions, sources: CredentialSources, email: str, with_password: bool) -> _CheckedLogin:
@@ -268,7 +270,7 @@ def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | 
         place = f"{secret_file_path()}, not encrypted; {ACCESS}"
         if prompts.is_interactive():
             what = "e-mail and password" if isinstance(kept.secret, Password) else "the token"
-            print_note(f"nai: {keyring_problem}. A file can keep {what}: {place}.")
+            print_remark(f"{keyring_problem}. A file can keep {what}: {place}.")
         alternative = f"{keyring_problem}; give --insecure-storage to keep the login in {place}"
         prompts.confirm("Keep it there?", alternative, default=True)
     return keep_in_file(sources.place, kept)
@@ -291,9 +293,7 @@ def _warn_of_variables(sources: CredentialSources) -> None:
     if winning is None and sources.get_variable(PASSWORD_VARIABLE) and sources.email:
         winning = f"{EMAIL_VARIABLE} and {PASSWORD_VARIABLE}"
     if winning is not None:
-        print_note(
-            f"nai: {winning}, which the environment has, wins over this login, unless --profile names the profile"
-        )
+        print_remark(f"{winning}, which the environment has, wins over this login, unless --profile names the profile")
 
 
 def _format_end(token: Token) -> str:
@@ -333,6 +333,8 @@ def logout(*, account: AccountOptions, as_json: Json = False) -> None:
     sources = account.build_sources(account.load_profile(is_new=True))
     address = normalize_address(sources.place.address)
     places = forget_login(sources.place)
+    if not places and (missing := load_profiles().explain_missing(sources.profile.name)):
+        raise WrongUsage(f"{missing} No login is kept for it at {address}", parameter="profile")
     if places:
         record_done("the login is deleted")
     if as_json:
@@ -342,9 +344,10 @@ def logout(*, account: AccountOptions, as_json: Json = False) -> None:
             f"The login of the profile {sources.profile.name} at {address} was deleted from {' and '.join(places)}."
         )
     else:
-        print_sentence(f"No login is kept for the profile {escape_line(sources.profile.name)} at {address}.")
+        other = describe_other_logins(sources.place)
+        print_sentence(f"No login is kept for the profile {sources.profile.name} at {address}{other and f' {other}'}.")
     if sources.get_variable(TOKEN_VARIABLE):
-        print_note(f"nai: {TOKEN_VARIABLE} is still set, and commands go on using it")
+        print_remark(f"{TOKEN_VARIABLE} is still set, and commands go on using it")
 
 
 # ---- whoami

@@ -109,11 +109,19 @@ class Profiles:
             raise WrongUsage(f"{source}: a profile's name has letters, digits, - and _", parameter="profile")
         if is_new or name == DEFAULT:
             return UserProfile(name=name)
-        names = f"{self.path} has {', '.join(map(escape_line, self.by_name))}" if self.by_name else ""
-        found = suggest_name(name, self.by_name) or "."
         new = name if _NAME.fullmatch(name) else "NAME"
-        problem = f"there is no profile {name!r}{found}{names and f' {names}.'}"
-        raise WrongUsage(f"{source}: {problem} To create one, type: nai login --profile {new}", parameter="profile")
+        raise WrongUsage(
+            f"{source}: {self.explain_missing(name)} To create one, type: nai login --profile {new}",
+            parameter="profile",
+        )
+
+    def explain_missing(self, name: str) -> str:
+        """Return that there is no profile of this name, the nearest, and all that there are; empty if there is one."""
+        if name in self.by_name or name == DEFAULT:
+            return ""
+        found = suggest_name(name, self.by_name) or "."
+        names = f" {self.path} has {', '.join(map(escape_line, self.by_name))}." if self.by_name else ""
+        return f"there is no profile {name!r}{found}{names}"
 
 
 def profile_path() -> Path:

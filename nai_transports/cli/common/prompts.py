@@ -1,5 +1,6 @@
 """Questions to the person at the terminal. They go to stderr, since stdout is for results.
 
+A question whose answer will not do is asked again, below what is wrong with the answer.
 Without a terminal nothing is asked, and the command fails with a message that names the other ways.
 """
 
@@ -7,18 +8,21 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import typer
 
 from nai_proto.errors import InvalidRequestError
 
 from .errors import MissingCredentials
+from .notes import print_note
 from .text_wrapping import wrap_for_terminal
 
 __all__ = ["ask", "ask_choice", "ask_secret", "confirm", "is_interactive"]
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
+
+_EMPTY: Final = "Nothing was typed: try again, or press Ctrl-C."
 
 
 def ask(question: str, alternative: str, *, default: str = "") -> str:
@@ -39,10 +43,11 @@ def ask(question: str, alternative: str, *, default: str = "") -> str:
     while True:
         if answer := _read_line(shown) or default:
             return answer
+        print_note(_EMPTY)
 
 
 def ask_secret(question: str, alternative: str, *, twice: bool = False) -> str:
-    """Return what the person types without echo, as it is.
+    """Return what the person types without echo, as it is; ask again while it is empty.
 
     Args:
         question, alternative: as for `ask`.
@@ -57,8 +62,13 @@ def ask_secret(question: str, alternative: str, *, twice: bool = False) -> str:
         raise MissingCredentials(alternative)
     again = twice and f"{question} again"
     try:
-        answer: str = typer.prompt(question, hide_input=True, err=True, confirmation_prompt=again)
-        return answer
+        while True:
+            answer: str = typer.prompt(
+                question, default="", show_default=False, hide_input=True, err=True, confirmation_prompt=again
+            )
+            if answer:
+                return answer
+            print_note(_EMPTY)
     except typer.Abort as abort:
         if isinstance(abort.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
@@ -84,6 +94,7 @@ def ask_choice(question: str, choices: type[_Choice], default: _Choice) -> _Choi
         for choice in choices:
             if choice.startswith(answer):
                 return choice
+        print_note(f"{answer!r} is not an answer: type {' or '.join(choices)}, or the beginning of one.")
 
 
 def confirm(question: str, alternative: str, *, default: bool = False) -> None:
@@ -101,7 +112,7 @@ def confirm(question: str, alternative: str, *, default: bool = False) -> None:
         raise InvalidRequestError(alternative)
     answers = {"y": True, "yes": True, "n": False, "no": False, "": default}
     while (answer := _read_line(f"{question} [{'Y/n' if default else 'y/N'}]").lower()) not in answers:
-        pass
+        print_note(f"{answer!r} is not an answer: type y or n.")
     if not answers[answer]:
         raise typer.Abort
 
