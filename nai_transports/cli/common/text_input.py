@@ -19,6 +19,7 @@ from .errors import WrongUsage
 from .examples import EXAMPLES
 
 __all__ = [
+    "check_one_text",
     "read_input_line",
     "read_required_text",
     "read_standard_input",
@@ -40,6 +41,16 @@ def read_text_argument(argument: str) -> str:
     return read_standard_input().removesuffix("\n") if argument == "-" else argument
 
 
+def check_one_text(text: str | None, file: Path | None) -> None:
+    """Check that a text is not given both as an argument and as a file.
+
+    Raises:
+        WrongUsage: it is.
+    """
+    if text is not None and file is not None:
+        raise WrongUsage("give a text or --file, not both")
+
+
 def read_text(text: str | None, file: Path | None) -> str | None:
     """Return the text of an argument or of a file; None if neither is given.
 
@@ -51,8 +62,7 @@ def read_text(text: str | None, file: Path | None) -> str | None:
         WrongUsage: both are given.
         FileError, InvalidFile: as for `read_text_file`.
     """
-    if text is not None and file is not None:
-        raise WrongUsage("give a text or --file, not both")
+    check_one_text(text, file)
     if file is not None:
         return read_text_file(file)
     return None if text is None else read_text_argument(text)

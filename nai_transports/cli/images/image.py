@@ -14,10 +14,10 @@ from nai_proto.image.options import ImageOptions
 from ...preset_files import load_image_preset
 from ..common.account_options import AccountOptions
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, print_facts
 from ..common.output_files import OUTPUT_PANEL, OutputPath, Overwrite, build_output_option
-from ..common.text_input import read_required_text, read_text_argument
+from ..common.text_input import read_required_text
 from .image_request import ImageRequestBuilder, add_source_image, rebuild_request
 from .option_errors import find_image_model, name_options_in_errors
 from .option_parsing import parse_box, parse_character, parse_reference, parse_size
@@ -248,20 +248,21 @@ def image(
             "upscaled_enhance": max_enhance or None,
         }
     )
-    text = None if prompt is None else read_text_argument(prompt)
+    text = prompt
     if rebuild is not None:
         later = {"image": image, "mask": mask or box, "vibes": vibe}
         text, options = rebuild_request(rebuild, text, options, [name for name, value in later.items() if value])
-    if text is None and price:
-        text = ""
-    if text is None:
-        text = read_required_text(None, "image", "--rebuild")
+    is_read = prompt == "-" or (text is None and not price)
     add_source_image(options, image, mask, [parse_box(each) for each in box or ()], enhance)
     vibes = parse_vibes(vibe or ())
     with name_options_in_errors():
-        builder = ImageRequestBuilder(text, options, vibes, previews=previews)
+        builder = ImageRequestBuilder("" if is_read else text or "", options, vibes, previews=previews)
+        if is_read:  # whoever types the prompt learns before it what is wrong with the rest
+            builder.choose_paths(output)
+            text = read_required_text(prompt, "image", "--rebuild")
+            builder = ImageRequestBuilder(text, options, vibes, previews=previews)
     if builder.note:
-        print_note(f"nai image: {builder.note}")
+        print_remark(builder.note)
     if price:
         print_price(builder.describe_price(), as_json)
         return

@@ -250,7 +250,7 @@ class ImageRequestBuilder:
             FileError: a file exists already.
             NaiError: a request failed.
         """
-        paths = self._choose_paths(output)
+        paths = self.choose_paths(output)
         optional = [preview_path(path, step) for path in paths for step in range(self._steps)] if self._previews else []
         with OutputFiles(paths, overwrite=overwrite, optional=optional) as outputs:
             price = self._price(costs.allowance)
@@ -279,7 +279,16 @@ class ImageRequestBuilder:
         steps = self._request.parameters.get("steps")
         return steps if isinstance(steps, int) else 0
 
-    def _choose_paths(self, output: OutputPath | None) -> list[Path]:
+    def choose_paths(self, output: OutputPath | None) -> list[Path]:
+        """Return the paths of the images.
+
+        Args:
+            output: what the person named.
+
+        Raises:
+            InvalidRequestError: it cannot be the name of the images.
+            FileError: its directory does not exist.
+        """
         number, first = (cast("int", self._request.parameters[name]) for name in ("n_samples", "seed"))
         image_format = str(self._request.parameters["image_format"])
         name = build_file_name(self._prompt)

@@ -63,9 +63,10 @@ def generate(
         if seed is not None:
             raise InvalidRequestError(f"--seed: {NO_SEED}", parameter="seed")
         request = generation.build_request()
-        prompt_text = read_required_text(prompt, "generate", "--file", file=file)
         with request.parameters.name_in_errors():
-            flow = _build_flow(prompt_text, request)
+            _build_flow("", request)  # whoever types the prompt learns before it what is wrong
+        prompt_text = read_required_text(prompt, "generate", "--file", file=file)
+        flow = _build_flow(prompt_text, request)
     count = 1 if number is None else number
     shown_prompt = prompt_text if echo else None
     if as_json:

@@ -53,9 +53,11 @@ def speak(
     opus = opus or (output is not None and output.suffix == ".webm")
     with reading_options():
         chosen, chosen_version = _choose_voice(voice, seed, version)
+    suffix = ".webm" if opus else ".mp3"
+    if not to_stdout:
+        choose_paths(output, "", (suffix,))  # whoever types the text learns before it what is wrong
     spoken_text = read_required_text(text, "speak")
     flow = voices.speak(spoken_text, chosen, version=chosen_version, opus=opus)
-    suffix = ".webm" if opus else ".mp3"
     name = f"{build_file_name(spoken_text)}-{build_file_name(str(chosen))}"
     paths = [] if to_stdout else choose_paths(output, name, (suffix,))
     with OutputFiles(paths, overwrite=overwrite) as outputs, account.log_in() as client:
