@@ -84,7 +84,7 @@ def test_problems_are_one_line_and_exit_code_1(person: Person) -> None:
     assert done.exit_code == 5
     assert "is missing" in done.stdout
     done = person.run("backup")
-    assert (done.exit_code, done.stderr) == (0, f"repaired {lost}: it was missing or outdated\n")
+    assert (done.exit_code, done.stderr) == (0, f"nai library backup: repaired {lost}: it was missing or outdated\n")
     assert person.run("verify").exit_code == 0
     lost.write_text("mine")
     (repaired,) = person.run_json("backup")["repaired"]

@@ -286,7 +286,7 @@ def test_without_a_tokenizer_file_the_service_counts_and_the_command_says_so(
     monkeypatch.setenv("NAI_TOKENIZER_DIR", str(tmp_path))
     done = nai("tokens", "count", "hello world", "--model", "glm-4-5")
     assert (done.exit_code, int(done.stdout) > 0) == (0, True)
-    assert done.stderr == "no tokenizer file of glm-4-5 is here, so the service counts its tokens\n"
+    assert done.stderr == "nai tokens count: no tokenizer file of glm-4-5 is here, so the service counts its tokens\n"
     refused = nai("tokens", "count", "hello world", "--tokenizer", "glm-4.6")
     assert (refused.exit_code, refused.stdout) == (1, "")
 

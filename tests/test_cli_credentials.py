@@ -203,7 +203,7 @@ def test_a_broken_keyring_is_a_line_on_stderr_and_then_the_prompt() -> None:
         done = nai("subscription", "--email", EMAIL, typed=f"{PASSWORD}\n")
     assert done.exit_code == 0, done.stderr
     note, prompt = done.stderr.splitlines()
-    assert note == "nai: the system's keyring does not work (RuntimeError)"
+    assert note == "nai subscription: the system's keyring does not work (RuntimeError)"
     assert prompt.strip() == "Password:"
 
 

@@ -335,7 +335,7 @@ def test_a_name_of_several_models_is_told_with_the_one_that_is_used_unless_it_is
                 ((), ""),
             ):
                 done = CliRunner().invoke(app, [command, "hello", *options], prog_name="nai")
-                assert (done.exit_code, done.stderr) == (0, said)
+                assert (done.exit_code, done.stderr) == (0, said and f"nai {command}: {said}")
 
 
 @pytest.mark.parametrize(

@@ -265,7 +265,8 @@ def test_a_suffix_of_another_format_is_refused_before_anything_is_paid(
 @pytest.mark.parametrize("name", ["sea.jpg", "SEA.JPEG"])
 def test_a_jpeg_is_written_with_the_parameters(owner: Account, name: str) -> None:
     done = nai("image", PROMPT, *SMALL, "-o", name)
-    assert done.stderr == "a JPEG keeps neither the service's signature nor alpha; a PNG keeps both\nfree with Opus\n"
+    note = "nai image: a JPEG keeps neither the service's signature nor alpha; a PNG keeps both\n"
+    assert done.stderr == f"{note}free with Opus\n"
     assert done.stdout.startswith(f"file\t{name}\nseed\t7\nmodel\t")
     assert Path(name).read_bytes().startswith(b"\xff\xd8\xff")
     assert read_parameters(name)["seed"] == 7
@@ -501,10 +502,10 @@ def test_a_price_has_the_vibes_that_are_to_be_encoded(monkeypatch: pytest.Monkey
             2,
         ),
         ((PROMPT, "--model", "V3"), "did you mean 'nai-diffusion-3' or 'nai-diffusion-furry-3'?", 2),
-        ((PROMPT, "--model", "V9"), "there are nai-diffusion-5-full, nai-diffusion-5-curated", 2),
+        ((PROMPT, "--model", "V9"), "no image model is called 'V9'; nai models lists all", 2),
         ((PROMPT, "--format", "gif"), "--format: no image format of nai-diffusion-5-curated is called 'gif'", 2),
         ((PROMPT, "--uc", "x"), "--uc: no uc preset is called 'x'; there are heavy", 2),
-        ((PROMPT, "--model", "x"), "no image model is called 'x'; there are nai-diffusion-5-full", 2),
+        ((PROMPT, "--model", "x"), "no image model is called 'x'; nai models lists all", 2),
         ((PROMPT, "--strength", "0.5"), "strength does not go with generate", 2),
         ((PROMPT, "--mask", "a.png"), "need --image", 2),
         ((PROMPT, "--image", "a.png", "--mask", "a.png", "--box", "0,0,1,1"), "not both", 2),

@@ -17,6 +17,7 @@ from nai_proto.library import Library, open_library
 from nai_proto.story import Lorebook, Story
 from nai_proto.story.files import build_story_file
 from nai_proto.testing import run_in_memory
+from nai_transports import files
 from nai_transports.backups import BackupDirectory
 from nai_transports.cli.app import app
 from nai_transports.servers.serve import serve_in_thread
@@ -109,6 +110,15 @@ def test_a_title_that_another_story_has_is_told_with_its_id(served: Served) -> N
     story("create", "Geese")
     assert nai("story", "rename", json.loads(second.stdout)["id"], "Ducks").stderr == ""
     assert nai("story", "rename", "Geese", "swans").stderr == f"nai story rename: {note}"
+
+
+def test_a_text_is_read_after_its_story_is_found(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> bytes:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(files, "read_stream", read)
+    assert failing("append", "Nowhere", "-").startswith("nai story append: no story has the title or id 'Nowhere'")
+    assert "Nowhere" not in served.texts()
 
 
 @pytest.mark.parametrize("title", ["", " "])

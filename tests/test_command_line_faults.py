@@ -637,7 +637,7 @@ def test_a_backup_says_which_files_it_repairs() -> None:
     lost = next(Path("kept").glob("stories/*"))
     lost.unlink()
     done = nai("library", "backup", "kept")
-    assert (done.exit_code, done.stderr) == (0, f"repaired {lost}: it was missing or outdated\n")
+    assert (done.exit_code, done.stderr) == (0, f"nai library backup: repaired {lost}: it was missing or outdated\n")
 
 
 def test_times_in_json_are_iso_8601_in_utc() -> None:

@@ -237,7 +237,7 @@ def test_a_field_that_is_not_read_is_named_with_its_place_in_stories_and_scenari
     file = tmp_path / "broken.story"
     file.write_text(json.dumps({"storyContainerVersion": 1, "metadata": {}, "content": content}))
     shown = CliRunner().invoke(app, ["story", "show", str(file)])
-    assert (shown.exit_code, shown.stderr) == (0, f"{file}: {problem}\n")
+    assert (shown.exit_code, shown.stderr) == (0, f"nai story show: {file}: {problem}\n")
 
 
 def test_a_card_says_which_of_its_fields_are_not_read() -> None:
@@ -273,9 +273,9 @@ def test_a_lorebook_and_a_scenario_file_say_which_of_their_fields_are_not_read(t
     entries = [{"keys": "dragon", "text": f"{number}"} for number in range(7)]
     file = tmp_path / "a.lorebook"
     file.write_text(json.dumps({"lorebookVersion": 5, "entries": entries}))
-    shown = CliRunner().invoke(app, ["lorebook", "test", str(file), "--text", "x"]).stderr.splitlines()
-    assert shown[0] == f"{file}: its entries[0].keys is a text, and a list was expected"
-    assert (len(shown), shown[5:]) == (7, [f"{file}: and 2 more problems", "0 of 7 entries active"])
+    shown = CliRunner().invoke(app, ["lorebook", "test", str(file), "--text", "x"], prog_name="nai").stderr.splitlines()
+    assert shown[0] == f"nai lorebook test: {file}: its entries[0].keys is a text, and a list was expected"
+    assert (len(shown), shown[5:]) == (7, [f"nai lorebook test: {file}: and 2 more problems", "0 of 7 entries active"])
     scenario = {"scenarioVersion": 3, "prompt": "", "placeholders": [{"key": "a"}, {"name": "b"}, 5], "tags": "a"}
     assert Scenario.loads(json.dumps(scenario).encode()).problems == (
         "its tags is a text, and a list was expected",

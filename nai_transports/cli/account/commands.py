@@ -16,7 +16,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, describe_response, print_facts, print_sentence
 from ..common.prompts import ask, ask_secret
 from ..common.stored_logins import forget_login, replace_login
@@ -89,7 +89,7 @@ def settings(*, account: AccountOptions, as_json: Json = False) -> None:
     elif stored:
         typer.echo(stored)
     else:
-        print_note("nai account settings: the account has none; the website stores them when they are changed there")
+        print_remark("the account has none; the website stores them when they are changed there")
 
 
 @account.command("gift-keys")

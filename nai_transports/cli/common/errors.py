@@ -42,7 +42,7 @@ from nai_proto.errors import (
 
 from .error_messages import ServiceAddress, explain, is_gateway_page
 from .finished_work import FinishedWork, begin_work, find_finished_work, list_done
-from .notes import print_note
+from .notes import naming_command, print_note
 from .output import escape_line
 from .standard_streams import OutputFailed, end_line
 
@@ -245,7 +245,8 @@ def exit_on_error(
     """
     begin_work()
     try:
-        yield
+        with naming_command(command):
+            yield
     except NaiError as error:
         failure = describe_failure(error, find_address())
     except OutputFailed as error:

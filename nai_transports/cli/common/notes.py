@@ -15,12 +15,35 @@ from .text_wrapping import wrap_for_terminal
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["print_note", "printing_above", "printing_after"]
+__all__ = ["naming_command", "print_note", "print_remark", "printing_above", "printing_after"]
 
 _consoles: Final[list[Console]] = []
 "The console of the lines of progress that are shown now, if there are any."
 _flushes: Final[list[Callable[[], None]]] = []
 "Shows what is held back of the text that is printed now, if there is any."
+_command: Final = ["nai"]
+"The name of the command that runs, with its groups."
+
+
+@contextmanager
+def naming_command(command: str) -> Generator[None, None, None]:
+    """Begin the remarks of the block with the name of a command, such as ``nai story undo``."""
+    before, _command[0] = _command[0], command
+    try:
+        yield
+    finally:
+        _command[0] = before
+
+
+def print_remark(text: str) -> None:
+    """Print a note that is to be known beside the command's result: it begins with the command's name, as errors do.
+
+    Questions, conversations, waits and the sums of tables are notes without it.
+
+    Args:
+        text: as for `print_note`.
+    """
+    print_note(f"{_command[0]}: {text}")
 
 
 def print_note(text: str) -> None:

@@ -16,7 +16,7 @@ from nai_proto.tier import Tier
 
 from ...terminals import choose_colors, is_terminal, measure_width
 from .json_document import print_json, to_time
-from .notes import print_note
+from .notes import print_remark
 from .text_wrapping import measure_text, wrap_for_terminal, wrap_text
 
 if TYPE_CHECKING:
@@ -221,6 +221,6 @@ def print_problems(where: str, problems: Sequence[str]) -> None:
         problems: in sentences.
     """
     for problem in problems[:_SHOWN_PROBLEMS]:
-        print_note(escape_line(f"{where}: {problem}"))
+        print_remark(escape_line(f"{where}: {problem}"))
     if len(problems) > _SHOWN_PROBLEMS:
-        print_note(escape_line(f"{where}: and {len(problems) - _SHOWN_PROBLEMS} more problems"))
+        print_remark(escape_line(f"{where}: and {len(problems) - _SHOWN_PROBLEMS} more problems"))

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from nai_proto.errors import FileError, InvalidFile
 
 from ... import files
-from .notes import print_note
+from .notes import print_remark
 from .profile_file import config_directory
 
 __all__ = ["ACCESS", "delete", "list_names", "read", "secret_file_path", "write"]
@@ -125,8 +125,8 @@ def _make_private(path: Path) -> None:
     """Take the file away from other users, with a note. A link may point to it, so it is known to be one of ours."""
     try:
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        print_note(
-            f"nai: {path} was open to other users of this machine; now it is not. If one of them may have read it, "
+        print_remark(
+            f"{path} was open to other users of this machine; now it is not. If one of them may have read it, "
             "change the account's password"
         )
         return

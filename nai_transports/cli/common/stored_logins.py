@@ -19,7 +19,7 @@ from nai_proto.errors import FileError, InvalidFile, MissingExtra, NaiError
 from nai_proto.secret import AccessToken, Password, Token, parse_token
 
 from . import secret_file, system_keyring
-from .notes import print_note
+from .notes import print_remark
 
 __all__ = [
     "LoginPlace",
@@ -97,7 +97,7 @@ def find_login(place: LoginPlace) -> StoredLogin | None:
     except (MissingExtra, system_keyring.NoKeyring):
         return None
     except FileError as error:
-        print_note(f"nai: {error}")
+        print_remark(str(error))
         return None
     return None if text is None else _parse(text, _KEYRING)
 

@@ -7,7 +7,7 @@ from nai_proto.text.models import Model
 from nai_proto.tokenizers import Tokenizer
 
 from ...tokenizer_files import load
-from .notes import print_note
+from .notes import print_remark
 
 __all__ = ["load_or_none"]
 
@@ -26,5 +26,5 @@ def load_or_none(model: Model) -> Tokenizer | None:
     except (FileError, MissingExtra, TransportError):
         if model.is_native:
             raise
-    print_note(f"no tokenizer file of {model.id} is here, so the service counts its tokens")
+    print_remark(f"no tokenizer file of {model.id} is here, so the service counts its tokens")
     return None

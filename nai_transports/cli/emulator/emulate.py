@@ -37,7 +37,7 @@ from ...servers.state import StateFile, read_state
 from ..common.error_messages import explain
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import escape_line
 from ..common.tables import print_table
 from ..common.text_wrapping import wrap_for_terminal
@@ -296,7 +296,7 @@ def _record(app: App, path: Path | None, contents: bool) -> AbstractContextManag
         return nullcontext(app)
     if path is None:
         raise typer.BadParameter("--record-contents needs --record", param_hint="--record-contents")
-    return record_to_file(app, path, contents=contents, on_failure=lambda reason: print_note(f"nai emulate: {reason}"))
+    return record_to_file(app, path, contents=contents, on_failure=print_remark)
 
 
 @contextmanager
@@ -379,7 +379,7 @@ def _ignore_missing_tokenizer(model: str, reason: str) -> None:
 
 
 def _report_missing_tokenizer(model: str, reason: str) -> None:
-    print_note(
-        f"nai emulate: without the tokenizer file of {model}, bans by token ids are ignored, and other requests that have "
+    print_remark(
+        f"without the tokenizer file of {model}, bans by token ids are ignored, and other requests that have "
         f"token ids get 501. {escape_line(reason)}"
     )

@@ -15,7 +15,7 @@ from nai_proto.exchange.session import Session
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
 from ..common.credentials import EMAIL_VARIABLE, PASSWORD_VARIABLE, TOKEN_VARIABLE
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.profile_file import check_url, check_value
 from .child_program import check_program
 from .ready_message import choose_ready_form
@@ -26,7 +26,7 @@ __all__ = ["record", "replay"]
 _ANY_CREDENTIALS: Final = {"email": "anyone@example.com", "password": "anything", "token": "pst-anything"}
 
 _NO_CREDENTIALS: Final = (
-    f"nai record: the command does not get what `nai login` keeps: set {TOKEN_VARIABLE}, or {EMAIL_VARIABLE} and "
+    f"the command does not get what `nai login` keeps: set {TOKEN_VARIABLE}, or {EMAIL_VARIABLE} and "
     f"{PASSWORD_VARIABLE}, if it needs an account"
 )
 
@@ -57,10 +57,10 @@ def record(
     check_program(command or (), "nai", "record", str(file))
     with (
         closing(ForwardingApp(Session(base_url=to and check_value("--to", check_url, to)))) as app,
-        record_to_file(app, file, contents=contents, on_failure=_print_failure) as recorded,
+        record_to_file(app, file, contents=contents, on_failure=print_remark) as recorded,
     ):
         if command and Path(command[0]).stem == "nai" and not _has_credentials():
-            print_note(_NO_CREDENTIALS)
+            print_remark(_NO_CREDENTIALS)
         form = choose_ready_form(as_json=as_json)
         status = serve_until_stopped("record", recorded, host, port, {}, form, program=command or ())
     raise typer.Exit(status)
@@ -70,10 +70,6 @@ def _has_credentials() -> bool:
     """Does the environment have what logs in by itself?"""
     token, email, password = map(os.environ.get, (TOKEN_VARIABLE, EMAIL_VARIABLE, PASSWORD_VARIABLE))
     return bool(token or (email and password))
-
-
-def _print_failure(reason: str) -> None:
-    print_note(f"nai record: {reason}")
 
 
 def replay(

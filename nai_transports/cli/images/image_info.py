@@ -21,7 +21,7 @@ from nai_proto.image.model_hashes import find_model
 from ... import files
 from ..common.error_messages import explain
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, escape_line, format_duration, print_facts
 from .input_images import name_file_in_errors
 
@@ -108,7 +108,7 @@ def image_info(
             facts = _describe_file(path, files.read(path), public)
             documents.append(facts)
         except NaiError as error:
-            print_note(f"nai image-info: {escape_line(explain(error))}")
+            print_remark(escape_line(explain(error)))
             continue
         if not as_json:
             if len(documents) > 1:

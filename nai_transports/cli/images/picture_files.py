@@ -11,7 +11,7 @@ from nai_proto.codecs.pillow_images import has_pillow
 from nai_proto.errors import MissingExtra, NaiError
 from nai_proto.image.image_files import image_type
 
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output_files import OutputFiles, OutputPath, build_output_option, choose_paths
 
 __all__ = ["PictureOutput", "choose_picture_paths", "print_jpeg_note", "write_picture"]
@@ -55,7 +55,7 @@ def choose_picture_paths(
 def print_jpeg_note(paths: Iterable[Path]) -> None:
     """Print a note if pictures were written as JPEG, which have less than the service sent."""
     if any(map(_is_jpeg, paths)):
-        print_note("a JPEG keeps neither the service's signature nor alpha; a PNG keeps both")
+        print_remark("a JPEG keeps neither the service's signature nor alpha; a PNG keeps both")
 
 
 def write_picture(outputs: OutputFiles, path: Path, data: bytes) -> Path:

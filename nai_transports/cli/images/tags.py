@@ -12,7 +12,7 @@ from nai_proto.image import ImageModel, JapaneseTag, Tag, suggest_tags
 
 from ..common.account_options import ServiceOptions
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, escape_line
 from ..common.tables import Cell, Column, print_table
 from .option_errors import find_image_model
@@ -43,7 +43,7 @@ def tags(
     if as_json:
         print_json(suggestions)
     elif not suggestions:
-        print_note(f"nai tags: no tag contains {escape_line(word)!r}")
+        print_remark(f"no tag contains {escape_line(word)!r}")
     else:
         _print_suggestions(suggestions)
 

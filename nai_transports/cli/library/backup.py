@@ -15,7 +15,7 @@ from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus
 from ..common.finished_work import record_done
 from ..common.json_document import print_json, to_time
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, escape_line, format_count, format_date, print_sentence
 from ..common.tables import Column, print_table
 from .library_loader import UnreadType, list_unread
@@ -137,11 +137,11 @@ def backup(
         )
     for name, kept_as in summary.repaired.items():
         what = f"was changed by somebody else; that file is now {kept_as}" if kept_as else "was missing or outdated"
-        print_note(f"repaired {directory / name}: it {what}")
+        print_remark(f"repaired {directory / name}: it {what}")
     if summary.failed:
-        print_note(f"{summary.failed} did not open; backed up encrypted.")
+        print_remark(f"{summary.failed} did not open; backed up encrypted")
     for type_, reason in summary.unread.items():
-        print_note(f"{escape_line(type_)} could not be listed: {reason}")
+        print_remark(f"{escape_line(type_)} could not be listed: {reason}")
 
 
 def _summarize(directory: Path, summary: backups.BackupSummary) -> str:

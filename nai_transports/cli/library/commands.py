@@ -13,7 +13,7 @@ from nai_proto.errors import InvalidRequestError
 
 from ..common.account_options import AccountOptions
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json
 from ..common.output import print_facts as show_facts
 from ..common.tables import Cell, Column, print_table
@@ -40,7 +40,7 @@ def list_stories(*, account: AccountOptions, as_json: Json = False) -> None:
         columns = ("title", "changed (UTC)", Column("bytes", is_number=True), "state", Column("id", is_id=True))
         print_table(columns, _describe_rows(stories))
     else:
-        print_note("there are no stories")
+        print_remark("there are no stories")
 
 
 def _describe_rows(stories: Sequence[StorySummary]) -> Iterator[tuple[Cell, ...]]:

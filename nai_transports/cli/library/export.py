@@ -18,7 +18,7 @@ from ...backups import ObjectSpool
 from ..common.account_options import AccountOptions
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, format_count, print_sentence
 from .library_loader import STORY_TYPES, UnreadType, list_unread, load_library
 
@@ -67,9 +67,9 @@ def export(
         exported_files = export_files(account_library, stories)
         paths_by_outcome = _write_files(directory, exported_files, account, overwrite=overwrite)
     for type_, error in account_library.unread.items():
-        print_note(f"nai library export: {type_} could not be listed: {error}")
+        print_remark(f"{type_} could not be listed: {error}")
     for path in paths_by_outcome[_KEPT]:
-        print_note(f"nai library export: {path} already exists with other content (--force replaces it)")
+        print_remark(f"{path} already exists with other content (--force replaces it)")
     if as_json:
         written, unchanged, kept = ([*map(str, paths)] for paths in paths_by_outcome.values())
         print_json(LibraryExport(str(directory), written, unchanged, kept, list_unread(account_library.unread)))

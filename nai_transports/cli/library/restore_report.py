@@ -12,7 +12,7 @@ from nai_proto.library import RestoreAction, RestoredObject, RestoreStep, SaveOu
 
 from ...terminals import is_terminal
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import escape_line, format_count, print_sentence
 from ..common.tables import Column, print_table
 
@@ -137,7 +137,7 @@ def print_restore(report: Restore, as_json: bool) -> None:
     for item in report.steps:
         if item.error is not None:
             line = f"{item.type} {item.title} ({item.id}): {item.outcome}: {item.error}"
-            print_note(escape_line(line))
+            print_remark(escape_line(line))
     _print_new_ids(report.steps)
     outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
     stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))

@@ -14,7 +14,7 @@ from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
 from ..common.finished_work import open_stream, record_done
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json
 from ..common.text_stream import TextStream
 from ..common.tokenizers import load_or_none
@@ -75,7 +75,7 @@ def continue_(
         and not account.quiet
         and selected.story.settings.fields.get("trimResponses") is not False
     ):
-        print_note(f"nai story continue: {_LONGER}")
+        print_remark(_LONGER)
     with account.open_client() as client, TextStream() as out:
         try:
             with open_stream(client, flow) as stream:
@@ -96,7 +96,7 @@ def continue_(
     unsaved = [saved for saved in continued.saved if not saved.outcome.ok]
     for saved in unsaved:
         reason = "it was changed elsewhere meanwhile" if saved.outcome is SaveOutcome.CONFLICT else saved.outcome.value
-        print_note(f"nai story continue: {saved.item.stored.type} was not saved: {reason}")
+        print_remark(f"{saved.item.stored.type} was not saved: {reason}")
     raise typer.Exit(1 if unsaved else 0)
 
 

@@ -60,7 +60,7 @@ def create(
         stored = client.run(library.create(story))
     record_stored(stored)
     print_story(stored, "Created", as_json)
-    note_same_title("create", stored, library)
+    note_same_title(stored, library)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

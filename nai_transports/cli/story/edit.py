@@ -17,9 +17,9 @@ from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, escape_line, format_count, print_sentence
-from ..common.text_input import read_text
+from ..common.text_input import check_one_text, read_text
 from ..library.story_summary import describe_change
 from .story_source import select_stored_story
 
@@ -29,6 +29,8 @@ _SHOWN_CHARACTERS: Final = 60
 """How much of the end of a text is shown."""
 _LONGEST_WORD: Final = 20
 """How much less is shown to begin with a word. Some languages have few blanks."""
+
+_NO_TEXT: Final = "there is no text to append: give it as an argument, or with --file"
 
 StoredStoryArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="STORY", help="Title or id of a story of the account, or the beginning of one.")
@@ -72,10 +74,19 @@ def append(
     as_json: Json = False,
 ) -> None:
     """Append a text to a story, directly behind its last character."""
-    added = read_text(text, file)
-    if not added:
-        raise WrongUsage("there is no text to append: give it as an argument, or with --file")
-    saved = _edit_text(story, account, lambda each, now: each.append(added, now=now))
+    added = ""
+
+    def append_text(each: EditedStory, now: float) -> None:
+        nonlocal added
+        added = read_text(text, file) or ""
+        if not added:
+            raise WrongUsage(_NO_TEXT)
+        each.append(added, now=now)
+
+    check_one_text(text, file)
+    if file is None and not text:
+        raise WrongUsage(_NO_TEXT)
+    saved = _edit_text(story, account, append_text)  # whoever types the text learns before it if there is no such story
     print_story(saved, f"Appended {format_count(len(added), 'character')} to", as_json)
 
 
@@ -98,7 +109,7 @@ def rename(
     check_title(title)
     library, saved = _edit(story, account, set_title)
     print_story(saved, f"Renamed {old_title} to", as_json)
-    note_same_title("rename", saved, library)
+    note_same_title(saved, library)
 
 
 def check_title(title: str) -> None:
@@ -111,11 +122,10 @@ def check_title(title: str) -> None:
         raise WrongUsage("the title is empty")
 
 
-def note_same_title(command: str, story: OpenedStory, library: Library) -> None:
+def note_same_title(story: OpenedStory, library: Library) -> None:
     """Say which other stories have the title of one that was stored, and how to tell them apart.
 
     Args:
-        command: of ``nai story``, that stored it.
         story: as it is stored now.
         library: of the account, as it was before.
     """
@@ -123,7 +133,7 @@ def note_same_title(command: str, story: OpenedStory, library: Library) -> None:
     others = [each.card.stored.id for each in library.stories if _fold(each.title) == title]
     if others := [each for each in others if each != id_]:
         has = "another story has" if len(others) == 1 else f"{len(others)} other stories have"
-        print_note(f"nai story {command}: {has} this title ({', '.join(others)}); commands tell them apart by id")
+        print_remark(f"{has} this title ({', '.join(others)}); commands tell them apart by id")
 
 
 def _fold(title: str) -> str:

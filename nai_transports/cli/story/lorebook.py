@@ -22,7 +22,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.errors import WrongUsage, reading_options
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_note, print_remark
 from ..common.output import Json, escape_line, print_problems
 from ..common.tables import Column, TableRow, print_table
 from ..common.text_input import read_text_file
@@ -93,7 +93,7 @@ def try_keys(
         print_json([_describe_trial(trial) for trial in trials])
         return
     if not trials:
-        print_note("nai lorebook test: the lorebook has no entries")
+        print_remark("the lorebook has no entries")
         return
     rows = [TableRow(row, is_dim=not trial.active) for trial in trials for row in _build_rows(trial, searched)]
     print_table((Column("", is_mark=True), "entry", "key", "where"), rows)

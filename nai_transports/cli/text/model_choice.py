@@ -12,7 +12,7 @@ from nai_proto.image.models import ImageModel
 from nai_proto.text.models import CHAT_MODELS, MODELS, Model, unknown_model
 from nai_proto.unknown_names import fold_name, unknown_choice
 
-from ..common.notes import print_note
+from ..common.notes import print_remark
 
 __all__ = ["check_chat_model", "choose_chat_model", "choose_story_model", "note_family"]
 
@@ -78,7 +78,7 @@ def note_family(name: str, model: Model, *, quiet: bool) -> None:
         quiet: say nothing?
     """
     if not quiet and fold_name(name) not in (fold_name(model.id), fold_name(model.name)):
-        print_note(f"{name} is {model.name} here (--model {model.id})")
+        print_remark(f"{name} is {model.name} here (--model {model.id})")
 
 
 def _unknown_chat_model(name: str, chat_models: Sequence[Model]) -> InvalidRequestError:

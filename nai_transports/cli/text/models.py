@@ -21,7 +21,7 @@ from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.errors import MissingCredentials
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, print_facts
 from ..common.tables import Column, print_table
 from .model_table import ModelRow, build_model_table, describe_row, format_facts, format_price
@@ -98,7 +98,7 @@ def _load_rows(account: AccountOptions) -> list[ModelRow]:
     try:
         found = account.build_sources(profile).find_token(asks=False)
     except MissingCredentials:
-        print_note("nai models: not logged in, so contexts are those of Opus (`nai login` logs in)")
+        print_remark("not logged in, so contexts are those of Opus (`nai login` logs in)")
         return build_model_table(None, None)
     with account.use_token(found, profile) as client:
         subscription = client.run(accounts.get_subscription())

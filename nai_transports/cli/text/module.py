@@ -21,7 +21,7 @@ from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.errors import CommandFailed
 from ..common.finished_work import record_done
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, describe_response, escape_line, format_count, print_facts, print_sentence
 from ..common.prompts import confirm
 from ..common.tables import Cell, Column, print_table
@@ -97,7 +97,7 @@ def list_modules(*, account: AccountOptions, as_json: Json = False) -> None:
     if as_json:
         print_json([_describe_module(each) for each in listed])
     elif not listed:
-        print_note("nai module list: the account has no modules")
+        print_remark("the account has no modules")
     else:
         _print_modules(listed)
 

@@ -14,7 +14,7 @@ from nai_proto.text.samplers import SAMPLERS
 
 from ..common.command import CommandGroup
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json
 from ..common.tables import Column, print_table
 from .generation_options import load_official_preset
@@ -52,7 +52,7 @@ def show(
     """Show the settings of a preset, and what a request sends of them. --json prints the .preset file."""
     preset = load_official_preset(name, None if model is None else find_listed_model(model))
     if model is None:
-        print_note(f"nai presets show: of {preset.model.name}, since no --model is given")
+        print_remark(f"of {preset.model.name}, since no --model is given")
     if as_json:
         print_json(preset.to_preset_data())
         return
