@@ -5,7 +5,7 @@ See docs/protocol/content.md#82-which-entries-take-part.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -25,7 +25,8 @@ from nai_proto.story import (
     jsregex,
     try_lorebook,
 )
-from nai_proto.story.lore.search_text import SearchTexts
+from nai_proto.story.jsregex.step_budget import StepBudget
+from nai_proto.story.lore.search_text import SearchText, SearchTexts, Word
 from nai_proto.text import Model
 from nai_proto.tier import Tier
 from tests.cases import for_each
@@ -52,6 +53,49 @@ def count_steps(entries: list[Entry]) -> int:
         for key in entry.parse_keys():
             key.search_in(searched)
     return limits.lore_steps - texts.budget.left
+
+
+# ---- the steps of one search
+
+
+@for_each(
+    "word, story, steps",
+    [
+        ("lamp", "lamp! " * 100, 2 + 1),  # the last place
+        ("amp", "lamp! " * 100, 2),  # no place
+        ("lamp?", "lamp! " * 100, 2 + 100),  # each place
+        ("lamp x", "lamp! " * 100, 2),  # each place of the rarer word
+        ("lamp" + "?" * 256, "lamp! " * 100, 2 + 100 * 2),  # 256 characters of a word for a step
+        ("!", "lamp! " * 100, 2 + 600 // 256 + 1),  # 256 characters of a text for a step
+        ("王", "lamp! " * 100, 2 + 600 // 256),
+        ("王" * 256, "王" * 256, 2 + 1 + 2),
+        ("\u017fea", "isea seas seas", 2 + 3),  # it begins with no letter of words, and each place may be cut
+    ],
+)
+def test_a_word_takes_steps_for_each_place_that_is_looked_at_and_none_the_second_time(
+    word: str, story: str, steps: int
+) -> None:
+    budget = StepBudget(10_000, "steps")
+    searched = SearchText(story, 0, budget)
+    assert 10_000 - budget.left == 1 + len(story) // 8
+    for expected in (steps, 2):
+        before = budget.left
+        searched.find_last(Word(word))
+        assert before - budget.left == expected
+
+
+def test_a_key_takes_steps_whatever_it_finds_and_a_text_in_the_form_of_an_expression_once() -> None:
+    budget = StepBudget(10_000, "steps")
+    searched, form = SearchText("a" * 80, 0, budget), jsregex.compile("a").form
+
+    def count(step: Callable[[], object]) -> int:
+        before = budget.left
+        step()
+        return before - budget.left
+
+    assert count(lambda: Key.parse("b").search_in(searched)) == 4 + 2
+    assert count(lambda: Key.parse("b").may_match(searched)) == 4 + 2
+    assert [count(lambda: searched.in_form(form)) for _ in range(2)] == [80 // 8, 0]
 
 
 # ---- the budget

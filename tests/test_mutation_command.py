@@ -97,12 +97,21 @@ def test_a_survivor_that_nobody_accepted_is_told_and_ends_with_1(
     [
         ('- a = b.decode("utf-8", "replace")\n+ a = b.decode("UTF-8", "replace")', 1),
         ("- self.a = False  # why\n+ self.a = None  # why", 1),
+        ("- a = f(b, c=False)\n+ a = f(b, c=None)", 1),
         ('- a = cast("list[int]", b)\n+ a = cast(None, b)', 1),
         ('- a = cast("list[int]", b)\n+ a = cast("list[int]", None)', 0),
         ("- a = b.decode(c)\n+ a = b.decode(None)", 0),
         ("- self.a = True\n+ self.a = None", 0),
     ],
-    ids=["codec in capitals", "None for False", "None for a type", "no value", "None for a name", "None for True"],
+    ids=[
+        "codec in capitals",
+        "None for False",
+        "None for a flag",
+        "None for a type",
+        "no value",
+        "None for a name",
+        "None for True",
+    ],
 )
 def test_a_survivor_that_is_always_equivalent_is_counted_only(
     change: str, accepted: int, tmp_path: Path, mutmut: dict[str, str], capsys: pytest.CaptureFixture[str]

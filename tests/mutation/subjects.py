@@ -32,8 +32,11 @@ SUBJECTS: Final = {
     ),
     "keystore": _subject("codecs/keystore", "sealed_objects save_keys wrong_types_codecs chunked_json"),
     "retry": _subject("exchange/retry", "retry flow"),
-    "pool": _subject("exchange/connection_pool exchange/connections", "pool connections"),
-    "key_matching": _subject("story/lore/key_matching story/lore/search_text", "lore_key_matching"),
+    "pool": _subject("exchange/connection_pool", "pool"),
+    "connections": _subject("exchange/connections", "connections"),
+    "key_matching": _subject(
+        "story/lore/key_matching story/lore/search_text", "lore_key_matching lore_steps lore_trial"
+    ),
     "samplers": _subject("emulator/text/samplers", "emulator_sampling"),
     "exchange": _subject(
         "exchange/budget exchange/call exchange/client exchange/flow exchange/reply exchange/run exchange/server "

@@ -63,7 +63,7 @@ def is_always_equivalent(mutant: Mutant) -> bool:
     looks at no type.
     """
     before, after = (_CAST.sub("cast(", line[2:]) for line in mutant.change.partition("\n")[::2])
-    return before in (after, after.replace('"UTF-8"', '"utf-8"'), re.sub(r"= None\b", "= False", after))
+    return before in (after, after.replace('"UTF-8"', '"utf-8"'), re.sub(r"=( ?)None\b", r"=\1False", after))
 
 
 def find_unused(accepted: Iterable[Mutant], survivors: Iterable[Mutant], modules: Iterable[str]) -> list[Mutant]:
