@@ -86,7 +86,7 @@ def plan(
     emulator: App, files: Mapping[str, bytes], *, email: str = READER, takes_text: bool = True
 ) -> list[FileImport]:
     listed = [FileToImport(path, data, takes_text) for path, data in files.items()]
-    return [*plan_import(opened(emulator, email), listed, email, now=NOW)]
+    return [*plan_import(opened(emulator, email), listed, now=NOW)]
 
 
 def steps_of(plans: Iterable[FileImport]) -> list[RestoreStep]:
@@ -99,7 +99,7 @@ def carry_out(emulator: Emulator, plans: Iterable[FileImport]) -> None:
 
 def import_into(library: Library, files: Iterable[FileToImport]) -> Flow[Any, tuple[RestoredObject, ...]]:
     """Plan an import and carry it out, with the same library."""
-    return library.restore(steps_of(plan_import(library, files, READER, now=NOW)))
+    return library.restore(steps_of(plan_import(library, files, now=NOW)))
 
 
 def actions(plans: Iterable[FileImport]) -> list[RestoreAction]:
@@ -301,7 +301,7 @@ def test_a_text_is_left_out_where_only_documents_are_taken() -> None:
 @given(st.lists(st.tuples(st.sampled_from(sorted(FILES)), st.binary(max_size=30)), max_size=4))
 def test_every_file_gets_a_plan_whatever_it_holds(files: list[tuple[str, bytes]]) -> None:
     listed = [FileToImport(f"{number}/{name}", data) for number, (name, data) in enumerate(files)]
-    plans = plan_import(_LIBRARY, listed, READER, now=NOW)
+    plans = plan_import(_LIBRARY, listed, now=NOW)
     assert [each.path for each in plans] == [each.path for each in listed]
     assert all(each.steps if each.action.is_write else each.why for each in plans)
 

@@ -131,6 +131,14 @@ def test_an_object_that_is_chosen_twice_is_an_error() -> None:
         plan_restore(library, [library.stories[0].card] * 2)
 
 
+def test_objects_of_another_account_are_an_error_that_names_this_one_and_the_other_function() -> None:
+    emulator, _ = an_emulator()
+    emulator.add_account("reader@example.com", Password(PASSWORD))
+    library = run_in_memory(open_library("Reader@example.com", PASSWORD), emulator).result
+    with pytest.raises(InvalidRequestError, match=r"another account than reader@example\.com; plan_restore_elsewhere"):
+        plan_restore(library, opened(emulator).items)
+
+
 def test_an_object_of_an_unlisted_type_is_not_created_again() -> None:
     emulator, owner = an_emulator()
     with_a_preset(owner)

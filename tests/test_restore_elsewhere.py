@@ -91,7 +91,7 @@ def accounts() -> tuple[Emulator, Account, list[OpenedObject]]:
 
 
 def plan(emulator: App, items: list[OpenedObject], chosen: list[OpenedObject] | None = None) -> tuple[RestoreStep, ...]:
-    return plan_restore_elsewhere(opened(emulator, READER), items if chosen is None else chosen, items, READER)
+    return plan_restore_elsewhere(opened(emulator, READER), items if chosen is None else chosen, backup=items)
 
 
 def restore(
@@ -186,7 +186,7 @@ def test_what_did_not_open_is_left_out_and_said() -> None:
 def test_types_that_could_not_be_listed_are_left_out() -> None:
     emulator, _, items = accounts()
     library = run_in_memory(open_library(READER, PASSWORD, types=("stories", "storycontent")), emulator).result
-    left_out = [step.type for step in plan_restore_elsewhere(library, items, items, READER) if not step.action.is_write]
+    left_out = [step.type for step in plan_restore_elsewhere(library, items) if not step.action.is_write]
     assert left_out == ["aimodules", "presets", "shelf"]
 
 
@@ -194,7 +194,19 @@ def test_two_versions_of_one_object_are_an_error() -> None:
     library = Library(Keystore(), ())
     item = OpenedObject(StoredObject(id="x", type="stories"), OpenedState.OPENED, source=b"{}")
     with pytest.raises(InvalidRequestError, match="choose one version"):
-        plan_restore_elsewhere(library, [item, item], [], READER)
+        plan_restore_elsewhere(library, [item, item])
+
+
+def test_objects_of_the_account_itself_are_an_error_that_names_the_other_function() -> None:
+    emulator, _, _ = accounts()
+    library = opened(emulator, READER)
+    with pytest.raises(InvalidRequestError, match=f"{READER} itself; plan_restore "):
+        plan_restore_elsewhere(library, library.items)
+
+
+def test_a_library_that_was_read_without_its_email_is_an_error() -> None:
+    with pytest.raises(InvalidRequestError, match="without the account's e-mail"):
+        plan_restore_elsewhere(Library(Keystore(), ()), [])
 
 
 # ---- again
@@ -329,11 +341,11 @@ def test_a_plan_can_be_made_whatever_the_objects_contain(
     stories, orphans = link_stories(
         *([item for item in items if item.stored.type == t] for t in ("stories", "storycontent"))
     )
-    library = Library(Keystore(), stories, orphans, dict.fromkeys(("shelf", "presets"), ()))
+    library = Library(Keystore(), stories, orphans, dict.fromkeys(("shelf", "presets"), ()), email=READER)
     unique = {
         (item.stored.type, item.stored.id): item for item in (items[each] for each in chosen if each < len(items))
     }
-    steps = plan_restore_elsewhere(library, unique.values(), items, READER)
+    steps = plan_restore_elsewhere(library, unique.values(), backup=items)
     assert len(steps) == len(unique)
 
 

@@ -1,4 +1,4 @@
-"""The keys that are derived from e-mail and password.
+"""The keys that are derived from e-mail and password, and the hash that an account is recognized by.
 
 The access key logs in, the encryption key opens the keystore; the password itself is never sent. Both are Argon2id hashes
 with fixed parameters, in 3 ms and 2 MB each. Nothing is cached, since that would keep secrets in memory.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from typing import Final
 
 from argon2.low_level import Type, hash_secret_raw
@@ -18,7 +19,7 @@ from ..arguments import TEXT, check_type
 from ..errors import InvalidRequestError
 from ..secret import AccessKey, EncryptionKey, Password
 
-__all__ = ["access_key", "email_hash", "encryption_key"]
+__all__ = ["AccountHash", "access_key", "email_hash", "encryption_key"]
 
 _SALTED: Final = 6  # this many characters of the password are in the salt
 _SALT_SIZE: Final = 16
@@ -73,6 +74,31 @@ def email_hash(email: str) -> str:
         InvalidRequestError: it holds a lone surrogate.
     """
     return hashlib.sha256(_encode_utf8("e-mail", email)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHash:
+    """What an account is recognized by: a salted hash of its e-mail, ignoring case as a login does."""
+
+    salt: bytes
+    digest: bytes
+
+    @classmethod
+    def of(cls, email: str, salt: bytes = b"") -> AccountHash:
+        """Return the hash of the account with an e-mail.
+
+        Args:
+            email: of the account.
+            salt: random bytes, if the hash is kept: without them, an e-mail that is guessed is found.
+
+        Raises:
+            InvalidRequestError: the e-mail holds a lone surrogate.
+        """
+        return cls(salt, hashlib.sha256(salt + email_hash(email.lower()).encode()).digest())
+
+    def is_of(self, email: str) -> bool:
+        """Return whether this is the hash of the account with an e-mail."""
+        return self == AccountHash.of(email, self.salt)
 
 
 def _derive(email: str, password: Password | str, domain: str, size: int, utf16: bool) -> bytes:

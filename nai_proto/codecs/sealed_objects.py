@@ -17,7 +17,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from nacl.bindings import crypto_secretbox
@@ -42,6 +42,9 @@ from .secret_box import (
     to_base64,
     write_json,
 )
+
+if TYPE_CHECKING:
+    from .key_derivation import AccountHash
 
 __all__ = [
     "PLAIN_TYPES",
@@ -140,6 +143,8 @@ class OpenedObject:
     source: bytes | Callable[[], OpenedObject] = field(default=b"", repr=False)
     "Its plaintext; of an object whose content is not in memory, what reads the whole object."
     compressed: bool = False
+    account: AccountHash | None = field(default=None, repr=False, compare=False)
+    "The account that it was read from; None if that is not known."
 
     @property
     def ok(self) -> bool:

@@ -75,6 +75,8 @@ class Library:
     "Opens and seals the keystore; None in a library that was not read from an account."
     token: AccessToken | None = field(default=None, compare=False)
     "Signs what the methods send; None to use the client's token."
+    email: str = field(default="", repr=False, compare=False)
+    "Of the account; empty if this library was read without it."
 
     # ---- looking into it
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
-from ..arguments import TEXT, TIME, check_type, list_items
+from ..arguments import TIME, check_type, list_items
 from ..codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from ..codecs.secret_box import Entropy, system_entropy, write_json
 from ..errors import InvalidFile, InvalidRequestError, LimitExceeded
@@ -80,7 +80,6 @@ class FileImport:
 def plan_import(
     library: Library,
     files: Iterable[FileToImport],
-    email: str,
     *,
     now: float,
     entropy: Entropy = system_entropy,
@@ -91,18 +90,19 @@ def plan_import(
     presets, and the JSON files of an export what they were. `Library.restore` carries out the steps of one file, or of all.
 
     Args:
-        library: the present library of the account, with all types.
+        library: the present library of the account, with all types and its e-mail.
         files: the files.
-        email: of the account; case is ignored, as by a login.
         now: seconds since 1970, when new stories begin.
         entropy: for the ids of sections and nodes of new stories.
 
     Returns:
         A plan for each file, in their order.
+
+    Raises:
+        InvalidRequestError: the library was read without its e-mail.
     """
     check_type(library, Library, "library", "a Library")
     listed = list_items(files, FileToImport, "files", "a list of FileToImport")
-    TEXT.check(email, "email")
     TIME.convert(now, "now")
     plans: list[FileImport | _Document] = []
     story_files = {_stem(file.path): file.path for file in listed if file.path.lower().endswith(_STORY_SUFFIX)}
@@ -121,7 +121,7 @@ def plan_import(
         other = first.setdefault(document.key, document)
         plans.append(document if other is document else document.compare_with(other))
     documents = [plan for plan in plans if isinstance(plan, _Document) and not any(key in account for key in plan.keys)]
-    steps = _plan_steps(library, documents, email)
+    steps = _plan_steps(library, documents)
     return tuple(
         plan
         if isinstance(plan, FileImport)
@@ -197,14 +197,14 @@ class _Document:
         return self._leave(kept.action, kept.why)
 
 
-def _plan_steps(library: Library, documents: Iterable[_Document], email: str) -> dict[str, list[RestoreStep]]:
+def _plan_steps(library: Library, documents: Iterable[_Document]) -> dict[str, list[RestoreStep]]:
     """Return the steps of each file by its path."""
     pairs = [(document.path, item) for document in documents for item in document.items]
     pairs.sort(key=lambda pair: pair[1].stored.type == CARDS)  # as a plan has them, so that each step finds its file
     pairs.sort(key=lambda pair: pair[1].stored.type != CONTENTS)
     items = [item for _, item in pairs]
     steps: defaultdict[str, list[RestoreStep]] = defaultdict(list)
-    for (path, _), step in zip(pairs, plan_restore_elsewhere(library, items, items, email), strict=True):
+    for (path, _), step in zip(pairs, plan_restore_elsewhere(library, items), strict=True):
         steps[path].append(step)
     return steps
 

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Final, Never, TypeAlias
 
 from ..account import login_with_spelling
-from ..codecs.key_derivation import encryption_key
+from ..codecs.key_derivation import AccountHash, encryption_key
 from ..codecs.keystore import Keystore, open_keystore
 from ..codecs.sealed_objects import OpenedObject, StoredObject, open_objects
 from ..errors import NaiError, RemoteProtocolError, StatusError, TransportError
@@ -125,13 +125,14 @@ def open_library(
     """
     password = _hide(password)
     access = yield from log_in(email, password)
-    library = yield from read_library(access.key, types=types, keep=keep).with_options(token=access.token)
+    reading = read_library(access.key, email=access.email, types=types, keep=keep)
+    library = yield from reading.with_options(token=access.token)
     return replace(library, token=access.token)
 
 
 @flow
 def read_library(
-    key: EncryptionKey, *, types: Sequence[str] = TYPES, keep: KeepObject = keep_whole
+    key: EncryptionKey, *, email: str = "", types: Sequence[str] = TYPES, keep: KeepObject = keep_whole
 ) -> Steps[LoadEvent, Library]:
     """Open everything that the account stores, with a session that has a token, and with the account's key.
 
@@ -142,6 +143,7 @@ def read_library(
 
     Args:
         key: opens the keystore.
+        email: of the account. Plans of restores need it, to tell this account's objects from another's.
         types: types of the objects to fetch.
         keep: is called once with each object, and returns what stays of it in the library, after its event. With
             `drop_content`, contents take no memory but while they are opened.
@@ -150,6 +152,7 @@ def read_library(
         DecryptionFailed, Damaged: the keystore does not open, or was withheld.
     """
     limits = (yield from get_context()).limits
+    account = AccountHash.of(email) if email else None
     stored = yield from get_keystore()
     keys = yield from compute(partial(open_keystore, stored.keystore, key, repair=True, limits=limits))
     yield Emit([KeystoreOpened(stored, keys)])
@@ -157,7 +160,7 @@ def read_library(
     unread: dict[str, NaiError] = {}
     for each in types:
         try:
-            opened[each] = yield from _Opening(each, keys, limits, keep).open_list()
+            opened[each] = yield from _Opening(each, keys, limits, keep, account).open_list()
         except (StatusError, RemoteProtocolError, TransportError) as error:
             if each in _ESSENTIAL_TYPES or (isinstance(error, TransportError) and error.phase == "total"):
                 raise
@@ -165,17 +168,25 @@ def read_library(
     cards, contents = (opened.pop(each, []) for each in _ESSENTIAL_TYPES)
     stories, orphans = yield from compute(partial(link_stories, cards, contents))
     others = {each: tuple(items) for each, items in opened.items()}
-    return Library(keys, stories, orphans, others, unread, stored, key)
+    return Library(keys, stories, orphans, others, unread, stored, key, email=email)
 
 
 class _Opening:
     """Opens the objects of one type while their list comes."""
 
-    def __init__(self, type: str, keys: Keystore, limits: Limits, keep: KeepObject) -> None:  # noqa: A002
+    def __init__(
+        self,
+        type: str,  # noqa: A002
+        keys: Keystore,
+        limits: Limits,
+        keep: KeepObject,
+        account: AccountHash | None,
+    ) -> None:
         self._type = type
         self._keys = keys
         self._limits = limits
         self._keep = keep
+        self._account = account
         self._kept: list[OpenedObject] = []
         self._batch: list[StoredObject] = []
         "What has come and is not opened."
@@ -198,20 +209,11 @@ class _Opening:
 
     def _open_batch(self, total: int | None) -> Steps[ObjectsOpened, None]:
         batch, self._batch, self._characters = self._batch, [], 0
-        opened, kept = yield from compute(
-            partial(_open_objects, self._type, batch, self._keys, self._limits, self._keep)
-        )
+        opened, kept = yield from compute(partial(self._open_objects, batch))
         self._kept += kept
         yield Emit([ObjectsOpened(self._type, opened, len(self._kept), total)])
 
-
-def _open_objects(
-    type: str,  # noqa: A002
-    batch: Sequence[StoredObject],
-    keys: Keystore,
-    limits: Limits,
-    keep: KeepObject,
-) -> tuple[tuple[OpenedObject, ...], list[OpenedObject]]:
-    """Return the objects as they were opened, and what is kept of them."""
-    opened = open_objects(batch, keys, limits)
-    return tuple(opened), [keep(type, item) for item in opened]
+    def _open_objects(self, batch: Sequence[StoredObject]) -> tuple[tuple[OpenedObject, ...], list[OpenedObject]]:
+        """Return the objects as they were opened, and what is kept of them."""
+        opened = tuple(replace(item, account=self._account) for item in open_objects(batch, self._keys, self._limits))
+        return opened, [self._keep(self._type, item) for item in opened]

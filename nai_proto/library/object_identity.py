@@ -15,11 +15,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject
 from ..codecs.secret_box import write_json
 from ..errors import InvalidRequestError
+
+if TYPE_CHECKING:
+    from ..codecs.key_derivation import AccountHash
 
 __all__ = [
     "CARDS",
@@ -35,6 +38,7 @@ __all__ = [
     "identify",
     "json_without_ids",
     "link_keys",
+    "list_accounts",
 ]
 
 CARDS: Final = "stories"
@@ -48,6 +52,11 @@ CONTENT_ID_FIELD: Final = "remoteStoryId"
 
 Identity: TypeAlias = str | bytes
 """What objects of one type are told apart by: an id that the client drew, or bytes of the object if it has none."""
+
+
+def list_accounts(items: Iterable[OpenedObject]) -> set[AccountHash]:
+    """Return the accounts that objects were read from, as far as that is known."""
+    return {item.account for item in items if item.account is not None}
 
 
 def identify(item: OpenedObject) -> Identity:

@@ -23,6 +23,7 @@ from typing import Never
 
 import msgspec
 
+from ..arguments import list_items
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, StoredObject, open_object, replace_content
 from ..codecs.secret_box import KEY_SIZE, draw_bytes
 from ..errors import (
@@ -54,7 +55,7 @@ from .opened_story import drop_content
 from .save_keystore import KeystoreReplacement, save_keys
 from .save_objects import SavedObject, SaveOutcome, is_fatal, seal_and_write
 
-__all__ = ["RestoreAction", "RestoreStep", "RestoredObject", "leave_out_copy", "restore", "sort_steps"]
+__all__ = ["RestoreAction", "RestoreStep", "RestoredObject", "leave_out_copy", "list_objects", "restore", "sort_steps"]
 
 
 class RestoreAction(enum.Enum):
@@ -110,6 +111,18 @@ class RestoredObject:
 
     step: RestoreStep
     saved: SavedObject
+
+
+def list_objects(items: Iterable[OpenedObject]) -> list[OpenedObject]:
+    """Return the objects of a plan.
+
+    Raises:
+        InvalidRequestError: two have the same type and id.
+    """
+    listed = list_items(items, OpenedObject, "items", "the objects of a backup")
+    if len({(item.stored.type, item.stored.id) for item in listed}) < len(listed):
+        raise InvalidRequestError("two items are the same object: choose one version of it", parameter="items")
+    return listed
 
 
 def sort_steps(steps: Iterable[RestoreStep]) -> tuple[RestoreStep, ...]:

@@ -1,10 +1,10 @@
 """Plan how a backup of one account gets into another one: as new objects, with new keys and new ids.
 
-Nothing that the other account has is changed. The metas of the new objects are derived from its e-mail and from what
-identifies the old objects. So each object is restored once, from however many backups of the old account, and a plan that
-was interrupted can be made again: it finds what is done. Keys are drawn when the plan is carried out, and the service gives
-the ids. Links between objects are kept: stories to their contents, and shelves to what is on them, also if it is restored
-later. Modules and presets keep the ids inside them, by which stories name them.
+Nothing that the other account has is changed. The metas of the new objects are derived from its e-mail, ignoring case as a
+login does, and from what identifies the old objects. So each object is restored once, from however many backups of the old
+account, and a plan that was interrupted can be made again: it finds what is done. Keys are drawn when the plan is carried
+out, and the service gives the ids. Links between objects are kept: stories to their contents, and shelves to what is on
+them, also if it is restored later. Modules and presets keep the ids inside them, by which stories name them.
 
 See:
     docs/protocol/content.md#41-stories
@@ -21,7 +21,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from ..arguments import TEXT, check_type
+from ..arguments import check_type
 from ..codecs.key_derivation import email_hash
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject, replace_content
 from ..codecs.secret_box import KEY_SIZE, UUID_SIZE, format_uuid, write_json
@@ -37,9 +37,10 @@ from .object_identity import (
     has_own_id,
     has_same_content,
     identify,
+    list_accounts,
 )
 from .opened_story import link_stories
-from .restore import RestoreAction, RestoreStep, leave_out_copy, sort_steps
+from .restore import RestoreAction, RestoreStep, leave_out_copy, list_objects, sort_steps
 
 __all__ = ["plan_restore_elsewhere"]
 
@@ -47,7 +48,7 @@ _SHELF: Final = "shelf"
 
 
 def plan_restore_elsewhere(
-    library: Library, chosen: Iterable[OpenedObject], backup: Iterable[OpenedObject], email: str
+    library: Library, items: Iterable[OpenedObject], *, backup: Iterable[OpenedObject] | None = None
 ) -> tuple[RestoreStep, ...]:
     """Return a plan after which an account has copies of another account's objects. This sends no request.
 
@@ -55,24 +56,30 @@ def plan_restore_elsewhere(
     differs from the backup, the step says so. To restore it anew, delete it first.
 
     Args:
-        library: the present library of the account to restore into, with all types.
-        chosen: the objects to restore, one version of each.
-        backup: all objects of the backup, by which links are found.
-        email: of the account to restore into, with which the metas are derived; case is ignored, as by a login.
+        library: the present library of the account to restore into, with all types and its e-mail.
+        items: the objects to restore, one version of each.
+        backup: all objects of the backup, by which links are found. None if ``items`` are all.
 
     Returns:
         The steps in the order in which they are carried out: contents, other objects, cards.
 
     Raises:
-        InvalidRequestError: two chosen objects have the same type and id.
+        InvalidRequestError: two items have the same type and id, or one is of the account itself; or the library was read
+            without its e-mail.
     """
     check_type(library, Library, "library", "a Library")
-    items = [*chosen]
-    if len({(item.stored.type, item.stored.id) for item in items}) < len(items):
-        raise InvalidRequestError("two items are the same object: choose one version of it", parameter="chosen")
-    TEXT.check(email, "email")
-    plan = _Plan(library, items, _NewMetas([*backup, *items], email))
-    return sort_steps(plan.plan_step(item) for item in items)
+    chosen = list_objects(items)
+    if not library.email:
+        raise InvalidRequestError(
+            "this library was read without the account's e-mail: open it with open_library, or give read_library the e-mail",
+            parameter="library",
+        )
+    if any(account.is_of(library.email) for account in list_accounts(chosen)):
+        raise InvalidRequestError(
+            f"these are objects of {library.email} itself; plan_restore plans how they get back", parameter="items"
+        )
+    plan = _Plan(library, chosen, _NewMetas([*(backup or ()), *chosen], library.email))
+    return sort_steps(plan.plan_step(item) for item in chosen)
 
 
 class _NewMetas:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..arguments import check_type
 from ..codecs.sealed_objects import PLAIN_TYPES, OpenedObject
 from ..codecs.secret_box import KEY_SIZE
 from ..errors import InvalidRequestError
@@ -22,8 +23,9 @@ from .object_identity import (
     has_same_content,
     identify,
     link_keys,
+    list_accounts,
 )
-from .restore import RestoreAction, RestoreStep, leave_out_copy, sort_steps
+from .restore import RestoreAction, RestoreStep, leave_out_copy, list_objects, sort_steps
 
 __all__ = ["plan_restore"]
 
@@ -37,18 +39,22 @@ def plan_restore(library: Library, items: Iterable[OpenedObject]) -> tuple[Resto
 
     Args:
         library: the account's present library, with all types.
-        items: the backup's objects, one version of each.
+        items: the objects of a backup of this account, one version of each: all, or some of them.
 
     Returns:
         The steps in the order in which they are carried out: contents, other objects, cards.
 
     Raises:
-        InvalidRequestError: two items have the same type and id.
+        InvalidRequestError: two items have the same type and id, or one is of another account.
     """
-    chosen = [*items]
-    ids = [(item.stored.type, item.stored.id) for item in chosen]
-    if len({*ids}) < len(ids):
-        raise InvalidRequestError("two items are the same object: choose one version of it")
+    check_type(library, Library, "library", "a Library")
+    chosen = list_objects(items)
+    if library.email and not all(account.is_of(library.email) for account in list_accounts(chosen)):
+        raise InvalidRequestError(
+            f"these are objects of another account than {library.email}; plan_restore_elsewhere plans how they get into "
+            "this account, as new objects",
+            parameter="items",
+        )
     account = _AccountIndex(library, chosen)
     steps = [account.plan_step(item) for item in chosen]
     touched = {step.present.stored.id for step in steps if step.present is not None}

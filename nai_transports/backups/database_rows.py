@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from nai_proto.codecs.key_derivation import AccountHash
 from nai_proto.codecs.sealed_objects import OpenedObject, OpenedState, StoredObject
 from nai_proto.codecs.secret_box import decode_or_none, read_json, write_json
 from nai_proto.errors import Damaged
@@ -82,8 +83,20 @@ class BackupRecords:
 
     def __init__(self, database: BackupDatabase) -> None:
         self._database = database
+        self._account: AccountHash | None = None
         self._seen_names: set[tuple[str, str]] = set()
         self._before_restore = False
+
+    @property
+    def account(self) -> AccountHash | None:
+        """Return the account that this is a backup of; None if nothing was backed up."""
+        if self._account is None and (row := self._database.row("SELECT salt, hash FROM account")) is not None:
+            self._account = AccountHash(*row)
+        return self._account
+
+    def set_account(self, account: AccountHash) -> None:
+        """Record the account."""
+        self._database.execute("INSERT INTO account VALUES (?, ?)", account.salt, account.digest)
 
     def add_keystore(self, stored: StoredKeystore) -> bytes:
         """Record a sealed keystore; return its digest."""
@@ -228,7 +241,8 @@ class BackupRecords:
             fields = decode_or_none(read_json, document)
             if sha256(document) == sealed and plain in (None, sha256(plaintext)) and fields is not None:
                 stored = StoredObject.from_json(fields)
-                return OpenedObject(stored, OpenedState(state), category, problem, plaintext, bool(compressed))
+                opened = OpenedState(state)
+                return OpenedObject(stored, opened, category, problem, plaintext, bool(compressed), self.account)
         raise Damaged(
             f"{self._database.path} is damaged: a version is not what was written; nai library verify says what else is",
             category="backup",

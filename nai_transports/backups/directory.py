@@ -11,7 +11,7 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Final, Self
 
-from nai_proto.account import email_hash
+from nai_proto.codecs.key_derivation import AccountHash
 from nai_proto.codecs.sealed_objects import OpenedObject
 from nai_proto.errors import Damaged, FileError, InvalidFile, InvalidRequestError, LocalProtocolError
 from nai_proto.library import (
@@ -28,7 +28,7 @@ from nai_proto.secret import Password
 
 from ..clients import Client
 from .database_rows import KEYSTORE_FILE, BackupRecords, BackupRun, BackupSummary
-from .files import BackupFiles, sha256
+from .files import BackupFiles
 from .sqlite_connection import DATABASE_NAME, BackupDatabase
 from .verify import VerificationReport, verify
 
@@ -258,8 +258,8 @@ class BackupDirectory:
 
     def belongs_to(self, email: str) -> bool:
         """Return whether this is a backup of the account with this e-mail, or of none yet."""
-        account = self._open_database.row("SELECT salt, hash FROM account")
-        return account is None or _hash_email(email, account[0]) == account[1]
+        account = None if self._database is None else self._records.account
+        return account is None or account.is_of(email)
 
     def verify(self) -> VerificationReport:
         """Read everything back from the disk, database and files, and compare it with what was backed up."""
@@ -360,9 +360,8 @@ class BackupDirectory:
         if self._email is None:
             raise LocalProtocolError("this backup was opened without an e-mail, for reading only")
         with self._open_database.transaction():
-            if self._open_database.row("SELECT 1 FROM account") is None:
-                salt = token_bytes(_SALT_BYTES)
-                self._open_database.execute("INSERT INTO account VALUES (?, ?)", salt, _hash_email(self._email, salt))
+            if self._records.account is None:
+                self._records.set_account(AccountHash.of(self._email, token_bytes(_SALT_BYTES)))
 
     def _write_files(self, files: Iterable[tuple[str, bytes]], *, expected: bool = False) -> None:
         """Write the files that are missing or differ from their digest.
@@ -401,11 +400,3 @@ def _identify(item: OpenedObject) -> tuple[object, ...]:
     """Return what tells an object, and a version of it, from all others; a library without contents has it too."""
     stored = item.stored
     return stored.id, stored.type, stored.meta, stored.changeIndex, stored.lastUpdatedAt, item.state
-
-
-def _hash_email(email: str, salt: bytes) -> bytes:
-    """Return the salted hash of an e-mail, ignoring case as a login does.
-
-    See docs/protocol/native.md#3-key-derivation.
-    """
-    return sha256(salt + email_hash(email.lower()).encode())

@@ -83,7 +83,7 @@ def import_files(
     read = [FileToImport(path.as_posix(), files.read(path), is_named) for path, is_named in found.items()]
     login = account.get_credentials()
     library = open_account(account, login)
-    plan = plan_import(library, read, login.email, now=time.time())
+    plan = plan_import(library, read, now=time.time())
     writes = [file for file in plan if file.action.is_write]
     if not as_json:
         _print_plan(plan)

@@ -124,7 +124,7 @@ def restore(
                 progress.show_event(event)
             library = opening.result
         if into_this_account:
-            steps = plan_restore_elsewhere(library, selected, source.outlines(), login.email)
+            steps = plan_restore_elsewhere(library, selected, backup=source.outlines())
         else:
             steps = plan_restore(library, selected)
         if not as_json:
