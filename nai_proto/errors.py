@@ -292,8 +292,9 @@ class StatusError(NaiError):
         request_id: str | None = None,
         retry_after: float | None = None,
         body: bytes = b"",
+        advice: str | None = None,
     ) -> None:
-        super().__init__(f"{status} {message}" + (f" ({method} {url})" if url else ""))
+        super().__init__(f"{status} {message}" + (f" ({method} {url})" if url else ""), advice=advice)
         self.status = status
         self.message = message
         self.method = method
@@ -321,7 +322,10 @@ class RejectedRequestError(InvalidRequestError, StatusError):
 
 
 class AuthenticationError(StatusError):
-    """401: the token, or the access key of a login, is wrong, or the endpoint does not take this kind of token."""
+    """401: the token, or the access key of a login, is wrong, or the endpoint does not take this kind of token.
+
+    `advice` says whether there was a token at all.
+    """
 
 
 class PaymentRequiredError(StatusError):

@@ -11,14 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto.errors import InvalidRequestError, Phase, TimedOut
+from nai_proto import account, image, objects, text
+from nai_proto.errors import AuthenticationError, InvalidRequestError, Phase, TimedOut
+from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.budget import Budget
 from nai_proto.exchange.session import Session
 from nai_proto.http import Headers, Host, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessToken, PersistentToken
 from nai_proto.version import __version__
+from nai_transports.memory import Client
 from tests.cases import for_each
+from tests.support import EMAIL, an_emulator
 
 TOKEN = PersistentToken("pst-mine")
 OTHER = AccessToken("eyJ.other.x")
@@ -265,6 +269,42 @@ def test_the_repr_shows_no_token_and_no_values_of_header_fields() -> None:
     assert "hunter2" not in repr(session)
     assert "hunter2" not in repr(session.sign(a_request()))
     assert "X-Key" in repr(session)
+
+
+# ---- a token that is missing or refused
+
+
+_SIGNED = (account.get_subscription(), objects.get_keystore(), text.generate("Once"), image.generate("a boat"))
+
+
+def refusal(operation: Runnable[Any, Any], **session: Any) -> AuthenticationError:
+    """Return the error that the emulator's 401 is raised as."""
+    with (
+        Client(an_emulator()[0], Session(base_url="http://x", **session)) as client,
+        pytest.raises(AuthenticationError) as caught,
+    ):
+        client.run(operation)
+    return caught.value
+
+
+@for_each("operation", _SIGNED)
+def test_without_a_token_the_error_says_so_and_how_to_give_one(operation: Runnable[Any, Any]) -> None:
+    error = refusal(operation)
+    assert error.status == 401
+    assert "the request had no token" in (error.advice or "")
+    assert "NAI_TOKEN" in str(error)
+
+
+@for_each("operation", _SIGNED)
+@for_each("session", [{"token": "a.b.c"}, {"headers": {"Authorization": "Bearer a.b.c"}}])
+def test_a_token_that_is_refused_is_told_from_none(operation: Runnable[Any, Any], session: dict[str, Any]) -> None:
+    error = refusal(operation, **session)
+    assert "the service refused the token" in (error.advice or "")
+    assert "a.b.c" not in str(error)
+
+
+def test_a_refused_login_says_nothing_about_tokens() -> None:
+    assert refusal(account.login(EMAIL, "wrong")).advice is None
 
 
 # ---- Budget

@@ -402,10 +402,8 @@ class Call(Generic[E, R]):
         return RemoteProtocolError(f"{self.where}: expected {expected}, got {came or 'no content type'}")
 
     def _refusal(self) -> NaiError:
-        request = self._request
-        return error_from_response(
-            request.method, request.base + request.path, self._head, self._pending[: self._limits.error_body]
-        )
+        body = self._pending[: self._limits.error_body]
+        return error_from_response(self.operation.request, self._request, self._head, body)
 
 
 def _body(incoming: Incoming) -> bytes:

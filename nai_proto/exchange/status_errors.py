@@ -13,7 +13,8 @@ from typing import Final
 
 from ..codecs.json import read_error_message
 from ..errors import StatusError, excerpt
-from ..http import Head, Headers
+from ..http import Head, Headers, Request
+from .endpoints import match
 
 __all__ = ["error_from_response", "parse_retry_after"]
 
@@ -24,11 +25,23 @@ _MONTHS: Final = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 _PHRASES: Final = {301: "moved", 302: "found elsewhere", 303: "see other", 307: "moved for now", 308: "moved for good"}
 
 
-def error_from_response(method: str, url: str, head: Head, body: bytes) -> StatusError:
+_UNAUTHORIZED: Final = 401
+_NO_TOKEN: Final = (
+    "the request had no token: give the client one, as nai.Session(token=…) or Client(token=…), or set NAI_TOKEN, which "
+    "Client() reads if it gets neither a session nor an address"
+)
+_TOKEN_REFUSED: Final = (
+    "the service refused the token: it may have expired or have been replaced, or be one of another service; "
+    "client.run(nai.account.login(…)) and the website's account settings give a new one"
+)
+
+
+def error_from_response(request: Request, sent: Request, head: Head, body: bytes) -> StatusError:
     """Return the error for a response: its class by the status, its message from the body, in any known form.
 
     Args:
-        method, url: of the request; the URL without its query.
+        request: the operation's.
+        sent: the same, as it was signed and sent.
         head: of the response.
         body: the beginning of the response's body.
     """
@@ -38,12 +51,22 @@ def error_from_response(method: str, url: str, head: Head, body: bytes) -> Statu
     return StatusError.kind(head.status, message)(
         head.status,
         message,
-        method=method,
-        url=url,
+        method=sent.method,
+        url=sent.base + sent.path,
         request_id=_first(head.headers, "x-request-id", "x-correlation-id", "cf-ray"),
         retry_after=parse_retry_after(head.headers),
         body=body,
+        advice=_advise_on_token(request, sent) if head.status == _UNAUTHORIZED else None,
     )
+
+
+def _advise_on_token(request: Request, sent: Request) -> str | None:
+    """Return what to do about a 401; None if the request needs no token, as a login, whose e-mail or password is wrong."""
+    matched = match(request.method, request.host, request.path)
+    if matched is not None and not matched[0].auth:
+        return None
+    has_token = sent.token is not None or sent.headers.get("authorization") is not None
+    return _TOKEN_REFUSED if has_token else _NO_TOKEN
 
 
 def parse_retry_after(headers: Headers) -> float | None:

@@ -14,7 +14,7 @@ from ...codecs.sse import ServerSentEvent, SSEDecoder, SSESplitter, encode_event
 from ...errors import NaiError
 from ...exchange.endpoints import match
 from ...exchange.status_errors import error_from_response
-from ...http import Head, Headers, Request
+from ...http import Head, Headers, Host, Request
 from ...http.body_framing import ChunkedReader, FixedReader, Reader, UntilCloseReader
 from ...http.first_bytes import check_response_start, is_tls_start
 from ...http.redaction import hide_secrets
@@ -105,7 +105,8 @@ def _read_error(body: bytes) -> object:
         read_error_message(body, content_type)
         status, *_ = body or (0,)
         head = Head(400 + status % 200, Headers.of(content_type=content_type, retry_after=body[:20].decode("latin-1")))
-        str(error_from_response("POST", "https://text.novelai.net/ai/generate", head, body))
+        request = Request("POST", "/ai/generate", host=Host.TEXT)
+        str(error_from_response(request, request, head, body))
     return str(parse_service_error(body))
 
 
