@@ -1,6 +1,7 @@
 """What to say of a name that nothing has: which name was meant, and which names there are.
 
-People write names in different ways, so case and separators make no difference.
+People write names in different ways, so case and separators make no difference. They also know names from other APIs, whose
+spelling is no help.
 """
 
 from __future__ import annotations
@@ -17,13 +18,42 @@ _SEPARATORS: Final = str.maketrans(" _.", "---")
 _MOST_GUESSES: Final = 3
 _LONGEST_NAME: Final = 80
 """Characters of an unknown name that are compared and shown: of a whole text the beginning."""
+_SYNONYMS: Final = tuple(
+    tuple(names.split())
+    for names in (
+        # What text generators, and their clients, call the same parameter.
+        "max_length max_tokens max_new_tokens max_completion_tokens max_output_tokens n_predict num_predict length",
+        "stop_sequences stop stop_strings stopping_strings",
+        "temperature temp",
+        "tail_free_sampling tfs",
+        "repetition_penalty rep_pen repeat_penalty",
+        "repetition_penalty_frequency frequency_penalty",
+        "repetition_penalty_presence presence_penalty",
+        "num_logprobs logprobs top_logprobs",
+        "bans bad_words banned_words banned_tokens",
+        # And image generators.
+        "negative_prompt uc negative undesired_content cfg_uc",
+        "n_samples n num_images num_images_per_prompt batch_size count",
+        "scale cfg_scale guidance_scale guidance cfg",
+        "steps num_inference_steps num_steps",
+        "noise_schedule scheduler schedule",
+        "size resolution aspect_ratio",
+        "strength denoising_strength",
+        "image init_image source_image",
+        "uc_preset undesired_content_preset",
+        "quality quality_toggle quality_tags",
+        "sm smea",
+        "sm_dyn smea_dyn",
+    )
+)
+"""Names that mean the same in different APIs, those of NovelAI's native ones first."""
 
 
 def suggest_name(name: str, names: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name: the known name that comes nearest, or those it is a part of.
+    """Return the end of a message about an unknown name: the known name that means the same elsewhere, or comes nearest.
 
-    It is empty if there are none. How the names are written makes no difference: ``"Euler Ancestral"`` is near
-    ``"k_euler_ancestral"``, and ``"V3"`` is a part of ``"Anime V3"``.
+    If there is none, it has those that the name is a part of, or is empty. How names are written makes no difference:
+    ``"Euler Ancestral"`` is near ``"k_euler_ancestral"``, and ``"V3"`` is a part of ``"Anime V3"``.
     """
     guesses = _find_guesses(name, names)
     return f"; did you mean {' or '.join(map(repr, guesses))}?" if guesses else ""
@@ -68,10 +98,25 @@ def unknown_choice(
 def _find_guesses(name: str, names: Iterable[str]) -> list[str]:
     """Return the known name that comes nearest, or those that the name is a part of; none if there are none."""
     names = [*map(str, names)]
+    if (synonym := _find_synonym(name, names)) is not None:
+        return [synonym]
     if (close := find_close_name(name, names)) is not None:
         return [close]
     known = {fold_name(each): each for each in names}
     return [known[each] for each in _find_containing(_shorten(name), known)]
+
+
+def _find_synonym(name: str, names: Iterable[str]) -> str | None:
+    """Return the known name that means what an unknown one means in another API; None if there is none."""
+    known = {_join_words(each): each for each in names}
+    written = _join_words(name)
+    groups = ([*map(_join_words, group)] for group in _SYNONYMS)
+    return next((known[each] for group in groups if written in group for each in group if each in known), None)
+
+
+def _join_words(name: str) -> str:
+    """Return a name that is the same in ``snake_case`` and in ``camelCase``."""
+    return _shorten(name).replace("-", "")
 
 
 def find_close_name(name: str, names: Iterable[str]) -> str | None:

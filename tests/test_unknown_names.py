@@ -131,3 +131,50 @@ def test_what_may_be_new_is_sent_as_it_is() -> None:
     assert b'"glm-9"' in openai.chat_completion(CHAT, model="glm-9").request.body
     assert b'"kayra-v1"' in openai.completion("x", model="kayra", validate=False).request.body
     assert b'"kayra-v1"' in openai.token_count("x", model="kayra").request.body
+
+
+# ---- names of options
+
+
+def test_an_option_that_is_misspelt_is_answered_with_its_name() -> None:
+    options: dict[Callable[..., object], type] = {
+        text.generate: text.TextOptions,
+        image.generate: image.ImageOptions,
+    }
+    for request, declared in options.items():
+        for name in declared.__annotations__:
+            with pytest.raises(InvalidRequestError, match=f"did you mean '{name}'"):
+                request("Once", **wrong(**{f"{name}_": 1}))
+
+
+# ---- names from other APIs
+
+FOREIGN: Final[Mapping[Callable[..., object], Mapping[str, str]]] = {
+    text.generate: {
+        "max_tokens": "max_length",
+        "maxTokens": "max_length",
+        "stop": "stop_sequences",
+        "frequency_penalty": "repetition_penalty_frequency",
+        "logprobs": "num_logprobs",
+        "negative_prompt": "cfg_uc",
+        "bad_words": "bans",
+    },
+    image.generate: {
+        "uc": "negative_prompt",
+        "ucPreset": "uc_preset",
+        "n": "n_samples",
+        "cfg_scale": "scale",
+        "num_inference_steps": "steps",
+        "resolution": "size",
+        "qualityToggle": "quality",
+        "smea": "sm",
+    },
+    openai.chat_completion: {"max_length": "max_tokens", "stop_sequences": "stop", "num_logprobs": "logprobs"},
+}
+
+
+@for_each("request,name,ours", [(request, *names) for request, each in FOREIGN.items() for names in each.items()])
+def test_the_name_of_another_api_is_answered_with_ours(request: Any, name: str, ours: str) -> None:
+    prompt = CHAT if request is openai.chat_completion else "Once"
+    with pytest.raises(InvalidRequestError, match=f"no parameter '{name}'; did you mean '{ours}'\\?"):
+        request(prompt, **{name: 1})

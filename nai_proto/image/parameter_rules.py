@@ -119,6 +119,12 @@ RULES: Final[Mapping[str, ImageParameterRule]] = {
 }
 """By parameter."""
 
+_OPTIONS: Final = (
+    "model preset size enhance negative_prompt uc_preset quality variety_plus transparent auto_text characters as_typed "
+    "vibes references controlnet entropy max_anlas allowance validate extra"
+)
+"""The names of `ImageOptions` that are no parameters, and may have been meant."""
+
 
 @takes(parameters=MAPPING, model=IMAGE_MODEL, action=member(ImageGenerationType))
 def check_parameters(
@@ -141,7 +147,8 @@ def check_parameters(
         rule = RULES.get(name)
         if rule is None:
             raise InvalidRequestError(
-                f"an image request has no parameter {name!r}{suggest_name(name, RULES)}", parameter=str(name)
+                f"an image request has no parameter {name!r}{suggest_name(name, (*RULES, *_OPTIONS.split()))}",
+                parameter=str(name),
             )
         if value is None and rule.optional:
             continue

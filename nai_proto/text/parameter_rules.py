@@ -151,6 +151,9 @@ RULES: Final[Mapping[str, ParameterRule]] = {
 _OWNER: Final = {key: row.id for row in SAMPLERS for key in row.keys}
 """The sampler that a parameter belongs to, by parameter."""
 
+_OPTIONS: Final = "model preset settings module bans biases text_adventure tokenizer validate extra"
+"""The names of `TextOptions` that are no parameters, and may have been meant."""
+
 
 @takes(parameters=MAPPING)
 def check_parameters(parameters: Mapping[str, object], model: Model | str) -> None:
@@ -170,7 +173,8 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
         rule = RULES.get(name)
         if rule is None:
             raise InvalidRequestError(
-                f"a text request has no parameter {name!r}{suggest_name(name, RULES)}", parameter=str(name)
+                f"a text request has no parameter {name!r}{suggest_name(name, (*RULES, *_OPTIONS.split()))}",
+                parameter=str(name),
             )
         if (
             rule.kind is ParameterKind.PHRASE_REP_PEN
