@@ -70,6 +70,12 @@ def test_those_of_other_addresses_expire_as_well() -> None:
     assert made.closed == [7]
 
 
+def test_a_connection_that_is_kept_for_no_time_is_used_once() -> None:
+    made = Recorder(keep_alive=0)
+    made.pool.release(made.acquire(), 0.0, 7)
+    assert made.closed == [7]
+
+
 def test_the_oldest_of_too_many_idle_connections_is_closed() -> None:
     made = Recorder(idle=2)
     leases = [made.acquire() for _ in range(4)]
@@ -113,6 +119,19 @@ def test_a_lease_that_is_released_twice_counts_once() -> None:
     assert (second.is_granted, third.is_granted, made.pool.used) == (True, False, 1)
 
 
+def test_an_address_without_connections_is_forgotten() -> None:
+    made = Recorder(connections=1, keep_alive=5)
+    used, waiting = made.acquire("a"), made.acquire("b")
+    made.pool.release(waiting, 0.0)
+    made.pool.release(used, 0.0, 7)
+    assert [*made.pool._hosts] == ["a"]
+    made.pool.close_expired(5.0)
+    assert not made.pool._hosts
+    made.pool.release(made.acquire("a"), 0.0, 7)
+    made.pool.close_idle()
+    assert not made.pool._hosts
+
+
 def test_a_host_that_waits_does_not_hold_up_another() -> None:
     made = Recorder(per_host=1)
     made.acquire("a")
@@ -133,12 +152,16 @@ def test_without_limits_nobody_waits() -> None:
 
 
 @for_each(
-    "limits", [{"connections": 0}, {"per_host": 0}, {"idle": -1}, {"keep_alive": -1.0}, {"keep_alive": float("nan")}]
+    "limits",
+    [
+        *({"connections": 0}, {"per_host": 0}, {"idle": -1}, {"keep_alive": -1.0}),
+        *({"keep_alive": float("nan")}, {"idle": None}, {"keep_alive": None}, {"connections": None, "idle": -1}),
+    ],
 )
 def test_limits_that_make_no_sense_are_refused_by_their_names(limits: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         PoolLimits(**limits)
-    assert caught.value.parameter in limits
+    assert caught.value.parameter == [*limits][-1]
 
 
 class PoolMachine(RuleBasedStateMachine):

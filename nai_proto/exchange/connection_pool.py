@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Generic, TypeVar
 
 from ..errors import InvalidRequestError
@@ -53,13 +54,16 @@ class Lease(Generic[C]):
 
     __slots__ = ("address", "connection", "is_granted", "wake")
 
+    is_granted: bool
+    "May the connection be used or opened?"
+    connection: C | None
+    "An idle connection to use, once granted; None: open a new one."
+
     def __init__(self, address: Hashable, wake: Callable[[], None]) -> None:
         self.address = address
         self.wake = wake
         self.is_granted = False
-        "May the connection be used or opened?"
-        self.connection: C | None = None
-        "An idle connection to use, once granted; None: open a new one."
+        self.connection = None
 
 
 @dataclass(slots=True)
@@ -129,7 +133,6 @@ class Pool(Generic[C]):
             if len(host.idle) > self._limits.idle:
                 self._close(host.idle.pop(0)[1])
         self.close_expired(now)
-        self._forget(lease.address)
         for waiting in [*self._waiting]:
             if self._grant(waiting):
                 self._waiting.remove(waiting)
@@ -137,17 +140,19 @@ class Pool(Generic[C]):
 
     def close_expired(self, now: float) -> None:
         """Close the connections that have been idle for too long."""
-        for address, host in [*self._hosts.items()]:
-            while host.idle and now - host.idle[0][0] >= self._limits.keep_alive:
-                self._close(host.idle.pop(0)[1])
-            self._forget(address)
+        self._close_idle(now, self._limits.keep_alive)
 
     def close_idle(self) -> None:
         """Close all idle connections."""
+        self._close_idle(0.0, -inf)
+
+    def _close_idle(self, now: float, least: float) -> None:
+        """Close the connections that have been idle for some time, and forget the addresses without connections."""
         for address, host in [*self._hosts.items()]:
-            while host.idle:
-                self._close(host.idle.pop()[1])
-            self._forget(address)
+            while host.idle and now - host.idle[0][0] >= least:
+                self._close(host.idle.pop(0)[1])
+            if not (host.idle or host.used):
+                del self._hosts[address]
 
     def _grant(self, lease: Lease[C]) -> bool:
         host = self._hosts.get(lease.address)
@@ -155,15 +160,16 @@ class Pool(Generic[C]):
             host = self._hosts[lease.address] = _Host()
         if host.idle:
             lease.connection = host.idle.pop()[1]
-        elif not self._may_open(host):
+        elif not self._may_open(host.used):
             return False
         host.used += 1
         lease.is_granted = True
         return True
 
-    def _may_open(self, host: _Host[C]) -> bool:
+    def _may_open(self, used: int) -> bool:
+        """Return whether a connection may be opened to a host that has so many, none of them idle."""
         per_host, connections = self._limits.per_host, self._limits.connections
-        if per_host is not None and host.used + len(host.idle) >= per_host:
+        if per_host is not None and used >= per_host:
             return False
         if connections is None or self.used + self.idle < connections:
             return True
@@ -172,9 +178,3 @@ class Pool(Generic[C]):
                 self._close(other.idle.pop(0)[1])
                 return True
         return False
-
-    def _forget(self, address: Hashable) -> None:
-        """Forget an address without connections."""
-        host = self._hosts.get(address)
-        if host is not None and not host.used and not host.idle:
-            del self._hosts[address]

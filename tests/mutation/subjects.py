@@ -38,9 +38,12 @@ SUBJECTS: Final = {
         "story/lore/key_matching story/lore/search_text", "lore_key_matching lore_steps lore_trial"
     ),
     "samplers": _subject("emulator/text/samplers", "emulator_sampling"),
-    "exchange": _subject(
-        "exchange/budget exchange/call exchange/client exchange/flow exchange/reply exchange/run exchange/server "
-        "exchange/session exchange/status_errors exchange/responses exchange/readers exchange/event_reader",
-        "call flow flow_values reply session clients wire events",
+    "call": _subject(
+        "exchange/call exchange/client exchange/status_errors exchange/responses exchange/readers "
+        "exchange/event_reader",
+        "call exchange_laws errors",
     ),
+    "reply": _subject("exchange/reply exchange/server", "reply wire"),
+    "flow": _subject("exchange/flow exchange/run", "flow flow_values"),
+    "session": _subject("exchange/session exchange/budget", "session events"),
 }
