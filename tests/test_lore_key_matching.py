@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from nai_proto import Limits
 from nai_proto.story import Key, KeyMatch
-from nai_proto.story.lore.key_matching import BLANKS
-from nai_proto.story.lore.search_text import tail_start
+from nai_proto.story.lore.key_matching import BLANKS, KeyMatcher, fill_key
+from nai_proto.story.lore.search_text import SearchTexts, tail_start
 from nai_proto.story.utf16 import count_units
 from tests.cases import for_each
 
@@ -86,6 +86,8 @@ def test_a_plain_key_is_a_word_in_any_case_as_in_javascript(key: str, text: str,
         ("/a/b/", "a/b", "a/b"),
         ("/(?<hl>King) Arthur/", "King Arthur, King", "King"),
         ("/(?<hl>King)?Arthur/", "Arthur", "Arthur"),
+        ("\ufeff/dragon/i\u3000", "Dragons", "Dragon"),
+        ("\x1f/dragon/", "dragon", None),  # JavaScript trims no control character but TAB, LF, VT, FF and CR
         ("//", "//", "//"),
         ("/", "a / b", "/"),
     ],
@@ -117,6 +119,8 @@ def test_all_words_of_a_key_have_to_be_in_the_text(text: str, found: str | None)
         ("Tom&Jerry", "Jerry met Tom", "Tom"),
         ("Tom& Jerry", "Tom& Jerry or Tom", "Tom"),
         ("王&妃", "王妃", "妃"),
+        ("Tom&\ufeffJerry", "Jerry met Tom", "Tom"),
+        ("Tom&\x1f", "Tom", None),
         ("&&", "&&", None),
     ],
 )
@@ -185,7 +189,46 @@ def test_placeholders_are_filled_in_before_parsing() -> None:
     with_values = Key.parse("$/${1#name[Ann]Name:who}(’s)?/i", fill=fill)
     assert with_values.find_last("dr. bob’s") == KeyMatch(0, 9)
     assert with_values.find_last("dr! bob") is None, "a value counts as it is"
+    for filler in (None, str):
+        without_values = Key.parse("$/an? ${name}/i", fill=filler)
+        assert without_values.find_last("A ${name}") == KeyMatch(0, 9), "without a value it stands for itself"
     assert Key.parse("/a${1#name[Ann]Name:who}/", fill=fill).find_last("aDr. Bob") is None, "without $ it is not filled"
+
+
+@for_each(
+    "key, filled",
+    [
+        ("the ${a}", "the (x)"),
+        ("/${a}/", "/${a}/"),
+        ("$/${a}/i", r"/\(x\)/i"),
+        (" $/${a}/i\ufeff", r"/\(x\)/i"),
+        ("$/${a}${b}/", r"$/\(x\)${b}/"),  # what is left to fill in needs its $
+        ("\x1f$/${a}/", "\x1f$/(x)/"),
+    ],
+)
+def test_a_key_that_is_filled_in_is_written_without_the_dollar_that_it_needs_no_longer(key: str, filled: str) -> None:
+    assert fill_key(key, lambda text: text.replace("${a}", "(x)")) == filled
+
+
+def test_a_placeholder_of_an_expression_that_has_no_value_yet_is_filled_in_later() -> None:
+    key = fill_key("$/${a}${b}/i", lambda text: text.replace("${a}", "${b}"))
+    assert fill_key(key, lambda text: text.replace("${b}", "y.")) == r"/\$\{b\}y\./i", "a value is not filled in again"
+
+
+def test_the_match_of_several_keys_is_the_one_furthest_down_and_of_the_first_key_there() -> None:
+    matcher = KeyMatcher([Key.parse(key) for key in ("lamp", "/lamps?/", "/(/", "the lamp", "/keeper|lamps/")])
+    assert matcher.problems == ['"/(/": regular expression /(/: unclosed parenthesis, at 0']
+    found = [matcher.find_last(SearchTexts(Limits()).prepare(text)) for text in ("the lamp", "the lamps", "the")]
+    assert found == [(4, 8, "lamp"), (4, 9, "/lamps?/"), None]
+
+
+def test_a_key_that_takes_too_many_steps_once_is_not_searched_for_again() -> None:
+    slow = "/(a+)+$/"
+    matcher = KeyMatcher([Key.parse(slow), Key.parse("b")])
+    texts = SearchTexts(Limits())
+    for _ in range(2):
+        assert matcher.find_last(texts.prepare("a" * 60 + " b ")) == (61, 62, "b")
+        assert [problem.startswith(f'"{slow}": ') for problem in matcher.problems] == [True]
 
 
 def test_text_outside_of_the_range_is_ignored() -> None:

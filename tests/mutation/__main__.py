@@ -39,10 +39,11 @@ __all__ = ["main"]
 ROOT: Final = Path(__file__).parent.parent.parent
 _MUTMUT: Final = (sys.executable, "-m", "mutmut")
 _COPIED: Final = ("nai_transports", "benchmarks", "tests", "README.md", "CHANGELOG.md")
-_ERROR: Final = r"^ *raise |Error\(|^ *([A-Z]+\.check|check_type)\("
-"""Lines that make an error: tests look for what it names, and not at its wording.
+_WORDS: Final = (r"^ *raise |Error\(", r"^ *([A-Z_]+\.check|check_type)\(", r'^ *"[^"]*"$')
+"""Lines that make an error, check an argument, or are a text by themselves.
 
-What becomes of wrong arguments is tested for every function by tests/wrong_types.py.
+Tests look for what an error names, and not at its wording. Wrong arguments are tried for every function by
+tests/wrong_types.py.
 """
 _KILLED: Final = ("killed", "segfault")
 _ROW: Final = "{:<16} {:>8} {:>8} {:>9} {:>9} {:>8}"
@@ -119,7 +120,7 @@ def _prepare(subject: Subject, directory: Path) -> None:
         "source_paths": ["nai_proto"],
         "only_mutate": [*subject.modules],
         "also_copy": [*_COPIED],
-        "do_not_mutate_patterns": [_ERROR],
+        "do_not_mutate_patterns": [*_WORDS],
         "process_isolation": "forkserver",  # each mutant meets test modules that no test has used
         "pytest_add_cli_args": ["--hypothesis-profile=mutation", "-p", "tests.mutation.cheapest_first"],
         "pytest_add_cli_args_test_selection": [*subject.tests],

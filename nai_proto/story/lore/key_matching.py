@@ -84,8 +84,8 @@ class Key:
 
         Args:
             text: as it is written in the entry.
-            fill: fills in the placeholders of a text. In a regular expression with ``$`` before it the values are escaped;
-                other regular expressions are not filled.
+            fill: fills in the placeholders of a text. In a regular expression with ``$`` before it the values are escaped,
+                and so are placeholders without a value; other regular expressions are not filled.
             limits: for regular expressions, and for the length of any key: `Limits.regex`.
         """
         TEXT.check(text, "text")
@@ -204,14 +204,29 @@ def _fill(text: str, fill: Callable[[str], str]) -> str:
     expression = _EXPRESSION.fullmatch(text.strip(BLANKS))
     if expression is None:
         return fill(text)
-    return _PLACEHOLDER.sub(lambda match: _SYNTAX.sub(r"\\\g<0>", fill(match[0])), text) if expression[1] else text
+    if not expression[1]:
+        return text
+
+    def fill_one(match: re.Match[str]) -> str:
+        value = fill(match[0])
+        return value if value == match[0] else _escape(value)  # one without a value can be filled in later
+
+    return _PLACEHOLDER.sub(fill_one, text)
+
+
+def _escape(text: str) -> str:
+    """Return the text as a regular expression has it."""
+    return _SYNTAX.sub(r"\\\g<0>", text)
 
 
 @lru_cache(maxsize=4096)
 def _parse(text: str, limits: Limits) -> Key:
     expression = _EXPRESSION.fullmatch(text.strip(BLANKS))
     if expression is not None:
-        return _parse_expression(text, expression[2], expression[3], limits)
+        has_placeholders, pattern, flags = expression.groups()
+        if has_placeholders:
+            pattern = _PLACEHOLDER.sub(lambda match: _escape(match[0]), pattern)
+        return _parse_expression(text, pattern, flags, limits)
     parts = [part for piece in _SEPARATOR.split(text) if (part := piece.strip(BLANKS))]
     if not any(part.strip("&") for part in parts):
         return Key(text, "plain", "it is empty")
