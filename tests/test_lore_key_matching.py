@@ -218,8 +218,16 @@ def test_a_placeholder_of_an_expression_that_has_no_value_yet_is_filled_in_later
 def test_the_match_of_several_keys_is_the_one_furthest_down_and_of_the_first_key_there() -> None:
     matcher = KeyMatcher([Key.parse(key) for key in ("lamp", "/lamps?/", "/(/", "the lamp", "/keeper|lamps/")])
     assert matcher.problems == ['"/(/": regular expression /(/: unclosed parenthesis, at 0']
+    assert (bool(matcher), bool(KeyMatcher([Key.parse("/(/")]))) == (True, False)
     found = [matcher.find_last(SearchTexts(Limits()).prepare(text)) for text in ("the lamp", "the lamps", "the")]
     assert found == [(4, 8, "lamp"), (4, 9, "/lamps?/"), None]
+
+
+@for_each("keys", [["lamp"], ["/lamps?/"], ["lamp & oil"], ["sea", "lamp"], ["/sea/", "/lamp$/"]])
+@for_each("text, may", [("the lamp and the oil", True), ("the light", False)])
+def test_keys_may_match_unless_what_they_need_is_not_in_the_text(keys: list[str], text: str, may: bool) -> None:
+    searched = SearchTexts(Limits()).prepare(text)
+    assert KeyMatcher([Key.parse(key) for key in keys]).may_match(searched) == may
 
 
 def test_a_key_that_takes_too_many_steps_once_is_not_searched_for_again() -> None:

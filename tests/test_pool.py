@@ -132,6 +132,14 @@ def test_an_address_without_connections_is_forgotten() -> None:
     assert not made.pool._hosts
 
 
+def test_all_idle_connections_are_closed_also_those_that_never_expire() -> None:
+    made = Recorder(keep_alive=float("inf"))
+    for number, lease in enumerate([made.acquire("a"), made.acquire("a"), made.acquire("b")]):
+        made.pool.release(lease, 1e9, number)
+    made.pool.close_idle()
+    assert sorted(made.closed) == [0, 1, 2]
+
+
 def test_a_host_that_waits_does_not_hold_up_another() -> None:
     made = Recorder(per_host=1)
     made.acquire("a")

@@ -139,20 +139,16 @@ class Pool(Generic[C]):
                 waiting.wake()
 
     def close_expired(self, now: float) -> None:
-        """Close the connections that have been idle for too long."""
-        self._close_idle(now, self._limits.keep_alive)
-
-    def close_idle(self) -> None:
-        """Close all idle connections."""
-        self._close_idle(0.0, -inf)
-
-    def _close_idle(self, now: float, least: float) -> None:
-        """Close the connections that have been idle for some time, and forget the addresses without connections."""
+        """Close the connections that have been idle for too long, and forget the addresses without connections."""
         for address, host in [*self._hosts.items()]:
-            while host.idle and now - host.idle[0][0] >= least:
+            while host.idle and now - host.idle[0][0] >= self._limits.keep_alive:
                 self._close(host.idle.pop(0)[1])
             if not (host.idle or host.used):
                 del self._hosts[address]
+
+    def close_idle(self) -> None:
+        """Close all idle connections."""
+        self.close_expired(inf)
 
     def _grant(self, lease: Lease[C]) -> bool:
         host = self._hosts.get(lease.address)
