@@ -262,13 +262,22 @@ def test_emulate_runs_nai_itself_with_its_account_whatever_profile_there_is(tmp_
     assert [story["title"] for story in json.loads(done.stdout)][:1] == ["The Quiet Harbour"]
 
 
-def test_what_a_command_does_is_recorded_and_replayed_around_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["--to", "NAI_URL", "the profile default"])
+def test_what_a_command_does_is_recorded_and_replayed_around_it(tmp_path: Path, source: str) -> None:
     recording = str(tmp_path / "session.jsonl")
     program = [*forked_nai(), "subscription", "--json"]
     emulator, owner = an_emulator()
     with serve_in_thread(emulator) as url:
-        token = owner.persistent_token.reveal()
-        recorded = nai("record", recording, "--to", url, "--", *program, NAI_TOKEN=token, NAI_URL="http://127.0.0.1:9")
+        closed = "http://127.0.0.1:9"
+        (tmp_path / "profiles.toml").write_text(f'[default]\nurl = "{url if "profile" in source else closed}"\n')
+        recorded = nai(
+            *("record", recording, *(["--to", url] if source == "--to" else []), "--", *program),
+            NAI_TOKEN=owner.persistent_token.reveal(),
+            NAI_URL={"--to": closed, "NAI_URL": url}.get(source, ""),
+            NAI_CONFIG_DIR=str(tmp_path),
+        )
+    note = f"nai record: forwarding to {url}, which is from {source}; --to URL forwards elsewhere\n"
+    assert recorded.stderr == ("" if source == "--to" else note)
     replayed = nai("replay", recording, "--", *program, NAI_TOKEN="")
     assert recorded.returncode == replayed.returncode == 0, recorded.stderr + replayed.stderr
     assert json.loads(recorded.stdout) == json.loads(replayed.stdout)

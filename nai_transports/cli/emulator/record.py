@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -14,6 +15,7 @@ from nai_proto.exchange.session import Session
 
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
+from ..common.account_options import URL_VARIABLE, ServiceOptions, choose_proxy
 from ..common.credentials import EMAIL_VARIABLE, PASSWORD_VARIABLE, TOKEN_VARIABLE
 from ..common.notes import print_remark
 from ..common.profile_file import check_url, check_value
@@ -40,7 +42,14 @@ def record(
         list[str] | None,
         typer.Argument(help="Behind --: run this command with NAI_URL set, and end as it does."),
     ] = None,
-    to: Annotated[str | None, typer.Option(metavar="URL", help="Forward to this address, not to NovelAI.")] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Forward to this address. Default: that of NAI_URL or of the profile, else NovelAI.",
+            show_default=False,
+        ),
+    ] = None,
     contents: Annotated[
         bool, typer.Option("--contents", help="Record prompts, responses and stored contents too. They are private.")
     ] = False,
@@ -48,7 +57,7 @@ def record(
     port: _Port = 0,
     as_json: ServerJson = False,
 ) -> None:
-    """Forward requests to NovelAI and record them, without secrets, until Ctrl-C or SIGTERM, or while a command runs.
+    """Forward requests to the service and record them, without secrets, until Ctrl-C or SIGTERM, or while a command runs.
 
     Prints its address when it is ready. Point a program at this address, such as another nai by NAI_URL, and it gets
     NovelAI's responses. `nai replay` answers from the recording. What `nai login` keeps is not sent to this address; nai
@@ -56,7 +65,7 @@ def record(
     """
     check_program(command or (), "nai", "record", str(file))
     with (
-        closing(ForwardingApp(Session(base_url=to and check_value("--to", check_url, to)))) as app,
+        closing(_build_app(to)) as app,
         record_to_file(app, file, contents=contents, on_failure=print_remark) as recorded,
     ):
         if command and Path(command[0]).stem == "nai" and not _has_credentials():
@@ -64,6 +73,23 @@ def record(
         form = choose_ready_form(as_json=as_json)
         status = serve_until_stopped("record", recorded, host, port, {}, form, program=command or ())
     raise typer.Exit(status)
+
+
+def _build_app(to: str | None) -> ForwardingApp:
+    """Return the app that forwards to an address, else to that of other commands, by the proxy that these use.
+
+    Raises:
+        WrongUsage: the address or the profile is not valid.
+    """
+    service = ServiceOptions(url=to or os.environ.get(URL_VARIABLE) or None)
+    profile = service.load_profile()
+    if to:
+        session = Session(base_url=check_value("--to", check_url, to))
+    else:
+        session = service.build_session(profile)
+        if (address := service.find_address()) is not None:
+            print_remark(f"forwarding to {address.url}, which is from {address.source}; --to URL forwards elsewhere")
+    return ForwardingApp(session, proxy=partial(choose_proxy, profile=profile))
 
 
 def _has_credentials() -> bool:
