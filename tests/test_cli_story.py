@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,9 @@ from typer.testing import CliRunner, Result
 
 from nai_proto.codecs.secret_box import write_json
 from nai_proto.emulator import Account
+from nai_proto.exchange.reply import Handler
 from nai_proto.exchange.session import Session
+from nai_proto.http import Request
 from nai_proto.library import open_library
 from nai_proto.library.stories import create_story
 from nai_proto.story import Lorebook, Origin, Story
@@ -352,6 +356,41 @@ def test_an_error_after_half_of_the_text_starts_a_line_and_says_that_nothing_was
     lost = "the connection was lost before the response was complete: trying again makes a new request. "
     assert done.stderr.startswith("nai story continue: ")
     assert done.stderr.endswith(f"\nnai story continue: {lost}This text was not saved.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize(
+    ("moment", "fate"),
+    [
+        ("POST /ai/generate-stream", ""),
+        (
+            "PATCH /user/objects/storycontent",
+            'This text was being saved; nai story show "The Quiet Harbour" shows whether it is.\n',
+        ),
+        ("PATCH /user/objects/stories", "the new text is saved\n"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_ctrl_c_says_what_became_of_the_new_text(
+    owner: Account, monkeypatch: pytest.MonkeyPatch, moment: str, fate: str, *, as_json: bool
+) -> None:
+    emulator, _ = an_emulator(tokenizers=load_byte_tokenizer)
+
+    def interrupt(request: Request) -> Handler:
+        if f"{request.method} {request.target}".startswith(moment):
+            os.kill(os.getpid(), signal.SIGINT)
+        return emulator(request)
+
+    with serve_in_thread(interrupt) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        done = nai("story", "continue", "The Quiet Harbour", *(["--json"] if as_json else []))
+    assert done.exit_code == 130
+    if as_json:
+        error = json.loads(done.stderr)["error"]
+        message = f"interrupted. {fate.strip()}" if fate else "interrupted"
+        assert (error["message"], bool(error["partial"])) == (message, bool(fate))
+    else:
+        assert (done.stderr, bool(done.stdout)) == (f"\n{fate}", bool(fate))
 
 
 def test_a_story_in_a_file_cannot_be_continued(file: Path) -> None:

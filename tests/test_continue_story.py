@@ -115,7 +115,7 @@ def test_events_are_the_context_the_text_and_the_stored_story() -> None:
     assert isinstance(context, Context)
     assert context.text == "Swans are white.\nThe lake was frozen.\nSo"
     tokens = [event for event in rest if isinstance(event, Token)]
-    assert rest == [*tokens, *played.result.saved]
+    assert rest == [*tokens, played.result.completion, *played.result.saved]
     assert "".join(token.text for token in tokens) == played.result.completion.text
     assert all(isinstance(saved, SavedObject) for saved in played.result.saved)
 

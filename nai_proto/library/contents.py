@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from ..story.context.report import Context
     from ..story.continuation_options import ContinuationOptions
-    from ..text.completion import Token
+    from ..text.completion import Completion, Token
     from ..text.models import Model
     from ..tokenizers import Tokenizer
 
@@ -191,13 +191,13 @@ class Library:
         tokenizer: Callable[[Model], Tokenizer | None],
         store: bool = True,
         **options: Unpack[ContinuationOptions],
-    ) -> Flow[Context | Token | SavedObject, ContinuedStory]:
+    ) -> Flow[Context | Token | Completion | SavedObject, ContinuedStory]:
         """Generate the continuation of a story, append it to the story's text, and save the story.
 
-        Events are the context, then the tokens with their text, then the results of saving content and card. Nothing is
-        saved before all text is generated. If another program changed the story meanwhile, its version stays:
-        `ContinuedStory.saved` says so, and `ContinuedStory.story` has the new text. The account's subscription is read
-        first: its tier limits the size of the context.
+        Events are the context, then the tokens with their text, the completion with all of it, and the results of saving
+        content and card. Nothing is saved before the completion. If another program changed the story meanwhile, its
+        version stays: `ContinuedStory.saved` says so, and `ContinuedStory.story` has the new text. The account's
+        subscription is read first: its tier limits the size of the context.
 
         Args:
             story: of this library.

@@ -63,7 +63,7 @@ def continue_story(
     tokenizer: Callable[[Model], Tokenizer | None],
     store: bool,
     options: ContinuationOptions,
-) -> Steps[Context | Token | SavedObject, ContinuedStory]:
+) -> Steps[Context | Token | Completion | SavedObject, ContinuedStory]:
     """Generate the continuation of a story, append it to the story's text, and save the story; see `Library.continue_story`.
 
     Args:
@@ -82,6 +82,7 @@ def continue_story(
         plan = yield from compute(partial(build_continuation, edited, tokenizer=model_tokenizer, tier=tier, **options))
     yield Emit([plan.context])
     completion = yield from plan.generate()
+    yield Emit([completion])
     if completion.text:
         now = context.now()
         yield from compute(partial(edited.append, completion.text, now=now, origin=Origin.AI))

@@ -7,23 +7,26 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from nai_proto.library import ContinuedStory, SaveOutcome
-from nai_proto.text import Token
+from nai_proto.library import ContinuedStory, SavedObject, SaveOutcome
+from nai_proto.text import Completion, Token
 
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
-from ..common.finished_work import open_stream, record_done
+from ..common.finished_work import add_partial, open_stream, record_done
 from ..common.json_document import print_json
 from ..common.notes import print_remark
 from ..common.output import Json
 from ..common.text_stream import TextStream
 from ..common.tokenizers import load_or_none
+from ..common.usage_messages import quote
 from .story_source import AnswerOption, StoryArgument, check_model, select_story
 
 __all__ = ["continue_"]
 
 _LONGER: Final = "up to 20 tokens more than --max-tokens may come, to the end of the sentence"
 """See docs/protocol/native.md#91-parameters--complete-list."""
+_NOT_SAVED: Final = "This text was not saved."
+_PERHAPS_SAVED: Final = "This text was being saved; nai story show {} shows whether it is."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +80,28 @@ def continue_(
     ):
         print_remark(_LONGER)
     with account.open_client() as client, TextStream() as out:
+        completion: Completion | None = None
+        fate = ""  # of the new text, in a sentence
         try:
             with open_stream(client, flow) as stream:
                 for event in stream:
-                    if isinstance(event, Token) and not as_json:
-                        out.write(event.text)
+                    match event:
+                        case Token(text=piece) if piece:
+                            fate = _NOT_SAVED
+                            if not as_json:
+                                out.write(piece)
+                        case Completion() if store:
+                            completion, fate = event, _PERHAPS_SAVED.format(quote(story))
+                        case SavedObject(outcome=outcome):
+                            fate = "" if outcome.ok else _NOT_SAVED
+                            if outcome.ok:
+                                record_done("the new text is saved")
                 continued = stream.result
-            if all(saved.outcome.ok for saved in continued.saved):
-                record_done("the new text is saved")
         except BaseException as error:
-            if out.has_text:
-                error.add_note("This text was not saved.")
+            if completion is not None:
+                add_partial(error, completion)
+            if fate:
+                error.add_note(fate)
             raise
         if not as_json:
             out.finish()
