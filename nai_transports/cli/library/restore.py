@@ -103,9 +103,9 @@ def restore(
 ) -> None:
     """Restore backed up objects that are missing from the account or have changed. Never deletes anything.
 
-    Prints the plan, and asks before it writes. The present state of the account is backed up first; to undo, restore again
-    with --run and the number of that backup. After an interruption, run the same command again: it continues, and restores
-    nothing twice.
+    Prints the plan, and asks before it writes. The service gives an object that is missing a new id, which is printed beside
+    the old one. The present state of the account is backed up first; to undo, restore again with --run and the number of
+    that backup. After an interruption, run the same command again: it continues, and restores nothing twice.
     """
     login = account.get_credentials()
     with (
