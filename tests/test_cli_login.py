@@ -116,8 +116,15 @@ def test_with_a_token_commands_that_need_the_password_say_so(ring: MemoryKeyring
     assert "token expires at" in succeed("whoami")
     done = nai("library", "list")
     assert done.exit_code == 3
-    assert "kept only a token" in done.stderr
-    assert "nai login" in done.stderr
+    assert "kept only a token. Run `nai login` and keep the password" in done.stderr
+
+
+@pytest.mark.usefixtures("owner", "ring")
+def test_the_advice_to_log_in_names_the_profile() -> None:
+    log_in_with_password("--profile", "work", keep="token")
+    assert "Run `nai login --profile work` and keep the password" in nai("library", "list", "--profile", "work").stderr
+    succeed("logout", "--profile", "work")
+    assert "run `nai login --profile work`" in nai("whoami", "--profile", "work").stderr
 
 
 def test_a_persistent_token_is_read_from_stdin(owner: Any, ring: MemoryKeyring) -> None:

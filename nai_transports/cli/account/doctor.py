@@ -123,11 +123,13 @@ def _check_credentials(sources: CredentialSources) -> tuple[list[Diagnosis], Fou
         found = sources.find_token(asks=False)
         stored = sources.stored
     except MissingCredentials:
-        return [Diagnosis("credentials", Outcome.PROBLEM, "nobody is logged in", "run `nai login`")], None
+        return [
+            Diagnosis("credentials", Outcome.PROBLEM, "nobody is logged in", f"run {sources.profile.login_command}")
+        ], None
     except NaiError as error:
         advice = f"set {TOKEN_VARIABLE} to a token, or unset it" if isinstance(error, InvalidRequestError) else ""
         return [Diagnosis("credentials", Outcome.PROBLEM, str(error), advice)], None
-    findings = [_describe_credentials(found)]
+    findings = [_describe_credentials(found, sources.profile)]
     if stored is not None and stored.where != found.source:
         findings.append(
             Diagnosis(
@@ -140,19 +142,19 @@ def _check_credentials(sources: CredentialSources) -> tuple[list[Diagnosis], Fou
 
 def _defer_login(finding: Diagnosis) -> Diagnosis:
     """Return a finding on credentials without a login as what to do now: the host does not answer."""
-    if (advice := finding.advice or "").startswith("run `nai login`"):
+    if (advice := finding.advice or "").startswith("run `nai login"):
         return replace(finding, advice=f"when the host answers, {advice}")
     return finding
 
 
-def _describe_credentials(found: FoundToken | Credentials) -> Diagnosis:
+def _describe_credentials(found: FoundToken | Credentials, profile: UserProfile) -> Diagnosis:
     if isinstance(found, Credentials):
         return Diagnosis("credentials", Outcome.OK, f"e-mail and password, from {found.source}")
     detail = f"{describe_token(found.token)}, from {found.source}"
     expires_at = found.token.expires_at if isinstance(found.token, AccessToken) else None
     if expires_at is None:
         return Diagnosis("credentials", Outcome.OK, detail)
-    advice: str | None = _advise_renewal(found)
+    advice: str | None = _advise_renewal(found, profile)
     left = expires_at - time.time()
     date = f"{format_date(expires_at)} UTC"
     if left <= 0:
@@ -164,8 +166,10 @@ def _describe_credentials(found: FoundToken | Credentials) -> Diagnosis:
     return Diagnosis("credentials", outcome, detail, advice, expires_at=to_time(expires_at))
 
 
-def _advise_renewal(found: FoundToken | Credentials) -> str:
-    return f"set {TOKEN_VARIABLE} to another token" if found.source == TOKEN_VARIABLE else "run `nai login` again"
+def _advise_renewal(found: FoundToken | Credentials, profile: UserProfile) -> str:
+    if found.source == TOKEN_VARIABLE:
+        return f"set {TOKEN_VARIABLE} to another token"
+    return f"run {profile.login_command} again"
 
 
 def _check_account(options: AccountOptions, profile: UserProfile, found: FoundToken | Credentials) -> Diagnosis:
@@ -180,7 +184,7 @@ def _check_account(options: AccountOptions, profile: UserProfile, found: FoundTo
             paid = client.run(accounts.get_subscription().with_options(token=token, retry=NO_RETRY))
     except AuthenticationError:
         problem = f"the service does not accept what {found.source} has"
-        return Diagnosis("account", Outcome.PROBLEM, problem, _advise_renewal(found))
+        return Diagnosis("account", Outcome.PROBLEM, problem, _advise_renewal(found, profile))
     except NaiError as error:
         return Diagnosis("account", Outcome.PROBLEM, str(error))
     if not paid.active:

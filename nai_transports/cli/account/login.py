@@ -378,11 +378,10 @@ def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
     try:
         found = sources.find_token(asks=False)
     except MissingCredentials as error:
-        option = "" if profile.name == DEFAULT else f" --profile {profile.name}"
         address = normalize_address(sources.place.address)
         other = describe_other_logins(sources.place)
         problem = MissingCredentials(
-            f"nobody is logged in at {address} (profile {profile.name}): run `nai login{option}`{other and f' {other}'}"
+            f"nobody is logged in at {address} (profile {profile.name}): run {profile.login_command}{other and f' {other}'}"
         )
         raise problem from error
     with account.use_token(found, profile) as client:

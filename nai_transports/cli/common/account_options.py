@@ -255,14 +255,16 @@ class AccountOptions(ServiceOptions):
     def _explain_refused_login(self) -> str | None:
         """Return where the password came from, and what to do; None if the person typed it."""
         try:
-            login = self.build_sources().find_credentials(asks=False)
+            sources = self.build_sources()
+            login = sources.find_credentials(asks=False)
         except NaiError:
             return None
         if self.unsafe_password is not None:
             return None
         if PASSWORD_VARIABLE in login.source:
             return f"The password is that of {PASSWORD_VARIABLE}"
-        return f"The password is what `nai login` kept in {login.source}: run `nai login` again if it has changed"
+        again = f"run {sources.profile.login_command} again if it has changed"
+        return f"The password is what `nai login` kept in {login.source}: {again}"
 
     def with_email(self, email: str | None) -> Self:
         """Return the options with the e-mail that is the command's argument, if there is one."""
@@ -338,7 +340,7 @@ class AccountOptions(ServiceOptions):
             try:
                 yield client
             except AuthenticationError as error:
-                error.add_note(_explain_refusal(found))
+                error.add_note(_explain_refusal(found, profile.login_command))
                 raise
 
     def _open_renewing_client(self, login: Credentials, profile: UserProfile) -> Client:
@@ -360,14 +362,14 @@ def format_account_page() -> str:
     return format_options_page(list_parameters(AccountOptions))
 
 
-def _explain_refusal(found: FoundToken) -> str:
+def _explain_refusal(found: FoundToken, login_command: str) -> str:
     """Return where a refused token came from, whether it has expired, and what to do."""
     reason = "was replaced, or is not of this service"
     if _is_expired(found.token):
         reason = f"expired on {format_date(found.token.expires_at)} UTC"
     if found.source == TOKEN_VARIABLE:
-        return f"The token of {TOKEN_VARIABLE} {reason}: set it to another one, or unset it and run `nai login`"
-    return f"The token that `nai login` kept in {found.source} {reason}: run `nai login` again"
+        return f"The token of {TOKEN_VARIABLE} {reason}: set it to another one, or unset it and run {login_command}"
+    return f"The token that `nai login` kept in {found.source} {reason}: run {login_command} again"
 
 
 def _is_expired(token: Token | None) -> TypeGuard[AccessToken]:

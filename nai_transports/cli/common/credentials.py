@@ -47,9 +47,6 @@ __all__ = [
 TOKEN_VARIABLE: Final = "NAI_TOKEN"
 EMAIL_VARIABLE: Final = "NAI_EMAIL"
 PASSWORD_VARIABLE: Final = "NAI_PASSWORD"
-_PASSWORD_WAYS: Final = "Run `nai login` and keep the password, set NAI_PASSWORD, or give --unsafe-password"
-_NO_PASSWORD: Final = f"no password, and no terminal to ask at. {_PASSWORD_WAYS}"
-_NO_EMAIL: Final = "no account, and no terminal to ask at. Run `nai login`, set NAI_EMAIL, or give the e-mail"
 _OR_TOKEN: Final = "; or set NAI_TOKEN to a token"
 
 
@@ -169,14 +166,16 @@ class CredentialSources:
         asks = asks and prompts.is_interactive()
         email = self._get_email()
         if not (email or asks):
-            problem = self._explain_missing_password() if self.stored is not None else _NO_EMAIL
+            problem = self._explain_missing_password() if self.stored is not None else self._no_email
             raise MissingCredentials(problem + (_OR_TOKEN if or_token else ""))
         email = email or self._ask_email()
         for each in self._iter_passwords(email):
             return each
         if not asks:
             raise MissingCredentials(self._explain_missing_password() + (_OR_TOKEN if or_token else ""))
-        return Credentials(email, Password(prompts.ask_secret("Password", _NO_PASSWORD)), "what was typed")
+        return Credentials(
+            email, Password(prompts.ask_secret("Password", self._explain_missing_password())), "what was typed"
+        )
 
     def find_email(self) -> str:
         """Return the e-mail from the places of the table above.
@@ -184,7 +183,7 @@ class CredentialSources:
         Raises:
             InvalidRequestError: there is none, and nobody to ask.
         """
-        return self._get_email() or prompts.ask("E-mail", _NO_EMAIL)
+        return self._get_email() or prompts.ask("E-mail", self._no_email)
 
     def _ask_email(self) -> str:
         """Return the e-mail that the person types, after a note on why it is asked for."""
@@ -194,8 +193,8 @@ class CredentialSources:
             problem = f"This command needs the password, not only a token for {place}" if has_token else ""
             other = "" if has_token else describe_other_logins(self.place)
             missing = f"There is no login for {place}{other and f' {other}'}"
-            print_note(f"{problem or missing}; `nai login` keeps one for all commands.")
-        return prompts.ask("E-mail", _NO_EMAIL)
+            print_note(f"{problem or missing}; {self.profile.login_command} keeps one for all commands.")
+        return prompts.ask("E-mail", self._no_email)
 
     def _iter_passwords(self, email: str) -> Iterator[Credentials]:
         if self.unsafe_password is not None:
@@ -218,10 +217,17 @@ class CredentialSources:
         stored = self.stored
         return self.profile.email or (stored.email if stored is not None else None) or self.email
 
+    @property
+    def _no_email(self) -> str:
+        ways = f"Run {self.profile.login_command}, set {EMAIL_VARIABLE}, or give the e-mail"
+        return f"no account, and no terminal to ask at. {ways}"
+
     def _explain_missing_password(self) -> str:
+        problem = "no password, and no terminal to ask at"
         if self.stored is not None and not isinstance(self.stored.secret, Password):
-            return f"this command needs the password, and `nai login` kept only a token. {_PASSWORD_WAYS}"
-        return _NO_PASSWORD
+            problem = "this command needs the password, and `nai login` kept only a token"
+        ways = f"{self.profile.login_command} and keep the password, set {PASSWORD_VARIABLE}, or give --unsafe-password"
+        return f"{problem}. Run {ways}"
 
 
 def describe_token(token: Token) -> str:
