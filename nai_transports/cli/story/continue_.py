@@ -96,6 +96,8 @@ def continue_(
                             fate = "" if outcome.ok else _NOT_SAVED
                             if outcome.ok:
                                 record_done("the new text is saved")
+                        case _:  # the context, and what has no text or is not saved
+                            pass
                 continued = stream.result
         except BaseException as error:
             if completion is not None:
