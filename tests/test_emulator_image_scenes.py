@@ -89,6 +89,15 @@ def test_a_colour_is_that_of_the_noun_it_belongs_to(prompt: str) -> None:
         assert count_colour(draw(prompt.format(word)), COLOURS[word]) > count_colour(plain, COLOURS[word]) + 150
 
 
+@for_each(
+    "part", ["wings", "cat ears", "glasses", "a hat", "a crown", "a red dress", "green boots", "blue hair", "red eyes"]
+)
+def test_a_person_has_the_parts_that_the_prompt_names(part: str) -> None:
+    plain, made = draw("a girl"), draw(f"a girl with {part}")
+    changed = ImageChops.difference(plain, made).convert("L").point(lambda value: value > 8)
+    assert sum(changed.tobytes()) > (5 if "eyes" in part else 60)
+
+
 @for_each("word", [word for word in COLOURS if word not in SUBJECTS])
 def test_every_colour_is_known(word: str) -> None:
     assert read_scene(f"a {word} car").subjects[0].colours == {"body": COLOURS[word]}

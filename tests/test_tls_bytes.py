@@ -11,8 +11,10 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nai_proto.exchange.connection_setup import shake_hands
+from nai_proto.exchange.connection_setup import open_tunnel, shake_hands
 from nai_proto.exchange.driving import run_steps
+from nai_proto.limits import Limits
+from nai_transports.proxy import Proxy
 from nai_transports.tls_connection import TlsClient
 from tests.hypothesis_profiles import scale_examples
 
@@ -154,3 +156,57 @@ def test_what_comes_while_the_handshake_is_written_is_not_lost() -> None:
     io: Any = TalkativeIO(server)
     run_steps(shake_hands(io, io, "localhost", 443, client, lambda: None))
     assert server.decrypt(client.encrypt(b"request")) == b"request"
+
+
+class ImpatientIO:
+    """A connection whose peer has said what it has to say, and refuses to be written to."""
+
+    def __init__(self, said: bytes, error: OSError | None) -> None:
+        self.said, self.error = said, error
+
+    def is_readable(self) -> bool:
+        return False
+
+    def write(self, stream: object, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
+        if self.error is not None:
+            raise self.error
+        assert received(self.said) is False
+        return True
+
+    def read(self, stream: object, limit: float | None) -> bytes:
+        raise AssertionError("what the peer had to say has been said")
+
+
+def test_a_peer_that_closes_while_the_handshake_is_written_is_the_reason() -> None:
+    io: Any = ImpatientIO(b"", BrokenPipeError("gone"))
+    with pytest.raises(BrokenPipeError, match="gone"):
+        run_steps(shake_hands(io, io, "localhost", 443, TlsClient(CLIENT, "localhost"), lambda: None))
+
+
+def test_a_certificate_is_the_reason_even_if_the_peer_cannot_be_told() -> None:
+    """It is received while the connection is written to, and the alert meets a closed connection."""
+
+    class ClosingIO(TalkativeIO):
+        def write(self, stream: object, data: bytes, limit: float | None, received: Callable[[bytes], bool]) -> bool:
+            if not (answer := self.server.shake_hands(data)):
+                raise BrokenPipeError("gone")
+            received(answer)
+            return True
+
+    class Closed(Server):
+        def shake_hands(self, data: bytes) -> bytes:
+            try:
+                return super().shake_hands(data)
+            except ssl.SSLError:
+                return b""
+
+    io: Any = ClosingIO(Closed())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        run_steps(
+            shake_hands(io, io, "localhost", 443, TlsClient(ssl.create_default_context(), "localhost"), lambda: None)
+        )
+
+
+def test_a_proxy_that_grants_the_tunnel_while_it_is_asked_for_it_has_granted_it() -> None:
+    io: Any = ImpatientIO(b"HTTP/1.1 200 Connection established\r\n\r\n", None)
+    run_steps(open_tunnel(io, io, Proxy("http://proxy.example:3128"), "localhost", 443, Limits(), lambda: None))
