@@ -117,10 +117,11 @@ class AsyncClient(clients.AsyncClient):
         return streams.AsyncStream if is_on_asyncio() else _TrioStream
 
 
-class _TrioStream(streams.CheckpointStream[E, R, P]):
+class _TrioStream(streams.CancellableStream[E, R, P]):
     """A stream on trio."""
 
     _checkpoint = staticmethod(anyio.lowlevel.checkpoint)
+    _check_cancelled = staticmethod(anyio.lowlevel.checkpoint_if_cancelled)
 
 
 def _is_http_proxy(proxy: str | None) -> bool:

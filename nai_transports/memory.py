@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from nai_proto.emulator.clock import Clock
 from nai_proto.exchange.budget import LimitReached
@@ -18,7 +18,7 @@ from nai_proto.testing.connection import MemoryConnection, uncut
 
 from . import clients
 from .events import Event
-from .streams import CheckpointStream
+from .streams import CancellableStream
 from .transport_errors import transport_error
 
 __all__ = ["AsyncClient", "Client"]
@@ -79,8 +79,9 @@ class Client(_MemoryClient, clients.Client):
     """Run operations and flows against an app in this process. Waits take no time: they advance the clock."""
 
 
-class _AsyncMemoryStream(CheckpointStream[E, R, P_co]):
+class _AsyncMemoryStream(CancellableStream[E, R, P_co]):
     _checkpoint = staticmethod(checkpoint)
+    _check_cancelled = staticmethod(checkpoint_if_cancelled)
 
 
 class AsyncClient(_MemoryClient, clients.AsyncClient):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
+import types
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Generic, Self, TypeVar, cast
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
+from itertools import islice
+from operator import length_hint
+from typing import Final, Generic, Self, TypeVar, cast
 
 from nai_proto.errors import LocalProtocolError
 from nai_proto.exchange.actions import Runnable
@@ -17,11 +20,14 @@ from nai_proto.exchange.session import Session
 
 from .events import EventLog
 
-__all__ = ["AsyncStream", "CheckpointStream", "Stream"]
+__all__ = ["AsyncStream", "CancellableStream", "Stream"]
 
 E = TypeVar("E")
 R = TypeVar("R")
 P_co = TypeVar("P_co", covariant=True)
+
+_EVENTS_PER_TURN: Final = 64
+"""Events before other tasks have a turn. A turn costs several times as much as an event."""
 
 
 class _BaseStream(Generic[E, R, P_co]):
@@ -107,35 +113,73 @@ class Stream(_BaseStream[E, R, P_co]):
         self.close()
 
 
+@types.coroutine
+def _take_turn() -> Generator[None]:
+    """Let asyncio's other tasks run, as ``asyncio.sleep(0)`` does, which programs on trio need not import."""
+    yield
+
+
 class AsyncStream(_BaseStream[E, R, P_co]):
     """A running flow: iterate over its events with ``async for``, or call `next_batch`, then get its `result`.
 
     Leaving the ``async with`` block closes the connection at once, without waiting: this is not an async generator. No
     deadline is open while the caller's loop body runs.
+
+    Events that are already received are given without a wait, but after 64 of them, other tasks have a turn. A
+    cancellation then closes the stream, as it does at any other wait; on trio, it does so at the next event
+    (docs/connections.md#threads-and-cancellation). `partial` has all that was received.
     """
+
+    _checkpoint: Callable[[], Awaitable[object]] = staticmethod(_take_turn)
+    "Lets other tasks run, and raises if this one is cancelled."
 
     def __init__(self, flow: Runnable[E, R], session: Session, transport: Transport, log: EventLog) -> None:
         super().__init__(flow, session, transport, log)
         self._thread = threading.get_ident()
+        self._turn: Iterator[E] = iter(())  # of the batch, what is given before other tasks have a turn
+        self._left = _EVENTS_PER_TURN  # events that may follow the batch before that; negative if the batch is too long
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> E:
-        for event in self._batch:  # all that a received event costs
+        for event in self._turn:  # all that a received event costs
             return event
-        while (batch := await self.next_batch()) is not None:
-            self._take(batch)
-            for event in self._batch:
+        while await self._next_turn():
+            for event in self._turn:
                 return event
         raise StopAsyncIteration
+
+    async def _next_turn(self) -> bool:
+        """Set `_turn` to the next events; return False at the end."""
+        if length_hint(self._batch):
+            await self._let_others_run()
+            self._left -= length_hint(self._batch)
+        elif (batch := await self.next_batch()) is not None:
+            self._take(batch)
+        else:
+            return False
+        self._turn = islice(self._batch, self._left + length_hint(self._batch))
+        return True
+
+    async def _let_others_run(self) -> None:
+        try:
+            await self._checkpoint()
+        except BaseException:
+            self.close()
+            raise
+        self._left = _EVENTS_PER_TURN
 
     async def next_batch(self) -> Sequence[E] | None:
         """Return all events that one read completed, or None at the end; costs less per event than iterating.
 
+        If 64 events or more were given since the last turn of other tasks, they have one first.
+
         Raises:
             ClosedError: the stream was closed or cancelled before its end.
         """
+        if self._left <= 0:
+            await self._let_others_run()
         execution = self._execution
         call = execution.start()
         while call is not None:
@@ -147,7 +191,10 @@ class AsyncStream(_BaseStream[E, R, P_co]):
                 if execution.is_closed and hasattr(answer, "abort"):
                     answer.abort()  # a connection that came too late
                 call = execution.send(answer)
-        return execution.batch
+        batch = execution.batch
+        if batch is not None:
+            self._left -= len(batch)
+        return batch
 
     def close(self) -> None:
         """Stop the flow and close its connection at once, from any task of its event loop; do nothing if it has ended.
@@ -177,15 +224,17 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         self.close()
 
 
-class CheckpointStream(AsyncStream[E, R, P_co]):
-    """A stream with a checkpoint for every event, as trio requires, even if the event is already received."""
+class CancellableStream(AsyncStream[E, R, P_co]):
+    """A stream that a cancelled scope ends at the next event, even if that is already received."""
 
-    _checkpoint: Callable[[], Awaitable[object]]
+    _check_cancelled: Callable[[], Awaitable[object]]
 
     async def __anext__(self) -> E:
         try:
-            await self._checkpoint()
+            await self._check_cancelled()
         except BaseException:
-            self.close()  # as on a cancellation at any other wait
+            self.close()
             raise
+        for event in self._turn:
+            return event
         return await super().__anext__()

@@ -17,7 +17,7 @@ from nai_proto.exchange.connection_pool import Lease
 
 from .clients import RawAsyncClient
 from .readiness import is_readable
-from .streams import CheckpointStream
+from .streams import CancellableStream
 from .transport_errors import wrong_runtime
 
 __all__ = ["Client"]
@@ -148,10 +148,11 @@ class TrioIO:
         raise LimitReached
 
 
-class AsyncTrioStream(CheckpointStream[E, R, P_co]):
+class AsyncTrioStream(CancellableStream[E, R, P_co]):
     """A stream on trio."""
 
     _checkpoint = staticmethod(trio.lowlevel.checkpoint)
+    _check_cancelled = staticmethod(trio.lowlevel.checkpoint_if_cancelled)
 
 
 class Client(RawAsyncClient):

@@ -8,22 +8,24 @@ import random
 import threading
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import trio
 import trio.testing
 
 from nai_proto import errors, text
-from nai_proto.exchange.actions import Sleep, Steps
+from nai_proto.exchange.actions import Emit, Sleep, Steps
 from nai_proto.exchange.connection_pool import PoolLimits
 from nai_proto.exchange.flow import flow
 from nai_proto.exchange.retry import RetryPolicy
 from nai_proto.exchange.session import Session
 from nai_transports import sync as on_sync
+from nai_transports.streams import AsyncStream
 from tests.drivers import ASYNCHRONOUS, BLOCKING, DRIVERS, RAW_ASYNCHRONOUS, make_client, opened, run
 from tests.hypothesis_profiles import scale_examples
 from tests.raw_servers import RawConnection, RawServer, raw_server, response
@@ -417,36 +419,107 @@ def test_a_stream_that_never_began_or_is_over_is_dropped_without_a_warning(drive
         with_client(driver, main, server.url)
 
 
-# ---- checkpoints
+# ---- events that are already received
 
 
-@pytest.mark.parametrize("driver", ["trio", "httpx-trio"])
-def test_each_event_on_trio_is_a_checkpoint_also_when_it_is_there_already(driver: str) -> None:
+def _send_at_once(count: int) -> Callable[[RawConnection], None]:
+    """Return a script that sends all events of a response in one HTTP chunk."""
+
     def script(connection: RawConnection) -> None:
         connection.read_request()
-        pieces = b"".join(token("Once", ptr, final=ptr == 4) for ptr in range(5))
+        pieces = b"".join(token("Once", ptr, final=ptr == count - 1) for ptr in range(count))
         connection.send(STREAM_HEAD + chunk(pieces) + b"0\r\n\r\n")
         connection.wait_closed()
 
-    async def main(url: str) -> None:
-        async with opened(driver, Session(base_url=url)) as client, client.stream(stream()) as asking:
-            for _ in range(5):
+    return script
+
+
+async def _between_turns(asking: AsyncStream[Any, Any, Any], *, in_batches: bool = False) -> list[int]:
+    """Return how many events of a stream are given between two turns of another task."""
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    given = Counter[int]()
+    async with asking, anyio.create_task_group() as tasks:
+        tasks.start_soon(take_turns)
+        if in_batches:
+            while (batch := await asking.next_batch()) is not None:
+                given[turns] += len(batch)
+        else:
+            async for _ in asking:
+                given[turns] += 1
+        tasks.cancel_scope.cancel()
+    return [*given.values()]
+
+
+def _most_between_turns(driver: str) -> int:
+    """Return the bound. trio shuffles the tasks that are ready, so that one may go last, and in the next round first."""
+    return 128 if driver.endswith("trio") else 64
+
+
+@pytest.mark.parametrize("driver", ASYNCHRONOUS)
+def test_another_task_has_its_turn_after_64_events_that_came_in_one_read(driver: str) -> None:
+    async def main(client: Any) -> None:
+        given = await _between_turns(client.stream(stream()))
+        assert sum(given) == 500
+        assert max(given) <= _most_between_turns(driver)
+
+    with raw_server(_send_at_once(500)) as server:
+        with_client(driver, main, server.url)
+
+
+@pytest.mark.parametrize("at_once", [1, 10, 64, 500])
+@pytest.mark.parametrize("driver", ASYNCHRONOUS)
+def test_another_task_has_its_turn_after_64_events_of_a_flow_that_waits_for_nothing(driver: str, at_once: int) -> None:
+    @flow
+    def count() -> Steps[int, None]:
+        for start in range(0, 1000, at_once):
+            yield Emit(range(start, start + at_once))
+
+    async def main(client: Any) -> None:
+        given = await _between_turns(client.stream(count()))
+        assert sum(given) >= 960
+        assert max(given) <= _most_between_turns(driver)
+        given = await _between_turns(client.stream(count()), in_batches=True)
+        assert max(given) < _most_between_turns(driver) + 2 * at_once
+
+    with_client(driver, main, "http://unused.invalid")
+
+
+@pytest.mark.parametrize("driver", [name for name in ASYNCHRONOUS if name.endswith("trio")])
+def test_each_65_events_on_trio_have_a_checkpoint(driver: str) -> None:
+    async def main(client: Any) -> None:
+        async with client.stream(stream()) as asking:
+            for _ in range(4):
                 with trio.testing.assert_checkpoints():
-                    await anext(asking)
-            with trio.testing.assert_checkpoints(), pytest.raises(StopAsyncIteration):
-                await anext(asking)
-            assert asking.result.text == "Once" * 5
-            with trio.testing.assert_checkpoints(), pytest.raises(StopAsyncIteration):
-                await anext(asking)
+                    for _ in range(65):
+                        await anext(asking)
 
-        async with opened(driver, Session(base_url=url)) as client, client.stream(stream()) as asking:
-            assert (await anext(asking)).text == "Once"
-            with trio.CancelScope() as scope:
+    with raw_server(_send_at_once(300)) as server:
+        with_client(driver, main, server.url)
+
+
+@pytest.mark.parametrize("given", [1, 2, 63, 64, 65, 200])
+@pytest.mark.parametrize("driver", ASYNCHRONOUS)
+def test_a_cancellation_ends_a_stream_among_events_that_are_already_received(driver: str, given: int) -> None:
+    async def main(client: Any) -> None:
+        async with client.stream(stream()) as asking:
+            for _ in range(given):
+                await anext(asking)
+            late = 0
+            with anyio.CancelScope() as scope:
                 scope.cancel()
-                await anext(asking)
+                async for _ in asking:
+                    late += 1
             assert scope.cancelled_caught
+            assert late <= (0 if driver.endswith("trio") else 64)  # asyncio cancels a task at its next turn
             assert isinstance(await error_of(anext(asking)), errors.ClosedError)
-            assert asking.partial.text == "Once" * 5
+            assert asking.partial.text == "Once" * 300
 
-    with raw_server(script) as server:
-        trio.run(partial(main, server.url))
+    with raw_server(_send_at_once(300)) as server:
+        with_client(driver, main, server.url)
