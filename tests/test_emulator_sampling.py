@@ -624,6 +624,14 @@ def test_without_guidance_the_opposing_prompt_is_not_read(unguided: GenerationSe
     assert model.seen == [[], [1], [1, 2]]
 
 
+@given(some_weights)
+def test_a_sampler_that_changes_nothing_returns_the_distribution_itself(weights: dict[int, float]) -> None:
+    distribution = Distribution(weights.items())
+    unchanged = [GenerationSettings(), GenerationSettings(top_p=0), GenerationSettings(typical_p=0)]
+    for sampler in SAMPLERS.values():
+        assert all(sampler(distribution, SamplerContext(wanted)) is distribution for wanted in unchanged)
+
+
 @for_each("share, kept", [(0, 1), (0.49, 1), (0.5, 2), (0.74, 2), (0.75, 3), (0.99, 3), (1, 5)])
 def test_tail_free_sampling_keeps_the_head_and_cuts_where_the_curve_has_bent_enough(share: float, kept: int) -> None:
     model = still({1: 8, 2: 4, 3: 2, 4: 1, 5: 1})  # bends by 2, 1 and 1

@@ -8,10 +8,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nai_proto import Limits
+from nai_proto import LimitExceeded, Limits
 from nai_proto.story import Key, KeyMatch
 from nai_proto.story.lore.key_matching import BLANKS, KeyMatcher, fill_key
-from nai_proto.story.lore.search_text import SearchTexts, tail_start
+from nai_proto.story.lore.search_text import SearchTexts, clean_text, tail_start
 from nai_proto.story.utf16 import count_units
 from tests.cases import for_each
 
@@ -62,8 +62,11 @@ def matched_text(key: str, text: str) -> str | None:
         ("mask", "the \u017fmask", None),
         ("mask", "mask\u212a", None),
         ("\u017fea", "isea", "sea"),
+        ("cat\u017f", "catsy", "cats"),
+        ("a b", "xa b a a", None),
         ("😀", "a😀b", "😀"),
         ("\ufeffcat\u3000", "a cat", "cat"),
+        ("\x1f/dragon/", "dragon", None),  # JavaScript trims no control character but TAB, LF, VT, FF and CR
     ],
 )
 def test_a_plain_key_is_a_word_in_any_case_as_in_javascript(key: str, text: str, found: str | None) -> None:
@@ -87,12 +90,12 @@ def test_a_plain_key_is_a_word_in_any_case_as_in_javascript(key: str, text: str,
         ("/(?<hl>King) Arthur/", "King Arthur, King", "King"),
         ("/(?<hl>King)?Arthur/", "Arthur", "Arthur"),
         ("\ufeff/dragon/i\u3000", "Dragons", "Dragon"),
-        ("\x1f/dragon/", "dragon", None),  # JavaScript trims no control character but TAB, LF, VT, FF and CR
         ("//", "//", "//"),
         ("/", "a / b", "/"),
     ],
 )
 def test_a_regular_expression_is_one_of_javascript(key: str, text: str, found: str | None) -> None:
+    assert Key.parse(key).kind == ("plain" if key.strip("/") == "" else "regex")
     assert matched_text(key, text) == found
 
 
@@ -104,6 +107,7 @@ def test_all_words_of_a_key_have_to_be_in_the_text(text: str, found: str | None)
     assert Key.parse("king & queen").kind == "all"
     assert matched_text("king & queen", text) == found
     assert matched_text("king&queen&", text) == found
+    assert matched_text("lamp & lamp post", "a lamp post") == "lamp", "of two that begin together, the first"
 
 
 @for_each(
@@ -154,6 +158,7 @@ def test_a_key_that_cannot_be_parsed_never_matches_and_has_a_problem(key: str, p
     parsed = Key.parse(key)
     found = parsed.search(key + " a a")
     assert found.match is None
+    assert parsed.kind == ("regex" if "/" in key else "plain")
     assert problem in (parsed.problem or "")
     assert found.problem == parsed.problem
 
@@ -172,7 +177,19 @@ def test_limits_bound_length_depth_and_steps_of_keys() -> None:
     assert "more than 4 characters" in (Key.parse("/abc/", limits=Limits(regex=4)).problem or "")
     assert Key.parse("abcd", limits=Limits(regex=4)).find_last("abcd") == KeyMatch(0, 4)
     assert Key.parse("abcde", limits=Limits(regex=4)).find_last("abcde") is None
+    long = Key.parse("abcde", limits=Limits(regex=4))
+    assert (long.text, long.kind) == ("abcde", "plain")
     assert "levels" in (Key.parse("/((a))/", limits=Limits(regex_depth=1)).problem or "")
+
+
+def test_a_key_that_is_too_long_with_its_placeholders_filled_in_has_a_problem() -> None:
+    error = LimitExceeded("characters", limit=1, value=2)
+
+    def fill(_: str) -> str:
+        raise error
+
+    key = Key.parse("the ${a}", fill=fill)
+    assert (key.text, key.kind, key.problem) == ("the ${a}", "plain", str(error))
 
 
 def test_placeholders_are_filled_in_before_parsing() -> None:
@@ -216,11 +233,14 @@ def test_a_placeholder_of_an_expression_that_has_no_value_yet_is_filled_in_later
 
 
 def test_the_match_of_several_keys_is_the_one_furthest_down_and_of_the_first_key_there() -> None:
-    matcher = KeyMatcher([Key.parse(key) for key in ("lamp", "/lamps?/", "/(/", "the lamp", "/keeper|lamps/")])
+    keys = ("oil lamp", "lamp", "/lamps?/", "/(/", "the lamp", "/keeper|lamps/")
+    matcher = KeyMatcher([Key.parse(key) for key in keys])
     assert matcher.problems == ['"/(/": regular expression /(/: unclosed parenthesis, at 0']
     assert (bool(matcher), bool(KeyMatcher([Key.parse("/(/")]))) == (True, False)
-    found = [matcher.find_last(SearchTexts(Limits()).prepare(text)) for text in ("the lamp", "the lamps", "the")]
-    assert found == [(4, 8, "lamp"), (4, 9, "/lamps?/"), None]
+    found = [
+        matcher.find_last(SearchTexts(Limits()).prepare(text)) for text in ("the lamp", "the lamps", "oil lamp", "the")
+    ]
+    assert found == [(4, 8, "lamp"), (4, 9, "/lamps?/"), (4, 8, "lamp"), None]
 
 
 @for_each("keys", [["lamp"], ["/lamps?/"], ["lamp & oil"], ["sea", "lamp"], ["/sea/", "/lamp$/"]])
@@ -244,6 +264,12 @@ def test_text_outside_of_the_range_is_ignored() -> None:
     assert Key.parse("drag").find_last("a dragon", 0, 6) == KeyMatch(2, 6)
     assert Key.parse("/^d/").find_last("a dragon", -6) == KeyMatch(2, 3)
     assert Key.parse("dragon").find_last("dragon ", 1) is None
+
+
+def test_a_text_is_searched_without_its_comments_once_it_is_filled_in() -> None:
+    assert clean_text("## ${a}\nthe ${a}\n##\nlamp ##\n##", lambda text: text.replace("${a}", "a\n##b")) == (
+        "the a\nlamp ##\n"
+    )
 
 
 @given(st.text(), st.integers(-3, 40))

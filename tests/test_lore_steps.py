@@ -63,6 +63,7 @@ def count_steps(entries: list[Entry]) -> int:
     [
         ("lamp", "lamp! " * 100, 2 + 1),  # the last place
         ("amp", "lamp! " * 100, 2),  # no place
+        ("$5", "lamp! " * 100, 2),  # no place of what is a word in it
         ("lamp?", "lamp! " * 100, 2 + 100),  # each place
         ("lamp x", "lamp! " * 100, 2),  # each place of the rarer word
         ("lamp" + "?" * 256, "lamp! " * 100, 2 + 100 * 2),  # 256 characters of a word for a step
@@ -98,6 +99,11 @@ def test_a_key_takes_steps_whatever_it_finds_and_a_text_in_the_form_of_an_expres
     assert [count(lambda: searched.in_form(form)) for _ in range(2)] == [80 // 8, 0]
 
 
+def test_a_text_is_prepared_once_for_all_keys_of_one_range() -> None:
+    texts = SearchTexts(Limits())
+    assert texts.prepare(STORY, 100) is texts.prepare(STORY, 100) is not texts.prepare(STORY)
+
+
 # ---- the budget
 
 
@@ -115,7 +121,7 @@ def test_a_key_takes_steps_whatever_it_finds_and_a_text_in_the_form_of_an_expres
 )
 def test_all_kinds_of_keys_share_a_budget_of_steps(keys: list[str]) -> None:
     book = Lorebook({"entries": [entry.data for entry in make_entries(keys, searchRange=10_000)]})
-    with pytest.raises(LimitExceeded, match="steps of the searches for keys and conditions") as caught:
+    with pytest.raises(LimitExceeded, match=r"^steps of the searches for keys and conditions of a lorebook,") as caught:
         try_lorebook(book, STORY, limits=FEW)
     assert caught.value.limit == FEW.lore_steps
     with pytest.raises(LimitExceeded, match="steps of the searches for keys and conditions"):

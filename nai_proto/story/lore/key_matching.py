@@ -97,8 +97,7 @@ class Key:
             return cls(text, "plain", str(error))
         if len(filled_text) > limits.regex:
             return cls(text, "plain", f"it has more than {limits.regex} characters")
-        made = _parse(filled_text, limits)
-        return made if filled_text == text else replace(made, text=text)
+        return replace(_parse(filled_text, limits), text=text)
 
     def search(self, text: str, start: int = 0, end: int | None = None) -> KeySearch:
         """Search a text for the match furthest down.

@@ -188,8 +188,9 @@ def clean_text(text: str, fill: Callable[[str], str]) -> str:
 
 def tail_start(text: str, units: int) -> int:
     """Return where the last ``units`` UTF-16 units of a text begin, in characters; half a character is left out."""
-    start = max(len(text) - max(units, 0), 0)  # a character has at least one unit
-    excess = count_units(text[start:]) - max(units, 0)
+    units = max(units, 0)
+    start = max(len(text) - units, 0)  # a character has at least one unit
+    excess = count_units(text[start:]) - units
     while excess > 0:
         excess -= count_units(text[start])
         start += 1
