@@ -119,7 +119,7 @@ def test_what_could_not_be_stored_is_named_with_the_reason(monkeypatch: pytest.M
     with serve_in_thread(refusing) as url:
         done = nai("library", "import", path, other, "--yes", "--url", url, "--email", EMAIL)
     assert done.exit_code == 1
-    assert done.stderr.startswith(f"{path}: refused: 400")
+    assert done.stderr.startswith(f"nai library import: {path}: refused: 400")
     assert f"Imported {other} as A tale (" in done.stdout
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +122,47 @@ def test_a_text_is_read_after_its_story_is_found(served: Served, monkeypatch: py
     monkeypatch.setattr(files, "read_stream", read)
     assert failing("append", "Nowhere", "-").startswith("nai story append: no story has the title or id 'Nowhere'")
     assert "Nowhere" not in served.texts()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize(
+    ("command", "method", "said"),
+    [
+        (("story", "append", MOON, " x"), "PATCH", "The change may be stored: nai story show "),
+        (("story", "create", "Swans"), "PUT", "'Swans' may be stored: nai story list shows whether it is."),
+        (("story", "import", "geese.txt"), "PUT", "'geese' may be stored: nai story list shows whether it is."),
+        (("story", "import", "a.lorebook", "--into", MOON), "PATCH", "The change may be stored: nai lorebook test "),
+        (
+            ("story", "delete", MOON, "--yes"),
+            "DELETE",
+            f"{MOON!r} may be deleted; to restore it, type: nai library rest",
+        ),
+        (
+            ("library", "import", "geese.txt", "--yes"),
+            "PUT",
+            "What was imported is stored; the same command imports the",
+        ),
+        (("library", "restore", "bk", "--yes"), "PUT", "What was restored is stored; the same command restores the"),
+    ],
+)
+def test_ctrl_c_during_a_change_says_that_it_may_be_made(
+    served: Served, command: tuple[str, ...], method: str, said: str
+) -> None:
+    Path("geese.txt").write_text("The geese flew.")
+    Path("a.lorebook").write_text(json.dumps(LOREBOOK))
+    if command[1] == "restore":
+        assert nai("library", "backup", "bk").exit_code == 0
+        story("delete", MOON, "--yes")
+
+    def interrupt(request: Request) -> Handler:
+        if request.method == method:
+            os.kill(os.getpid(), signal.SIGINT)
+        return served.emulator(request)
+
+    served.app = interrupt
+    done = nai(*command)
+    assert done.exit_code == 130
+    assert done.stderr.splitlines()[-1].startswith(said)
 
 
 @pytest.mark.parametrize("title", ["", " "])

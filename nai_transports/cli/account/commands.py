@@ -14,7 +14,7 @@ from nai_proto.secret import Password
 
 from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup, Group
-from ..common.finished_work import record_done
+from ..common.finished_work import note_interruption, record_done
 from ..common.json_document import print_json
 from ..common.notes import print_remark
 from ..common.output import Json, describe_response, print_facts, print_sentence
@@ -122,7 +122,8 @@ def change_password(*, account: AccountOptions, as_json: Json = False) -> None:
     """
     login = account.get_credentials()
     new = Password(ask_secret("New password", _NO_NEW_PASSWORD, twice=True))
-    with account.open_client() as client:
+    note = "The password may be changed: run the command again with the same two passwords."
+    with account.open_client() as client, note_interruption(note):
         client.run(accounts.change_password(login.email, login.password, new))
     record_done("the password is changed")
     if not as_json:
@@ -179,7 +180,8 @@ def delete(
             != login.email
         ):
             raise InvalidRequestError("that is not the account's e-mail; nothing was deleted")
-        client.run(accounts.delete_account().with_options(token=token))
+        with note_interruption("The account may be deleted: nai account show fails if it is."):
+            client.run(accounts.delete_account().with_options(token=token))
     record_done("the account is deleted")
     if not as_json:
         print_sentence("The account is deleted.")

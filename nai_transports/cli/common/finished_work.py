@@ -26,6 +26,7 @@ __all__ = [
     "begin_work",
     "find_finished_work",
     "list_done",
+    "note_interruption",
     "open_stream",
     "record_done",
 ]
@@ -109,6 +110,20 @@ def open_stream(client: Client, flow: Runnable[E, R]) -> Generator[Stream[E, R, 
         except KeyboardInterrupt as error:
             add_partial(error, stream.partial)
             raise
+
+
+@contextmanager
+def note_interruption(note: str) -> Generator[None, None, None]:
+    """Let Ctrl-C in the block, which changes what the account stores, say that the change may be stored all the same.
+
+    Args:
+        note: a sentence that says so, and how to find out, or what to do; foreign text in it need not be escaped.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        error.add_note(note)
+        raise
 
 
 def _text_of(partial: object) -> str | None:

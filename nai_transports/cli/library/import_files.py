@@ -21,9 +21,9 @@ from ...sync import Client
 from ...terminals import is_terminal
 from ..common.account_options import AccountOptions
 from ..common.errors import WrongUsage
-from ..common.finished_work import record_done
+from ..common.finished_work import note_interruption, record_done
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from ..common.output import Json, escape_line, format_count, print_sentence
 from ..common.prompts import confirm
 from ..common.tables import Column, print_table
@@ -147,7 +147,8 @@ def _carry_out(
     steps = [(file.path, step) for file in plan for step in file.steps]
     restored: list[RestoredObject] = []
     flow = library.restore([step for _, step in steps])
-    with account.show_progress("importing") as progress, client.stream(flow) as stream:
+    note = "What was imported is stored; the same command imports the rest."
+    with account.show_progress("importing") as progress, note_interruption(note), client.stream(flow) as stream:
         for event in stream:
             if isinstance(event, RestoredObject):
                 restored.append(event)
@@ -192,7 +193,7 @@ def _print_result(report: Import) -> None:
     """Print the id of each new story or preset; what was not stored goes to stderr."""
     for file in report.files:
         if file.error is not None:
-            print_note(escape_line(f"{file.path}: {file.error}"))
+            print_remark(escape_line(f"{file.path}: {file.error}"))
         elif file.id is not None:
             print_sentence(escape_line(f"Imported {file.path} as {file.title} ({file.id})."))
     counts = (

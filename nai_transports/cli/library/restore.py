@@ -34,7 +34,7 @@ from ...backups import BackupDirectory, ObjectSpool
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import reading_options
-from ..common.finished_work import record_done
+from ..common.finished_work import note_interruption, record_done
 from ..common.output import Json
 from ..common.prompts import confirm
 from .backup import DirectoryArgument, open_own_backup
@@ -261,6 +261,7 @@ def _execute_plan(
     restored = 0
     with (
         account.show_progress("restoring") as progress,
+        note_interruption("What was restored is stored; the same command restores the rest."),
         client.stream(library.restore(steps)) as stream,
     ):
         for event in stream:

@@ -19,6 +19,7 @@ from ... import files
 from ...sync import Client
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage, reading_options
+from ..common.finished_work import note_interruption
 from ..common.json_document import print_json
 from ..common.output import Json, print_problems
 from ..common.text_input import read_text
@@ -57,8 +58,7 @@ def create(
         story.append(begin, now=now, origin=Origin.PROMPT)
     library = load_library(account, types=("stories",))
     with account.open_client() as client:
-        stored = client.run(library.create(story))
-    record_stored(stored)
+        (stored,) = _create_all(client, library, [story])
     print_story(stored, "Created", as_json)
     note_same_title(stored, library)
 
@@ -132,7 +132,8 @@ def _create_all(client: Client, library: Library, stories: Iterable[Story]) -> l
     """Store stories; if one fails, the error names those that are stored."""
     stored: list[OpenedStory] = []
     for story in stories:
-        stored.append(client.run(library.create(story)))
+        with note_interruption(f"{story.title!r} may be stored: nai story list shows whether it is."):
+            stored.append(client.run(library.create(story)))
         record_stored(stored[-1])
     return stored
 
@@ -154,7 +155,9 @@ def _import_lorebooks(paths: Iterable[Path], into: str, account: AccountOptions)
         problem = f"the lorebook of {into!r} cannot be changed: {error}"
         raise CommandFailed(problem) from None
     story.fields[_LOREBOOK] = dict(book.data)
-    with account.open_client() as client:
+    id_ = stored.card.stored.id.lstrip("-")  # which finds the story, and is no option
+    note = f"The change may be stored: nai lorebook test {id_} shows the entries."
+    with account.open_client() as client, note_interruption(note):
         saved = client.run(library.save(story))
     record_stored(saved)
     return saved

@@ -15,7 +15,7 @@ from nai_proto.library import Library, OpenedStory
 from ...backups import BackupDirectory
 from ...sync import Client
 from ..common.account_options import AccountOptions
-from ..common.finished_work import record_done
+from ..common.finished_work import note_interruption, record_done
 from ..common.json_document import print_json
 from ..common.output import Json, escape_line, print_sentence
 from ..common.prompts import confirm
@@ -67,16 +67,18 @@ def delete(
     with open_own_backup(backup, login.email) as backups, account.open_client() as client:
         run = backups.keep_objects(library.stored_keystore, _group(selected))
         _delete_all(client, backups, library, selected)
-    directory = shlex.quote(str(backups.path))
     deleted = [
-        DeletedStory(story.title, story.card.stored.id, f"nai library restore {directory} {story.card.stored.id}")
-        for story in selected
+        DeletedStory(story.title, story.card.stored.id, _build_restore_command(backups, story)) for story in selected
     ]
     if as_json:
         print_json(Deletion(str(backups.path), run, deleted))
         return
     for each in deleted:
         print_sentence(f"Deleted {escape_line(each.title)} ({each.id}); to restore it, type: {each.restore_command}")
+
+
+def _build_restore_command(backups: BackupDirectory, story: OpenedStory) -> str:
+    return f"nai library restore {shlex.quote(str(backups.path))} {story.card.stored.id}"
 
 
 def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:
@@ -88,7 +90,9 @@ def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:
 def _delete_all(client: Client, backups: BackupDirectory, library: Library, stories: Sequence[OpenedStory]) -> None:
     """Delete stories that are backed up; what was changed at the last moment is backed up once more."""
     for story in stories:
-        deleted = client.run(library.delete(story))
+        command = _build_restore_command(backups, story)
+        with note_interruption(f"{story.title!r} may be deleted; to restore it, type: {command}"):
+            deleted = client.run(library.delete(story))
         record_done(f"deleted: {escape_line(story.title)} ({story.card.stored.id}), kept in {backups.path}")
         if newer := [item for item in deleted if not _is_kept(item, story)]:
             again = {item.type: open_objects([item], library.keystore) for item in newer}

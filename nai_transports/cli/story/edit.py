@@ -15,7 +15,7 @@ from nai_proto.library import EditedStory, Library, OpenedStory
 
 from ..common.account_options import AccountOptions
 from ..common.errors import CommandFailed, WrongUsage
-from ..common.finished_work import record_done
+from ..common.finished_work import note_interruption, record_done
 from ..common.json_document import print_json
 from ..common.notes import print_remark
 from ..common.output import Json, escape_line, format_count, print_sentence
@@ -204,7 +204,9 @@ def _edit(
     library, stored = select_stored_story(name, account)
     story = stored.edit()
     change(story, time.time())
-    with account.open_client() as client:
+    id_ = stored.card.stored.id.lstrip("-")  # which finds the story, and is no option
+    note = f"The change may be stored: nai story show {id_} shows the story."
+    with account.open_client() as client, note_interruption(note):
         saved = client.run(library.save(story))
     record_stored(saved)
     return library, saved

@@ -19,7 +19,7 @@ from ..common.account_options import AccountOptions
 from ..common.command import CommandGroup
 from ..common.cost_confirmation import CostConfirmation, MaxAnlas, Yes
 from ..common.errors import CommandFailed
-from ..common.finished_work import record_done
+from ..common.finished_work import note_interruption, record_done
 from ..common.json_document import print_json
 from ..common.notes import print_remark
 from ..common.output import Json, describe_response, escape_line, format_count, print_facts, print_sentence
@@ -138,7 +138,8 @@ def save(
     with account.open_client() as client:
         trained = _find_module(client, id, library.token)
         _require_ready(trained)
-        client.run(library.save_module(trained))
+        with note_interruption("The module may be stored: the same command finds it, and stores it once."):
+            client.run(library.save_module(trained))
     record_done("the module is stored")
     _print_done("The module is stored.", trained, as_json)
 
@@ -156,7 +157,8 @@ def delete(
         trained = _find_module(client, id)
         if not yes:
             confirm(f"This deletes the module {escape_line(trained.name)!r} for ever. Continue?", _NEEDS_YES)
-        client.run(modules.delete_module(trained.id))
+        with note_interruption("The module may be deleted: nai module list shows whether it is."):
+            client.run(modules.delete_module(trained.id))
     record_done("the module is deleted")
     _print_done("The module is deleted.", trained, as_json)
 
