@@ -95,7 +95,7 @@ def test_a_login_at_an_address_that_was_given_says_how_commands_find_it(monkeypa
     url = os.environ["NAI_URL"]
     monkeypatch.delenv("NAI_URL")
     done = nai("login", "--email", EMAIL, "--with-password", "--url", url, typed=PASSWORD + "\n")
-    assert f"Commands act for it with --url {url}, or NAI_URL set to this address." in done.stderr
+    assert f"nai login: commands act for it with --url {url}, or NAI_URL set to this address\n" in done.stderr
 
 
 @pytest.mark.usefixtures("ring", "owner")

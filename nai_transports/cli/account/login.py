@@ -284,7 +284,7 @@ def _describe_login(checked: _CheckedLogin, kept: StoredLogin, where: str, sourc
     what = "password" if isinstance(kept.secret, Password) else "token"
     print_sentence(f"The {what} is in {where}.")
     if sources.place.address not in (None, sources.profile.url, os.environ.get(URL_VARIABLE)):
-        print_note(f"Commands act for it with --url {sources.place.address}, or {URL_VARIABLE} set to this address.")
+        print_remark(f"commands act for it with --url {sources.place.address}, or {URL_VARIABLE} set to this address")
 
 
 def _warn_of_variables(sources: CredentialSources) -> None:

@@ -23,7 +23,7 @@ from ...servers.ordered_store import OrderedStore
 from ...servers.serve import run_on_selector_loop, serve
 from ...tokenizer_files import load
 from ..common.errors import CommandFailed
-from ..common.notes import print_note
+from ..common.notes import print_remark
 from .child_program import run_program
 from .ready_message import FACTS, ReadyForm, find_variables, print_ready
 
@@ -103,7 +103,7 @@ def serve_until_stopped(
             ready = {**addresses, **dict.fromkeys(FACTS), **known}
             if program:
                 if console := ready.get("console"):
-                    print_note(f"nai {command}: console at {console}")
+                    print_remark(f"console at {console}")
                 status = await run_program(command, program, find_variables(ready), stop)
                 return
             print_ready(command, ready, form)
