@@ -369,3 +369,28 @@ def test_deleting_again_after_any_fault_completes_it(fault: str, number: int) ->
     for each in left:
         run(now.delete(each), emulator)
     assert len([*opened(emulator).items]) == 4
+
+
+# ---- attributes that cannot be assigned
+
+
+@for_each("name", ["title", "titel", "card", "text"])
+def test_a_story_of_a_library_says_how_its_title_is_changed(name: str) -> None:
+    (story, *_) = opened(an_emulator()[0]).stories
+    with pytest.raises(AttributeError, match=rf"{name} cannot be assigned: .*story\.edit\(\).*edited\.title = "):
+        setattr(story, name, "A better title")
+
+
+def test_a_misspelt_attribute_of_a_story_that_is_edited_is_an_error_with_the_nearest() -> None:
+    story = opened(an_emulator()[0]).stories[0].edit()
+    for target, name, meant in (
+        (story, "titel", "title"),
+        (story, "memry", "memory"),
+        (story.settings, "modle", "model"),
+    ):
+        with pytest.raises(AttributeError, match=f"no attribute '{name}'; did you mean '{meant}'"):
+            setattr(target, name, "x")
+    with pytest.raises(AttributeError, match="has no setter"):
+        setattr(story, "text", "x")  # noqa: B010 -- type checkers refuse the plain assignment
+    story.title = "A better title"
+    assert story.title == "A better title"

@@ -7,9 +7,9 @@ See:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import FrozenInstanceError, dataclass, replace
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -23,7 +23,28 @@ from .candidates import Candidate, describe_change, find_candidate
 
 __all__ = ["EditedStory", "OpenedStory", "drop_content", "find_story", "keep_whole", "link_stories"]
 
+T = TypeVar("T")
 
+
+def _refuse_assignment(advice: str) -> Callable[[type[T]], type[T]]:
+    """Return a decorator of a frozen class: who assigns an attribute hears what to do instead.
+
+    By itself, a frozen dataclass with slots raises a TypeError about ``super`` for an attribute that is no field.
+    """
+
+    def refuse(self: object, name: str, _: object) -> None:
+        raise FrozenInstanceError(f"{type(self).__name__}.{name} cannot be assigned: {advice}")
+
+    def decorate(kind: type[T]) -> type[T]:
+        setattr(kind, "__setattr__", refuse)  # noqa: B010 -- type checkers refuse the plain assignment
+        return kind
+
+    return decorate
+
+
+@_refuse_assignment(
+    "edited = story.edit() can be changed, as edited.title = 'A title'; client.run(library.save(edited)) stores it"
+)
 @dataclass(frozen=True, slots=True)
 class OpenedStory:
     """A story's card (title, dates, link to the content) and its content (text, settings, lorebook), both opened."""
@@ -95,6 +116,8 @@ class EditedStory(Story):
 
     What was saved is what further edits are compared with, so a story may be edited and saved any number of times.
     """
+
+    __slots__ = ("opened",)
 
     def __init__(self, opened: OpenedStory, limits: Limits, entropy: Entropy) -> None:
         if opened.content is None or not opened.ok:

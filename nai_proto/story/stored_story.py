@@ -27,7 +27,7 @@ from .formats.document_text import DocumentText
 from .formats.legacy_text import LegacyText
 from .formats.story_text import StoryText
 from .sections import Section
-from .story_settings import StorySettings, copy_json, read_context_text, write_context_text
+from .story_settings import NamesAttributes, StorySettings, copy_json, read_context_text, write_context_text
 
 __all__ = ["DOCUMENT", "LEGACY", "StoredStory"]
 
@@ -42,8 +42,10 @@ _DERIVED_FIELDS: Final = ("textPreview", "lastUpdatedAt")
 _MEMORY, _NOTE = 0, 1
 
 
-class StoredStory:
+class StoredStory(NamesAttributes):
     """The card and the content of a story: everything that can be read, and the fields that can be changed."""
+
+    __slots__ = ("_entropy", "_loaded_text", "_text_field", "card", "fields", "limits", "original")
 
     def __init__(self, card: Mapping[str, Any], content: Mapping[str, Any], limits: Limits, entropy: Entropy) -> None:
         MAPPING.check(card, "card")

@@ -40,6 +40,8 @@ _ORIGIN: Final = member(Origin)
 class Story(StoredStory):
     """A story to read and edit; `from_data` and `new` make one."""
 
+    __slots__ = ("_history",)
+
     def __init__(self, card: Mapping[str, Any], content: Mapping[str, Any], limits: Limits, entropy: Entropy) -> None:
         super().__init__(card, content, limits, entropy)
         self._history: History | None = None

@@ -10,7 +10,7 @@ See:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..arguments import TEXT, check_type, list_items
 from ..errors import InvalidFile, InvalidRequestError
@@ -18,11 +18,12 @@ from ..text.models import Model
 from ..text.phrases import BanList, BiasGroup
 from ..text.preset import Preset
 from ..text.preset_fields import FIELDS
+from ..unknown_names import suggest_name
 from .initial_content import CONTEXT_ENTRIES
 from .json_records import as_list, dump_records, make_records_reader, object_or_empty
 from .lore.biases import StoredBans, StoredBiases
 
-__all__ = ["StorySettings", "copy_json", "read_context_text", "write_context_text"]
+__all__ = ["NamesAttributes", "StorySettings", "copy_json", "read_context_text", "write_context_text"]
 
 _PARAMETERS: Final = "its settings.parameters"
 _BANS: Final = "bannedSequenceGroups"
@@ -54,12 +55,30 @@ def write_context_text(fields: dict[str, Any], index: int, text: str) -> None:
     entries[index] = {**(entry if isinstance(entry, dict) else copy_json(CONTEXT_ENTRIES[index])), "text": text}
 
 
-class StorySettings:
+class NamesAttributes:
+    """Base of what is edited by assignment: an attribute that does not exist is an error, with the nearest name."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # checkers know which attributes there are
+
+        def __setattr__(self, name, value):
+            """Set an attribute."""
+            try:
+                super().__setattr__(name, value)
+            except AttributeError as error:
+                names = [each for each in dir(self) if not each.startswith("_")]
+                raise AttributeError(f"{error}{'' if name in names else suggest_name(name, names)}") from None
+
+
+class StorySettings(NamesAttributes):
     """The settings of a story's generation.
 
     Args:
         fields: the story's content, which is changed in place.
     """
+
+    __slots__ = ("_fields",)
 
     def __init__(self, fields: dict[str, Any]) -> None:
         check_type(fields, dict, "fields", "a dict")
