@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -51,12 +53,29 @@ def test_every_name_of_the_core_and_of_its_packages_is_in_the_reference() -> Non
         assert len(described) == 1 + len(api.list_public_names(module)), module
 
 
-def test_what_the_pages_import_is_in_the_reference() -> None:
+def test_the_title_of_a_module_is_what_a_program_can_type() -> None:
+    program = """
+import sys
+for title in sys.argv[1:]:
+    for name in [name for name in sys.modules if name.startswith("nai_")]:
+        del sys.modules[name]  # what others have imported is no attribute for who has not
+    import nai_proto as nai
+    eval(title)
+"""
+    titles = [api.module_title(module) for module in MODULES]
+    assert {"nai.text", "nai_proto.testing.strategies", "nai_transports.sync"} <= {*titles}
+    attributes = [title for title in titles if title not in MODULES]
+    subprocess.run([sys.executable, "-c", program, *attributes], check=True)
+
+
+def test_what_the_pages_and_examples_import_is_in_the_reference() -> None:
     imported: dict[str, set[str]] = {}
-    for program in PROGRAMS.values():
+    for program in (*PROGRAMS.values(), *(path.read_text("utf-8") for path in examples.EXAMPLES)):
         for node in ast.walk(ast.parse(program)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nai_"):
                 imported.setdefault(node.module or "", set()).update(alias.name for alias in node.names)
+            elif isinstance(node, ast.Import):
+                assert {alias.name for alias in node.names if alias.name.startswith("nai_")} <= {*MODULES}
     for module, names in imported.items():
         loaded = import_module(module)
         for name in names:

@@ -29,13 +29,14 @@ MODULES: Final[Mapping[str, str]] = {
     ),
     "Clients": (
         "nai_transports.sync nai_transports.httpx nai_transports.asyncio nai_transports.trio nai_transports.memory "
-        "nai_transports.proxy nai_transports.events nai_transports.preset_files nai_transports.vibe_files "
-        "nai_transports.tokenizer_files nai_transports.backups"
+        "nai_transports.clients nai_transports.proxy nai_transports.events nai_transports.preset_files "
+        "nai_transports.vibe_files nai_transports.tokenizer_files nai_transports.backups nai_transports.files"
     ),
     "Emulator and tests": (
         "nai_proto.emulator nai_proto.emulator.replies nai_proto.emulator.faults nai_proto.emulator.recording "
         "nai_proto.emulator.control nai_proto.testing nai_proto.testing.strategies nai_transports.pytest_plugin "
-        "nai_transports.servers.serve nai_transports.asgi"
+        "nai_transports.servers.serve nai_transports.servers.forwarding nai_transports.servers.recordings "
+        "nai_transports.asgi"
     ),
     "Parts of drivers": "nai_proto.exchange nai_proto.http nai_proto.errors nai_proto.limits nai_proto.secret",
     "Formats": (
@@ -80,13 +81,13 @@ class PublicName:
 
 
 def module_title(module: str) -> str:
-    """Return what a module is called in programs: ``nai.text``."""
-    package, _, rest = module.partition(".")
-    return (
-        f"nai.{rest}"
-        if package == "nai_proto" and rest.partition(".")[0] in import_module("nai_proto").__all__
-        else module
+    """Return what a program can type: ``nai.text`` after ``import nai_proto as nai``, or the path to import."""
+    package, *parts = module.split(".")
+    packages = [".".join((package, *parts[:at])) for at in range(len(parts))]
+    is_attribute = module.startswith("nai_proto.") and all(
+        part in getattr(import_module(parent), "__all__", ()) for parent, part in zip(packages, parts, strict=True)
     )
+    return ".".join(("nai", *parts)) if is_attribute else module
 
 
 @cache
