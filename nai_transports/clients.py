@@ -49,6 +49,11 @@ class BaseClient:
         base_url: str | None,
         on_event: Callable[[Event], object] | None,
     ) -> None:
+        """Take the arguments that all clients have.
+
+        Args:
+            session, token, base_url, on_event: as for `nai_transports.sync.Client`.
+        """
         self.session = _make_session(session, token, base_url)
         self._log = EventLog(on_event)
         self._streams: WeakSet[Any] = WeakSet()

@@ -16,6 +16,7 @@ import pytest
 import nai_proto as nai
 from nai_proto.docs.site import api, commands, examples, options, states
 from nai_proto.docs.site.rst import link
+from tests.cases import for_each
 from tests.every_command import list_commands
 from tests.test_documented_options import all_keys
 from tests.test_readme import PAGES, PROGRAMS
@@ -83,6 +84,17 @@ def test_what_the_pages_and_examples_import_is_in_the_reference() -> None:
                 MODULES if isinstance(getattr(loaded, name, None), ModuleType) else list_names()
             )
             assert known, f"from {module} import {name}"
+
+
+@for_each("runtime,name", [("sync", "Client"), ("asyncio", "Client"), ("trio", "Client"), ("memory", "AsyncClient")])
+def test_a_client_has_its_arguments_and_its_methods_on_its_own_page(runtime: str, name: str) -> None:
+    module = f"nai_transports.{runtime}"
+    client = getattr(import_module(module), name)
+    explained = f"{inspect.getdoc(client)}\n{inspect.cleandoc(client.__init__.__doc__)}"
+    described = {*re.findall(r"^ {4}(\w+): ", explained, re.MULTILINE)}
+    assert {*inspect.signature(client).parameters} <= described
+    directive = dict(api.build_pages())[module].partition(f".. autoclass:: {module}.{name}\n")[2]
+    assert "   :inherited-members: object" in directive.partition("\n\n")[0].splitlines()
 
 
 @pytest.mark.parametrize("table", options.TABLES, ids=[table.title for table in options.TABLES])

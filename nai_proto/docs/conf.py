@@ -38,6 +38,7 @@ toc_object_entries = False  # each page has a table of its names, and the site i
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
 autodoc_member_order = "bysource"
+autoclass_content = "both"  # the arguments of some classes are in the docstring of a base's __init__
 autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False
 napoleon_numpy_docstring = False
@@ -100,6 +101,15 @@ def make_document_link(
     return [reference], []
 
 
+def write_dashes(_: Any, document: Any) -> None:
+    """Write a dash between a parameter and what it is, which is two hyphens where no quotes are replaced."""
+    from docutils.nodes import Text
+
+    for node in [*document.findall(Text)]:
+        if node == " -- ":
+            node.parent.replace(node, Text(" – "))
+
+
 def leave_builtins_alone(_: Any, document: Any) -> None:
     """Have types such as ``type`` not be looked up among the attributes of our classes."""
     from sphinx.addnodes import pending_xref
@@ -133,5 +143,6 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", link_citations, priority=400)
     app.connect("autodoc-skip-member", skip_fields_without_words)
     app.connect("doctree-read", leave_builtins_alone)
+    app.connect("doctree-read", write_dashes)
     app.connect("missing-reference", resolve_by_last_name)
     app.add_role("document", make_document_link)

@@ -159,6 +159,8 @@ def _format_class(each: PublicName) -> str:
     if not typing.is_typeddict(each.value):  # its docstring lists the keys
         options.append("   :members:")
         described = [base for base in each.value.__mro__[1:] if not _is_hidden(base)]
+        if each.kind == "Classes" and not any(not name.startswith("_") for name in vars(each.value)):
+            described = [base for base in described if not _is_ours(base)]  # such as a client: all it has is its base's
         if len(described) < len(each.value.__mro__) - 1:  # what it has of a base without a place of its own
             options.append(f"   :inherited-members: {', '.join(base.__name__ for base in described)}")
     if issubclass(each.value, enum.Enum):
@@ -166,10 +168,13 @@ def _format_class(each: PublicName) -> str:
     return "\n".join([f".. autoclass:: {each.module}.{each.name}", *options, ""])
 
 
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in ("nai_proto", "nai_transports")
+
+
 def _is_hidden(base: type) -> bool:
     """Return whether a class is ours and not in the reference."""
-    ours = base.__module__.partition(".")[0] in ("nai_proto", "nai_transports")
-    return ours and (base.__module__, base.__name__) not in _owners()
+    return _is_ours(base) and (base.__module__, base.__name__) not in _owners()
 
 
 def _format_constant(each: PublicName) -> str:
