@@ -102,7 +102,7 @@ def test_the_tests_in_the_documentation_pass_and_are_short(tmp_path: Path) -> No
         (tmp_path / f"test_{number}.py").write_text(block)
         assert len([line for line in block.splitlines() if line.strip()]) <= 10
     done = run_pytest(tmp_path)
-    assert (len(blocks), done.returncode) == (4, 0), done.stdout
+    assert (len(blocks), done.returncode) == (6, 0), done.stdout
 
 
 def test_the_plugin_imports_nothing_of_ours_when_pytest_starts() -> None:
