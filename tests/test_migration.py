@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from nai_transports.servers.serve import serve_in_thread
 from nai_transports.sync import Client
 from nai_transports.tokenizer_files import finder, load
 from tests.cases import for_each
-from tests.migration_guide import DIFFERENCES, ROWS, SETUP, Difference, Row, codes, names_of_novelai_api
+from tests.migration_guide import DIFFERENCES, PAGE, ROWS, SETUP, Difference, Row, codes, names_of_novelai_api
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_inventory import TABLES
 from tests.test_tokenizers import hugging_face_file, sentencepiece_file
@@ -144,6 +145,16 @@ def test_every_name_of_the_inventory_is_in_the_guide() -> None:
         for name in TABLES[page]
     }
     assert wanted <= known
+
+
+def test_the_program_to_come_from_uses_names_of_the_guide() -> None:
+    (program,) = re.findall(r"^```python3\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    ast.parse(program)
+    known = " ".join(row.there for row in ROWS)
+    (helpers,) = re.findall(r"^from novelai_api.utils import (.*)$", program, re.MULTILINE)
+    used = [*re.findall(r"\b(?:api|Preset|Model|Tokenizer)\.[\w.]+(?=\()", program), *helpers.split(", ")]
+    assert [name for name in used if name.removeprefix("api.high_level.") not in known] == []
+    assert len(used) >= 8
 
 
 def test_every_name_of_the_typescript_page_is_in_the_guide() -> None:

@@ -90,9 +90,10 @@ _OTHER_LANGUAGES = {
     "command-line.md": "json sh toml",
     "changelog.md": "{include}",
     "index.md": "{toctree}",
+    "migration.md": "python3",
     "tutorial.md": "sh",
 }
-"""test_cli_json.py compares the documents with what commands print."""
+"""test_cli_json.py compares the documents with what commands print, and test_migration.py the names of another library."""
 
 
 def test_the_index_of_the_site_lists_every_page() -> None:
