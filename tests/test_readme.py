@@ -91,6 +91,7 @@ _OTHER_LANGUAGES = {
     "changelog.md": "{include}",
     "index.md": "{toctree}",
     "migration.md": "python3",
+    "programs.md": "{literalinclude}",
     "tutorial.md": "sh",
 }
 """test_cli_json.py compares the documents with what commands print, and test_migration.py the names of another library."""

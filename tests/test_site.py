@@ -14,11 +14,12 @@ from types import ModuleType
 import pytest
 
 import nai_proto as nai
-from nai_proto.docs.site import api, commands, examples, options, states
+from nai_proto.docs.site import api, commands, options, states
 from nai_proto.docs.site.rst import link
 from tests.cases import for_each
 from tests.every_command import list_commands
 from tests.test_documented_options import all_keys
+from tests.test_examples import EXAMPLES
 from tests.test_readme import PAGES, PROGRAMS
 
 MODULES = " ".join(api.MODULES.values()).split()
@@ -71,7 +72,7 @@ for title in sys.argv[1:]:
 
 def test_what_the_pages_and_examples_import_is_in_the_reference() -> None:
     imported: dict[str, set[str]] = {}
-    for program in (*PROGRAMS.values(), *(path.read_text("utf-8") for path in examples.EXAMPLES)):
+    for program in (*PROGRAMS.values(), *(path.read_text("utf-8") for path in EXAMPLES)):
         for node in ast.walk(ast.parse(program)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nai_"):
                 imported.setdefault(node.module or "", set()).update(alias.name for alias in node.names)
@@ -137,10 +138,8 @@ def test_the_concepts_name_what_the_code_has() -> None:
     assert cells == [*actions, "Repeat", *[each.name for each in nai.Repeat]]
 
 
-def test_every_example_is_on_the_page_with_its_docstring_and_its_code() -> None:
-    page = examples.build_page()
-    for path in examples.EXAMPLES:
-        source = path.read_text("utf-8")
-        assert f"``{path.name}``\n---" in page
-        assert source.splitlines()[0].removeprefix('"""').replace("`", "``") in page
-        assert source.splitlines()[-1] in page
+def test_every_example_is_included_in_the_page_of_programs_once() -> None:
+    included = re.findall(
+        r"^```{literalinclude} \.\./\.\./tests/examples/(\S+)$", PAGES["programs.md"].read_text(), re.M
+    )
+    assert sorted(included) == [path.name for path in EXAMPLES]

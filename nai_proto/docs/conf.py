@@ -10,7 +10,7 @@ import builtins
 from pathlib import Path
 from typing import Any
 
-from nai_proto.docs.site import api, commands, examples, options, states
+from nai_proto.docs.site import api, commands, options, states
 from nai_proto.docs.site.rst import link
 from nai_proto.version import __version__
 
@@ -52,7 +52,7 @@ def write_generated_pages(_: Any) -> None:
     directory = HERE / "generated"
     directory.mkdir(exist_ok=True)
     pages = dict([*api.build_pages(), *commands.build_pages()])
-    pages |= {"options": options.build_page(), "states": states.build_page(), "examples": examples.build_page()}
+    pages |= {"options": options.build_page(), "states": states.build_page()}
     for page in directory.glob("*.rst"):
         if page.stem not in pages:
             page.unlink()
