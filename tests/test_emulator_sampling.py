@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from math import exp, fsum, isclose, log, log2
 from typing import Any
 
@@ -27,7 +27,7 @@ from nai_proto.emulator.text.distribution import FLOOR, Distribution
 from nai_proto.emulator.text.generation import SamplingStep, generate
 from nai_proto.emulator.text.generation_settings import GenerationSettings, SequenceBias
 from nai_proto.emulator.text.repetition_penalties import PHRASE_LEVELS
-from nai_proto.emulator.text.samplers import SAMPLERS, SamplerContext, apply_samplers
+from nai_proto.emulator.text.samplers import SAMPLERS, SamplerContext, apply_samplers, has_guidance, has_mirostat
 from tests.cases import for_each
 from tests.hypothesis_profiles import scale_examples
 
@@ -583,6 +583,33 @@ def test_samplers_that_are_neutral_return_the_very_distribution(weights: dict[in
     assert apply_samplers(distribution, SamplerContext(off)) is distribution
 
 
+@given(some_weights, st.floats(0.01, 0.99), st.integers(1, 20))
+def test_a_sampler_keeps_the_candidates_of_its_definition(weights: dict[int, float], number: float, k: int) -> None:
+    p = Distribution(weights.items()).probabilities
+    best, greatest, entropy = [*p], max(p.values()), -fsum(share * log(share) for share in p.values())
+
+    def find_fewest(ranked: Sequence[int]) -> list[int]:
+        total = [*accumulate(p[token] for token in ranked)]
+        return [token for token, before in zip(ranked, [0.0, *total], strict=False) if before < number]
+
+    kept = {
+        "top_k": best[:k],
+        "top_p": find_fewest(best),
+        "top_a": [token for token in best if p[token] >= number * greatest**2],
+        "min_p": [token for token in best if p[token] >= number * greatest],
+        "typical_p": find_fewest(sorted(best, key=lambda token: abs(-log(p[token]) - entropy))),
+    }
+    for name, expected in kept.items():
+        wanted: dict[str, Any] = {name: k if name == "top_k" else number}
+        left = weights_of(still(weights), replace(GenerationSettings(), **wanted))
+        assert alike(left, shares({token: p[token] for token in expected})), name
+
+
+def test_a_temperature_of_0_leaves_only_the_best() -> None:
+    for close in ({1: 0.5, 2: 0.49999999999999994}, {1: 0.6, 2: 0.3, 3: 0.1}):
+        assert weights_of(still(close), GenerationSettings(temperature=0)) == {1: 1.0}
+
+
 def test_by_default_no_parameter_changes_anything() -> None:
     neutral = GenerationSettings(
         repetition_penalty_range=7,
@@ -624,14 +651,6 @@ def test_without_guidance_the_opposing_prompt_is_not_read(unguided: GenerationSe
     assert model.seen == [[], [1], [1, 2]]
 
 
-@given(some_weights)
-def test_a_sampler_that_changes_nothing_returns_the_distribution_itself(weights: dict[int, float]) -> None:
-    distribution = Distribution(weights.items())
-    unchanged = [GenerationSettings(), GenerationSettings(top_p=0), GenerationSettings(typical_p=0)]
-    for sampler in SAMPLERS.values():
-        assert all(sampler(distribution, SamplerContext(wanted)) is distribution for wanted in unchanged)
-
-
 @for_each("share, kept", [(0, 1), (0.49, 1), (0.5, 2), (0.74, 2), (0.75, 3), (0.99, 3), (1, 5)])
 def test_tail_free_sampling_keeps_the_head_and_cuts_where_the_curve_has_bent_enough(share: float, kept: int) -> None:
     model = still({1: 8, 2: 4, 3: 2, 4: 1, 5: 1})  # bends by 2, 1 and 1
@@ -659,12 +678,19 @@ def test_mirostat_bounds_the_surprise_and_always_keeps_the_best(weights: dict[in
     [
         GenerationSettings(mirostat_tau=0),
         GenerationSettings(mirostat_tau=0, mirostat_lr=0.5),
-        GenerationSettings(mirostat_tau=1),
+        GenerationSettings(mirostat_tau=0.5),
     ],
 )
 def test_mirostat_is_off_without_a_target_and_with_a_rate_of_one(off: GenerationSettings) -> None:
     assert len(weights_of(FAIR, off)) == len(ALPHABET)
     assert len(weights_of(FAIR, replace(off, mirostat_tau=0.5, mirostat_lr=0.5))) == 1
+
+
+def test_guidance_and_mirostat_have_an_effect_where_their_samplers_are_in_the_order() -> None:
+    wanted = GenerationSettings(cfg_scale=2, mirostat_tau=0.5, mirostat_lr=0.5)
+    orders = [(6,), (8,), tuple({*SAMPLERS} - {6, 8})]
+    assert [has_guidance(replace(wanted, order=order)) for order in orders] == [True, False, False]
+    assert [has_mirostat(replace(wanted, order=order)) for order in orders] == [False, True, False]
 
 
 def test_mirostat_moves_its_bound_by_how_much_each_token_surprised() -> None:
