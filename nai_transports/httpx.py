@@ -10,6 +10,7 @@ httpx differs from the other drivers:
 * ``on_event`` reports requests, responses and waits, but no connections.
 * The logger ``httpx`` logs each URL with its query at INFO; some endpoints take a prompt in the query.
 * It writes a whole request before it reads, so that its async clients can lose the response to an upload that fails.
+* A forked process must not use a client of its parent: both would use the same connections.
 * It takes bytes that follow a response in the same read for the start of the next response.
 * Deadlines are as exact as the other drivers' (docs/connections.md#time), with these exceptions. The sync client cannot
   interrupt a name look-up, and has the limit of connecting for each address of a host. The async client has one limit of

@@ -7,6 +7,7 @@ and another thread can end a wait at once. Names are looked up in a thread, whic
 from __future__ import annotations
 
 import errno
+import os
 import random
 import socket
 import threading
@@ -55,7 +56,7 @@ class SyncIO:
     draw = staticmethod(random.uniform)
 
     def key(self) -> Hashable:
-        return None
+        return os.getpid()  # a forked process has its parent's connections, and must not use them
 
     def sleep(self, seconds: float) -> None:
         try:
@@ -218,14 +219,15 @@ class SyncIO:
 
 
 class Client(RawClient):
-    """Run operations and flows over blocking sockets. Threads may share a client."""
+    """Run operations and flows over blocking sockets. Threads and forked processes may share a client."""
 
     @cached_property
-    def _wakers(self) -> list[Waker]:
-        return []
+    def _wakers(self) -> dict[int, list[Waker]]:
+        """The unused wakers of each process: a forked one has its parent's as well."""
+        return {}
 
     def _open_io(self) -> SyncIO:
-        return SyncIO(self._wakers)
+        return SyncIO(self._wakers.setdefault(os.getpid(), []))
 
     def _settle(self) -> None:
         self._wakers.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import os
 import socket
 import ssl
 import threading
@@ -200,6 +201,17 @@ def test_an_idle_connection_is_kept_for_so_long(driver: str, keep_alive: float, 
         pool = PoolLimits(keep_alive=keep_alive)
         assert with_client(driver, main, server.url, pool=pool) == ["one", "two"]
     assert len(server.connections) == connections
+
+
+def test_a_forked_process_uses_no_connection_of_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with raw_server(echo) as server, on_sync.Client(base_url=server.url) as client:
+        assert [client.run(ask(name)).text for name in ("a", "b")] == ["a", "b"]
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        assert [client.run(ask(name)).text for name in ("c", "d")] == ["c", "d"]
+        assert len(server.connections) == 2
+        monkeypatch.undo()
+        assert client.run(ask("e")).text == "e"
+    assert len(server.connections) == 2
 
 
 @on_raw_drivers
