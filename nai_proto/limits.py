@@ -37,7 +37,8 @@ class Limits:
     See docs/protocol/image.md#71-msgpack-stream-msgpack.
     """
     body: int = 268_435_456
-    "A body that is kept whole. The list of a library with thousands of stories has more than 100 MB."
+    """A body that is kept whole, or a stream of text or of a chat, whose events are kept. The list of a library with
+    thousands of stories has more than 100 MB."""
     error_body: int = 16_384
     "How much is kept of the body of an error response. The rest is dropped without an error: the status counts."
     unpacked: int = 67_108_864

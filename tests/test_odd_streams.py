@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from nai_proto import text
 from nai_proto.codecs.image_frames import encode_frame
-from nai_proto.errors import NaiError, RemoteProtocolError, StreamError, Truncated
+from nai_proto.errors import LimitExceeded, NaiError, RemoteProtocolError, StreamError, Truncated
 from nai_proto.http import Head, Headers
 from nai_proto.image import PreviewStep, generate_stream
+from nai_proto.limits import Limits
 from nai_proto.openai import Message, chat_completion_stream, completion_stream
 from nai_proto.testing import FlowTrace, play
 from tests.cases import for_each
@@ -259,3 +260,33 @@ def test_text_that_has_come_is_never_lost_to_an_event_that_is_broken(
     assert type(error) is kind
     partial: Any = error.partial
     assert partial.text == "a"
+
+
+# ---- streams without an end
+
+
+@for_each(
+    "operation, endless",
+    [
+        (NATIVE, event({"token": "a", "ptr": 0, "final": False}, "newToken")),
+        (CHAT, event(delta("a"))),
+        (CHAT, b": x\n\n"),
+    ],
+)
+@given(size=st.integers(1, 300))
+def test_a_stream_whose_events_are_kept_may_be_as_long_as_a_body(operation: Any, endless: bytes, size: int) -> None:
+    limit = 10 * len(endless) + 3
+    body = endless * 12
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    trace = play(operation.with_options(limits=Limits(body=limit)), [STREAM, *pieces])
+    assert isinstance(trace.error, LimitExceeded)
+    assert (trace.error.what, trace.error.limit) == ("body", limit)
+    assert joined(trace) == "a" * (0 if endless.startswith(b":") else 10)
+
+
+def test_a_stream_of_images_may_be_longer_since_its_previews_are_not_kept() -> None:
+    preview = {"event_type": "intermediate", "samp_ix": 0, "step_ix": 1, "image": b64encode(JPEG).decode()}
+    final = {"event_type": "final", "samp_ix": 0, "image": b64encode(PNG).decode()}
+    body = event(preview, "intermediate") * 5 + event(final, "final")
+    operation = generate_stream("x").with_options(limits=Limits(body=len(body) // 2))
+    assert len(run(operation, body).events) == 6

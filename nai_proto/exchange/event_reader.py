@@ -16,7 +16,7 @@ import msgspec
 from ..codecs.json import parse_number, parse_service_error, read_error_message
 from ..codecs.lone_surrogates import SplitCharacters, replace_lone_escapes
 from ..codecs.sse import SSESplitter
-from ..errors import NaiError, RemoteProtocolError, StreamError, Truncated
+from ..errors import LimitExceeded, NaiError, RemoteProtocolError, StreamError, Truncated
 from ..limits import Limits
 
 __all__ = ["UNUSUAL", "EventReader"]
@@ -42,7 +42,7 @@ class EventReader(ABC, Generic[E, R]):
     Args:
         usual: decodes an everyday event; raises one of `UNUSUAL` for any other.
         where: the beginning of error messages.
-        limits: bounds for lines, events and their depth.
+        limits: bounds for lines, events and their depth, and for the whole stream, of which all events are kept.
         is_last: returns whether an event is the last one; None if events do not show it.
     """
 
@@ -66,6 +66,8 @@ class EventReader(ABC, Generic[E, R]):
         self._is_last = is_last
         self._where = where
         self._depth = limits.json_depth
+        self._limit = limits.body
+        self._size = 0
         self._splitter = SSESplitter(limits)
         self._split = SplitCharacters()
 
@@ -109,6 +111,9 @@ class EventReader(ABC, Generic[E, R]):
         events: list[E] = []
         if self.complete:
             return events
+        self._size += len(data)
+        if self._size > self._limit:
+            data = data[: self._limit - self._size]
         usual, names, is_last = _look_closer if self._split else self._usual, self.NAMES, self._is_last
         for name, block in self._splitter.receive_data(data):
             try:
@@ -134,6 +139,10 @@ class EventReader(ABC, Generic[E, R]):
                 self.complete = True
                 break
         self._events += events
+        if self._size > self._limit and not self.complete and self.failure is None:
+            self.failure = LimitExceeded("body", limit=self._limit, value=self._size)
+            if not events:
+                raise self.failure
         return events
 
     def receive_eof(self) -> R:

@@ -7,6 +7,7 @@ See docs/protocol/image.md#7-streaming.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias, cast
@@ -224,7 +225,9 @@ class ImageEventReader(EventReader[ImageEvent, "tuple[Image, ...]"]):
     def __init__(self, where: str, limits: Limits, requested: RequestedImages) -> None:
         # an image is as large as in a frame, but in base64, and all of it in one line
         room = limits.frame // 3 * 4 + limits.line
-        super().__init__(self._decode_event, where, replace(limits, line=room, event=room), self._is_last)
+        # and of all previews none is kept, so that the stream may have any size
+        limits = replace(limits, line=room, event=room, body=sys.maxsize)
+        super().__init__(self._decode_event, where, limits, self._is_last)
         self._requested = requested
         self._finals: dict[int, Image] = {}
 
