@@ -21,6 +21,7 @@ __all__ = [
     "check_schema",
     "create",
     "database_error",
+    "exists",
     "make_directories",
     "read",
     "read_stream",
@@ -34,6 +35,22 @@ _PREFIX_BYTES: Final = 240
 MAX_BYTES: Final = Limits().body
 """Bytes of a file or a stream that is read whole, or of a value in a database."""
 _PIECE_BYTES: Final = 1 << 20
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Return whether there is something of this name; of a symbolic link, whether there is something where it leads.
+
+    Raises:
+        FileError: the system does not say, as in a directory of another user, or for a name that is too long.
+    """
+    try:
+        os.stat(path)
+        return True
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        problem = error.strerror
+    raise FileError(f"{os.fspath(path)} cannot be read: {problem}", path=os.fspath(path))
 
 
 def read(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes:

@@ -21,8 +21,9 @@ from typer.testing import CliRunner, Result
 
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.recording import Recording, Replayer
-from nai_proto.errors import TransportError
+from nai_proto.errors import FileError, TransportError
 from nai_transports.cli.app import app
+from nai_transports.cli.text.conversation_file import ConversationFile
 from nai_transports.installer import explain_install, format_install_command
 from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import finder, novelai_api_wheel, website
@@ -190,6 +191,29 @@ def test_other_commands_leave_no_half_of_a_file_on_a_full_disk(
 ) -> None:
     assert "cannot be written: " in fail(1, *arguments)
     assert [each for each in full_directory.rglob("*") if each.is_file()] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where names of files are bytes")
+@pytest.mark.parametrize("command", ["export", "backup"])
+def test_a_directory_whose_name_is_not_utf_8_is_shown_with_escapes(command: str, here: Path) -> None:
+    assert r"out\udcff" in succeed("library", command, os.fsdecode(b"out\xff"))
+    assert [each.name for each in here.glob("out*")] == [os.fsdecode(b"out\xff")]
+
+
+def test_a_name_that_is_too_long_for_a_directory_is_an_error() -> None:
+    assert "File name too long" in fail(1, "library", "export", "x" * 5000)
+
+
+def test_a_conversation_whose_answer_cannot_be_saved_is_not_said_to_be_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems: list[FileError | None] = [None, FileError("talk.json cannot be written: No space left on device")]
+
+    def save(*_: object) -> None:
+        if (problem := problems.pop(0)) is not None:
+            raise problem
+
+    monkeypatch.setattr(ConversationFile, "save", save)
+    line = fail(1, "chat", "hello", "--save", "talk.json")
+    assert line == "nai chat: talk.json cannot be written: No space left on device"
 
 
 COMMANDS_FOR_PICTURES = (draw(), ("upscale", "sea.png", "--yes"), ("director", "lineart", "sea.png"))

@@ -10,7 +10,7 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,13 @@ import pytest
 from nai_proto.emulator import Emulator
 from nai_proto.emulator.accounts.journal import RowKey
 from nai_proto.emulator.recording import Replayer, encode_header
-from nai_proto.errors import Damaged, InvalidFile, NaiError
+from nai_proto.errors import Damaged, FileError, InvalidFile, NaiError
 from nai_proto.exchange.reply import Cut, Finish, Reply, Start, Wait, Write
 from nai_proto.http import Request
 from nai_proto.http.wire import Wire
 from nai_transports.backups import BackupDirectory
 from nai_transports.servers.recordings import load_recording
-from nai_transports.servers.state import read_state
+from nai_transports.servers.state import StateFile, read_state
 from tests.backup_support import MEMORY, back_up, empty_account, fill
 from tests.damaged_documents import WRONG_TEXTS, damaged_documents
 from tests.support import EMAIL, PASSWORD
@@ -298,6 +298,18 @@ def test_what_is_no_file_is_an_error_that_names_it(
         assert read(path) == []  # a state file that is not there yet
     except NaiError as error:
         check_message(error, path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege there")
+@pytest.mark.parametrize("make", SHAPES)
+def test_a_state_file_in_the_place_of_what_is_no_file_is_made_or_an_error(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "file"
+    make(path)
+    with suppress(FileError):
+        StateFile(path).close()
+        assert read_state(path) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="symbolic links need a privilege there")

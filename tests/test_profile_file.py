@@ -159,9 +159,12 @@ def test_an_editor_s_mark_at_the_beginning_is_no_problem(config: Path) -> None:
     assert load_profiles().get(None).email == "a@b"
 
 
-def test_a_file_that_cannot_be_read_is_an_error_with_its_path(config: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error_with_its_path(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (config / "profiles.toml").mkdir(parents=True)
     with pytest.raises(FileError, match=r"profiles\.toml"):
+        load_profiles()
+    monkeypatch.setenv("NAI_CONFIG_DIR", "x" * 5000)
+    with pytest.raises(FileError, match=r"profiles\.toml cannot be read: File name too long"):
         load_profiles()
 
 

@@ -73,7 +73,7 @@ def backup(
 
 def is_backup(directory: str | os.PathLike[str]) -> bool:
     """Return whether a path is one of a backup directory, by what is in it."""
-    return (Path(directory) / DATABASE_NAME).is_file()
+    return os.path.isfile(Path(directory) / DATABASE_NAME)
 
 
 class BackupDirectory:

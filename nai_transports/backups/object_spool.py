@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Self
@@ -30,7 +31,7 @@ class ObjectSpool:
 
     def __init__(self, directory: str | os.PathLike[str]) -> None:
         path = Path(directory).absolute()
-        self._directory = next(each for each in (path, *path.parents) if each.is_dir())
+        self._directory = next(each for each in (path, *path.parents) if os.path.isdir(each))
         self._file: IO[bytes] | None = None
         self._size = 0
 
@@ -74,7 +75,8 @@ class ObjectSpool:
     def close(self) -> None:
         """Remove the file."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what a full disk did not take is tried once more, and of no use now
+                self._file.close()
 
     def __enter__(self) -> Self:
         return self

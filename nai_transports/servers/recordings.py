@@ -65,39 +65,46 @@ def record_to_file(
         FileError: the file exists already, or cannot be created.
     """
     redaction = Redaction(os.urandom(32), contents=contents)
-    file = _create(path)
+    file = _create(path, encode_header(contents=contents))
     is_writing = True
-
-    def write_line(line: bytes) -> None:
-        rest = memoryview(line)
-        while rest:
-            rest = rest[os.write(file, rest) :]
 
     def record(exchange: RecordedExchange) -> None:
         nonlocal is_writing
         if not is_writing:
             return
         try:
-            write_line(encode_exchange(redaction.redact(exchange)))
+            _write_line(file, encode_exchange(redaction.redact(exchange)))
         except OSError as error:
             is_writing = False
             on_failure(f"{os.fspath(path)} cannot be written: {error.strerror}")
 
     try:
-        write_line(encode_header(contents=contents))
         yield Recorder(app, record, time.monotonic)
     finally:
         is_writing = False
         os.close(file)
 
 
-def _create(path: str | os.PathLike[str]) -> int:
-    """Create a new file that only its owner may read; return its descriptor."""
+def _create(path: str | os.PathLike[str], header: bytes) -> int:
+    """Create a new file that only its owner may read, with a recording's first line; return its descriptor."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
     try:
-        return os.open(path, flags, 0o600)
+        file = os.open(path, flags, 0o600)
+        try:
+            _write_line(file, header)
+            return file
+        except OSError:
+            os.close(file)
+            os.unlink(path)
+            raise
     except FileExistsError:
         problem = "exists already, and a recording replaces no file: give another name"
     except OSError as error:
         problem = f"cannot be created: {error.strerror}"
     raise FileError(f"{os.fspath(path)} {problem}", path=os.fspath(path))
+
+
+def _write_line(file: int, line: bytes) -> None:
+    rest = memoryview(line)
+    while rest:
+        rest = rest[os.write(file, rest) :]

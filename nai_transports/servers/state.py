@@ -77,7 +77,7 @@ class StateFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        path = Path(path).resolve()
+        path = Path(os.path.realpath(path))
         if not _is_state_file(path):
             files.write(path, _empty_database())
         try:

@@ -37,7 +37,7 @@ def check_settings(options: ServiceOptions, profile: UserProfile) -> Iterator[Di
 
 def _describe_profile(options: ServiceOptions, profile: UserProfile) -> str:
     path = profile_path()
-    if not path.exists():
+    if not os.path.exists(path):
         return f"{profile.name}, without settings: there is no {path}"
     if options.is_profile_named:
         chosen = "named by --profile"

@@ -29,6 +29,7 @@ __all__ = [
     "note_interruption",
     "open_stream",
     "record_done",
+    "withdraw_done",
 ]
 
 E = TypeVar("E")
@@ -53,6 +54,11 @@ def record_done(sentence: str, files: Iterable[Path] = ()) -> None:
         files: that are complete.
     """
     _done[sentence] = (*map(str, files),)
+
+
+def withdraw_done(sentence: str) -> None:
+    """Withdraw a sentence of `record_done` that may not hold any more."""
+    _done.pop(sentence, None)
 
 
 def list_done() -> list[str]:

@@ -84,9 +84,9 @@ def print_sentence(sentence: str) -> None:
     """Print what a command has done, or found, in a sentence: a terminal gets it wrapped between words.
 
     Args:
-        sentence: without foreign text that is not escaped.
+        sentence: may have foreign text, such as a path that no terminal can show; it is escaped here.
     """
-    typer.echo(wrap_for_terminal(sentence, sys.stdout))
+    typer.echo(wrap_for_terminal(escape_line(sentence), sys.stdout))
 
 
 def print_facts(facts: Mapping[str, object], as_json: bool) -> None:

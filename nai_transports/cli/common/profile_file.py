@@ -159,7 +159,7 @@ def load_profiles() -> Profiles:
         FileError: the file cannot be read.
     """
     path = profile_path()
-    if not path.exists():
+    if not files.exists(path):
         return Profiles(path, {})
     document = _parse(path, files.read(path))
     return Profiles(path, {name: _build_profile(path, name, table) for name, table in document.items()})
@@ -341,9 +341,9 @@ def add_profile(profile: UserProfile) -> Path:
     """
     path = profile_path()
     files.make_directories(path.parent)
-    before = files.read(path) if path.exists() else b""
+    before = files.read(path) if files.exists(path) else b""
     # A link to a file that is kept elsewhere stays one.
-    files.write(path.resolve(), before + "".join(_format_profile(profile, bool(before))).encode())
+    files.write(os.path.realpath(path), before + "".join(_format_profile(profile, bool(before))).encode())
     return path
 
 

@@ -87,7 +87,7 @@ def delete(name: str) -> bool:
 
 def _load() -> dict[str, str]:
     path = secret_file_path()
-    if not path.exists():
+    if not files.exists(path):
         return {}
     is_open = _is_open(path)
     try:

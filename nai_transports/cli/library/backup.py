@@ -193,7 +193,7 @@ def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
         columns = (Column("backup", is_number=True), "began (UTC)", Column("objects", is_number=True), "state")
         print_table(columns, map(_format_run, runs[-_SHOWN_RUNS:]))
         for problem in report.problems:
-            print_sentence(escape_line(problem))
+            print_sentence(problem)
         verdict = "everything is as it was backed up" if report.ok else format_count(len(report.problems), "problem")
         counts = (report.objects, "object"), (report.versions, "version"), (report.files, "file")
         print_sentence(f"{', '.join(format_count(*each) for each in counts)}: {verdict}.")

@@ -183,7 +183,7 @@ def _print_plan(plan: Sequence[FileImport]) -> None:
     if len(rows) == 1 and is_terminal(sys.stdout):
         what = f", {shown[0].kind} {shown[0].title!r}" if shown[0].kind else ""
         why = f"; {shown[0].why}" if shown[0].why else ""
-        print_sentence(escape_line(f"{shown[0].action.value.capitalize()}: {shown[0].path}{what}{why}."))
+        print_sentence(f"{shown[0].action.value.capitalize()}: {shown[0].path}{what}{why}.")
     elif rows:
         columns = (Column("what", is_mark=True), Column("kind", is_mark=True), "title", "file", "why")
         print_table(columns, rows)
@@ -195,7 +195,7 @@ def _print_result(report: Import) -> None:
         if file.error is not None:
             print_remark(escape_line(f"{file.path}: {file.error}"))
         elif file.id is not None:
-            print_sentence(escape_line(f"Imported {file.path} as {file.title} ({file.id})."))
+            print_sentence(f"Imported {file.path} as {file.title} ({file.id}).")
     counts = (
         (sum(file.id is not None for file in report.files), "imported"),
         (sum(file.action == "nothing" for file in report.files), "had nothing new"),

@@ -74,7 +74,7 @@ def delete(
         print_json(Deletion(str(backups.path), run, deleted))
         return
     for each in deleted:
-        print_sentence(f"Deleted {escape_line(each.title)} ({each.id}); to restore it, type: {each.restore_command}")
+        print_sentence(f"Deleted {each.title} ({each.id}); to restore it, type: {each.restore_command}")
 
 
 def _build_restore_command(backups: BackupDirectory, story: OpenedStory) -> str:

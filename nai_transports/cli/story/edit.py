@@ -161,7 +161,7 @@ def print_story(story: OpenedStory, done: str, as_json: bool) -> None:
     end = "" if text is None else f": {format_count(len(text), 'character')}"
     if text:
         end += f", ending in: {_cut_beginning(text)}"
-    print_sentence(escape_line(f"{done} {changed.title} ({changed.id}){end}"))
+    print_sentence(f"{done} {changed.title} ({changed.id}){end}")
 
 
 def _cut_beginning(text: str) -> str:

@@ -11,7 +11,7 @@ from nai_proto.errors import InvalidRequestError, NaiError
 
 from ...sync import Client
 from ...terminals import measure_width
-from ..common.finished_work import add_partial, record_done
+from ..common.finished_work import add_partial, record_done, withdraw_done
 from ..common.notes import print_note
 from ..common.output import escape_line, format_count
 from ..common.standard_streams import OutputFailed
@@ -115,8 +115,10 @@ class ChatSession:
     def _change(self, conversation: Conversation) -> None:
         self.conversation = conversation
         if self._file is not None:
+            saved = f"The conversation is saved as {escape_line(str(self._file.path))}"
+            withdraw_done(saved)  # the file has the turns before, if it cannot be written now
             self._file.save(conversation)
-            record_done(f"The conversation is saved as {escape_line(str(self._file.path))}")
+            record_done(saved)
 
     # ---- what is typed
 

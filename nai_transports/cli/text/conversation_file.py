@@ -118,6 +118,6 @@ def _remember(path: Path) -> None:
     """Note which conversation was saved last; if that fails, ``--load`` still takes the file's name."""
     try:
         files.make_directories(state_directory())
-        files.write(state_directory() / _LAST_SAVED, os.fsencode(path.resolve()))
+        files.write(state_directory() / _LAST_SAVED, os.fsencode(os.path.realpath(path)))
     except FileError:
         pass
