@@ -41,8 +41,8 @@ from nai_proto.exchange.endpoints import build, endpoint
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, BodyReader
 from nai_proto.exchange.session import Session
-from nai_proto.exchange.status_errors import parse_retry_after
-from nai_proto.http import Head, Headers
+from nai_proto.exchange.status_errors import error_from_response, parse_retry_after
+from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits
 from nai_proto.testing import play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
@@ -324,6 +324,12 @@ def test_a_document_is_read_as_one(
         assert feed(operation, head(content_type), body) == Outcome([], Completion(" dark"))
 
 
+def test_a_type_that_only_ends_like_json_is_none() -> None:
+    error = error_of(WHOLE, head("text/json"), b'{"output":" dark"}')
+    assert isinstance(error, RemoteProtocolError)
+    assert "text/json" in str(error)
+
+
 def test_a_document_in_the_place_of_a_stream_gives_no_events_but_the_result() -> None:
     played = play(STREAM, [head(JSON), b'{"output":"x"}', b""])
     assert played.kinds == "Send Receive Receive"
@@ -503,6 +509,21 @@ def test_a_refusal_keeps_the_url_the_request_id_and_the_wait() -> None:
     assert "https://text.example/ai/generate-stream" in str(error)
 
 
+def test_a_401_of_an_endpoint_that_is_not_known_is_about_the_token() -> None:
+    request = Request("GET", "/user/something-new", Headers())
+    error = error_from_response(request, request, Head(401, Headers()), b"")
+    assert "the request had no token" in (error.advice or "")
+
+
+def test_the_service_s_own_request_id_comes_before_those_of_its_gateways() -> None:
+    names = ["x-request-id", "x-correlation-id", "cf-ray"]
+    for first in range(3):
+        fields = [(name, f"id {name}") for name in reversed(names[first:])]
+        error = error_of(STREAM, Head(500, Headers(fields)))
+        assert isinstance(error, StatusError)
+        assert error.request_id == f"id {names[first]}"
+
+
 @for_each("field_name", ["x-request-id", "x-correlation-id", "cf-ray"])
 def test_a_request_id_is_shown_in_moderation(field_name: str) -> None:
     error = error_of(STREAM, Head(500, Headers([(field_name, "pst-hunter2 " + "x" * 500)])))
@@ -559,6 +580,8 @@ DATE = ("Date", "Wed, 21 Oct 2026 07:27:00 GMT")
         ([("Retry-After", "1_000")], None),
         ([("Retry-After", "٣")], None),
         ([("Retry-After", "1 2")], None),
+        ([("Retry-After", "9" * 9)], 999_999_999.0),
+        ([("Retry-After", "9" * 10)], None),
         ([("Retry-After", "9" * 5000)], None),
         ([("Retry-After", "a while")], None),
     ],
