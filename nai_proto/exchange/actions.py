@@ -19,8 +19,10 @@ The driver throws a transport's error into the flow, at the action that failed, 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Never, Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from ..errors import NaiError
 from ..http import Head, Request
@@ -54,8 +56,7 @@ E_co = TypeVar("E_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class FlowContext:
+class FlowContext(msgspec.Struct, frozen=True):
     """The context in force at one point of a flow."""
 
     session: Session
@@ -86,7 +87,7 @@ class FlowContext:
         """Return this context with the options that are set."""
         if options.is_empty:
             return self
-        return replace(self, session=self.session.with_options(options))
+        return msgspec.structs.replace(self, session=self.session.with_options(options))
 
 
 class HasPartial(Protocol):
@@ -112,8 +113,7 @@ class Send:
     "Bounds for what the server sends; None: those of the session."
 
 
-@dataclass(frozen=True, slots=True)
-class Receive:
+class Receive(msgspec.Struct, frozen=True):
     """Wait for more of the response's body."""
 
     at_most: float | None = None
@@ -141,8 +141,7 @@ class Emit(Generic[E_co]):
     events: Sequence[E_co] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class GetContext:
+class GetContext(msgspec.Struct, frozen=True):
     """Get the context in force: session, timeouts, limits, retry policy, clock, entropy."""
 
 

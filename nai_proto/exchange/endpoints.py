@@ -23,8 +23,7 @@ from ..unknown_names import unknown_choice
 __all__ = ["ENDPOINTS", "Endpoint", "EndpointParameters", "build", "endpoint", "host_of_model", "match"]
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True, dict=True):
     """One row of the table."""
 
     name: str

@@ -18,6 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
+import msgspec
+
 from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
 from ..secret import Token
@@ -268,8 +270,7 @@ def _flow_fields(flow: Flow[E, R]) -> tuple[Any, ...]:
     return flow.function, flow.arguments, flow.keywords, flow.options
 
 
-@dataclass(frozen=True, slots=True)
-class _MappedPartial:
+class _MappedPartial(msgspec.Struct, frozen=True):
     """A call whose partial result is mapped."""
 
     call: HasPartial

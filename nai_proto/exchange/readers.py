@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from typing import Final, Generic, Never, TypeVar
+
+import msgspec
 
 from ..codecs.json import JsonDecoder, parse_service_error
 from ..errors import LimitExceeded, NaiError, RemoteProtocolError
@@ -78,8 +79,7 @@ class BodyReader(Generic[T]):
         return self._finish(body)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonBodyReader(Generic[T, R]):
+class JsonBodyReader(msgspec.Struct, Generic[T, R], frozen=True):
     """Reads one JSON document as ``type``, and returns ``to(document)``; raises an error that the document reports.
 
     See docs/protocol/native.md#41-error-body.
@@ -113,8 +113,7 @@ def decode_body(
     return decoder.decode(body, where=where, depth=limits.json_depth, map_position=map_position)
 
 
-@dataclass(frozen=True, slots=True)
-class TextReader:
+class TextReader(msgspec.Struct, frozen=True):
     """Reads a body as text in UTF-8, without looking for errors in it."""
 
     def __call__(self, where: str, head: Head, limits: Limits, /) -> BodyReader[str]:  # noqa: ARG002 -- a ReaderFactory
@@ -128,8 +127,7 @@ class TextReader:
         return BodyReader(finish, limits)
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """For responses of which only the status counts; a body is ignored.
 
     See docs/protocol/native.md#6-account-endpoints-user.

@@ -105,8 +105,7 @@ class Answer(msgspec.Struct):
         return [*zip(outputs, lists, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class AsText:
+class AsText(msgspec.Struct, frozen=True):
     """Text, for prompts that are text."""
 
     decode_event = staticmethod(_decode)
@@ -142,8 +141,7 @@ class AsText:
 AS_TEXT: Final = AsText()
 
 
-@dataclass(frozen=True, slots=True)
-class AsIds:
+class AsIds(msgspec.Struct, frozen=True):
     """Token ids, for prompts of token ids."""
 
     width: int
