@@ -16,6 +16,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -237,6 +238,7 @@ class BackupDatabase:
         raise failure
 
 
+@cache
 def _expected_columns() -> Mapping[str, Mapping[str, str]]:
     """Return the types that values may have, as SQL, by table and column."""
     with closing(sqlite3.connect(":memory:")) as empty:
