@@ -37,7 +37,7 @@ from .base import (
 )
 from .bpe import BpeConfig, BpeTokenizer
 from .clip import ClipTokenizer, is_merges
-from .kitoken_encoder import find_encoder
+from .kitoken_encoder import choose_encoder
 
 __all__ = ["read"]
 
@@ -161,7 +161,7 @@ def _read_sentencepiece(data: bytes, name: str) -> ByteVocabulary:
     else:
         if blanks == 4:
             specials = {text: number for number, text, special in zip(ids, texts, is_special, strict=True) if special}
-            encode = find_encoder(data, "sentencepiece") or processor.Encode
+            encode = choose_encoder(data, "sentencepiece", processor.Encode)
             return _SentencePiece(name, encode, pieces, specials)
         problem = "this SentencePiece model adds or joins blanks, which those of the service do not"
     raise _invalid_file(name, problem)
@@ -242,7 +242,7 @@ def _read_hugging_face(data: bytes, name: str, keys: _FileKeys) -> ByteVocabular
         added = library.get_added_tokens_decoder()
         pieces |= {number: to_bytes(token.content) for number, token in added.items()}
         specials = {token.content: number for number, token in added.items() if token.special}
-        encode = find_encoder(data, "tokenizers") or _library_encoder(library)
+        encode = choose_encoder(data, "tokenizers", _library_encoder(library))
         return _HuggingFace(name, encode, pieces, specials, extra_blank)
     raise _invalid_file(name, f"the library `tokenizers` cannot read it: {excerpt(problem, 160)}")
 
