@@ -355,6 +355,29 @@ def test_http_1_0_gets_an_answer_without_chunks_that_ends_with_the_connection(pa
     assert served.cut
 
 
+@for_each(
+    "target, seen",
+    [
+        *(("http://x/a?b", "/a?b"), ("HTTPS://x:1/a/http://y", "/a/http://y"), ("https://x", "/")),
+        *(("http://x?q=/", "/?q=/"), ("/http://x/a", "/http://x/a"), ("*", "*")),
+    ],
+)
+def test_an_absolute_url_is_a_path_to_the_handler(target: str, seen: str) -> None:
+    served = drive(echo, [f"OPTIONS {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()])
+    assert served.out.endswith(f"OPTIONS {seen} \n".encode())
+
+
+def test_a_wait_takes_its_whole_time() -> None:
+    served = drive(Acting([Wait(0.5), Start(HEAD), Write(b"ok")]), [REQUESTS["get"]])
+    assert NeedData(0.5) in served.steps
+
+
+@for_each("more, needs", [(0, 3), (1, 2)])
+def test_a_client_may_pipeline_a_mebibyte_while_it_waits(more: int, needs: int) -> None:
+    served = drive(Acting([Wait(None)]), [REQUESTS["get"], b"x" * (1_048_576 + more)])
+    assert served.steps == [NeedData()] * needs + [Cut()]
+
+
 def test_the_client_may_ask_to_close() -> None:
     served = drive(echo, [b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + REQUESTS["get"]])
     assert served.out.count(b"HTTP/1.1") == 1
