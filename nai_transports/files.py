@@ -1,10 +1,10 @@
-"""Read whole files, and write files atomically; refuse databases that compute."""
+"""Read whole files, and write files atomically, one program at a time; refuse databases that compute."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from tempfile import NamedTemporaryFile
@@ -22,6 +22,7 @@ __all__ = [
     "create",
     "database_error",
     "exists",
+    "lock_directory",
     "make_directories",
     "read",
     "read_stream",
@@ -131,6 +132,22 @@ def make_directories(path: Path, mode: int = _PRIVATE_MODE) -> None:
     except ValueError:  # a NUL
         problem = "no directory can have this name"
     raise FileError(f"{path} cannot be created: {problem}", path=str(path))
+
+
+@contextmanager
+def lock_directory(path: Path) -> Generator[None, None, None]:
+    """Let one program at a time run such a block for a directory, so that none overwrites what another has just written.
+
+    The others wait. Where the directory or the system has no such lock, nobody waits.
+    """
+    with ExitStack() as closing:
+        with suppress(OSError, ImportError):
+            import fcntl  # not on Windows
+
+            handle = os.open(path, os.O_RDONLY)
+            closing.callback(os.close, handle)  # which unlocks it
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def create(path: Path) -> os.stat_result:

@@ -6,6 +6,8 @@ import json
 import os
 import stat
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from nai_proto.errors import FileError, InvalidFile
 from nai_proto.secret import AccessToken, Password, PersistentToken, Token
 from nai_transports.cli.common import secret_file
+from nai_transports.cli.common.profile_file import UserProfile, add_profile, load_profiles
 from nai_transports.cli.common.stored_logins import (
     LoginPlace,
     StoredLogin,
@@ -164,6 +167,25 @@ def test_a_file_that_others_can_open_is_taken_away_from_them_with_a_word(
     assert PASSWORD not in line
     find_login(PLACE)
     assert capsys.readouterr().err == ""
+
+
+@posix_only
+@pytest.mark.usefixtures("config")
+def test_logins_at_the_same_time_are_all_kept() -> None:
+    names = [*"abcdefgh"]
+    begin = threading.Barrier(len(names), timeout=10)
+
+    def log_in(name: str) -> None:
+        begin.wait()
+        keep_in_file(LoginPlace(name, None), LOGIN)
+        for profile in (name, "both"):
+            add_profile(UserProfile(name=profile))
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        for done in [threads.submit(log_in, name) for name in names]:
+            done.result()
+    assert [find_login(LoginPlace(name, None)) for name in names] == [LOGIN] * len(names)
+    assert sorted(load_profiles().by_name) == sorted([*names, "both"])
 
 
 @posix_only

@@ -331,7 +331,9 @@ _PHASES: Final = {each.name: _check_seconds for each in fields(Timeouts)}
 
 
 def add_profile(profile: UserProfile) -> Path:
-    """Append a profile to the file, and return the file's path. The rest of the file is unchanged, with its comments.
+    """Append a profile to the file, if it has none of this name, and return the file's path.
+
+    The rest of the file is unchanged, with its comments.
 
     Args:
         profile: a new one, whose settings are texts.
@@ -341,9 +343,11 @@ def add_profile(profile: UserProfile) -> Path:
     """
     path = profile_path()
     files.make_directories(path.parent)
-    before = files.read(path) if files.exists(path) else b""
-    # A link to a file that is kept elsewhere stays one.
-    files.write(os.path.realpath(path), before + "".join(_format_profile(profile, bool(before))).encode())
+    with files.lock_directory(path.parent):  # two programs may log in at once
+        before = files.read(path) if files.exists(path) else b""
+        if profile.name not in _parse(path, before):
+            # A link to a file that is kept elsewhere stays one.
+            files.write(os.path.realpath(path), before + "".join(_format_profile(profile, bool(before))).encode())
     return path
 
 

@@ -61,7 +61,11 @@ def write(name: str, text: str) -> None:
         FileError: the file cannot be read or written; it is unchanged.
         InvalidFile: it is damaged.
     """
-    _save({**_load(), name: text})
+    directory = secret_file_path().parent
+    with suppress(FileError):  # `_save` says why
+        files.make_directories(directory)
+    with files.lock_directory(directory):
+        _save({**_load(), name: text})
 
 
 def delete(name: str) -> bool:
@@ -70,18 +74,19 @@ def delete(name: str) -> bool:
     Raises:
         FileError, InvalidFile: as for `write`.
     """
-    kept = _load()
-    if kept.pop(name, None) is None:
-        return False
-    if kept:
-        _save(kept)
-        return True
     path = secret_file_path()
-    try:
-        path.unlink()
-        return True
-    except OSError as error:
-        problem = error.strerror
+    with files.lock_directory(path.parent):
+        kept = _load()
+        if kept.pop(name, None) is None:
+            return False
+        if kept:
+            _save(kept)
+            return True
+        try:
+            path.unlink()
+            return True
+        except OSError as error:
+            problem = error.strerror
     raise FileError(f"{path} cannot be deleted: {problem}", path=str(path))
 
 
