@@ -67,8 +67,11 @@ class NamesAttributes:
             try:
                 super().__setattr__(name, value)
             except AttributeError as error:
-                names = [each for each in dir(self) if not each.startswith("_")]
-                raise AttributeError(f"{error}{'' if name in names else suggest_name(name, names)}") from None
+                raise AttributeError(f"{error}{self._suggest_attribute(name)}") from None
+
+    def _suggest_attribute(self, name: str) -> str:
+        names = [each for each in dir(self) if not each.startswith("_")]
+        return "" if name in names else suggest_name(name, names)
 
 
 class StorySettings(NamesAttributes):

@@ -159,13 +159,17 @@ def _format_class(each: PublicName) -> str:
     if not typing.is_typeddict(each.value):  # its docstring lists the keys
         options.append("   :members:")
         described = [base for base in each.value.__mro__[1:] if not _is_hidden(base)]
-        if each.kind == "Classes" and not any(not name.startswith("_") for name in vars(each.value)):
+        if each.kind == "Classes" and not _has_own_members(each.value):
             described = [base for base in described if not _is_ours(base)]  # such as a client: all it has is its base's
         if len(described) < len(each.value.__mro__) - 1:  # what it has of a base without a place of its own
             options.append(f"   :inherited-members: {', '.join(base.__name__ for base in described)}")
     if issubclass(each.value, enum.Enum):
         options.append("   :undoc-members:")
     return "\n".join([f".. autoclass:: {each.module}.{each.name}", *options, ""])
+
+
+def _has_own_members(kind: type) -> bool:
+    return any(not name.startswith("_") for name in vars(kind))
 
 
 def _is_ours(kind: type) -> bool:
