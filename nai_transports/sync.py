@@ -230,4 +230,5 @@ class Client(RawClient):
         return SyncIO(self._wakers.setdefault(os.getpid(), []))
 
     def _settle(self) -> None:
-        self._wakers.clear()
+        for unused in self._wakers.values():  # ended runs have these lists too
+            unused.clear()
