@@ -14,7 +14,7 @@ import typer
 from nai_proto.exchange.responses import Response
 from nai_proto.tier import Tier
 
-from ...terminals import choose_colors, is_terminal, measure_width
+from ...terminals import can_draw, choose_colors, is_terminal, measure_width
 from .json_document import print_json, to_time
 from .notes import print_remark
 from .text_wrapping import measure_text, wrap_for_terminal, wrap_text
@@ -44,21 +44,34 @@ _SHOWN_PROBLEMS: Final = 5
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-def open_console(*, stderr: bool = False, **settings: Any) -> Console:
+def open_console(*, stderr: bool = False, width: int | None = None, **settings: Any) -> Console:
     """Return a console of rich that draws on a terminal only, with colours as `choose_colors` says.
 
     Args:
         stderr: is it for stderr, and not for stdout?
+        width: number of columns; None for the terminal's.
         settings: further arguments of rich's.
     """
     from rich.console import Console
 
-    on_terminal = is_terminal(sys.stderr if stderr else sys.stdout)
+    stream = sys.stderr if stderr else sys.stdout
+    on_terminal = is_terminal(stream)
+    if on_terminal and not can_draw(stream):  # which rich takes for 80 columns, whatever the system and COLUMNS say
+        width = width or measure_width(stream)
+    height = None if width is None else 25  # without which it does not use the width there
     wanted = choose_colors()
     colors: Literal["auto", "standard"] | None = (
         None if wanted is False else "standard" if wanted and not on_terminal else "auto"
     )
-    return Console(stderr=stderr, force_terminal=on_terminal, color_system=colors, highlight=False, **settings)
+    return Console(
+        stderr=stderr,
+        width=width,
+        height=height,
+        force_terminal=on_terminal,
+        color_system=colors,
+        highlight=False,
+        **settings,
+    )
 
 
 # ---- facts
