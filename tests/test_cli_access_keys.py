@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from nai_proto import account
+from nai_proto.exchange.reply import Handler
 from nai_proto.exchange.session import Session
+from nai_proto.http import Request
 from nai_proto.secret import AccessToken, Password, PersistentToken
 from nai_transports.cli.app import app
 from nai_transports.httpx import Client
@@ -94,6 +99,23 @@ def test_a_persistent_token_is_not_replaced_by_accident(owner: Any) -> None:
     done = nai("access-token", EMAIL, "--overwrite")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "--persistent" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_ctrl_c_while_a_persistent_token_is_made_says_that_it_may_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator, _ = an_emulator()
+
+    def interrupt(request: Request) -> Handler:
+        if "persistent" in request.path:
+            os.kill(os.getpid(), signal.SIGINT)
+        return emulator(request)
+
+    with serve_in_thread(interrupt) as url:
+        monkeypatch.setenv("NAI_URL", url)
+        monkeypatch.setenv("NAI_PASSWORD", PASSWORD)
+        done = nai(*OVERWRITE, "--yes")
+    assert done.exit_code == 130
+    assert "A persistent token may be made" in done.stderr
 
 
 @pytest.mark.usefixtures("terminal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final, Never
@@ -15,7 +16,7 @@ from nai_proto.secret import AccessToken, Token
 
 from ..common.account_options import AccountOptions
 from ..common.credentials import Credentials
-from ..common.finished_work import record_done
+from ..common.finished_work import note_interruption, record_done
 from ..common.json_document import print_json, to_time
 from ..common.output import Json
 from ..common.prompts import confirm
@@ -66,7 +67,8 @@ def access_token(
     login = _check_arguments(context, account.with_email(email_argument))
     if overwrite and not yes:
         confirm("The older persistent token will stop working everywhere. Create a new one?", _NEEDS_YES)
-    with account.open_client() as client:
+    interruption = note_interruption(_PERHAPS_MADE) if persistent else nullcontext()
+    with account.open_client() as client, interruption:
         token = client.run(_create_token(login, persistent, overwrite))
     if persistent:
         record_done(f"the persistent token is made, and cannot be shown again: {_MAKE_ANOTHER} makes another")
@@ -94,6 +96,7 @@ def _describe_token(token: Token) -> CreatedToken:
 
 
 _MAKE_ANOTHER: Final = "nai access-token --persistent --overwrite"
+_PERHAPS_MADE: Final = f"A persistent token may be made, and cannot be shown any more: {_MAKE_ANOTHER} makes another."
 _NEEDS_YES: Final = "this makes the older persistent token stop working everywhere; give --yes to confirm"
 _NO_ARGUMENT: Final = (
     "give only the e-mail as an argument, since other users can see a password there; run `nai login`, set NAI_PASSWORD, or "

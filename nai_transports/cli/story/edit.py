@@ -204,8 +204,7 @@ def _edit(
     library, stored = select_stored_story(name, account)
     story = stored.edit()
     change(story, time.time())
-    id_ = stored.card.stored.id.lstrip("-")  # which finds the story, and is no option
-    note = f"The change may be stored: nai story show {id_} shows the story."
+    note = f"The change may be stored: nai story show {stored.card.stored.id} shows the story."
     with account.open_client() as client, note_interruption(note):
         saved = client.run(library.save(story))
     record_stored(saved)
