@@ -1,6 +1,6 @@
 """Encode with kitoken, of the extra ``fast``, the files whose ids it is known to reproduce.
 
-It encodes four to fifteen times as fast as the libraries of the extra ``tokenizers``. It is trusted with a file only if
+It encodes four to eight times as fast as the libraries of the extra ``tokenizers``. It is trusted with a file only if
 tests/test_tokenizer_equality.py compares both on thousands of strings: the files below, recognized by their digest.
 gpt2-genji's file is not among them: its merges overlap, and kitoken ranks a pair by the joined text.
 
