@@ -137,10 +137,17 @@ def resolve_by_last_name(app: Any, environment: Any, node: Any, content: Any) ->
     return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, content, key)
 
 
+def keep_sentences_whole(_: Any, kind: str, name: str, __: object, ___: object, lines: list[str]) -> None:
+    """Begin the docstring of an attribute with an empty comment: Napoleon takes what is before a colon there for a type."""
+    if kind in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]
+
+
 def setup(app: Any) -> None:
     """Connect what this file does to what Sphinx does."""
     app.connect("builder-inited", write_generated_pages)
     app.connect("autodoc-process-docstring", link_citations, priority=400)
+    app.connect("autodoc-process-docstring", keep_sentences_whole, priority=400)
     app.connect("autodoc-skip-member", skip_fields_without_words)
     app.connect("doctree-read", leave_builtins_alone)
     app.connect("doctree-read", write_dashes)
