@@ -154,8 +154,8 @@ def test_the_driver_for_a_foreign_loop_is_short_and_stands_alone() -> None:
     assert imported == {"contextlib", "os", "random", "socket", "time", "nai_proto"}
 
 
-def test_the_code_of_the_readme_needs_no_scrolling() -> None:
-    languages = {*re.findall(r"^```(\w+)$", PAGES["README.md"].read_text("utf-8"), re.MULTILINE)}
+def test_the_programs_of_the_readme_need_no_scrolling() -> None:
+    languages = {*re.findall(r"^```(\w+)$", PAGES["README.md"].read_text("utf-8"), re.MULTILINE)} - {"sh"}  # is copied
     lines = [line for each in languages for block in blocks("README.md", each) for line in block.splitlines()]
     assert [line for line in lines if len(line) > _COLUMNS] == []
 
@@ -165,7 +165,7 @@ _COLUMNS = 96
 
 
 def test_the_readmes_shell_blocks_are_the_two_commands_and_one_line_each() -> None:
-    commands = [block.strip().replace("&&\n", "&& ") for block in blocks("README.md", "sh")]
+    commands = [block.strip() for block in blocks("README.md", "sh")]
     assert len(commands) == 2
     assert all("\n" not in command for command in commands)
     assert "nai demo" in commands[0]
