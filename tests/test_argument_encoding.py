@@ -18,7 +18,7 @@ BAD = os.fsdecode(b"caf\xe9")
 
 @for_each("value", [BAD, ["fine", BAD], f"ü{BAD}"])
 def test_a_text_that_is_not_utf_8_is_refused_with_the_first_byte_that_is_not(value: object) -> None:
-    with pytest.raises(InvalidRequestError, match=r"^--stop: .* is not UTF-8: at byte [35] it has e9$"):
+    with pytest.raises(InvalidRequestError, match=r"^--stop is not UTF-8: byte [35] is 0xe9, after 'ü?caf'$"):
         check_encoding("--stop", value)
 
 
@@ -36,4 +36,4 @@ def test_the_name_of_a_file_may_be_any_bytes(tmp_path: Path) -> None:
 def test_a_command_ends_as_after_a_wrong_option() -> None:
     done = subprocess.run([*forked_nai(), "generate", BAD], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "nai generate: prompt: 'caf' is not UTF-8: at byte 3 it has e9\n"
+    assert done.stderr == "nai generate: prompt is not UTF-8: byte 3 is 0xe9, after 'caf'\n"

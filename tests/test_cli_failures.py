@@ -252,6 +252,28 @@ def test_a_refused_connection_names_the_address_and_the_emulator_at_a_port_that_
     assert said == (f"connecting to 127.0.0.1:{port}: Connection refused. The address {url} is from NAI_URL: {starts}")
 
 
+@for_each(
+    "status, message, said",
+    [
+        (
+            502,
+            "an HTML page from a gateway: 502 Bad Gateway",
+            "a gateway answers in place of the service (502 Bad Gateway)",
+        ),
+        (502, "an HTML page from a gateway", "a gateway answers in place of the service (502)"),
+        (403, "an HTML page from a gateway: Just a moment", "refuses the connection (403 Just a moment)"),
+    ],
+)
+def test_the_page_of_a_gateway_is_named_by_its_status_and_title_each_once(status: int, message: str, said: str) -> None:
+    assert said in describe_failure(refusal(ServerError, status, message, body=PAGE)).message
+
+
+@for_each("message, said", [("Too Many Requests", ": try"), ("10 a minute", " (10 a minute): try")])
+def test_a_limit_of_requests_is_told_once(message: str, said: str) -> None:
+    failure = describe_failure(refusal(RateLimitError, 429, message, retry_after=2.0))
+    assert failure.message == f"too many requests{said} again in 2 s"
+
+
 # ---- colours
 
 

@@ -154,7 +154,10 @@ def test_an_error_is_one_line_and_leaves_nothing(arguments: tuple[str, ...], abo
 @pytest.mark.usefixtures("owner")
 def test_input_that_is_not_text_is_a_one_line_error() -> None:
     done = run_speak("-", stdin=b"\xff")
-    assert done.stderr == "nai speak: standard input is not UTF-8 (at byte 0)\n"
+    assert (
+        done.stderr
+        == "nai speak: standard input is not UTF-8 (byte 0); iconv converts it, such as: iconv -f latin1 -t utf-8\n"
+    )
 
 
 @pytest.mark.usefixtures("owner")

@@ -29,6 +29,7 @@ from .lone_surrogates import replace_lone_escapes
 from .type_mismatch import Mismatch, find_mismatch, find_unencodable
 
 __all__ = [
+    "HTML_PAGE",
     "JsonDecoder",
     "convert_document",
     "drop_nulls",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+HTML_PAGE: Final = "an HTML page from a gateway"
+"What a message says of a body that is one; the page's title follows it."
 
 _OPEN_TEXT: Final = re.compile(r'"(?:[^"\\]|\\.)*+\\?\Z', re.DOTALL)
 
@@ -327,7 +331,7 @@ def read_error_message(body: bytes, content_type: str) -> str | None:
     if not message and body.strip() and (content_type in ("text/html", "application/xhtml+xml") or _HTML.match(body)):
         title = _TITLE.search(body)
         name = excerpt(title[1], 120) if title else ""
-        message = "an HTML page from a gateway" + (f": {name}" if name else "")
+        message = HTML_PAGE + (f": {name}" if name else "")
     return message or excerpt(body) or None
 
 

@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import cast
 
-from nai_proto.errors import excerpt
-
 from .errors import WrongUsage
 
 __all__ = ["check_encoding"]
@@ -34,12 +32,11 @@ def _check_text(name: str, text: str) -> None:
         text.encode().decode()
         return
     except UnicodeEncodeError as error:
-        at = len(text[: error.start].encode())
+        before = text[: error.start]
         code = ord(text[error.start])
-    wrong = f"{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "a lone surrogate"
-    raise WrongUsage(
-        f"{name}: {excerpt(text, 40)!r} is not UTF-8: at byte {at} it has {wrong}", parameter=name.lstrip("-")
-    )
+    wrong = f"0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "a lone surrogate"
+    place = f", after {before[-40:]!r}" if before else ""
+    raise WrongUsage(f"{name} is not UTF-8: byte {len(before.encode())} is {wrong}{place}", parameter=name.lstrip("-"))
 
 
 def _is_file(text: str) -> bool:

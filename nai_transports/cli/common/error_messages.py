@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from nai_proto.codecs.json import HTML_PAGE
 from nai_proto.errors import (
     AuthenticationError,
     ConcurrentGenerationError,
@@ -82,7 +83,7 @@ class ServiceAddress:
 
 
 def is_gateway_page(error: NaiError) -> bool:
-    """Return whether a gateway answered in the place of the service, such as Cloudflare with a page for browsers."""
+    """Return whether a gateway answered in place of the service, such as Cloudflare with a page for browsers."""
     if not isinstance(error, StatusError):
         return False
     is_page = _HTML.match(error.body) is not None
@@ -145,19 +146,26 @@ def advise_on_address(problem: str, address: ServiceAddress) -> str:
 
 def _explain_gateway(error: NaiError, address: ServiceAddress | None) -> str:
     assert isinstance(error, StatusError)
+    answer = _quote(error)
     if address is not None and error.status in (_METHOD_NOT_ALLOWED, _NOT_IMPLEMENTED):
-        return f"what answers there is not NovelAI's service ({error.status} {error.message}).{_name_address(address)}"
+        return f"what answers there is not NovelAI's service ({answer}).{_name_address(address)}"
     if "maintenance" in error.message.lower():
-        return f"the service is under maintenance ({error.status} {error.message}): try again later"
+        return f"the service is under maintenance ({answer}): try again later"
     if error.status in (401, 403, 429):
         return (
-            f"the gateway in front of the service refuses the connection ({error.status} {error.message}): wait a while, "
-            "and try another network or no VPN"
+            f"the gateway in front of the service refuses the connection ({answer}): wait a while, and try another "
+            "network or no VPN"
         )
     return (
-        f"the gateway answers in the place of the service ({error.status} {error.message}), which is down or overloaded: "
-        f"try again in a few minutes; nai health shows which hosts answer.{_name_address(address)}".rstrip(".")
+        f"a gateway answers in place of the service ({answer}), which is down or overloaded: try again in a few minutes; "
+        f"nai health shows which hosts answer.{_name_address(address)}".rstrip(".")
     )
+
+
+def _quote(error: StatusError) -> str:
+    """Return the status and the title of the gateway's page, which often begins with the status."""
+    title = error.message.removeprefix(HTML_PAGE).removeprefix(": ").removeprefix(f"{error.status} ")
+    return f"{error.status} {title}".rstrip()
 
 
 def _explain_authentication(error: AuthenticationError, _: ServiceAddress | None) -> str:
@@ -189,7 +197,8 @@ def _explain_lock(_: ConcurrentGenerationError, __: ServiceAddress | None) -> st
 
 def _explain_rate_limit(error: RateLimitError, _: ServiceAddress | None) -> str:
     wait = "a minute" if error.retry_after is None else format_duration(error.retry_after)
-    return f"too many requests ({error.message}): try again in {wait}"
+    said = "" if error.message.casefold() == "too many requests" else f" ({error.message})"
+    return f"too many requests{said}: try again in {wait}"
 
 
 def _explain_rejection(error: RejectedRequestError, _: ServiceAddress | None) -> str:

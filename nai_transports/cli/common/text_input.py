@@ -140,5 +140,5 @@ def _decode(data: bytes, name: str, path: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        problem = f"{name} is not UTF-8 (at byte {error.start})"
+        problem = f"{name} is not UTF-8 (byte {error.start}); iconv converts it, such as: iconv -f latin1 -t utf-8"
     raise InvalidFile(problem, path=path)
