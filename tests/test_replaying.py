@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from nai_proto import account, text
+from nai_proto import account, image, objects, text
 from nai_proto.emulator.faults import FAULTS, FaultyApp
 from nai_proto.emulator.recording import Ending, RecordedExchange, Recorder, Recording, Redaction, Replayer, SentAction
 from nai_proto.errors import NotFoundError
 from nai_proto.exchange.actions import Runnable, Sleep
+from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.reply import App, Cut, Handler, Read, Start, Wait, Write
 from nai_proto.exchange.retry import NO_RETRY
 from nai_proto.exchange.session import Session
@@ -115,7 +118,9 @@ def test_equal_requests_are_answered_in_order_until_they_are_used_up() -> None:
     ask = text.generate("Once", max_length=9).with_options(retry=NO_RETRY)
     app = Replayer(record(lambda request: json(next(said))(request), ask, ask))
     assert [run_in_memory(ask, app).result.text for _ in range(2)] == ["one", "two"]
-    assert isinstance(run_in_memory(ask, app).error, NotFoundError)
+    error = run_in_memory(ask, app).error
+    assert isinstance(error, NotFoundError)
+    assert "no such request: POST /ai/generate (it has been used); nothing in it is unused" in str(error)
 
 
 def test_of_requests_that_differ_only_in_contents_the_right_one_answers() -> None:
@@ -124,6 +129,47 @@ def test_of_requests_that_differ_only_in_contents_the_right_one_answers() -> Non
     flows = [text.generate(prompt, max_length=9).with_options(retry=NO_RETRY) for prompt in prompts]
     app = Replayer(record(lambda request: json(next(said))(request), *flows))
     assert [run_in_memory(flow, app).result.text for flow in reversed(flows)] == ["two", "one"]
+
+
+def test_a_recording_with_contents_does_not_answer_another_prompt() -> None:
+    found = record(json(b'{"output":"one"}'), text.generate("Once", max_length=9))
+    played = run_in_memory(text.generate("Twice", max_length=9), Replayer(found))
+    assert "POST /ai/generate (the one in it has another input); the next one in it is POST" in str(played.error)
+
+
+def chosen_seed(seed: int) -> Runnable[Any, Any]:
+    return image.generate("a cat", model="nai-diffusion-3", seed=seed)
+
+
+def in_a_form(seed: int) -> Runnable[Any, Any]:
+    """Return an image request as another client sends it, whose boundary is drawn at random as well."""
+    request = image.build_image_request("a cat", model="nai-diffusion-3", seed=seed)
+    content_type, body = image.encode_form(request)
+    old, new = content_type.partition("=")[2].encode(), b"%016d" % seed
+    operation = chosen_seed(seed)
+    assert isinstance(operation, Operation)
+    headers = Headers.of(content_type=f'multipart/form-data; boundary="{new.decode()}"')
+    return replace(operation, request=replace(operation.request, headers=headers, body=body.replace(old, new)))
+
+
+def sealed_anew(number: int) -> Runnable[Any, Any]:
+    return objects.create_object("stories", f"meta-{number}", f"sealed {number}")
+
+
+@for_each("drawing", [chosen_seed, in_a_form, sealed_anew])
+@for_each("contents", [False, True])
+def test_what_a_client_draws_at_random_is_not_compared_but_preferred(
+    drawing: Callable[[int], Runnable[Any, Any]], contents: bool
+) -> None:
+    def sent(number: int) -> Runnable[Any, Any]:
+        return with_token(AccessToken("x"), drawing(number))
+
+    statuses = iter([404, 409, 403])
+    app: App = lambda request: answers(next(statuses), b"{}", content_type="application/json")(request)  # noqa: E731
+    replayer = Replayer(record(app, sent(1), sent(2), sent(3), redaction=Redaction(bytes(16), contents=contents)))
+    found = [getattr(run_in_memory(sent(number), replayer).error, "status", None) for number in (2, 4, 5)]
+    is_recorded = contents or drawing is not in_a_form  # a recording without contents has no form
+    assert found == ([409, 404, 403] if is_recorded else [404, 409, 403])
 
 
 def test_redacted_values_match_any_value() -> None:
@@ -145,7 +191,9 @@ def test_an_unrecorded_request_is_404_with_the_next_recorded_one() -> None:
         played.error
     )
     other = run_in_memory(text.generate("Once", max_length=8), app)
-    assert "(it has been used, or has another body); the next one in it is POST /ai/generate" in str(other.error)
+    assert "(the one in it has another parameters.max_length); the next one in it is POST /ai/generate" in str(
+        other.error
+    )
     assert app.unused == found.exchanges
     assert "nothing in it is unused" in str(run_in_memory(account.get_information(), Replayer(Recording(()))).error)
 

@@ -1,4 +1,4 @@
-"""Removes secrets and contents from recorded exchanges, and compares requests without them.
+"""Removes secrets and contents from recorded exchanges.
 
 *Secrets* are always removed: tokens, access keys, e-mails and their hashes, gift keys, cookies. A secret is replaced by
 another text of its form and length, the same one wherever it occurs, so that a replayed session is consistent. The text
@@ -18,21 +18,18 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import shake_256
-from typing import Final, TypeAlias
+from typing import Final
 
 from ...arguments import BYTES
 from ...errors import InvalidRequestError
 from ...exchange.reply import RawWrite, Start, Write
 from ...http import Headers
 from ...http.redaction import SECRET_FORMS
-from .quotations import Quotations, fill, hide_text
+from .quotations import Quotations, hide_text
 from .recording_file import RecordedExchange, SentAction
 from .value_masking import Masks, mask_body, mask_field, mask_raw, mask_target
 
-__all__ = ["Redaction", "RequestShape", "is_same_request", "request_shape"]
-
-RequestShape: TypeAlias = tuple[str, str, bytes | None]
-"""Method, target and body of a request, without everything that redaction may hide."""
+__all__ = ["Redaction"]
 
 _SHORTEST_SALT: Final = 16
 
@@ -72,22 +69,6 @@ class Redaction:
     def redact_text(self, text: str) -> str:
         """Return a text without the secrets that are known by now, or recognised by their form."""
         return _mask_text(text, self._masks.mask_plain)
-
-
-def request_shape(exchange: RecordedExchange) -> RequestShape:
-    """Return the shape of a request: equal for a recorded request and for the request that is replayed."""
-    return _shape(exchange, _WITHOUT_CONTENTS)
-
-
-def is_same_request(one: RecordedExchange, other: RecordedExchange) -> bool:
-    """Return whether two requests are equal apart from secrets."""
-    return _shape(one, _WITH_CONTENTS) == _shape(other, _WITH_CONTENTS)
-
-
-def _shape(exchange: RecordedExchange, masks: Masks) -> RequestShape:
-    kind = exchange.headers.get("content-type") or ""
-    body = mask_body(exchange.body, kind, masks) if exchange.whole else None
-    return exchange.method, _mask_text(exchange.target, lambda data: mask_target(data, masks)), body
 
 
 # ---- the parts of an exchange
@@ -131,6 +112,7 @@ class _RedactingMasks:
     """Masks for recordings; every replacement has as many bytes as the value."""
 
     def __init__(self, salt: bytes, contents: bool) -> None:
+        self.ignored_keys = frozenset[bytes]()
         self._salt = salt
         self._contents = contents
         self._known: dict[bytes, None] = {}
@@ -200,37 +182,3 @@ _PREFIXES: Final = (b"pst-", b"eyJ")
 _ESCAPE: Final = re.compile(rb"\\(?:u[0-9a-fA-F]{4}|.|\Z)", re.DOTALL)
 _SETS: Final = (b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", b"0123456789")
 _HEX: Final = (b"0123456789abcdef",)
-
-
-class _ComparingMasks:
-    """Masks for comparison; everything that may be hidden becomes equal."""
-
-    def __init__(self, *, contents: bool) -> None:
-        self._contents = contents
-
-    def mask_secret(self, value: bytes) -> bytes:  # noqa: ARG002  all secrets are equal
-        return b"*"
-
-    def mask_content(self, value: bytes) -> bytes:
-        return self.mask_plain(value) if self._contents else b"*"
-
-    def mask_name(self, value: bytes) -> bytes:
-        return value if self._contents else b"*"
-
-    def mask_field(self, value: bytes) -> bytes:
-        return value
-
-    def mask_plain(self, value: bytes) -> bytes:
-        if not self._contents and (value == fill(len(value)) or not value.strip(b"A")):
-            return b"*"
-        return SECRET_FORMS.sub(b"*", value)
-
-    def mask_message(self, value: bytes) -> bytes:
-        return value
-
-    def mask_number(self, value: bytes) -> bytes:
-        return value if self._contents else b"0"
-
-
-_WITHOUT_CONTENTS: Final = _ComparingMasks(contents=False)
-_WITH_CONTENTS: Final = _ComparingMasks(contents=True)

@@ -12,7 +12,7 @@ from ...http import Request
 from ..errors import Refused
 from ..http.responses import send_error
 from .recording_file import Ending, RecordedExchange, Recording
-from .redaction import RequestShape, is_same_request, request_shape
+from .request_comparison import RequestShape, find_difference, request_shape
 
 __all__ = ["Replayer"]
 
@@ -20,10 +20,11 @@ __all__ = ["Replayer"]
 class Replayer:
     """An `App` that answers with the responses of a recording.
 
-    A request is answered by the first unused exchange with an equal request: method, path, query and body are equal apart
-    from what redaction hides, so any password, token or prompt is accepted for the recorded one. Of several such
-    exchanges, one whose contents are equal as well comes first. A request that is not in the recording is answered with
-    404, and a message that names the next recorded request.
+    A request is answered by the first unused exchange with an equal request. Method, path, query and body are compared,
+    and no header field. In them are not compared: secrets; what a client draws at random or reads from its clock (seeds,
+    the ``meta`` and the sealed data of objects); and contents, such as a prompt, if the recording was made without them.
+    Of several equal ones, the first with the same drawn values answers, if there is one. A request that is not in the
+    recording is answered with 404, and a message that says what differs, and names the next recorded request.
 
     A body is sent in the pieces in which it was recorded. A cut is repeated. Where the client had left, the response
     stops, and waits for the client to leave.
@@ -37,8 +38,9 @@ class Replayer:
         self._unused: dict[int, RecordedExchange] = dict(enumerate(recording.exchanges))
         self._as_recorded = as_recorded
         self._shapes: dict[RequestShape, deque[int]] = {}
+        self._contents = recording.contents
         for number, exchange in self._unused.items():
-            self._shapes.setdefault(request_shape(exchange), deque()).append(number)
+            self._shapes.setdefault(self._shape(exchange), deque()).append(number)
 
     @property
     def unused(self) -> Sequence[RecordedExchange]:
@@ -69,22 +71,31 @@ class Replayer:
             case Ending.LEFT:
                 yield Wait(None)
 
+    def _shape(self, exchange: RecordedExchange, *, drawn: bool = False) -> RequestShape:
+        return request_shape(exchange, contents=self._contents, drawn=drawn)
+
     def _take(self, wanted: RecordedExchange) -> RecordedExchange | None:
         # The server may not have read the whole body.
         for candidate in (wanted, replace(wanted, body=b"", whole=False)):
-            numbers = self._shapes.get(request_shape(candidate))
+            numbers = self._shapes.get(self._shape(candidate))
             if numbers:
-                number = next((one for one in numbers if is_same_request(self._unused[one], candidate)), numbers[0])
+                exact = self._shape(candidate, drawn=True)
+                equal = (one for one in numbers if self._shape(self._unused[one], drawn=True) == exact)
+                number = next(equal, numbers[0])
                 numbers.remove(number)
                 return self._unused.pop(number)
         return None
 
     def _explain_missing(self, wanted: RecordedExchange) -> str:
-        known = any(one[:2] == request_shape(wanted)[:2] for one in self._shapes)
-        why = " (it has been used, or has another body)" if known else ""
+        shape, name, why = self._shape(wanted), _describe(wanted), ""
+        alike = next((one for one in self._unused.values() if _describe(one) == name), None)
+        if shape in self._shapes:
+            why = " (it has been used)"
+        elif alike is not None:
+            why = f" (the one in it has another {find_difference(shape, self._shape(alike))})"
         following = next(iter(self._unused.values()), None)
         ahead = "nothing in it is unused" if following is None else f"the next one in it is {_describe(following)}"
-        return f"the recording has no such request: {_describe(wanted)}{why}; {ahead}"
+        return f"the recording has no such request: {name}{why}; {ahead}"
 
 
 _MAX_BODY_BYTES: Final = 268_435_456

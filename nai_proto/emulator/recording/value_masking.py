@@ -60,6 +60,11 @@ _HARMLESS: Final = re.compile(rb" ?[\w.:/+-]{0,48}", re.ASCII)
 class Masks(Protocol):
     """Replaces values by their kind."""
 
+    @property
+    def ignored_keys(self) -> frozenset[bytes]:
+        """Keys under which every text and number is replaced by ``*``."""
+        ...
+
     def mask_secret(self, value: bytes, /) -> bytes:
         """Mask a secret."""
         ...
@@ -121,6 +126,8 @@ def is_secret_key(key: bytes) -> bool:
 
 def _mask_value(key: bytes, value: bytes, masks: Masks) -> bytes:
     """Return the masked text under a key."""
+    if key in masks.ignored_keys:
+        return b"*"
     if is_secret_key(key):
         return masks.mask_secret(value)
     if key in _PLAIN_KEYS and _HARMLESS.fullmatch(value):
@@ -224,6 +231,8 @@ class _Json:
 
     def _word(self, word: bytes) -> bytes:
         if _NUMBER.fullmatch(word):
+            if self._key in self._masks.ignored_keys:
+                return b"*"
             listed = bool(self._open) and self._open[-1][0] == b"[" and self._key not in _PLAIN_KEYS
             return self._masks.mask_number(word) if listed and word.lstrip(b"-").isdigit() else word
         return word if any(one.startswith(word) for one in _WORDS) else self._masks.mask_content(word)
