@@ -36,6 +36,7 @@ from nai_transports.cli.app import app
         "speak --version v3",
         "speak --version v1 --voice abc",
         "story create Tides --text - --model abc",
+        "module train - --name Tides --steps 9 --learning-rate 1",
     ],
 )
 def test_a_wrong_argument_is_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch, line: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -56,14 +57,16 @@ def train(
     Always costs Anlas; asks for confirmation. If the response is lost, the request is not sent again: `nai module list`
     shows whether the training was started. With --wait, the exit code is 1 if the training fails.
     """
-    operation = modules.train_module(
-        "\n".join(map(read_text_file, files)),
+    operation_for = partial(
+        modules.train_module,
         name=name,
         steps=steps,
         learning_rate=learning_rate,
         description=description,
         model=model,
     )
+    operation_for("any text")  # whoever types the texts learns before them what is wrong
+    operation = operation_for("\n".join(map(read_text_file, files)))
     with account.log_in() as client:
         price = Price((PriceItem("training step", steps, 1),))
         costs = CostConfirmation(client, yes=yes, max_anlas=max_anlas, cheaper="a training of fewer --steps")
