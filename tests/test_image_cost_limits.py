@@ -71,10 +71,39 @@ def test_a_generation_that_costs_more_is_refused_and_one_that_costs_as_much_is_n
     make("a cat", model=V45, steps=28, seed=1, max_anlas=20)
     make("a cat", model=V45, steps=28, seed=1, max_anlas=0, allowance=OPUS)
     make("a cat", model=V45, steps=28, seed=1, max_anlas=None)
-    with pytest.raises(InvalidRequestError, match=r"this would cost 20 Anlas, more than the 19 allowed$"):
+    with pytest.raises(InvalidRequestError, match=r"this would cost 20 Anlas, more than the 19 allowed;"):
         make("a cat", model=V45, steps=28, seed=1, max_anlas=19)
     with pytest.raises(InvalidRequestError, match="more than Opus' 28 free steps"):
         make("a cat", model=V45, steps=29, seed=1, max_anlas=0, allowance=OPUS)
+
+
+ASK_ACCOUNT = (
+    "with Opus it can cost 0: nai.image.request_if_affordable asks what is free for the account, or give "
+    "allowance=nai.image.Allowance.of(subscription)"
+)
+
+
+@for_each(
+    "make, advice",
+    [
+        (lambda most: generate("a cat", model=V45, seed=1, max_anlas=most), ASK_ACCOUNT),
+        (lambda most: augment(SOURCE, "lineart", max_anlas=most), ASK_ACCOUNT),
+        (
+            lambda most: augment(SOURCE, "lineart", max_anlas=most, allowance=Allowance()),
+            "to pay it, give max_anlas=20",
+        ),
+        (lambda most: augment(SOURCE, "bg-removal", max_anlas=most), "to pay it, give max_anlas=65"),
+        (lambda most: upscale(SOURCE, max_anlas=most), "to pay it, give max_anlas=1"),
+        (lambda most: encode_vibe(SOURCE, V45, max_anlas=most), "to pay it, give max_anlas=2"),
+    ],
+    ids=["generate", "a tool", "a tool, for a known account", "a tool that is never free", "upscale", "a vibe"],
+)
+def test_what_is_too_expensive_says_how_to_learn_what_is_free_where_something_can_be(
+    make: Callable[[int], object], advice: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        make(0)
+    assert caught.value.advice == advice
 
 
 TOOLS: dict[str, tuple[int, Callable[[int | None], object]]] = {
@@ -253,12 +282,12 @@ REFUSED: dict[str, tuple[Callable[[], Runnable[Any, Any]], int, str]] = {
     "by the account": (
         lambda: request_if_affordable(generate, "a cat", model=V45, seed=1),
         16,
-        "17 Anlas, more than the 16",
+        "the account has 16 Anlas: this would cost 17 Anlas, more than the 16 allowed",
     ),
     "by the caller": (
         lambda: request_if_affordable(generate, "a", model=V45, seed=1, max_anlas=5),
         99,
-        "17 Anlas, more than the 5",
+        "17 Anlas, more than the 5 allowed; to pay it, give max_anlas=17",
     ),
     "by both": (lambda: request_if_affordable(upscale, SOURCE, max_anlas=9), 0, "1 Anlas, more than the 0"),
     "a stream": (

@@ -346,7 +346,8 @@ def test_the_guard_lets_pass_what_is_not_above_the_limit(anlas: int, limit: int)
     else:
         with pytest.raises(InvalidRequestError) as caught:
             check_price(price, limit)
-        assert str(caught.value) == (f"this would cost {anlas} Anlas, more than the {limit} allowed")
+        problem = f"this would cost {anlas} Anlas, more than the {limit} allowed"
+        assert str(caught.value) == f"{problem}; to pay it, give max_anlas={anlas}"
 
 
 @for_each(

@@ -17,7 +17,7 @@ from ..errors import InvalidRequestError
 from ..exchange.actions import Runnable, Steps
 from ..exchange.flow import flow
 from .models import IMAGE_MODEL, ImageModel
-from .price import ALLOWANCE, NOTHING_FREE, Action, Allowance, Price, check_price, generation_price
+from .price import ALLOWANCE, NOTHING_FREE, Action, Allowance, Price, check_price, generation_price, price_error
 
 __all__ = ["check_max_anlas", "parameters_price", "request_if_affordable"]
 
@@ -52,17 +52,37 @@ def request_if_affordable(ask: Callable[P, Runnable[E, R]], /, *args: P.args, **
     wanted = limited.get("max_anlas")
     limited["max_anlas"] = account.anlas if wanted is None else min(wanted, account.anlas)
     limited["allowance"] = Allowance.of(account)
-    return (yield from cast("Callable[..., Runnable[E, R]]", ask)(*args, **limited))
+    try:
+        return (yield from cast("Callable[..., Runnable[E, R]]", ask)(*args, **limited))
+    except InvalidRequestError as error:
+        if error.parameter != "max_anlas" or limited["max_anlas"] == wanted:
+            raise
+        problem = f"the account has {account.anlas:,} Anlas: {error.plain_message}"
+    raise InvalidRequestError(problem, parameter="max_anlas")
 
 
-def check_max_anlas(price: Callable[[], Price], max_anlas: int | None) -> None:
-    """Raise if the price is above ``max_anlas``; None is any price.
+def check_max_anlas(
+    price: Callable[[Allowance], Price], max_anlas: int | None, allowance: Allowance = NOTHING_FREE
+) -> None:
+    """Raise if the price for an account with this allowance is above ``max_anlas``; None is any price.
 
     Raises:
         InvalidRequestError: the price is higher, or not known.
     """
-    if max_anlas is not None:
-        check_price(price(), max_anlas)
+    if max_anlas is None:
+        return
+    due = price(allowance)
+    is_given = allowance is not NOTHING_FREE  # an account for which nothing is free has an equal one
+    if due.anlas > max_anlas and not is_given and (least := price(_ALL_FREE).anlas) < due.anlas:
+        raise price_error(due, max_anlas, f"with Opus it can cost {least:,}: {_ASK_ACCOUNT}")
+    check_price(due, max_anlas)
+
+
+_ALL_FREE: Final = Allowance(opus=True, v5=True)
+_ASK_ACCOUNT: Final = (
+    "nai.image.request_if_affordable asks what is free for the account, or give "
+    "allowance=nai.image.Allowance.of(subscription)"
+)
 
 
 @takes(model=IMAGE_MODEL, action=TEXT, parameters=MAPPING, allowance=ALLOWANCE)

@@ -42,6 +42,7 @@ __all__ = [
     "check_price",
     "encoding_price",
     "generation_price",
+    "price_error",
     "tool_price",
     "upscale_price",
 ]
@@ -182,10 +183,16 @@ def check_price(price: Price, max_anlas: int) -> None:
         InvalidRequestError: the price is higher.
     """
     if price.anlas > max_anlas:
-        raise InvalidRequestError(
-            f"this would cost {price.anlas:,} Anlas, more than the {max_anlas:,} allowed{price.details}",
-            parameter="max_anlas",
-        )
+        raise price_error(price, max_anlas, f"to pay it, give max_anlas={price.anlas}")
+
+
+def price_error(price: Price, max_anlas: int, advice: str) -> InvalidRequestError:
+    """Return the error of a price that is above ``max_anlas``; ``advice`` as of `NaiError`."""
+    return InvalidRequestError(
+        f"this would cost {price.anlas:,} Anlas, more than the {max_anlas:,} allowed{price.details}",
+        parameter="max_anlas",
+        advice=advice,
+    )
 
 
 @takes(

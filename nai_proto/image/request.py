@@ -168,7 +168,7 @@ def build_image_request(prompt: str, **options: Unpack[ImageOptions]) -> ImageRe
         parameters["controlnet_condition"] = control.condition
         parameters |= {"controlnet_model": control.model.value, "controlnet_strength": control.strength}
     request = ImageRequest(model, action, text, {**parameters, **extra})
-    check_max_anlas(lambda: request.price(allowance), max_anlas)
+    check_max_anlas(request.price, max_anlas, allowance)
     return request
 
 

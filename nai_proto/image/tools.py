@@ -183,7 +183,7 @@ def augment(
             raise unknown_choice(emotion, "emotion", Emotion, parameter="emotion")
         if defry is not None and defry not in range(6):
             raise InvalidRequestError(f"defry is {defry!r}, and may be from 0 to 5", parameter="defry")
-    check_max_anlas(lambda: tool_price(str(tool), width, height, allowance=allowance), max_anlas)
+    check_max_anlas(lambda free: tool_price(str(tool), width, height, allowance=free), max_anlas, allowance)
     body = {
         "req_type": str(tool),
         "image": image,
@@ -251,7 +251,7 @@ def upscale(
                 f"declared_blur_sigma is {declared_blur_sigma!r}, and may be one of {allowed}",
                 parameter="declared_blur_sigma",
             )
-    check_max_anlas(lambda: upscale_price(*_find_size(image, size)), max_anlas)
+    check_max_anlas(lambda _: upscale_price(*_find_size(image, size)), max_anlas)
     body = {"image": image, "model": model.id, "declared_blur_sigma": declared_blur_sigma}
     return Operation(_build_request("upscale", body), _ONE_IMAGE)
 
@@ -308,7 +308,7 @@ def encode_vibe(
                 f"information_extracted is {information_extracted!r}, and may be from 0 to 1",
                 parameter="information_extracted",
             )
-    check_max_anlas(encoding_price, max_anlas)
+    check_max_anlas(lambda _: encoding_price(), max_anlas)
     body = {
         "image": image,
         "model": model.base.id,

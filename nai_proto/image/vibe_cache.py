@@ -183,7 +183,7 @@ def encode_vibe_cached(
     found = yield from compute(lambda: cache.get(source))
     if found is not None:
         return EncodedVibe(found, strength, information_extracted, model.vibe_key)
-    check_max_anlas(encoding_price, max_anlas)
+    check_max_anlas(lambda _: encoding_price(), max_anlas)
     made = yield from operation
     try:
         yield from compute(lambda: cache.put(source, made.encoding))
