@@ -14,7 +14,7 @@ An error shows the type of a wrong value and never the value, which could be a s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial, update_wrapper, wraps
 from typing import Any, Final, ParamSpec, TypeVar, cast
@@ -22,7 +22,7 @@ from typing import Any, Final, ParamSpec, TypeVar, cast
 from .errors import InvalidRequestError, InvalidTypeError, NaiError, excerpt
 from .limits import Limits
 from .tier import Tier
-from .unknown_names import unknown_choice
+from .unknown_names import find_place, unknown_choice, unknown_parameter
 
 __all__ = [
     "BYTES",
@@ -253,7 +253,8 @@ def member(type_: type[StrEnum]) -> ArgumentType:
 def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function so that a call checks and converts the arguments that are named here.
 
-    Keyword arguments that the function takes as ``**options`` may be named as well.
+    Keyword arguments that the function takes as ``**options`` may be named as well. A call that does not fit the function
+    at all, with an unknown argument or without a required one, raises InvalidTypeError, which is a TypeError.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -270,7 +271,13 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
             named: dict[str, Any] = {
                 name: types[name].convert(value, name) if name in types else value for name, value in options.items()
             }
-            return cast("Callable[..., R]", function)(*given, **named)
+            try:
+                return cast("Callable[..., R]", function)(*given, **named)
+            except TypeError as error:
+                if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                    raise  # from inside the function
+                problem = _explain_call(error, function, given, named)
+            raise problem
 
         if not isgeneratorfunction(function):
             return call
@@ -278,6 +285,30 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return cast("Callable[P, R]", update_wrapper(partial(call), function))
 
     return decorate
+
+
+def _explain_call(
+    error: TypeError, function: Callable[..., object], args: Sequence[object], options: Mapping[str, object]
+) -> InvalidTypeError:
+    """Return the error for a call that does not fit a function.
+
+    Args:
+        error: what Python says of it. It names the class that defines ``__init__``, which may be private.
+        function: that was called.
+        args: its positional arguments.
+        options: its keyword arguments.
+    """
+    from inspect import Parameter, signature
+
+    name = function.__qualname__
+    shown = type(args[0]).__name__ if name.endswith(".__init__") and args else name
+    parameters = [each for each in signature(function).parameters.values() if each.name != "self"]
+    names = [each.name for each in parameters if each.kind is not Parameter.VAR_KEYWORD]
+    takes_any = len(names) < len(parameters)
+    for each in options:
+        if each not in names and (not takes_any or find_place(each) is not None):
+            return cast("InvalidTypeError", unknown_parameter(each, names, f"{shown}()", kind=InvalidTypeError))
+    return InvalidTypeError(str(error).replace(f"{name}()", f"{shown}()"))
 
 
 def convert_fields(record: object, **types: ArgumentType) -> None:

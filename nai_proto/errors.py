@@ -157,7 +157,7 @@ class InvalidRequestError(NaiError, ValueError):
 
 
 class InvalidTypeError(InvalidRequestError, TypeError):
-    """A parameter has a value of a wrong type. The message names the parameter and the types that it takes."""
+    """A parameter has a value of a wrong type, or a call has an argument too many or too few. The message names it."""
 
 
 class UnknownChoiceError(InvalidRequestError):

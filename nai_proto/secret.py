@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar, Final, Self, TypeAlias, cast
 
-from .arguments import check_type, type_error
+from .arguments import check_type, takes, type_error
 from .errors import InvalidRequestError
 
 __all__ = [
@@ -56,6 +56,7 @@ class _Text(_Secret):
     __slots__ = ("_value",)
     _value: str
 
+    @takes()
     def __init__(self, value: str) -> None:
         """Keep the text.
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from .errors import UnknownChoiceError, excerpt
+from .errors import InvalidRequestError, UnknownChoiceError, excerpt
 
-__all__ = ["find_close_name", "fold_name", "suggest_name", "unknown_choice"]
+__all__ = ["find_close_name", "find_place", "fold_name", "suggest_name", "unknown_choice", "unknown_parameter"]
 
 _SEPARATORS: Final = str.maketrans(" _.", "---")
 _MOST_GUESSES: Final = 3
@@ -44,9 +44,30 @@ _SYNONYMS: Final = tuple(
         "quality quality_toggle quality_tags",
         "sm smea",
         "sm_dyn smea_dyn",
+        # And clients.
+        "timeouts timeout",
+        "retry max_retries retries",
+        "token api_key access_token auth",
+        "base_url api_base url host",
+        "headers default_headers extra_headers",
+        "proxy proxies",
+        "extra extra_body",
     )
 )
 """Names that mean the same in different APIs, those of NovelAI's native ones first."""
+_PLACES: Final = {
+    "timeouts": "nai.Session takes timeouts=nai.Timeouts(total=60), and so does with_options of an operation",
+    "retry": "nai.Session takes retry=nai.RetryPolicy(attempts=2), and so does with_options of an operation",
+    "limits": "nai.Session takes limits=nai.Limits(…), and so does with_options of an operation",
+    "headers": "nai.Session takes headers={…}",
+    "token": "a client takes token=…, and so does with_options of an operation",
+    "base_url": "a client takes base_url=…, and so does nai.Session",
+    "proxy": "a client takes proxy=…",
+    "stream": "nai.text.generate_stream, nai.image.generate_stream and nai.openai.chat_completion_stream answer in pieces",
+    "messages": "nai.openai.chat_completion(messages) answers a chat",
+    "prompt": "nai.text.generate(prompt) and nai.openai.completion(prompt) continue a prompt",
+}
+"""Where a parameter is given that people look for elsewhere too."""
 
 
 def suggest_name(name: str, names: Iterable[str]) -> str:
@@ -93,6 +114,36 @@ def unknown_choice(
         parameter=parameter,
         advice=advice,
     )
+
+
+def unknown_parameter(
+    name: str,
+    names: Iterable[str],
+    owner: str,
+    *,
+    advice: str | None = None,
+    kind: type[InvalidRequestError] = InvalidRequestError,
+) -> InvalidRequestError:
+    """Return the error for a parameter that something does not have: with the parameter, or the place, that was meant.
+
+    Args:
+        name: that was given.
+        names: all parameters that there are.
+        owner: what does not have it, such as ``"a text request"``.
+        advice: as of `NaiError`, if nothing else is known to have been meant.
+        kind: class of the error.
+    """
+    names = [*names]
+    place = None if _find_synonym(name, names) is not None else find_place(name)
+    guess = suggest_name(name, names) if place is None else ""
+    shown = excerpt(str(name), _LONGEST_NAME)
+    return kind(f"{owner} has no parameter {shown!r}{guess}", parameter=shown, advice=place or advice)
+
+
+def find_place(name: str) -> str | None:
+    """Return where a parameter is given that people look for elsewhere too, in words; None if it is not known."""
+    known = _find_synonym(name, _PLACES) or name
+    return _PLACES.get(known)
 
 
 def _find_guesses(name: str, names: Iterable[str]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, overload
 from weakref import WeakSet
 
-from nai_proto.arguments import check_type
+from nai_proto.arguments import check_type, takes
 from nai_proto.errors import ClosedError, InvalidRequestError
 from nai_proto.exchange.actions import Runnable
 from nai_proto.exchange.call import Call
@@ -160,6 +160,7 @@ class _RawClient(BaseClient):
     _open_io: ClassVar[Callable[..., Any]]
     "Returns the I/O of a run."
 
+    @takes()
     def __init__(
         self,
         session: Session | None = None,

@@ -29,6 +29,7 @@ from typing import Any, TypeVar
 
 import anyio.lowlevel
 
+from nai_proto.arguments import takes
 from nai_proto.exchange.connection_pool import PoolLimits
 from nai_proto.exchange.session import Session
 from nai_proto.secret import Token
@@ -73,6 +74,7 @@ class Client(clients.Client):
             https addresses; requests to http addresses, which httpx would send to the proxy itself, are refused.
     """
 
+    @takes()
     def __init__(
         self,
         session: Session | None = None,
@@ -95,6 +97,7 @@ class Client(clients.Client):
 class AsyncClient(clients.AsyncClient):
     """Run operations and flows on httpx's async client, on asyncio or trio. The arguments are those of `Client`."""
 
+    @takes()
     def __init__(
         self,
         session: Session | None = None,

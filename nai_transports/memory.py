@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 
+from nai_proto.arguments import takes
 from nai_proto.emulator.clock import Clock
 from nai_proto.exchange.budget import LimitReached
 from nai_proto.exchange.connection_pool import Lease, PoolLimits
@@ -33,6 +34,7 @@ _NOWHERE: Final = Session(base_url="http://emulator.invalid")
 class _MemoryClient(clients.BaseClient):
     """The base of clients in memory, with their arguments."""
 
+    @takes()
     def __init__(
         self,
         app: App,

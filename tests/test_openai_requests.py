@@ -197,7 +197,7 @@ def test_what_is_not_known_goes_out_as_it_is() -> None:
         ({"logit_bias": [1]}, "logit_bias is a list, and a mapping is allowed"),
         ({"logit_bias": {"x": 1}}, "logit_bias has a str as a key, and token ids are allowed"),
         ({"logit_bias": {5: "x"}}, r"logit_bias\[5\] is a str, and a number is allowed"),
-        ({"max_token": 5}, "there is no parameter 'max_token'; did you mean 'max_tokens'"),
+        ({"max_token": 5}, "the request has no parameter 'max_token'; did you mean 'max_tokens'"),
     ],
 )
 def test_what_the_service_would_refuse_is_refused_before_it_is_sent(options: Any, about: str) -> None:

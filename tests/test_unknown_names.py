@@ -8,18 +8,21 @@ from __future__ import annotations
 import pickle
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
 import nai_proto as nai
 from nai_proto import image, openai, story, text, tokenizers, voice
+from nai_proto.arguments import takes
 from nai_proto.codecs.pixels import Pixels, write_png
+from nai_proto.codecs.sse import SSEDecoder
 from nai_proto.emulator.faults import parse_fault
-from nai_proto.errors import InvalidRequestError, LimitExceeded, UnknownChoiceError
+from nai_proto.errors import InvalidRequestError, InvalidTypeError, LimitExceeded, UnknownChoiceError
 from nai_proto.exchange.endpoints import endpoint
 from nai_proto.text.wordlists import find_wordlist
 from nai_proto.unknown_names import unknown_choice
+from nai_transports import httpx, memory, sync, trio
 from tests.cases import for_each
 
 PNG: Final = write_png(Pixels(64, 64, bytes(3 * 64 * 64)))
@@ -178,3 +181,97 @@ def test_the_name_of_another_api_is_answered_with_ours(request: Any, name: str, 
     prompt = CHAT if request is openai.chat_completion else "Once"
     with pytest.raises(InvalidRequestError, match=f"no parameter '{name}'; did you mean '{ours}'\\?"):
         request(prompt, **{name: 1})
+
+
+ELSEWHERE: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
+    "a stream of text": (
+        lambda: text.generate("x", **wrong(stream=True)),
+        "a text request has no parameter 'stream'; nai.text.generate_stream, ",
+    ),
+    "a stream of images": (
+        lambda: image.generate("x", **wrong(stream=True)),
+        "an image request has no parameter 'stream'; nai.text.generate_stream, nai.image.generate_stream and ",
+    ),
+    "a chat": (
+        lambda: text.generate(**wrong(messages=CHAT)),
+        "generate() has no parameter 'messages'; nai.openai.chat_completion(messages) answers a chat",
+    ),
+    "a chat with images": (
+        lambda: image.generate(**wrong(messages=CHAT)),
+        "generate() has no parameter 'messages'; nai.openai.chat_completion(messages) answers a chat",
+    ),
+    "a chat beside a prompt": (
+        lambda: openai.completion("x", **wrong(messages=CHAT)),
+        "the request has no parameter 'messages'; nai.openai.chat_completion(messages) answers a chat",
+    ),
+    "a prompt of a chat": (
+        lambda: openai.chat_completion(**wrong(prompt="x")),
+        "chat_completion() has no parameter 'prompt'; nai.text.generate(prompt) and ",
+    ),
+    "a timeout of a request": (
+        lambda: text.generate("x", **wrong(timeout=3)),
+        "a text request has no parameter 'timeout'; nai.Session takes timeouts=nai.Timeouts(total=60), and ",
+    ),
+    "a timeout of a client": (
+        lambda: sync.Client(**wrong(timeout=3)),
+        "Client() has no parameter 'timeout'; nai.Session takes timeouts=nai.Timeouts(total=60), and ",
+    ),
+    "a timeout of a session": (
+        lambda: nai.Session(**wrong(timeout=3)),
+        "Session() has no parameter 'timeout'; did you mean 'timeouts'?",
+    ),
+    "a timeout of an operation": (
+        lambda: text.generate("x").with_options(**wrong(timeout=3)),
+        "Operation.with_options() has no parameter 'timeout'; did you mean 'timeouts'?",
+    ),
+    "a proxy of a client": (
+        lambda: httpx.AsyncClient(**wrong(proxies={})),
+        "AsyncClient() has no parameter 'proxies'; did you mean 'proxy'?",
+    ),
+    "a misspelt argument": (
+        lambda: image.upscale(PNG, **wrong(max_anla=1)),
+        "upscale() has no parameter 'max_anla'; did you mean 'max_anlas'?",
+    ),
+    "another body": (
+        lambda: openai.completion("x", **wrong(tools=[])),
+        "the request has no parameter 'tools'; anything goes in extra={…}",
+    ),
+}
+
+
+@for_each("call, problem", ELSEWHERE.values(), ids=list(ELSEWHERE))
+def test_an_argument_of_another_api_or_place_is_refused_with_the_place_that_has_it(
+    call: Callable[[], object], problem: str
+) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        call()
+    assert str(caught.value).startswith(problem)
+    assert caught.value.parameter is not None
+    assert not re.search(r"nai\.|_stream", caught.value.plain_message)
+
+
+@for_each(
+    "call, owner",
+    [
+        (lambda: memory.AsyncClient(**wrong()), "AsyncClient()"),
+        (lambda: nai.AccessToken(**wrong(token="x")), "AccessToken()"),
+        (lambda: SSEDecoder(**wrong(limit=1)), "SSEDecoder()"),
+        (lambda: trio.Client(None, **wrong(session=None)), "Client()"),
+    ],
+)
+def test_a_call_that_does_not_fit_is_a_type_error_that_names_the_public_class(
+    call: Callable[[], object], owner: str
+) -> None:
+    with pytest.raises(TypeError, match=rf"^{re.escape(owner)} (missing|has|got) ") as caught:
+        call()
+    assert isinstance(caught.value, InvalidTypeError)
+
+
+def test_a_type_error_from_inside_a_function_is_not_taken_for_a_wrong_call() -> None:
+    @takes()
+    def broken(value: int) -> int:
+        return len(cast("str", value))
+
+    with pytest.raises(TypeError, match=r"len\(\)") as caught:
+        broken(1)
+    assert not isinstance(caught.value, InvalidTypeError)

@@ -25,7 +25,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from ..arguments import BYTES, INTEGER, LIMITS, TEXT, check_type
+from ..arguments import BYTES, INTEGER, LIMITS, TEXT, check_type, takes
 from ..errors import InvalidRequestError, LimitExceeded, LocalProtocolError
 from ..limits import Limits
 
@@ -83,8 +83,8 @@ class _Machine(ABC, Generic[_E]):
     See docs/protocol/openai.md#65-errors-inside-a-stream.
     """
 
+    @takes(limits=LIMITS)
     def __init__(self, limits: Limits = Limits()) -> None:
-        LIMITS.check(limits, "limits")
         self.reconnection_time = None
         self.stray = b""
         self._limits = limits

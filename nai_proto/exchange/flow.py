@@ -20,6 +20,7 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 import msgspec
 
+from ..arguments import takes
 from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
 from ..secret import Token
@@ -61,6 +62,7 @@ class Flow(Generic[E_co, R_co]):
         steps = body(*self.arguments, **dict(self.keywords))
         return steps if self.options == NO_OPTIONS else with_options(steps, self.options)
 
+    @takes()
     def with_options(
         self,
         *,

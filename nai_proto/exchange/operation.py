@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ..arguments import takes
 from ..errors import ConcurrentGenerationError, NaiError
 from ..http import Request
 from ..limits import Limits, Timeouts
@@ -43,6 +44,7 @@ class Operation(Generic[E_co, R_co]):
     "When it may be sent again, whatever the retry policy is."
     options: FlowOptions = NO_OPTIONS
 
+    @takes()
     def with_options(
         self,
         *,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ..arguments import check_type
+from ..arguments import check_type, takes
 from ..errors import InvalidRequestError
 from ..http import NO_HEADERS, Headers, Host, Request
 from ..http.messages import is_target
@@ -114,6 +114,7 @@ class Session:
     timeouts: Timeouts
     retry: RetryPolicy
 
+    @takes()
     def __init__(
         self,
         *,

@@ -41,6 +41,7 @@ class ImageOperation(Operation[E_co, R_co], Generic[E_co, R_co]):
     "Seed of the first image; each further image has one more."
 
 
+@takes()
 def generate(prompt: str, **options: Unpack[ImageOptions]) -> ImageOperation[Never, tuple[Image, ...]]:
     """Generate images of what a prompt says: from nothing, from ``image``, or within ``image`` where ``mask`` is white.
 

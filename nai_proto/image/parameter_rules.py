@@ -17,7 +17,7 @@ from typing import Final
 from ..arguments import MAPPING, member, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, describe_value
-from ..unknown_names import suggest_name, unknown_choice
+from ..unknown_names import unknown_choice, unknown_parameter
 from .choices import ImageGenerationType, ImageSampler, Sampler
 from .families import Generation
 from .models import IMAGE_MODEL, ImageModel
@@ -146,10 +146,7 @@ def check_parameters(
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:
-            raise InvalidRequestError(
-                f"an image request has no parameter {name!r}{suggest_name(name, (*RULES, *_OPTIONS.split()))}",
-                parameter=str(name),
-            )
+            raise unknown_parameter(name, (*RULES, *_OPTIONS.split()), "an image request")
         if value is None and rule.optional:
             continue
         _check_type(name, value, rule, model)

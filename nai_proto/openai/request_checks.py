@@ -18,7 +18,7 @@ from ..arguments import MAPPING, ArgumentType, list_of, takes
 from ..conflicts import check_conflicts
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..text.parameter_rules import ParameterKind, ParameterRule, describe_value
-from ..unknown_names import suggest_name
+from ..unknown_names import suggest_name, unknown_parameter
 from .request_options import CONFLICTS, Messages, Prompt
 from .response_objects import Message
 
@@ -78,10 +78,7 @@ def check_parameters(parameters: Mapping[str, object]) -> None:
     """
     for name, value in parameters.items():
         if name not in RULES:
-            raise InvalidRequestError(
-                f"there is no parameter {name!r}{suggest_name(name, RULES)}; anything goes in extra",
-                parameter=str(name),
-            )
+            raise unknown_parameter(name, (*RULES, "extra"), "the request", advice="anything goes in extra={…}")
         rule = RULES[name]
         if rule is not None:
             _check_value(name, value, rule)

@@ -41,6 +41,7 @@ T = TypeVar("T")
 def generate(prompt: str, **options: Unpack[TextOptions]) -> Operation[Never, Completion]: ...
 @overload
 def generate(prompt: Sequence[int], **options: Unpack[TextOptions]) -> Operation[Never, CompletionIds]: ...
+@takes()
 def generate(prompt: str | Sequence[int], **options: Unpack[TextOptions]) -> Operation[Never, Any]:
     """Continue a prompt; the answer comes in one piece.
 
@@ -67,6 +68,7 @@ def generate(prompt: str | Sequence[int], **options: Unpack[TextOptions]) -> Ope
 def generate_stream(prompt: str, **options: Unpack[TextOptions]) -> Operation[Token, Completion]: ...
 @overload
 def generate_stream(prompt: Sequence[int], **options: Unpack[TextOptions]) -> Operation[TokenIds, CompletionIds]: ...
+@takes()
 def generate_stream(prompt: str | Sequence[int], **options: Unpack[TextOptions]) -> Operation[Any, Any]:
     """Continue a prompt token by token.
 

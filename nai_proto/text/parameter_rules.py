@@ -17,7 +17,7 @@ from typing import Final, cast
 from ..arguments import MAPPING, takes
 from ..errors import InvalidRequestError, InvalidTypeError
 from ..http import Host
-from ..unknown_names import suggest_name, unknown_choice
+from ..unknown_names import unknown_choice, unknown_parameter
 from .model_kinds import check_native
 from .models import Model
 from .samplers import SAMPLERS, SamplerOrder
@@ -172,10 +172,7 @@ def check_parameters(parameters: Mapping[str, object], model: Model | str) -> No
     for name, value in parameters.items():
         rule = RULES.get(name)
         if rule is None:
-            raise InvalidRequestError(
-                f"a text request has no parameter {name!r}{suggest_name(name, (*RULES, *_OPTIONS.split()))}",
-                parameter=str(name),
-            )
+            raise unknown_parameter(name, (*RULES, *_OPTIONS.split()), "a text request")
         if (
             rule.kind is ParameterKind.PHRASE_REP_PEN
             and isinstance(value, str)
