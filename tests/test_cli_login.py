@@ -95,7 +95,9 @@ def test_a_login_at_an_address_that_was_given_says_how_commands_find_it(monkeypa
     url = os.environ["NAI_URL"]
     monkeypatch.delenv("NAI_URL")
     done = nai("login", "--email", EMAIL, "--with-password", "--url", url, typed=PASSWORD + "\n")
-    assert f"nai login: commands act for it with --url {url}, or NAI_URL set to this address\n" in done.stderr
+    assert (
+        f"nai login: commands act for it with --url {url}; NAI_URL, set to this address, stands in for" in done.stderr
+    )
 
 
 @pytest.mark.usefixtures("ring", "owner")
@@ -444,7 +446,7 @@ def test_two_profiles_are_two_accounts(emulated: tuple[Emulator, Any], ring: Mem
     log_in_with_password()
     arguments = ("--email", OTHER, "--with-password", "--keep", "password")
     said = succeed("login", "--profile", "work", *arguments, typed="another harbour")
-    assert "The profile work is in" in said
+    assert "profiles.toml: commands act for it with --profile work." in said
     emails = [json.loads(succeed("whoami", "--json", *more))["email"] for more in ((), ("--profile", "work"))]
     assert emails == [EMAIL, OTHER]
     assert len(ring.kept) == 2
@@ -462,6 +464,56 @@ def test_a_new_profile_has_the_address_that_it_logged_in_at(
     assert json.loads(succeed("whoami", "--profile", "emulator", "--json"))["address"] == url
     monkeypatch.setenv("NAI_PROFILE", "emulator")
     assert succeed("models")
+
+
+@pytest.mark.usefixtures("ring")
+def test_a_login_with_a_new_profile_names_the_profile_and_not_its_address(
+    owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = os.environ["NAI_URL"]
+    for name in ("first", "second"):
+        done = nai("login", "--profile", name, "--url", url, "--with-token", typed=owner.persistent_token.reveal())
+        assert done.stdout.endswith(f"commands act for it with --profile {name}.\n")
+        assert "--url" not in done.output
+        monkeypatch.delenv("NAI_URL", raising=False)
+
+
+@pytest.mark.usefixtures("ring")
+@pytest.mark.parametrize(
+    ("command", "begins"),
+    [
+        ("whoami", "nai whoami: nobody is logged in at http://127.0.0.1:9 (profile work)"),
+        ("library list", "nai library list: no account (--url"),
+        ("logout", "No login is kept for the profile work at http://127.0.0.1:9"),
+    ],
+)
+def test_who_misses_a_profiles_login_learns_that_another_address_wins(
+    owner: Any, monkeypatch: pytest.MonkeyPatch, command: str, begins: str
+) -> None:
+    url = os.environ["NAI_URL"]
+    monkeypatch.delenv("NAI_URL")
+    succeed("login", "--profile", "work", "--url", url, "--with-token", typed=owner.persistent_token.reveal())
+    line = (*command.split(), "--profile", "work")
+    said = nai(*line, "--url", "http://127.0.0.1:9").output
+    assert said.startswith(begins)
+    assert f"(--url wins over the profile's own address, {url}; leave it out to use that)" in said
+    monkeypatch.setenv("NAI_URL", "http://127.0.0.1:9")
+    assert f"(NAI_URL wins over the profile's own address, {url}; unset it to use that)" in nai(*line).output
+
+
+@pytest.mark.usefixtures("owner", "ring")
+def test_the_advice_to_log_in_names_an_address_that_was_given() -> None:
+    assert "run `nai login --url http://127.0.0.1:9`" in nai("whoami", "--url", "http://127.0.0.1:9").stderr
+    assert "run `nai login`" in nai("whoami").stderr
+
+
+@pytest.mark.usefixtures("owner", "ring")
+@pytest.mark.parametrize(("keep", "expires"), [("password", False), ("token", True)])
+def test_whoami_says_whether_a_password_or_a_token_is_kept(keep: str, expires: bool) -> None:
+    log_in_with_password(keep=keep)
+    facts = json.loads(succeed("whoami", "--json"))
+    assert (facts["login"], facts["token_expires_at"] is not None) == (keep, expires)
+    assert ("token expires at" in succeed("whoami")) is expires
 
 
 def test_the_token_of_one_address_is_never_sent_to_another(

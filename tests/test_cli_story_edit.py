@@ -354,6 +354,19 @@ def test_a_deleted_story_is_restored_by_the_command_that_is_printed(served: Serv
     assert nai("sanity-check").exit_code == 0
 
 
+def test_the_command_that_restores_a_deleted_story_acts_for_the_same_account(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = os.environ["NAI_URL"]
+    monkeypatch.delenv("NAI_URL")
+    monkeypatch.delenv("NAI_EMAIL")
+    before = served.texts()
+    printed = story("delete", HARBOUR, "--yes", "--url", url, "--email", EMAIL)
+    assert printed.strip().endswith(f" --url {url} --email {EMAIL}")
+    restore(printed)
+    assert served.texts() == before
+
+
 def test_the_backup_of_a_deletion_leaves_all_else_in_the_directory_as_it_is(served: Served, tmp_path: Path) -> None:
     assert nai("library", "backup", "backups").exit_code == 0
     facts = json.loads(story("delete", MOON, HARBOUR, "--yes", "--backup", "backups", "--json"))

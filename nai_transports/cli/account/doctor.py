@@ -123,13 +123,11 @@ def _check_credentials(sources: CredentialSources) -> tuple[list[Diagnosis], Fou
         found = sources.find_token(asks=False)
         stored = sources.stored
     except MissingCredentials:
-        return [
-            Diagnosis("credentials", Outcome.PROBLEM, "nobody is logged in", f"run {sources.profile.login_command}")
-        ], None
+        return [Diagnosis("credentials", Outcome.PROBLEM, "nobody is logged in", f"run {sources.login_command}")], None
     except NaiError as error:
         advice = f"set {TOKEN_VARIABLE} to a token, or unset it" if isinstance(error, InvalidRequestError) else ""
         return [Diagnosis("credentials", Outcome.PROBLEM, str(error), advice)], None
-    findings = [_describe_credentials(found, sources.profile)]
+    findings = [_describe_credentials(found, sources)]
     if stored is not None and stored.where != found.source:
         findings.append(
             Diagnosis(
@@ -147,14 +145,14 @@ def _defer_login(finding: Diagnosis) -> Diagnosis:
     return finding
 
 
-def _describe_credentials(found: FoundToken | Credentials, profile: UserProfile) -> Diagnosis:
+def _describe_credentials(found: FoundToken | Credentials, sources: CredentialSources) -> Diagnosis:
     if isinstance(found, Credentials):
         return Diagnosis("credentials", Outcome.OK, f"e-mail and password, from {found.source}")
     detail = f"{describe_token(found.token)}, from {found.source}"
     expires_at = found.token.expires_at if isinstance(found.token, AccessToken) else None
     if expires_at is None:
         return Diagnosis("credentials", Outcome.OK, detail)
-    advice: str | None = _advise_renewal(found, profile)
+    advice: str | None = _advise_renewal(found, sources)
     left = expires_at - time.time()
     date = f"{format_date(expires_at)} UTC"
     if left <= 0:
@@ -166,10 +164,10 @@ def _describe_credentials(found: FoundToken | Credentials, profile: UserProfile)
     return Diagnosis("credentials", outcome, detail, advice, expires_at=to_time(expires_at))
 
 
-def _advise_renewal(found: FoundToken | Credentials, profile: UserProfile) -> str:
+def _advise_renewal(found: FoundToken | Credentials, sources: CredentialSources) -> str:
     if found.source == TOKEN_VARIABLE:
         return f"set {TOKEN_VARIABLE} to another token"
-    return f"run {profile.login_command} again"
+    return f"run {sources.login_command} again"
 
 
 def _check_account(options: AccountOptions, profile: UserProfile, found: FoundToken | Credentials) -> Diagnosis:
@@ -184,7 +182,7 @@ def _check_account(options: AccountOptions, profile: UserProfile, found: FoundTo
             paid = client.run(accounts.get_subscription().with_options(token=token, retry=NO_RETRY))
     except AuthenticationError:
         problem = f"the service does not accept what {found.source} has"
-        return Diagnosis("account", Outcome.PROBLEM, problem, _advise_renewal(found, profile))
+        return Diagnosis("account", Outcome.PROBLEM, problem, _advise_renewal(found, options.build_sources(profile)))
     except NaiError as error:
         return Diagnosis("account", Outcome.PROBLEM, str(error))
     if not paid.active:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Final, Never
 
 import typer
@@ -18,11 +20,12 @@ from nai_proto.exchange.actions import Steps
 from nai_proto.secret import AccessToken, Password, Token, parse_token
 
 from ..common import prompts, system_keyring
-from ..common.account_options import URL_VARIABLE, AccountOptions
+from ..common.account_options import AccountOptions
 from ..common.credentials import (
     EMAIL_VARIABLE,
     PASSWORD_VARIABLE,
     TOKEN_VARIABLE,
+    URL_VARIABLE,
     Credentials,
     CredentialSources,
     describe_token,
@@ -36,7 +39,6 @@ from ..common.profile_file import DEFAULT, UserProfile, add_profile, load_profil
 from ..common.secret_file import ACCESS, secret_file_path
 from ..common.stored_logins import (
     StoredLogin,
-    describe_other_logins,
     forget_login,
     keep_in_file,
     keep_in_keyring,
@@ -119,15 +121,15 @@ def login(
     kept = _choose_secret(checked, keep, keyring_problem)
     where = _keep(sources, kept, keyring_problem, insecure_storage)
     record_done(f"the login is kept in {where}")
-    if not as_json:
-        _describe_login(checked, kept, where, sources)
+    path = None
     if profile.name not in load_profiles().by_name and profile.name != DEFAULT:
-        email = None if checked.credentials is None else checked.credentials.email
-        path = add_profile(UserProfile(name=profile.name, url=account.url, email=email))
-        if not as_json:
-            print_sentence(f"The profile {profile.name} is in {path}.")
+        path = add_profile(UserProfile(name=profile.name, url=account.url, email=kept.email))
     if as_json:
-        print_json(_build_report(sources, where, kept.email, checked.token, checked.subscription))
+        has_password = isinstance(kept.secret, Password)
+        print_json(_build_report(sources, where, kept.email, has_password, checked.token, checked.subscription))
+    else:
+        _describe_login(checked, kept, where, sources)
+        _name_options(sources, path)
     _warn_of_variables(sources)
 
 
@@ -283,8 +285,22 @@ def _describe_login(checked: _CheckedLogin, kept: StoredLogin, where: str, sourc
     print_sentence(f"Logged in to {address} ({tier}{until}), profile {sources.profile.name}.")
     what = "password" if isinstance(kept.secret, Password) else "token"
     print_sentence(f"The {what} is in {where}.")
-    if sources.place.address not in (None, sources.profile.url, os.environ.get(URL_VARIABLE)):
-        print_remark(f"commands act for it with --url {sources.place.address}, or {URL_VARIABLE} set to this address")
+
+
+def _name_options(sources: CredentialSources, path: Path | None) -> None:
+    """Say with which options commands use the login, where they need any.
+
+    Args:
+        sources: of the login.
+        path: of the file that has its profile from now on; None if the profile is not new.
+    """
+    profile, address = sources.profile.name, sources.place.address
+    options = () if profile == DEFAULT else ("--profile", profile)
+    if path is not None:
+        print_sentence(f"The profile {profile} is in {path}: commands act for it with {shlex.join(options)}.")
+    elif address not in (None, sources.profile.url, os.environ.get(URL_VARIABLE)):
+        given = shlex.join((*options, "--url", address))
+        print_remark(f"commands act for it with {given}; NAI_URL, set to this address, stands in for --url")
 
 
 def _warn_of_variables(sources: CredentialSources) -> None:
@@ -344,8 +360,8 @@ def logout(*, account: AccountOptions, as_json: Json = False) -> None:
             f"The login of the profile {sources.profile.name} at {address} was deleted from {' and '.join(places)}."
         )
     else:
-        other = describe_other_logins(sources.place)
-        print_sentence(f"No login is kept for the profile {sources.profile.name} at {address}{other and f' {other}'}.")
+        other = sources.describe_other_places()
+        print_sentence(f"No login is kept for the profile {sources.profile.name} at {address}{other}.")
     if sources.get_variable(TOKEN_VARIABLE):
         print_remark(f"{TOKEN_VARIABLE} is still set, and commands go on using it")
 
@@ -364,9 +380,12 @@ class AccountReport:
     "Where the token or the password comes from."
     email: str | None
     "None if only a token is known."
+    login: str
+    "``password``, with which every command works, or ``token``: then commands for the library and stories ask for it."
     token: str
     "The kind of the token, or of the one that the password logged in with."
     token_expires_at: datetime | None
+    "None also beside a password, which gets the next token by itself."
     tier: str
     active: bool
 
@@ -379,28 +398,31 @@ def whoami(*, account: AccountOptions, as_json: Json = False) -> None:
         found = sources.find_token(asks=False)
     except MissingCredentials as error:
         address = normalize_address(sources.place.address)
-        other = describe_other_logins(sources.place)
+        other = sources.describe_other_places()
         problem = MissingCredentials(
-            f"nobody is logged in at {address} (profile {profile.name}): run {profile.login_command}{other and f' {other}'}"
+            f"nobody is logged in at {address} (profile {profile.name}): run {sources.login_command}{other}"
         )
         raise problem from error
     with account.use_token(found, profile) as client:
         paid = client.run(accounts.get_subscription())
         token = client.session.token
     assert token is not None  # `use_token` has set it
-    print_account_facts(asdict(_build_report(sources, found.source, found.email, token, paid)), as_json)
+    print_account_facts(
+        asdict(_build_report(sources, found.source, found.email, isinstance(found, Credentials), token, paid)), as_json
+    )
 
 
 def _build_report(
-    sources: CredentialSources, source: str, email: str | None, token: Token, paid: Subscription
+    sources: CredentialSources, source: str, email: str | None, has_password: bool, token: Token, paid: Subscription
 ) -> AccountReport:
     return AccountReport(
         profile=sources.profile.name,
         address=normalize_address(sources.place.address),
         source=source,
         email=email,
+        login="password" if has_password else "token",
         token=describe_token(token),
-        token_expires_at=to_time(token.expires_at) if isinstance(token, AccessToken) else None,
+        token_expires_at=to_time(token.expires_at) if isinstance(token, AccessToken) and not has_password else None,
         tier=paid.tier.name.lower(),
         active=paid.active,
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, Any, Final, Self, TypeGuard
+from typing import Annotated, Any, Self, TypeGuard
 
 import typer
 
@@ -21,7 +21,7 @@ from nai_proto.secret import AccessToken, Token
 from ...proxy import Proxy, needs_no_proxy, parse_proxy
 from ...sync import Client
 from .command import OptionGroup
-from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, Credentials, CredentialSources, FoundToken
+from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE, Credentials, CredentialSources, FoundToken
 from .error_messages import ServiceAddress, is_of_proxy, is_refused_login
 from .errors import WrongUsage
 from .exchange_notes import note_exchange, note_wait
@@ -42,9 +42,7 @@ from .progress import ProgressDisplay, show_progress
 from .renewing_client import RenewingClient
 from .stored_logins import keep_last_token
 
-__all__ = ["URL_VARIABLE", "AccountOptions", "ServiceOptions", "choose_proxy", "find_proxy", "format_account_page"]
-
-URL_VARIABLE: Final = "NAI_URL"
+__all__ = ["AccountOptions", "ServiceOptions", "choose_proxy", "find_proxy", "format_account_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +261,7 @@ class AccountOptions(ServiceOptions):
             return None
         if PASSWORD_VARIABLE in login.source:
             return f"The password is that of {PASSWORD_VARIABLE}"
-        again = f"run {sources.profile.login_command} again if it has changed"
+        again = f"run {sources.login_command} again if it has changed"
         return f"The password is what `nai login` kept in {login.source}: {again}"
 
     def with_email(self, email: str | None) -> Self:
@@ -340,7 +338,7 @@ class AccountOptions(ServiceOptions):
             try:
                 yield client
             except AuthenticationError as error:
-                error.add_note(_explain_refusal(found, profile.login_command))
+                error.add_note(_explain_refusal(found, self.build_sources(profile).login_command))
                 raise
 
     def _open_renewing_client(self, login: Credentials, profile: UserProfile) -> Client:

@@ -20,6 +20,7 @@ name says that it is unsafe. Without a terminal there is no prompt, and the erro
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,13 +32,15 @@ from nai_proto.secret import AccessToken, Password, PersistentToken, Token, pars
 from . import prompts
 from .errors import MissingCredentials, WrongUsage
 from .notes import print_note
-from .profile_file import UserProfile
-from .stored_logins import LoginPlace, StoredLogin, describe_other_logins, find_login
+from .output import escape_line
+from .profile_file import DEFAULT, UserProfile
+from .stored_logins import LoginPlace, StoredLogin, describe_other_logins, find_login, normalize_address
 
 __all__ = [
     "EMAIL_VARIABLE",
     "PASSWORD_VARIABLE",
     "TOKEN_VARIABLE",
+    "URL_VARIABLE",
     "CredentialSources",
     "Credentials",
     "FoundToken",
@@ -47,6 +50,7 @@ __all__ = [
 TOKEN_VARIABLE: Final = "NAI_TOKEN"
 EMAIL_VARIABLE: Final = "NAI_EMAIL"
 PASSWORD_VARIABLE: Final = "NAI_PASSWORD"
+URL_VARIABLE: Final = "NAI_URL"
 _OR_TOKEN: Final = "; or set NAI_TOKEN to a token"
 
 
@@ -103,6 +107,40 @@ class CredentialSources:
             FileError, InvalidFile: it cannot be read.
         """
         return find_login(self.place)
+
+    @property
+    def is_url_an_option(self) -> bool:
+        """Is the address that of ``--url``? The value of NAI_URL is also the option's, and does not count."""
+        return self.url is not None and self.url != os.environ.get(URL_VARIABLE)
+
+    @property
+    def account_options(self) -> tuple[str, ...]:
+        """The options that another command needs to act for the same account at the same address, as they were given."""
+        given = (
+            ("--profile", self.profile.name if self.is_profile_named else None),
+            ("--url", self.url if self.is_url_an_option else None),
+            ("--email", self._email_option),
+        )
+        return tuple(part for name, value in given if value for part in (name, value))
+
+    @property
+    def login_command(self) -> str:
+        """The command that logs in for this profile, at this address, for messages."""
+        profile = () if self.profile.name == DEFAULT else ("--profile", escape_line(self.profile.name))
+        address = ("--url", self.url) if self.url is not None and self.is_url_an_option else ()
+        return f"`{shlex.join(('nai', 'login', *profile, *address))}`"
+
+    def describe_other_places(self) -> str:
+        """Return a note in parentheses, after a blank, on where else the profile may have a login; empty if nowhere.
+
+        Raises:
+            FileError, InvalidFile: the file of logins cannot be read.
+        """
+        own = self.profile.url
+        if self.url is None or own is None or normalize_address(own) == normalize_address(self.url):
+            return describe_other_logins(self.place)
+        source, undo = ("--url", "leave it out") if self.is_url_an_option else (URL_VARIABLE, "unset it")
+        return f" ({source} wins over the profile's own address, {normalize_address(own)}; {undo} to use that)"
 
     def get_variable(self, name: str) -> str | None:
         """Return the secret of an environment variable, if it may be sent to the address."""
@@ -191,9 +229,9 @@ class CredentialSources:
             place = self.place.address or "NovelAI"
             has_token = self.stored is not None or self.get_variable(TOKEN_VARIABLE) is not None
             problem = f"This command needs the password, not only a token for {place}" if has_token else ""
-            other = "" if has_token else describe_other_logins(self.place)
-            missing = f"There is no login for {place}{other and f' {other}'}"
-            print_note(f"{problem or missing}; {self.profile.login_command} keeps one for all commands.")
+            other = "" if has_token else self.describe_other_places()
+            missing = f"There is no login for {place}{other}"
+            print_note(f"{problem or missing}; {self.login_command} keeps one for all commands.")
         return prompts.ask("E-mail", self._no_email)
 
     def _iter_passwords(self, email: str) -> Iterator[Credentials]:
@@ -219,14 +257,14 @@ class CredentialSources:
 
     @property
     def _no_email(self) -> str:
-        ways = f"Run {self.profile.login_command}, set {EMAIL_VARIABLE}, or give the e-mail"
-        return f"no account, and no terminal to ask at. {ways}"
+        ways = f"Run {self.login_command}, set {EMAIL_VARIABLE}, or give the e-mail"
+        return f"no account{self.describe_other_places()}, and no terminal to ask at. {ways}"
 
     def _explain_missing_password(self) -> str:
-        problem = "no password, and no terminal to ask at"
+        problem = f"no password{self.describe_other_places()}, and no terminal to ask at"
         if self.stored is not None and not isinstance(self.stored.secret, Password):
             problem = "this command needs the password, and `nai login` kept only a token"
-        ways = f"{self.profile.login_command} and keep the password, set {PASSWORD_VARIABLE}, or give --unsafe-password"
+        ways = f"{self.login_command} and keep the password, set {PASSWORD_VARIABLE}, or give --unsafe-password"
         return f"{problem}. Run {ways}"
 
 

@@ -79,11 +79,6 @@ class UserProfile:
         return f"UserProfile({self.name!r})"
 
     @property
-    def login_command(self) -> str:
-        """The command that logs in for this profile, for messages."""
-        return "`nai login`" if self.name == DEFAULT else f"`nai login --profile {escape_line(self.name)}`"
-
-    @property
     def settings(self) -> Mapping[str, str | Timeouts]:
         """The settings that the file has, by their keys."""
         return {key: value for key in _CHECKS if (value := getattr(self, key)) is not None}

@@ -103,7 +103,7 @@ def find_login(place: LoginPlace) -> StoredLogin | None:
 
 
 def describe_other_logins(place: LoginPlace) -> str:
-    """Return a note in parentheses on the profile's logins for other servers than NovelAI; empty if there is none.
+    """Return a note in parentheses, after a blank, on the profile's logins for other servers than NovelAI; empty without.
 
     Only the file is looked at: a keyring does not tell the names that it has.
 
@@ -113,7 +113,7 @@ def describe_other_logins(place: LoginPlace) -> str:
     names = [name.rpartition(" ") for name in secret_file.list_names()]
     known = {address for profile, _, address in names if profile == place.profile}
     others = sorted(known - {_SERVICE_ADDRESS, normalize_address(place.address)})
-    return f"(a login is kept for {' and '.join(others)}; give --url or set NAI_URL)" if others else ""
+    return f" (a login is kept for {' and '.join(others)}; give --url or set NAI_URL)" if others else ""
 
 
 def keep_in_keyring(place: LoginPlace, login: StoredLogin) -> str:

@@ -15,8 +15,8 @@ from nai_proto.exchange.session import Session
 
 from ...servers.forwarding import ForwardingApp
 from ...servers.recordings import load_recording, record_to_file
-from ..common.account_options import URL_VARIABLE, ServiceOptions, choose_proxy
-from ..common.credentials import EMAIL_VARIABLE, PASSWORD_VARIABLE, TOKEN_VARIABLE
+from ..common.account_options import ServiceOptions, choose_proxy
+from ..common.credentials import EMAIL_VARIABLE, PASSWORD_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE
 from ..common.notes import print_remark
 from ..common.profile_file import check_url, check_value
 from .child_program import check_program

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -173,8 +172,7 @@ def _open_source(directory: Path, email: str, into_this_account: bool) -> Backup
         problem = "is a backup of this account; leave out --into-this-account to restore it"
     elif not is_own and not into_this_account:
         problem = (
-            "is a backup of another account; to restore it into this one: nai library restore "
-            f"{shlex.quote(str(directory))} --into-this-account"
+            f"is a backup of another account than {email}; give --into-this-account too to restore it into this one"
         )
     else:
         return BackupDirectory(directory, email if is_own else None)

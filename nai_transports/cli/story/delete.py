@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -65,11 +66,11 @@ def delete(
         titles = ", ".join(f"{story.title!r} ({story.card.stored.id})" for story in selected)
         confirm(f"Delete {titles}?", _NEEDS_YES)
     with open_own_backup(backup, login.email) as backups, account.open_client() as client:
+        options = account.build_sources().account_options
+        deletions = [(story, _describe_deletion(story, backups.path, options)) for story in selected]
         run = backups.keep_objects(library.stored_keystore, _group(selected))
-        _delete_all(client, backups, library, selected)
-    deleted = [
-        DeletedStory(story.title, story.card.stored.id, _build_restore_command(backups, story)) for story in selected
-    ]
+        _delete_all(client, backups, library, deletions)
+    deleted = [described for _, described in deletions]
     if as_json:
         print_json(Deletion(str(backups.path), run, deleted))
         return
@@ -77,8 +78,9 @@ def delete(
         print_sentence(f"Deleted {each.title} ({each.id}); to restore it, type: {each.restore_command}")
 
 
-def _build_restore_command(backups: BackupDirectory, story: OpenedStory) -> str:
-    return f"nai library restore {shlex.quote(str(backups.path))} {story.card.stored.id}"
+def _describe_deletion(story: OpenedStory, directory: Path, options: Iterable[str]) -> DeletedStory:
+    restore = ("nai", "library", "restore", str(directory), story.card.stored.id, *options)
+    return DeletedStory(story.title, story.card.stored.id, shlex.join(restore))
 
 
 def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:
@@ -87,13 +89,14 @@ def _group(stories: Iterable[OpenedStory]) -> dict[str, list[OpenedObject]]:
     return dict(zip(STORY_TYPES, ([story.card for story in stories], [*contents.values()]), strict=True))
 
 
-def _delete_all(client: Client, backups: BackupDirectory, library: Library, stories: Sequence[OpenedStory]) -> None:
+def _delete_all(
+    client: Client, backups: BackupDirectory, library: Library, deletions: Sequence[tuple[OpenedStory, DeletedStory]]
+) -> None:
     """Delete stories that are backed up; what was changed at the last moment is backed up once more."""
-    for story in stories:
-        command = _build_restore_command(backups, story)
-        with note_interruption(f"{story.title!r} may be deleted; to restore it, type: {command}"):
+    for story, described in deletions:
+        with note_interruption(f"{story.title!r} may be deleted; to restore it, type: {described.restore_command}"):
             deleted = client.run(library.delete(story))
-        record_done(f"deleted: {escape_line(story.title)} ({story.card.stored.id}), kept in {backups.path}")
+        record_done(f"deleted: {escape_line(story.title)} ({described.id}), kept in {backups.path}")
         if newer := [item for item in deleted if not _is_kept(item, story)]:
             again = {item.type: open_objects([item], library.keystore) for item in newer}
             backups.keep_objects(library.stored_keystore, again)
