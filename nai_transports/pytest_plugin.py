@@ -9,14 +9,15 @@
 =====================  ===============================================================================================
 
 The account is ``writer@example.com`` with the password ``correct horse``. When a test fails, its report lists the requests
-that the emulator got.
+that the emulator got, and the scripted replies and the faults that are left. What is left alone makes no test fail: it may
+be there for a request that need not come. A test that wants all replies used says ``assert not nai_emulator.replies``.
 
 pytest imports this module at its start, so it imports nothing of ours before a fixture is used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -89,9 +90,18 @@ _ANYWHERE: Final = "http://emulator.invalid"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add the emulator's requests to the report of a test that has failed."""
+    """Add the emulator's requests, and what no request used up, to the report of a test that has failed."""
     report = yield
     emulator: Any = getattr(item, "funcargs", {}).get("nai_emulator")
     if report.failed and emulator is not None:
         report.sections.append(("requests that the emulator got", str(emulator.requests)))
+        for title, items in (("scripted replies", emulator.replies), ("faults", emulator.faults)):
+            if left := [each for each in items if each.times is not None]:  # the others apply to all requests
+                report.sections.append((f"{title} that are left", _list_lines(left)))
     return report
+
+
+def _list_lines(items: Sequence[object]) -> str:
+    from nai_proto.errors import excerpt
+
+    return "\n".join(f"  {number}. {excerpt(repr(each))}" for number, each in enumerate(items, 1))

@@ -81,6 +81,25 @@ def test_the_report_of_a_failure_lists_what_was_asked(tmp_path: Path) -> None:
     assert "1. <POST /ai/generate kayra-v1 200>" in done.stdout
 
 
+def test_the_report_of_a_failure_lists_the_replies_and_faults_that_are_left(tmp_path: Path) -> None:
+    source = (
+        "import nai_proto as nai\n"
+        "def test_it(nai_client, nai_emulator):\n"
+        "    nai_emulator.replies.add({'prompt': 'Once', 'text': 'a'}, {'prompt': 'dragon', 'text': 'b', 'times': 2})\n"
+        "    nai_emulator.replies.add({'prompt': 'any', 'text': 'c', 'times': None})\n"
+        "    nai_emulator.faults.add('cut:at=1,path=/ai/upscale,times=1')\n"
+        "    assert nai_client.run(nai.text.generate('Once')).text == 'b'\n"
+        "def test_that_passes(nai_emulator):\n"
+        "    nai_emulator.replies.add({'text': 'nobody asks'})\n"
+    )
+    (path := tmp_path / "test_it.py").write_text(source)
+    done = run_pytest(path)
+    assert "1 failed, 1 passed" in done.stdout
+    replies = done.stdout.partition("scripted replies that are left")[2].partition("faults that are left")
+    assert re.findall(r"^  \d\. .*$", replies[0], re.M) == ["  1. ScriptedReply(prompt='dragon', times=2, text='b')"]
+    assert "  1. CutOff(at=1," in replies[2]
+
+
 def test_an_emulator_of_the_project_takes_the_place_of_the_fixture(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(
         "import pytest\n"
