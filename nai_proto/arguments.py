@@ -373,7 +373,7 @@ def _to_tier(value: Tier | int | str, name: str) -> Tier:
         return Tier[value.upper()] if isinstance(value, str) else Tier(value)
     except (KeyError, ValueError):
         pass
-    raise invalid(name, f"{name} is one of {', '.join(each.name.capitalize() for each in Tier)}, or its number")
+    raise invalid(name, f"{name} is one of {', '.join(map(str, Tier))}, or its number")
 
 
 _YEAR_10000: Final = 253_402_300_800

@@ -8,7 +8,7 @@ __all__ = ["Tier"]
 
 
 class Tier(IntEnum):
-    """What an account pays for, as the service numbers it.
+    """What an account pays for, as the service numbers it. As a text it is its name: ``Opus``.
 
     See docs/protocol/native.md#64-subscription.
     """
@@ -18,3 +18,9 @@ class Tier(IntEnum):
     TABLET = 1
     SCROLL = 2
     OPUS = 3
+
+    def __str__(self) -> str:
+        return self.name.capitalize()
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)

@@ -425,6 +425,12 @@ def test_the_package_has_every_public_name_and_no_other() -> None:
         account.subscriptions  # type: ignore[attr-defined]  # noqa: B018 -- misspelt on purpose
 
 
+@for_each("tier, name", [(Tier.PAPER, "Paper"), (Tier.TABLET, "Tablet"), (Tier.SCROLL, "Scroll"), (Tier.OPUS, "Opus")])
+def test_a_tier_is_its_name_in_a_text_and_its_number_on_the_wire(tier: Tier, name: str) -> None:
+    assert (str(tier), f"{tier}", f"{tier:>6}", "%s" % tier) == (name, name, f"{name:>6}", name)  # noqa: UP031
+    assert body_of(account.change_subscription(tier)) == {"newSubscriptionPlan": int(tier)}
+
+
 @for_each("tier", [-1, 4, 2.5, None, True, "3"])
 def test_an_unknown_tier_is_an_error_with_its_path(tier: object) -> None:
     error = play_json(account.get_subscription(), {**OPUS, "tier": tier}).error

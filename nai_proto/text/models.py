@@ -251,9 +251,9 @@ class Model:
         wanted: Tier = TIER.convert(tier, "tier")
         limits = self._require("context", self.facts.context)
         if wanted not in limits:
-            offered = ", ".join(each.name.capitalize() for each in limits)
+            offered = ", ".join(map(str, limits))
             raise InvalidRequestError(
-                f"{self.id} has no known context for {wanted.name.capitalize()}, only for {offered}", parameter="tier"
+                f"{self.id} has no known context for {wanted}, only for {offered}", parameter="tier"
             )
         return limits[wanted]
 

@@ -28,7 +28,7 @@ def summarize(client: AnyClient) -> str:
     """Return what an account has left: the program that has the bug."""
     account = client.run(nai.account.get_subscription())
     story = client.run(nai.text.generate("Once upon a time", max_length=20))
-    return f"{account.tier.name.title()}, {account.anlas} Anlas, {len(story.text)} characters of a story"
+    return f"{account.tier}, {account.anlas} Anlas, {len(story.text)} characters of a story"
 
 
 def record(path: Path, session: nai.Session) -> str:

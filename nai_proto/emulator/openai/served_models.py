@@ -45,7 +45,7 @@ class ServedModel:
                 400,
                 f"Validation error: {self.id} has {limit} tokens maximum, {requested}",
                 reason=f"prompt and max_tokens must fit into the {limit} tokens of {self.id} on the tier "
-                f"{tier.name.capitalize()}; send a shorter prompt or a smaller max_tokens",
+                f"{tier}; send a shorter prompt or a smaller max_tokens",
             )
 
 
@@ -97,11 +97,11 @@ class ServedModels:
                 "or add_account(tier=...) gives it one",
             )
         if not served.is_for(tier):
-            having = ", ".join(each.name.capitalize() for each in served.context or ())
+            having = ", ".join(map(str, served.context or ()))
             raise Refused(
                 403,
                 "Not eligible for this model",
-                reason=f"{served.id} is for the tier {having}, and the account's is {tier.name.capitalize()}",
+                reason=f"{served.id} is for the tier {having}, and the account's is {tier}",
             )
         return served
 

@@ -55,8 +55,8 @@ def check_plan(account: Account, model: Model) -> None:
 
 def _explain_plan(account: Account, model: Model) -> str:
     if account.tier is not Tier.PAPER:
-        having = ", ".join(tier.name.capitalize() for tier in model.facts.context or ())
-        return f"{model.id} is for the tier {having}, and the account's is {account.tier.name.capitalize()}"
+        having = ", ".join(map(str, model.facts.context or ()))
+        return f"{model.id} is for the tier {having}, and the account's is {account.tier}"
     if model != Model.KAYRA:
         return f"a trial has {Model.KAYRA.id} alone, not {model.id}"
     return "the trial's text generations are used up; /ai/trial-status has their number"
@@ -73,7 +73,7 @@ def check_max_length(account: Account, model: Model, host: Host, max_length: int
         raise Refused(
             400,
             f"Validation error: max_length must be at most {longest}",
-            reason=f"on the tier {account.tier.name.capitalize()} the text host generates at most {longest} tokens at once; "
+            reason=f"on the tier {account.tier} the text host generates at most {longest} tokens at once; "
             "ask for fewer and continue, or switch strict_limits off",
         )
 
@@ -104,7 +104,7 @@ def check_context(
         problem = f"model '{model.id}' has {limit} tokens maximum, {wanted} tokens context requested"
         reason = (
             f"{prompt} tokens of prompt, {max_length} of max_length and what sentences and modules add must fit into the "
-            f"{limit} of {model.id} on the tier {account.tier.name.capitalize()}; send less, or switch strict_limits off"
+            f"{limit} of {model.id} on the tier {account.tier}; send less, or switch strict_limits off"
         )
         if host is Host.TEXT:
             raise Refused(400, f"Validation error: {problem}", reason=reason)

@@ -187,7 +187,7 @@ def _check_account(options: AccountOptions, profile: UserProfile, found: FoundTo
         return Diagnosis("account", Outcome.PROBLEM, str(error))
     if not paid.active:
         return Diagnosis("account", Outcome.NOTE, "no active subscription", "subscribe on the website to generate")
-    return Diagnosis("account", Outcome.OK, f"accepted; tier {paid.tier.name.capitalize()}, active")
+    return Diagnosis("account", Outcome.OK, f"accepted; tier {paid.tier}, active")
 
 
 # ---- the way to the service

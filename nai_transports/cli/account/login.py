@@ -279,7 +279,7 @@ def _keep(sources: CredentialSources, kept: StoredLogin, keyring_problem: str | 
 
 
 def _describe_login(checked: _CheckedLogin, kept: StoredLogin, where: str, sources: CredentialSources) -> None:
-    tier = checked.subscription.tier.name.capitalize()
+    tier = checked.subscription.tier
     until = "" if checked.subscription.active else ", not active"
     address = sources.place.address or "NovelAI"
     print_sentence(f"Logged in to {address} ({tier}{until}), profile {sources.profile.name}.")

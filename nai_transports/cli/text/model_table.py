@@ -134,7 +134,7 @@ def format_facts(row: ModelRow) -> dict[str, object]:
         "name": row.name,
         "for": {"chat": "nai chat, nai complete", "text": "nai generate", "image": "nai image"}[row.api],
         "context": None if row.context is None else f"{row.context:,} tokens",
-        **{f"context with {tier.name.capitalize()}": f"{tokens:,} tokens" for tier, tokens in contexts},
+        **{f"context with {tier}": f"{tokens:,} tokens" for tier, tokens in contexts},
         "tokenizer": row.tokenizer,
         "price": format_price(row),
         "included": row.is_included,
@@ -148,4 +148,4 @@ def format_price(row: ModelRow) -> str:
         return "not listed"
     if row.anlas:
         return f"{row.anlas:,} Anlas"
-    return "not known" if row.free_with is None else f"free with {row.free_with.name.capitalize()}"
+    return "not known" if row.free_with is None else f"free with {row.free_with}"
