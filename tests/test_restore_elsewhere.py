@@ -284,7 +284,7 @@ def test_backups_of_one_account_in_two_directories_are_restored_once(reader: Rea
     back_up(other, reader.emulator)
     assert nai("restore", reader.backup, "--into-this-account", "--yes").exit_code == 0
     done = nai("restore", other, "--into-this-account", "--yes")
-    assert "Unchanged: 9 of 9 objects" in done.stdout, done.output
+    assert "To restore: nothing; unchanged: 9." in done.stdout, done.output
     check_restored(reader.emulator, reader.owner, before, reader.items)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -29,6 +29,7 @@ __all__ = [
 
 _CARDS: Final = "stories"
 _CONTENTS: Final = "storycontent"
+_STORED: Final = (SaveOutcome.CREATED.value, SaveOutcome.UPDATED.value)
 _TITLE_FIELDS: Final = ("title", "name")
 
 
@@ -121,7 +122,10 @@ def _describe_story(step: RestoreStep) -> tuple[str | None, RestoreAction, str]:
 
 def count_objects(steps: Sequence[RestoreStep]) -> str:
     """Return how many objects are written, in words."""
-    types = [step.type for step in steps if step.action.is_write]
+    return _format_objects([step.type for step in steps if step.action.is_write])
+
+
+def _format_objects(types: Collection[str]) -> str:
     return format_count(len(types), "object") + (" (a story has two)" if _CONTENTS in types else "")
 
 
@@ -131,19 +135,22 @@ def print_restore(report: Restore, as_json: bool) -> None:
         print_json(report)
         return
     unchanged = [item.action for item in report.steps].count("nothing")
+    writes = [item for item in report.steps if RestoreAction[item.action.upper()].is_write]
     if not report.written:
-        print_sentence(f"Unchanged: {unchanged} of {format_count(len(report.steps), 'object')}; nothing was written.")
+        planned = _format_objects([item.type for item in writes]) if writes else "nothing"
+        print_sentence(f"To restore: {planned}; unchanged: {unchanged}. Nothing was written.")
         return
     for item in report.steps:
         if item.error is not None:
             line = f"{item.type} {item.title} ({item.id}): {item.outcome}: {item.error}"
             print_remark(escape_line(line))
     _print_new_ids(report.steps)
-    outcomes = [item.outcome for item in report.steps if RestoreAction[item.action.upper()].is_write]
-    stored = sum(outcomes.count(each.value) for each in (SaveOutcome.CREATED, SaveOutcome.UPDATED))
-    unchanged += outcomes.count(SaveOutcome.UNCHANGED.value)  # another restore has created them since the plan
+    stored = [item.type for item in writes if item.outcome in _STORED]
+    unchanged += [item.outcome for item in writes].count(
+        SaveOutcome.UNCHANGED.value
+    )  # another restore has created them
     left = f"; unchanged: {unchanged}" if unchanged else ""
-    print_sentence(f"Restored {format_count(stored, 'object')}{left}.")
+    print_sentence(f"Restored {_format_objects(stored)}{left}.")
     if report.backup is not None:
         print_sentence(f"Backup {report.backup} in {report.backup_directory} has the state before the restore.")
 
