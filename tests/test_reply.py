@@ -329,9 +329,10 @@ def test_100_is_said_when_the_handler_reads_and_the_body_is_not_there() -> None:
 
 
 def test_a_client_that_waits_for_100_in_vain_is_cut() -> None:
-    """Its body may come or not: nobody could tell it from the next request."""
+    """Its body may come or not: nobody could tell it from the next request, and it is not waited for."""
     head = REQUESTS["expect"][:-4]
     served = drive(deaf, [head, REQUESTS["get"]])
+    assert served.steps.count(NeedData()) == 1
     assert served.out.count(b"HTTP/1.1") == 1
     assert served.out.endswith(b"ok\n")
     assert b"connection: close" in served.out.lower()
@@ -405,12 +406,16 @@ def test_what_is_no_request_is_answered_with_400_and_cut(name: str, before: byte
     served = drive(echo, [before + MALFORMED[name], REQUESTS["get"]])
     out = plain(served.out)
     assert out.startswith(ANSWERS["post"] if before else b"")
-    refusal = out.removeprefix(ANSWERS["post"])
-    assert refusal.startswith(b"HTTP/1.1 400 ")
-    head, _, body = refusal.lower().partition(b"\r\n\r\n")
+    check_refusal(out.removeprefix(ANSWERS["post"]), 400)
+    assert served.cut
+
+
+def check_refusal(out: bytes, status: int) -> None:
+    """A refusal is complete without a body, and tells the client that the connection closes."""
+    assert out.startswith(b"HTTP/1.1 %d " % status)
+    head, _, body = out.lower().partition(b"\r\n\r\n")
     assert {b"connection: close", b"content-length: 0"} <= {*head.split(b"\r\n")}
     assert body == b""
-    assert served.cut
 
 
 def test_an_http_2_preface_comes_to_its_end() -> None:
@@ -666,20 +671,20 @@ def test_a_connection_without_a_request_is_cut_when_it_has_been_idle_for_too_lon
 def test_a_head_that_drips_is_answered_with_408_and_cut_at_its_deadline(pause: int) -> None:
     pieces = [(pause, REQUESTS["get"][at : at + 1]) for at in range(len(REQUESTS["get"]) - 1)]
     out, end = send_slowly(echo, pieces, IMPATIENT)
-    assert out.startswith(b"HTTP/1.1 408 ")
+    check_refusal(out, 408)
     assert end == pause + 30
 
 
 def test_a_body_that_never_comes_is_answered_with_408_and_cut() -> None:
     out, end = send_slowly(echo, [(0, REQUESTS["post"][:-1])], IMPATIENT)
-    assert out.startswith(b"HTTP/1.1 408 ")
+    check_refusal(out, 408)
     assert end == pytest.approx(60, abs=0.01)
 
 
 def test_a_body_that_drips_is_cut_and_one_that_comes_at_a_kib_a_second_is_not() -> None:
     head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n"
     out, end = send_slowly(echo, [(0, head), *[(1, b"x")] * 1000], IMPATIENT)
-    assert out.startswith(b"HTTP/1.1 408 ")
+    check_refusal(out, 408)
     assert end == pytest.approx(60, abs=1)
     out, end = send_slowly(echo, [(0, head), *[(1, b"x" * 1024)] * 1000], IMPATIENT)
     assert out.startswith(b"HTTP/1.1 200 ")

@@ -36,6 +36,7 @@ _AHEAD: Final = 1_048_576
 _LEAST_BYTES_PER_SECOND: Final = 1024
 "A body that comes at this rate is never too slow."
 _NO_BODY: Final = Headers.of(content_length="0")
+_LAST: Final = Headers.of(content_length="0", connection="close")
 
 
 def server_connection(
@@ -69,7 +70,7 @@ def server_connection(
             yield from _answer(wire, reply, now, timeouts)
         except _TooSlowError:
             if reply.state is ReplyState.OPEN:
-                yield Write(wire.send_response(Head(408, _NO_BODY)))
+                yield Write(wire.send_response(Head(408, _LAST)))
             break
         except _GoneError:
             break
