@@ -96,6 +96,7 @@ def test_a_survivor_that_nobody_accepted_is_told_and_ends_with_1(
     ("change", "accepted"),
     [
         ('- a = b.decode("utf-8", "replace")\n+ a = b.decode("UTF-8", "replace")', 1),
+        ('- a = b.encode("ascii")\n+ a = b.encode("ASCII")', 1),
         ("- self.a = False  # why\n+ self.a = None  # why", 1),
         ("- a = f(b, c=False)\n+ a = f(b, c=None)", 1),
         ('- a = cast("list[int]", b)\n+ a = cast(None, b)', 1),
@@ -105,6 +106,7 @@ def test_a_survivor_that_nobody_accepted_is_told_and_ends_with_1(
     ],
     ids=[
         "codec in capitals",
+        "another codec in capitals",
         "None for False",
         "None for a flag",
         "None for a type",

@@ -22,7 +22,7 @@ from nai_proto.errors import (
     Truncated,
     excerpt,
 )
-from nai_proto.http import Head, Headers, Request
+from nai_proto.http import NO_HEADERS, Head, Headers, Request
 from nai_proto.http.heads import format_request_head
 from nai_proto.http.wire import (
     CONNECTION_CLOSED,
@@ -433,6 +433,12 @@ def test_a_request_says_its_length_if_it_has_a_body_or_should_have_one(
     assert (b"Content-Length: %d\r\n" % length in sent) if length is not None else (b"Content-Length" not in sent)
 
 
+def test_a_length_that_is_given_is_sent_once_and_the_fields_behind_it_too() -> None:
+    fields = [("Host", "h"), ("Content-Length", "3"), ("content-length", "3"), ("X", "y")]
+    sent = Wire("client").send_request(Request("POST", "/", Headers(fields), b"abc"))
+    assert sent == b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nX: y\r\n\r\nabc"
+
+
 def test_a_client_of_http_1_0_gets_a_body_that_ends_with_the_connection() -> None:
     server = requested(b"GET / HTTP/1.0\r\nExpect: 100-continue\r\n\r\n")
     assert not server.expects_continue
@@ -458,6 +464,15 @@ def test_a_body_that_may_not_be_sent_is_dropped(request_: bytes, length: list[tu
         assert (b"length" in sent) == (status != 204 and bool(length))
         assert server.send_data(b"abc") + server.send_end() == b""
         assert server.can_start_next_cycle == (b"1.1" in request_)
+
+
+@for_each(
+    "request_, status", [(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", 204), (b"CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 200)]
+)
+@for_each("field_", [("Content-Length", "5"), ("Transfer-Encoding", "chunked")])
+def test_a_204_and_a_granted_connect_have_no_framing(request_: bytes, status: int, field_: tuple[str, str]) -> None:
+    sent = requested(request_).send_response(Head(status, Headers([field_, ("Via", "x")])))
+    assert sent.split(b"\r\n")[1:] == [b"Via: x", b"", b""]
 
 
 def test_a_client_that_expects_100_is_told_to_go_on() -> None:
@@ -560,6 +575,8 @@ def test_an_answer_may_begin_before_the_request_has_ended() -> None:
         (GET, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n!", False),
         (GET, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", False),
         (Request("GET", "/", Headers.of(host="h", connection="close")), b"HTTP/1.1 204 \r\n\r\n", False),
+        (Request("GET", "/", Headers.of(host="h", connection="x,Close")), b"HTTP/1.1 204 \r\n\r\n", False),
+        (GET, b"HTTP/1.1 102 \r\n\r\nHTTP/1.1 199 \r\n\r\nHTTP/1.1 204 \r\n\r\n", True),
     ],
 )
 def test_a_connection_is_reused_only_when_nothing_speaks_against_it(
@@ -662,6 +679,13 @@ def test_a_switch_of_protocols_that_nobody_asked_for_is_refused() -> None:
             take(waiting_client(request), [b"HTTP/1.1 101 \r\nUpgrade: x\r\n\r\n"])
 
 
+@for_each("base, peer", [("http://h:1", "what answers at h:1"), ("", "it")])
+def test_what_does_not_speak_http_is_named_by_its_address(base: str, peer: str) -> None:
+    client = waiting_client(Request("GET", "/", NO_HEADERS if base else Headers.of(host="h"), base=base))
+    with pytest.raises(RemoteProtocolError, match=f"^{peer} does not speak HTTP$"):
+        take(client, [b"SSH-2.0-OpenSSH_9.2\r\n"])
+
+
 # Limits.
 
 
@@ -679,6 +703,15 @@ def test_a_head_may_be_as_long_as_the_limit(role: Role, interim: bytes, size: in
             with pytest.raises(LimitExceeded) as caught:
                 take(wire, pieces)
             assert (caught.value.what, caught.value.limit, caught.value.value) == ("head", 80, 81)
+
+
+@for_each("role", ["client", "server"])
+@for_each("by", [1000, Limits().head])
+def test_a_head_may_be_as_long_as_the_default_limit_in_any_pieces(role: Role, by: int) -> None:
+    start = b"HTTP/1.1 204 \r\nX: " if role == "client" else b"GET / HTTP/1.1\r\nHost: h\r\nX: "
+    data = start + b"x" * (Limits().head - len(start) - 4) + b"\r\n\r\n"
+    wire = waiting_client() if role == "client" else Wire("server")
+    assert take(wire, split(data, range(0, len(data), by)))[-1] is END_OF_MESSAGE
 
 
 @for_each("role", ["client", "server"])
@@ -707,14 +740,17 @@ def test_an_exchange_may_have_limits_of_its_own() -> None:
 
 
 def test_what_nobody_reads_is_bounded() -> None:
-    server = Wire("server", Limits(head=40, body=10))
-    take(server, [b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" + b"x" * 49])
-    server.receive_data(b"x")
-    with pytest.raises(LimitExceeded) as caught:
-        server.receive_data(b"x")
-    assert (caught.value.what, caught.value.limit, caught.value.value) == ("unread", 50, 51)
-    with pytest.raises(LocalProtocolError):
-        server.next_event()
+    for ahead in range(49):
+        server = Wire("server", Limits(head=60, body=40))
+        server.receive_data(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n" + b"x" * ahead)
+        server.receive_data(b"x" * (49 - ahead))
+        assert isinstance(take(server)[0], Request)
+        server.receive_data(b"x" * 51)
+        with pytest.raises(LimitExceeded) as caught:
+            server.receive_data(b"x")
+        assert (caught.value.what, caught.value.limit, caught.value.value) == ("unread", 100, 101)
+        with pytest.raises(LocalProtocolError):
+            server.next_event()
     client = waiting_client(limits=Limits(body=0, head=100))
     take(client, [b"HTTP/1.1 200 \r\n\r\n"])
     assert [take(client, [b"x" * 101]) for _ in range(9)] == [[Data(b"x" * 101)]] * 9
@@ -812,6 +848,7 @@ def test_a_request_that_cannot_be_sent_is_refused_by_its_part(method: str, targe
     [
         *((Head(200, Headers([("X-Key", value)])), "header field X-Key") for value in ILLEGAL),
         (Head(200, Headers([("content-length", "5"), ("content-length", "6")])), "Content-Length"),
+        *((Head(status, Headers([("X-Key", SECRET + "\n")])), "header field X-Key") for status in (200, 999)),
         (Head(199), "status 199"),
         (Head(1000), "status 1000"),
     ],
@@ -904,3 +941,10 @@ def test_a_step_out_of_order_is_refused_and_changes_nothing(place: str, allowed:
 def test_an_interim_answer_has_an_interim_status(status: int) -> None:
     with pytest.raises(LocalProtocolError, match=f"status {status}"):
         requested().send_informational(status)
+
+
+@for_each("status", [100, 102, 199, 200, 999])
+def test_every_other_status_from_100_to_999_can_be_sent(status: int) -> None:
+    server = requested()
+    sent = server.send_informational(status) if status < 200 else server.send_response(Head(status))
+    assert sent.startswith(b"HTTP/1.1 %d " % status)

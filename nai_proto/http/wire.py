@@ -21,7 +21,7 @@ import h11
 
 from ..errors import LimitExceeded, LocalProtocolError, RemoteProtocolError, Truncated, excerpt
 from ..limits import Limits
-from .body_framing import BodyFraming, FixedReader, MutedWriter, Reader, Writer, opens_tunnel
+from .body_framing import BodyFraming, Reader, Writer, opens_tunnel
 from .first_bytes import LONGEST_START, check_response_start
 from .heads import ANY_REQUEST, build_response, format_request_head
 from .messages import Head, Headers, Request
@@ -111,11 +111,12 @@ class Wire:
         )
         self._fed = 0  # bytes that h11 has received
         self._our_state = self._peer_state = _HEAD
-        self._method = self._peer = ""
-        self._expects = False
+        self._method = ""
         self._keep = True
-        self._body: Reader = FixedReader(0)
-        self._writer: Writer = MutedWriter()
+        self._peer: str  # set by the head of a request
+        self._expects: bool
+        self._body: Reader
+        self._writer: Writer  # set by the head of our response
 
     # Reading
 
@@ -195,8 +196,7 @@ class Wire:
             self._fed += len(piece)
             self._h11.receive_data(piece)
             while type(event := self._next_h11_event()) is h11.InformationalResponse:  # isinstance is slow for an ABC
-                if event.status_code == 101:
-                    raise RemoteProtocolError("status 101, although the request asked for no other protocol")
+                pass  # h11 refuses 101, since its request asked for no other protocol
             if type(event) is h11.Response or type(event) is h11.Request:
                 rest, _ = self._h11.trailing_data
                 if rest:
@@ -414,5 +414,5 @@ class Wire:
 
         False once the body or the response has begun.
         """
-        waits = self._expects and self._our_state is _HEAD and self._peer_state is _BODY
-        return waits and not (self._inbox or self._body.done)
+        may_wait = self._our_state is _HEAD and self._peer_state is _BODY
+        return may_wait and self._expects and not (self._inbox or self._body.done)

@@ -13,6 +13,7 @@ __all__ = ["ACCEPTED", "Mutant", "find_unused", "is_always_equivalent", "parse_d
 
 ACCEPTED: Final = Path(__file__).with_name("accepted.toml")
 _NAME: Final = re.compile(r"(?P<module>[\w.]+)\.x(?:_|ǁ(?P<owner>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
+_CODEC: Final = re.compile(r'"(?:UTF-8|ASCII|LATIN-1)"')
 _CAST: Final = re.compile(r'\bcast\((?:None|"[^"]*"), ')
 
 
@@ -63,7 +64,8 @@ def is_always_equivalent(mutant: Mutant) -> bool:
     looks at no type.
     """
     before, after = (_CAST.sub("cast(", line[2:]) for line in mutant.change.partition("\n")[::2])
-    return before in (after, after.replace('"UTF-8"', '"utf-8"'), re.sub(r"=( ?)None\b", r"=\1False", after))
+    known_codec = _CODEC.sub(lambda codec: codec[0].lower(), after)
+    return before in (after, known_codec, re.sub(r"=( ?)None\b", r"=\1False", after))
 
 
 def find_unused(accepted: Iterable[Mutant], survivors: Iterable[Mutant], modules: Iterable[str]) -> list[Mutant]:
