@@ -182,7 +182,7 @@ class RawTransport:
                     tls = self._make_tls(host)
                     yield from shake_hands(io, stream, host, port, tls, deadline.left)
             through = None if proxy is None else f"{proxy.host}:{proxy.port}"
-            return Connection(host, port, stream, tls, through, Wire("client", Limits()))
+            return Connection(host, port, stream, tls, through, Wire("client"))
         except BaseException as failure:
             if stream is not None:
                 stream.abort()

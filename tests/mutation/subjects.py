@@ -33,7 +33,7 @@ SUBJECTS: Final = {
     "keystore": _subject("codecs/keystore", "sealed_objects save_keys wrong_types_codecs chunked_json"),
     "retry": _subject("exchange/retry", "retry flow"),
     "pool": _subject("exchange/connection_pool", "pool"),
-    "connections": _subject("exchange/connections", "connections"),
+    "connections": _subject("exchange/connections", "raw_transport"),
     "key_matching": _subject(
         "story/lore/key_matching story/lore/search_text", "lore_key_matching lore_steps lore_trial"
     ),
