@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 
 import nai_proto as nai
+from nai_proto.docs import conf
 from nai_proto.docs.site import api, commands, options, states
 from nai_proto.docs.site.rst import link
 from tests.cases import for_each
@@ -108,8 +109,14 @@ def test_the_tables_have_every_option_with_a_sentence(table: options.OptionTable
 def test_the_tables_say_what_holds_if_an_option_is_not_given() -> None:
     rows = {row.name: row for row in options.TABLES[1].rows(options.TABLES[1].classes[1])}
     assert (rows["strength"].default, rows["strength"].range) == ("0.7", "0.01 to 0.99")
-    assert rows["auto_smea"].wire == "autoSmea"
+    assert (rows["auto_smea"].wire, rows["noise"].wire) == ("autoSmea", "")
     assert "if not given" not in rows["noise"].description
+
+
+def test_the_search_finds_an_option_by_its_name() -> None:
+    found = re.findall(r"^   \* - \.\. py:attribute:: (\w+\.\w+)$", options.build_page(), re.MULTILINE)
+    tables = [(table, declared) for table in options.TABLES for declared in table.classes]
+    assert found == [f"{declared.__name__}.{row.name}" for table, declared in tables for row in table.rows(declared)]
 
 
 def test_every_command_has_a_section() -> None:
@@ -143,3 +150,30 @@ def test_every_example_is_included_in_the_page_of_programs_once() -> None:
         r"^```{literalinclude} \.\./\.\./tests/examples/(\S+)$", PAGES["programs.md"].read_text(), re.M
     )
     assert sorted(included) == [path.name for path in EXAMPLES]
+
+
+@for_each("kind", ["attribute", "data", "property"])
+def test_the_sentence_of_an_attribute_is_not_torn_at_its_first_colon(kind: str) -> None:
+    lines = ["Either of two: open, or closed."]
+    conf.keep_sentences_whole(None, kind, "door", None, None, lines)
+    assert lines == ["..", "", "Either of two: open, or closed."]
+    napoleon = pytest.importorskip("sphinx.ext.napoleon", reason="Sphinx is in the extra docs")
+    assert ":type:" not in str(napoleon.GoogleDocstring(lines, what=kind, name="door"))
+
+
+def test_a_long_name_breaks_between_its_words_and_a_short_one_nowhere() -> None:
+    body = "<h1>nai_proto.codecs.png</h1><p>nai_proto</p>"
+    code = '<span class="pre">{}</span>'
+    names = ["client.run(nai.text.generate())", "normalize_reference_strength", "UnprocessableEntityError", "top_k=3"]
+    context = {"body": body + "".join(map(code.format, names)), "furo_navigation_tree": "<a>nai_transports.sync</a>"}
+    conf.break_names(None, "", "", context, None)
+    assert context["furo_navigation_tree"] == "<a>nai_transports.<wbr>sync</a>"
+    broken = re.findall(r"<(?:h1|p|span.*?)>(.*?)</(?:h1|p|span)>", context["body"])
+    assert broken == [
+        "nai_proto.<wbr>codecs.<wbr>png",
+        "nai_proto",
+        "client.<wbr>run(<wbr>nai.<wbr>text.<wbr>generate())",
+        "normalize_<wbr>reference_<wbr>strength",
+        "Unprocessable<wbr>Entity<wbr>Error",
+        "top_k=3",
+    ]

@@ -7,6 +7,7 @@ Sphinx reads anything.
 from __future__ import annotations
 
 import builtins
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ html_theme = "furo"
 html_title = f"nai-proto {release}"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+pygments_dark_style = "a11y-high-contrast-dark"  # goes with the light one that the theme chooses
 html_copy_source = False
 html_show_copyright = False
 suppress_warnings = ["misc.highlighting_failure"]  # the protocol's JSON has ellipses, and requests above it
@@ -143,6 +145,18 @@ def keep_sentences_whole(_: Any, kind: str, name: str, __: object, ___: object, 
         lines[:0] = ["..", ""]
 
 
+def break_names(_: Any, __: str, ___: str, context: dict[str, Any], ____: object) -> None:
+    """Let a browser break the names of modules after a dot, and long code where a word of it ends."""
+    for part in ("body", "furo_navigation_tree"):
+        text = _MODULE.sub(lambda found: found[0].replace(".", ".<wbr>"), context.get(part, ""))
+        context[part] = _LONG_CODE.sub(lambda found: _WORD_END.sub(r"\g<0><wbr>", found[0]), text)
+
+
+_MODULE = re.compile(r"(?<=>)(?:nai_proto|nai_transports)\.[\w.]+(?=<)")
+_LONG_CODE = re.compile(r'(?<=<span class="pre">)[^<]{20,}(?=</span>)')
+_WORD_END = re.compile(r"(?<=\w|\))[.,/=_(\[{](?=[\w\"])|[a-z](?=[A-Z][a-z])|[\da-f]{16}(?=\w)")
+
+
 def setup(app: Any) -> None:
     """Connect what this file does to what Sphinx does."""
     app.connect("builder-inited", write_generated_pages)
@@ -152,4 +166,5 @@ def setup(app: Any) -> None:
     app.connect("doctree-read", leave_builtins_alone)
     app.connect("doctree-read", write_dashes)
     app.connect("missing-reference", resolve_by_last_name)
+    app.connect("html-page-context", break_names, priority=900)  # the theme's navigation is in it then
     app.add_role("document", make_document_link)

@@ -46,7 +46,7 @@ class OptionRow:
     range: str
     models: str
     wire: str
-    "Its path in the request's document; empty where the library makes other parameters of it."
+    "What it is called in the request; empty if that is its own name, or if the library makes other parameters of it."
     default: str
     description: str
 
@@ -79,22 +79,24 @@ def _format(table: OptionTable) -> Iterator[str]:
     yield f"{table.introduction}\n"
     for declared in table.classes:
         yield format_heading(f"``{declared.__name__}``", "~")
-        yield format_table(_HEADINGS, map(_format_row, table.rows(declared)), "options")
+        yield f".. py:currentmodule:: {_find_package(declared)}\n"
+        rows = (_format_row(declared.__name__, row) for row in table.rows(declared))
+        yield format_table(_HEADINGS, rows, "options")
 
 
-_HEADINGS: Final = ("option", "what it does", "range", "if not given", "models", "on the wire")
+_HEADINGS: Final = ("option", "what it does", "range", "if not given", "models")
 
 
-def _format_row(row: OptionRow) -> tuple[str, ...]:
-    option = f"**{row.name}**\n\n``{row.type}``"
-    return (
-        option,
-        row.description,
-        row.range,
-        row.default or "not sent",
-        row.models,
-        f"``{row.wire}``" if row.wire else "—",
-    )
+def _format_row(owner: str, row: OptionRow) -> tuple[str, ...]:
+    option = f".. py:attribute:: {owner}.{row.name}\n   :type: {row.type}\n"  # what the search and the index find
+    if row.wire:
+        option += f"\nsent as ``{row.wire}``"
+    return option, row.description, row.range, row.default or "not sent", row.models
+
+
+def _find_package(declared: type) -> str:
+    """Return the package that exports a class, such as ``nai_proto.text``."""
+    return ".".join(declared.__module__.split(".")[:2])
 
 
 def _list_keys(declared: type) -> Iterator[tuple[str, str, str]]:
@@ -157,7 +159,6 @@ def _complete_text(row: OptionRow) -> OptionRow:
         row,
         range=_describe_range(TEXT_RULES[row.name]),
         models=", ".join(names) or "all",
-        wire=row.name,
     )
 
 
@@ -170,7 +171,7 @@ def _complete_image(row: OptionRow) -> OptionRow:
         row,
         range=_describe_range(rule),
         models="all" if rule.generations == frozenset(Generation) else _name_generations(rule),
-        wire=WIRE_NAMES.get(row.name, row.name),
+        wire=WIRE_NAMES.get(row.name, ""),
         default=row.default or ("nothing" if rule.kind is bytes else "the model's"),
     )
 
@@ -180,20 +181,25 @@ def _name_generations(rule: ImageParameterRule) -> str:
 
 
 def _complete_openai(row: OptionRow) -> OptionRow:
-    known = row.name in OPENAI_RULES
-    return replace(
-        row,
-        range=_describe_range(OPENAI_RULES[row.name]) if known else "",
-        wire=row.name if known or row.name == "model" else "",
-    )
+    if row.name in OPENAI_RULES:
+        return replace(row, range=_describe_range(OPENAI_RULES[row.name]))
+    return replace(row, default=row.default or "nothing")
 
 
 _INTRODUCTION: Final = """\
-All options are keyword arguments, and None is the same as not given. A value out of range is an
-``InvalidRequestError`` before anything is sent; ``validate=False`` switches that off, and ``extra={…}`` sends what is not
-listed here. "All" models are those of the function's API; what holds for some of them only is in the description. The names
-on the wire are keys of ``parameters`` in the request's JSON, and for chats and completions of the JSON itself; an option
-without one is one that the library makes other parameters of.
+Options are keyword arguments. An option that is None is as good as not given.
+
+*Range*: a value outside raises `InvalidRequestError`, and no request is sent. ``validate=False`` switches the check off.
+
+*If not given*: "not sent" leaves the choice to the service; "nothing" changes nothing.
+
+*Models*: "all" are the models of the functions above the table. Where something is different for a few of them, the
+description says so.
+
+*In the request*: the options of `TextOptions` and `ImageOptions` are not in the request; the library makes parameters of
+them. All others but ``validate`` and ``extra`` are sent, under their own name or the one after "sent as": for text and
+images as keys of ``parameters`` in the JSON of the body, for chats and completions as keys of the body itself.
+``extra={…}`` sends keys that are not listed here.
 """
 
 TABLES: Final = (
