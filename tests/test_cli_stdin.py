@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from nai_proto.errors import FileError
 from nai_transports import files
 from nai_transports.cli.app import app
+from nai_transports.cli.common.text_input import read_text_argument
 
 
 @pytest.mark.parametrize(
@@ -70,6 +72,26 @@ def test_standard_input_is_read_to_its_limit_only(monkeypatch: pytest.MonkeyPatc
     assert (done.exit_code, done.stdout) == (1, "")
     assert "standard input" in done.stderr
     assert "more than 1000 bytes" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("my tale.txt", "my tale.txt is the text itself here, not the file; - < 'my tale.txt' reads the file"),
+        ("no.txt", ""),
+        ("tale", ""),
+        ("x." * 999, ""),
+    ],
+)
+def test_a_text_that_names_a_file_is_the_text_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, remark: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("my tale.txt", "tale"):
+        Path(name).write_text("Once", "utf-8")
+    assert read_text_argument(text) == text
+    out, err = capsys.readouterr()
+    assert (out, " ".join(err.split()).partition(": ")[2]) == ("", remark)
 
 
 @pytest.mark.parametrize("size", [0, 1, 1000])

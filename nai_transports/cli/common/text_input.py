@@ -5,6 +5,8 @@ A file of the name ``-`` is standard input, of which no more is read than of a f
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +19,7 @@ from ... import files
 from ...terminals import is_terminal
 from .errors import WrongUsage
 from .examples import EXAMPLES
+from .notes import print_remark
 
 __all__ = [
     "check_one_text",
@@ -35,10 +38,16 @@ _NAME: Final = "standard input"
 def read_text_argument(argument: str) -> str:
     """Return the argument; for ``-``, standard input without its last line end.
 
+    A remark says that the name of a file is not read as one.
+
     Raises:
         FileError, InvalidFile: as for `read_standard_input`.
     """
-    return read_standard_input().removesuffix("\n") if argument == "-" else argument
+    if argument == "-":
+        return read_standard_input().removesuffix("\n")
+    if os.path.splitext(argument)[1] and os.path.isfile(argument):
+        print_remark(f"{argument} is the text itself here, not the file; - < {shlex.quote(argument)} reads the file")
+    return argument
 
 
 def check_one_text(text: str | None, file: Path | None) -> None:
