@@ -13,7 +13,7 @@ from typing import Any, Final
 import nai_proto as nai
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.driving import IoCall, IoSteps
+from nai_proto.exchange.driving import IoStep, IoSteps
 from nai_proto.text.token_stream import AS_TEXT, TokenReader
 from nai_transports.clients import AsyncClient, Client
 
@@ -33,10 +33,10 @@ class _Prepared:
 
     Args:
         reads: what comes.
-        read: makes the call that gives the next of them.
+        read: makes the step that gives the next of them.
     """
 
-    def __init__(self, reads: list[bytes], read: Callable[[Callable[[], bytes]], IoCall]) -> None:
+    def __init__(self, reads: list[bytes], read: Callable[[Callable[[], bytes]], IoStep]) -> None:
         self.head = nai.Head(200, nai.Headers.of(content_type="text/event-stream"))
         left = iter(reads)
         self._read = read(lambda: next(left, b""))
@@ -70,15 +70,15 @@ class _Prepared:
         raise AssertionError(function, limit)
 
 
-def _at_once(read: Callable[[], bytes]) -> IoCall:
+def _at_once(read: Callable[[], bytes]) -> IoStep:
     return read
 
 
-def _awaited(read: Callable[[], bytes]) -> IoCall:
-    async def call() -> bytes:
+def _awaited(read: Callable[[], bytes]) -> IoStep:
+    async def step() -> bytes:
         return read()
 
-    return call
+    return step
 
 
 class _Client(Client):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nai_proto.errors import ClosedError
 from nai_proto.exchange.actions import Send
 from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.driving import IoCall, IoSteps
+from nai_proto.exchange.driving import IoStep, IoSteps
 from nai_proto.exchange.observation import ExchangeWatch
 from nai_proto.http import Request
 
@@ -164,11 +164,11 @@ class HttpxExchange:
             self._response.close()
 
 
-def _call(call: IoCall, request: Request, budget: Budget, phases: Phases) -> IoSteps[Any]:
+def _call(step: IoStep, request: Request, budget: Budget, phases: Phases) -> IoSteps[Any]:
     """Call httpx: charge the time to the budget, and convert errors."""
     try:
         phases.check()
-        return (yield call)
+        return (yield step)
     except Exception as error:
         failure = error
         if (stream := phases.unfinished) is not None:

@@ -1,4 +1,4 @@
-"""Streams, synchronous and asynchronous, which perform the calls of `nai_proto.exchange.driving`."""
+"""Streams, synchronous and asynchronous, which perform the steps of `nai_proto.exchange.driving`."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ class Stream(_BaseStream[E, R, P_co]):
             ClosedError: the stream was closed or cancelled before its end.
         """
         execution = self._execution
-        call = execution.start()
-        while call is not None:
+        step = execution.start()
+        while step is not None:
             try:
-                answer = call()
+                result = step()
             except BaseException as error:
-                call = execution.throw(error)
+                step = execution.throw(error)
             else:
-                call = execution.send(answer)
+                step = execution.send(result)
         return execution.batch
 
     def cancel(self) -> None:
@@ -181,16 +181,16 @@ class AsyncStream(_BaseStream[E, R, P_co]):
         if self._left <= 0:
             await self._let_others_run()
         execution = self._execution
-        call = execution.start()
-        while call is not None:
+        step = execution.start()
+        while step is not None:
             try:
-                answer = await call()
+                result = await step()
             except BaseException as error:
-                call = execution.throw(error)
+                step = execution.throw(error)
             else:
-                if execution.is_closed and hasattr(answer, "abort"):
-                    answer.abort()  # a connection that came too late
-                call = execution.send(answer)
+                if execution.is_closed and hasattr(result, "abort"):
+                    result.abort()  # a connection that came too late
+                step = execution.send(result)
         batch = execution.batch
         if batch is not None:
             self._left -= len(batch)

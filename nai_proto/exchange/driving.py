@@ -1,7 +1,7 @@
 """Drive a flow. Written once, for all drivers.
 
-This code yields *calls*: functions without arguments that each do one piece of I/O. A synchronous driver calls them, an
-asynchronous driver awaits their results; both send in the result, or throw in the error. So all except the I/O itself,
+This code yields *steps*: functions without arguments that each do one piece of I/O. A synchronous driver calls them, an
+asynchronous driver awaits what they return; both send in the result, or throw in the error. So all except the I/O itself,
 from timeouts to the reuse of connections, is the same code under each runtime, and pure: a runtime passes in its `IO`.
 
 A transport's errors are thrown into the flow. Cancellation, KeyboardInterrupt and the caller's own exceptions pass through
@@ -21,7 +21,7 @@ from .budget import Budget, LimitReached
 from .observation import Observer, ObserverFailed, Waiting
 from .run import Run
 
-__all__ = ["IO", "Exchange", "Execution", "IoCall", "IoSteps", "Transport", "perform", "run_steps"]
+__all__ = ["IO", "Exchange", "Execution", "IoStep", "IoSteps", "Transport", "perform", "run_steps"]
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -29,26 +29,26 @@ T = TypeVar("T")
 E_co = TypeVar("E_co", covariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
-IoCall: TypeAlias = Callable[[], Any]
+IoStep: TypeAlias = Callable[[], Any]
 """One piece of I/O: returns its result in a synchronous driver, an awaitable of it in an asynchronous one."""
-IoSteps: TypeAlias = Generator[IoCall, Any, T]
-"""Yields calls, is sent their results, and returns a value."""
+IoSteps: TypeAlias = Generator[IoStep, Any, T]
+"""Yields steps, is sent their results, and returns a value."""
 
 
 def run_steps(steps: IoSteps[T]) -> T:
-    """Perform the calls of some steps, and return their value."""
+    """Perform some steps, and return their value."""
     try:
-        call = next(steps)
+        step = next(steps)
         while True:
             try:
-                answer = call()
+                result = step()
             except BaseException as error:
-                call = steps.throw(error)
+                step = steps.throw(error)
             else:
-                call = steps.send(answer)
+                step = steps.send(result)
     except StopIteration as stop:
-        result: T = stop.value
-        return result
+        value: T = stop.value
+        return value
 
 
 class Exchange(Protocol):
@@ -93,8 +93,8 @@ class Transport(Protocol):
     def close(self) -> Any: ...
 
 
-def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) -> Generator[IoCall | Emit[E], Any, None]:
-    """Perform the actions of a flow, and yield calls, and the flow's events.
+def perform(run: Run[E, R], transport: Transport, io: IO, observer: Observer) -> Generator[IoStep | Emit[E], Any, None]:
+    """Perform the actions of a flow, and yield I/O steps, and the flow's events.
 
     All time is charged to the total, except what the caller takes for the events.
     """
@@ -170,12 +170,12 @@ class Execution(Generic[E_co, R_co]):
         self.run = run
         self.io = transport.open_io()
         self.batch: Sequence[E_co] | None = None
-        "The events after the last call, or None at the end of the flow."
+        "The events after the last step, or None at the end of the flow."
         self.has_started = self.has_ended = self.is_closed = self._is_cancelled = False
         self._steps: Generator[Any, Any, None] = perform(run, transport, self.io, observer)
         self._failure: NaiError | None = None
 
-    def start(self) -> IoCall | None:
+    def start(self) -> IoStep | None:
         """Begin, or continue after a batch of events; return as `send` does."""
         if self._failure is not None:
             raise self._failure
@@ -186,18 +186,18 @@ class Execution(Generic[E_co, R_co]):
             self.close()
         return self.send(None)
 
-    def send(self, answer: Any) -> IoCall | None:
-        """Send in a call's result; return the next call, or None if `batch` has events, or the flow has ended."""
+    def send(self, result: Any) -> IoStep | None:
+        """Send in a step's result; return the next step, or None if `batch` has events, or the flow has ended."""
         if self.is_closed:
             raise self._was_closed()
         try:
-            return self._next(self._steps.send(answer))
+            return self._next(self._steps.send(result))
         except BaseException as error:
             self._stopped(error)
         return None
 
-    def throw(self, error: BaseException) -> IoCall | None:
-        """Throw in a call's error; return as `send` does."""
+    def throw(self, error: BaseException) -> IoStep | None:
+        """Throw in a step's error; return as `send` does."""
         if self.is_closed:
             raise self._was_closed()
         try:
@@ -216,14 +216,14 @@ class Execution(Generic[E_co, R_co]):
         self._steps.close()
         self._end()
 
-    def _next(self, step: Any) -> IoCall | None:
-        if step.__class__ is Emit:
+    def _next(self, yielded: Any) -> IoStep | None:
+        if yielded.__class__ is Emit:
             if self._is_cancelled:
                 raise self._was_closed()
-            self.batch = step.events
+            self.batch = yielded.events
             return None
-        call: IoCall = step
-        return call
+        step: IoStep = yielded
+        return step
 
     def _was_closed(self) -> ClosedError:
         error = ClosedError("the stream was closed or cancelled before its end; run it again for the rest")
