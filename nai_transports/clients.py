@@ -52,7 +52,7 @@ class BaseClient:
         """Take the arguments that all clients have.
 
         Args:
-            session, token, base_url, on_event: as for `nai_transports.sync.Client`.
+            session, token, base_url, on_event: as the public clients say.
         """
         self.session = _make_session(session, token, base_url)
         self._log = EventLog(on_event)

@@ -65,13 +65,23 @@ P = TypeVar("P")
 
 
 class Client(clients.Client):
-    """Run operations and flows on sync httpx. Session, token, ``base_url`` and ``on_event`` are those of `sync.Client`.
+    """Run operations and flows on sync httpx.
 
     Args:
+        session: token, addresses, timeouts, limits and retry policy: ``nai.Session(timeouts=…)``. If neither this nor
+            ``base_url`` is given, the environment variables NAI_TOKEN and NAI_URL are read.
         http: a client of httpx or httpx2, with its own proxies, certificates and connection limits; it is not closed.
             If None, one is made, and closed with this client.
+        token: ``pst-…``, or the token of a login. Without a token, the client is anonymous, so that flows can log in.
+        base_url: ``https://host[:port][/path]``, for all of the service's hosts. Then no token is read from the
+            environment.
         proxy: for a client that is made here: a URL, also of SOCKS (with ``httpx[socks]``). An HTTP proxy opens tunnels to
             https addresses; requests to http addresses, which httpx would send to the proxy itself, are refused.
+        on_event: called with each `nai_transports.events.Event`; its errors end the run.
+
+    Raises:
+        InvalidRequestError: ``base_url`` or an environment variable is not valid.
+        InvalidTypeError: an argument has another type.
     """
 
     @takes()
@@ -95,7 +105,24 @@ class Client(clients.Client):
 
 
 class AsyncClient(clients.AsyncClient):
-    """Run operations and flows on httpx's async client, on asyncio or trio. The arguments are those of `Client`."""
+    """Run operations and flows on httpx's async client, on asyncio or trio.
+
+    Args:
+        session: token, addresses, timeouts, limits and retry policy: ``nai.Session(timeouts=…)``. If neither this nor
+            ``base_url`` is given, the environment variables NAI_TOKEN and NAI_URL are read.
+        http: an async client of httpx or httpx2, with its own proxies, certificates and connection limits; it is not
+            closed. If None, one is made, and closed with this client.
+        token: ``pst-…``, or the token of a login. Without a token, the client is anonymous, so that flows can log in.
+        base_url: ``https://host[:port][/path]``, for all of the service's hosts. Then no token is read from the
+            environment.
+        proxy: for a client that is made here: a URL, also of SOCKS (with ``httpx[socks]``). An HTTP proxy opens tunnels to
+            https addresses; requests to http addresses, which httpx would send to the proxy itself, are refused.
+        on_event: called with each `nai_transports.events.Event`; its errors end the run.
+
+    Raises:
+        InvalidRequestError: ``base_url`` or an environment variable is not valid.
+        InvalidTypeError: an argument has another type.
+    """
 
     @takes()
     def __init__(
