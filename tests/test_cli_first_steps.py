@@ -47,6 +47,7 @@ def fail(*arguments: str) -> tuple[int, str]:
         (("library", "lst"), "nai library: no command is called 'lst'; did you mean 'list'? There are list, show, "),
         (("generat",), "nai: no command is called 'generat'; did you mean 'generate'? nai --help lists all"),
         (("image", "fox", "--n", "2"), "nai image: there is no option --n; did you mean '--number'?"),
+        (("generate", "x", "--sed", "3"), "nai generate: there is no option --sed (see nai generate --help)"),
         (("generate", "x", "--modle", "kayra"), "nai generate: there is no option --modle; did you mean '--model'?"),
         (("image", "fox", "--neg", "2"), "nai image: there is no option --neg; did you mean '--negative'?"),
         (
@@ -141,6 +142,22 @@ def test_a_wrong_command_line_is_told_with_the_line_to_type(line: str, typed: st
     status, said = fail(*shlex.split(line))
     assert status == 2
     assert said.removesuffix(f" (see {typed} --help)").partition(": ")[2].count(typed) == 1
+
+
+@for_each(
+    "line, said",
+    [
+        ("vibe encode fox.png", "'encode' is no file that exists; type: nai vibe fox.png"),
+        ("upscale fox.png fox.png", "'fox.png' is too much: this command takes FILE (see nai upscale --help)"),
+        ("lorebook test X fox.png", "'fox.png' goes with --file; type: nai lorebook test X --file fox.png"),
+    ],
+)
+def test_a_file_that_exists_is_never_told_to_be_the_output(
+    line: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fox.png").touch()
+    assert fail(*shlex.split(line)) == (2, f"nai {' '.join(line.split()[:-2])}: {said}")
 
 
 @for_each(

@@ -1,42 +1,53 @@
-"""Bytes on the command line that are not UTF-8: Python gives lone surrogates, which no text of a request can have."""
+"""Texts on the command line are UTF-8 in every locale; Python decodes by the locale, with lone surrogates for the rest."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import cast
+import re
+from typing import Final, cast
 
 from .errors import WrongUsage
 
-__all__ = ["check_encoding"]
+__all__ = ["decode_argument"]
+
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def check_encoding(name: str, value: object) -> None:
-    """Raise for an argument or an option whose text is not UTF-8, unless it begins with the name of a file.
+def decode_argument(name: str, value: object) -> object:
+    """Return the value of an argument or option, with its texts decoded as UTF-8.
+
+    A text that is not UTF-8 stays as the locale has decoded it, and so does one that begins with the name of a file, which
+    the system takes only so.
 
     Args:
         name: of the argument or option, for the message.
-        value: that was given; only texts, and lists of them, are looked at.
+        value: that was given; only texts, and lists of them, are changed.
 
     Raises:
-        WrongUsage: a text is not UTF-8. Names the first byte that is not.
+        WrongUsage: a text is not UTF-8, and nothing in the locale either. Names the first byte that is not.
     """
-    texts = cast("Sequence[object]", value) if isinstance(value, list | tuple) else (value,)
-    for text in texts:
-        if isinstance(text, str) and not _is_file(text):
-            _check_text(name, text)
+    if isinstance(value, list):
+        return [decode_argument(name, each) for each in cast("list[object]", value)]
+    return _decode(name, value) if isinstance(value, str) and not _is_file(value) else value
 
 
-def _check_text(name: str, text: str) -> None:
+def _decode(name: str, text: str) -> str:
+    raw = _get_bytes(text)
     try:
-        text.encode().decode()
-        return
-    except UnicodeEncodeError as error:
-        before = text[: error.start]
-        code = ord(text[error.start])
-    wrong = f"0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "a lone surrogate"
-    place = f", after {before[-40:]!r}" if before else ""
-    raise WrongUsage(f"{name} is not UTF-8: byte {len(before.encode())} is {wrong}{place}", parameter=name.lstrip("-"))
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode()
+        wrong = f"byte {error.start} is 0x{raw[error.start]:02x}{f', after {before[-40:]!r}' if before else ''}"
+    if _SURROGATE.search(text):
+        raise WrongUsage(f"{name} is not UTF-8: {wrong}", parameter=name.lstrip("-"))
+    return text
+
+
+def _get_bytes(text: str) -> bytes:
+    try:
+        return os.fsencode(text)
+    except UnicodeEncodeError:  # it is from no command line in this locale
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _is_file(text: str) -> bool:

@@ -20,7 +20,7 @@ from typer.core import TyperCommand, TyperGroup
 from nai_proto.unknown_names import find_close_name, suggest_name, unknown_choice
 
 from ...terminals import choose_colors
-from .argument_encoding import check_encoding
+from .argument_encoding import decode_argument
 from .error_messages import ServiceAddress
 from .errors import CommandFailure, ExitStatus, end_with_failure, exit_on_error
 from .examples import EXAMPLES
@@ -212,7 +212,8 @@ def build_command(function: Callable[..., None]) -> Callable[..., None]:
         with frame, ExitStack() as enclosing:
             # what a program is started with is not ours to judge
             for parameter in context.command.params if context.allow_interspersed_args else ():
-                check_encoding(max(parameter.opts, key=len), values.get(parameter.name or ""))
+                if (key := parameter.name) in values:
+                    values[key] = decode_argument(max(parameter.opts, key=len), values[key])
             for group in groups.values():
                 enclosing.enter_context(_build_group(group, values).enclose(_get_path(context), values, is_given))
             arguments = {name: _build_group(group, values) for name, group in groups.items()}  # of the changed values
@@ -315,7 +316,8 @@ def _explain_unknown_option(name: str, context: Any) -> str:
     from nai_proto.text.parameter_rules import RULES
 
     parameters: Sequence[Any] = [] if context is None else context.command.params
-    written: list[list[str]] = [[*each.opts, *each.secondary_opts] for each in parameters]
+    refusing = {flag for each in parameters if each.hidden for flag in each.opts}
+    written: list[list[str]] = [[*each.opts, *each.secondary_opts] for each in parameters if not each.hidden]
     flags = [flag for own in written for flag in own if flag.startswith("--")]
     parameter = name.lstrip("-").replace("-", "_")
     rules = RULES if any(each.name == "preset" for each in parameters) else OPENAI_RULES
@@ -328,7 +330,7 @@ def _explain_unknown_option(name: str, context: Any) -> str:
         if arguments == ["DIRECTORY"]:
             return f"there is no option {name}; type: {_get_path(context)} DIRECTORY"
     if not begun:
-        meant = find_close_name(name.lstrip("-"), (flag.lstrip("-") for flag in flags))
-        return f"there is no option {name}" + (f"; did you mean '--{meant}'?" if meant else "")
+        meant = f"--{find_close_name(name.lstrip('-'), (flag.lstrip('-') for flag in (*flags, *refusing)))}"
+        return f"there is no option {name}" + (f"; did you mean {meant!r}?" if meant in flags else "")
     guess = f"; did you mean {' or '.join(map(repr, begun))}?" if len(begun) <= _MOST_GUESSES else ""
     return f"there is no option {name}{guess}"

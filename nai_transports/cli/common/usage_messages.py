@@ -6,6 +6,7 @@ value where an option is wanted, an argument where a command is. Elsewhere an ex
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -109,6 +110,9 @@ def explain_surplus(command: str, parameters: Sequence[Parameter], given: Sequen
     before, united = kept[at], " ".join((kept[at], *surplus))
     if before.startswith("-"):
         return f"{before} takes no value: {_name_all(surplus)} is too much"
+    if arguments[-1].type is Path and [*map(os.path.exists, (before, *surplus))] == [False, True]:
+        line = _join([*kept[:at], *surplus, *kept[at + 1 :]])
+        return f"{_name_all([before])} is no file that exists; type: {command} {line}"
     is_value = at > 0 and any(each.takes_value and kept[at - 1] in each.flags for each in parameters)
     if not is_value and " " not in before and _may_be(arguments[-1], united):
         line = _join([*kept[:at], united, *kept[at + 1 :]])
@@ -199,6 +203,8 @@ def _guess_options(surplus: Sequence[str]) -> Iterator[str]:
         yield "--model"
     if text.isdecimal():
         yield "--port"
-    if len(surplus) == 1 and Path(text).suffix[1:2].isalpha():
+    if os.path.isfile(text):
+        yield "--file"
+    elif len(surplus) == 1 and Path(text).suffix[1:2].isalpha():
         yield "--output"
     yield "--text"
