@@ -16,6 +16,7 @@ from nai_proto.codecs.token_packing import pack
 from nai_proto.tokenizers import read
 from nai_transports.cli.app import app
 from nai_transports.tokenizer_files import finder
+from tests.cases import for_each
 from tests.test_tokenizers import hugging_face_file, sentencepiece_file
 
 TEXT = "The lamp, 你好 😀"
@@ -59,6 +60,16 @@ def test_input_that_is_not_an_argument_is_read_from_stdin_unchanged(files: Path)
     for written in (str(ids), " ".join(map(str, ids)), ",".join(map(str, ids)) + "\n"):
         assert nai("tokens", "decode", stdin=written).stdout == TEXT + "\n"
     assert nai("tokens", "decode", stdin="[]").stdout == "\n"
+
+
+@for_each("command", ["count", "encode"])
+def test_the_text_of_a_file_is_that_of_an_argument(command: str, files: Path) -> None:
+    (file := files / "p.txt").write_text(TEXT)
+    assert nai("tokens", command, "--file", str(file)).stdout == nai("tokens", command, TEXT).stdout
+    assert nai("tokens", command, "--file", "-", stdin=TEXT).stdout == nai("tokens", command, TEXT).stdout
+    assert run_failing("tokens", command, "x", "--file", str(file), status=2).endswith(
+        "give a text or --file, not both"
+    )
 
 
 def test_each_command_prints_one_json_document_when_asked(files: Path) -> None:
@@ -121,7 +132,11 @@ def test_packed_tokens_are_decoded_with_the_model_s_token_width(files: Path) -> 
         (("tokens", "decode", "1", "x2"), "'x2' is not a token id", 2),
         (("tokens", "decode", "1" * 11), "is not a token id", 2),
         (("decode", "nobody", "AAAA"), "no model with a known tokenizer is called 'nobody'", 2),
-        (("decode", "kayra-v1", "%%%"), "not base64", 2),
+        (
+            ("decode", "kayra-v1", "xx"),
+            "nai decode: DATA: packed tokens: not base64 of the standard alphabet, with ",
+            2,
+        ),
         (("decode", "llama-3-erato-v1", "AAA="), "2 bytes are no whole number of tokens of 4", 2),
     ],
 )

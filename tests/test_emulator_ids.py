@@ -159,7 +159,7 @@ def test_a_text_has_the_tokens_of_the_models_tokenizer() -> None:
 @for_each(
     "packed, about",
     [
-        ("@@@@", "not base64: Only base64 data"),
+        ("@@@@", "not base64 of the standard alphabet"),
         ("AQID", "3 bytes are no whole number of tokens of 2"),
         ("AQ=", "not base64"),
     ],

@@ -75,6 +75,15 @@ def test_a_page_fits_a_narrow_terminal_and_says_the_same_there(
     assert _join_lines(done.stdout) == _join_lines(_show(*path, "--help"))
 
 
+@for_each("path", _PATHS, ids=_NAMES)
+def test_a_page_names_only_options_of_its_command_unless_it_names_another_command(path: tuple[str, ...]) -> None:
+    command = _COMMANDS[path]
+    parameters = list_parameters(command.callback) if command.callback else ()
+    said = " ".join((command.help or "", *(each.help for each in parameters)))
+    named = re.findall("--[a-z][a-z-]*", re.sub("`[^`]*`", "", said))
+    assert {*named} <= {flag for each in parameters for flag in each.flags}
+
+
 def _join_lines(page: str) -> str:
     return "".join(sorted("".join(page.replace(" \\\n", " ").split())))
 

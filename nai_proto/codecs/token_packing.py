@@ -24,6 +24,7 @@ from ..errors import InvalidRequestError, RemoteProtocolError, excerpt
 __all__ = ["pack", "unpack"]
 
 _CODES: Final = {2: "H", 4: "I"}
+_NOT_BASE64: Final = "not base64 of the standard alphabet, with padding"
 
 
 def pack(tokens: Iterable[int], width: int) -> str:
@@ -65,13 +66,13 @@ def unpack(text: str | bytes, width: int) -> list[int]:
         data = binascii.a2b_base64(text, strict_mode=True)
         size = len(data)
         if len(text) != (size + 2) // 3 * 4:  # which strict_mode accepts after a whole group of four
-            problem = "not base64: Excess padding"
+            problem = _NOT_BASE64
         elif size % width:
             problem = f"{size} bytes are no whole number of tokens of {width}"
         else:
             return [*_struct(size // width, code).unpack(data)]
-    except ValueError as error:  # binascii.Error is one
-        problem = f"not base64: {error}"
+    except ValueError:  # binascii.Error is one
+        problem = _NOT_BASE64
     raise RemoteProtocolError(f"packed tokens: {problem}", excerpt=excerpt(text[:80]))
 
 

@@ -275,7 +275,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "tokens encode": (
         'nai tokens encode "The keeper lit the lamp."',
-        "nai tokens encode --model erato < opening.txt",
+        "nai tokens encode --file opening.txt --model erato",
     ),
     "tokens decode": (
         "nai tokens decode 3 4 5",
@@ -283,6 +283,7 @@ EXAMPLES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "tokens count": (
         'nai tokens count "The keeper lit the lamp."',
+        "nai tokens count --file opening.txt",
         "nai tokens count --model glm-4-6 --remote < opening.txt",
     ),
     "decode": (

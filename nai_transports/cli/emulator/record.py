@@ -117,8 +117,8 @@ def replay(
 
     Prints its address and credentials when it is ready; any others work too. A request is answered if the recording has
     one with the same method, path, query and body. Secrets, random seeds and sealed data may differ, and prompts and other
-    contents too, unless they were recorded (--contents). Any other request gets 404, and a message that says what
-    differs and names the next recorded request.
+    contents too, unless they were recorded (`nai record --contents`). Any other request gets 404, and a message that says
+    what differs and names the next recorded request.
     """
     check_program(command or (), "nai", "replay", str(file))
     app = Replayer(load_recording(file), as_recorded=as_recorded)

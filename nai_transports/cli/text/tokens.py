@@ -25,7 +25,7 @@ from ..common.command import CommandGroup
 from ..common.errors import WrongUsage
 from ..common.json_document import print_json
 from ..common.output import Json
-from ..common.text_input import read_standard_input
+from ..common.text_input import check_one_text, read_standard_input, read_text_file
 from ..common.text_stream import print_prose
 from ..common.tokenizers import load_or_none
 
@@ -38,14 +38,15 @@ _Text = Annotated[str | None, typer.Argument(help=f"Text. {_INPUT}", show_defaul
 _Ids = Annotated[list[str] | None, typer.Argument(help=f"Decimal token ids. {_INPUT}", show_default=False)]
 _Model = Annotated[str | None, typer.Option(help=f"Model id or name. Default: {Model.KAYRA.name}.")]
 _TokenizerName = Annotated[str | None, typer.Option(help=f"Tokenizer, instead of a model: {', '.join(TOKENIZERS)}.")]
-_Path = Annotated[
-    str | None, typer.Option(help="Tokenizer file, or directory that contains it; or the URL of a file, with --model.")
-]
+_PATH: Final = "Tokenizer file, or directory that contains it; or the URL of a file"
+_Path = Annotated[str | None, typer.Option(help=f"{_PATH}, with --model or --tokenizer.")]
+_File = Annotated[Path | None, typer.Option(help="Read the text from this file; - reads stdin.")]
 
 
 @tokens.command()
 def encode(
     text: _Text = None,
+    file: _File = None,
     model: _Model = None,
     tokenizer: _TokenizerName = None,
     path: _Path = None,
@@ -53,7 +54,7 @@ def encode(
 ) -> None:
     """Print the token ids of a text."""
     chosen = _load_tokenizer(model, tokenizer, path)
-    ids = chosen.encode(_read_input(text))
+    ids = chosen.encode(_read_text(text, file))
     _print_result(as_json, chosen, " ".join(map(str, ids)), tokens=ids, count=len(ids))
 
 
@@ -71,6 +72,7 @@ def decode(
 @tokens.command()
 def count(
     text: _Text = None,
+    file: _File = None,
     model: _Model = None,
     tokenizer: _TokenizerName = None,
     path: _Path = None,
@@ -83,10 +85,10 @@ def count(
     chosen = None if remote else _load_or_none(model, tokenizer, path)
     if chosen is None:
         remote_model = model or (Model.GLM if remote else Model.KAYRA).id
-        number = _count_remotely(_read_input(text), remote_model, account)
+        number = _count_remotely(_read_text(text, file), remote_model, account)
         _print_count(CountedText(remote_model, None, number), as_json)
         return
-    _print_count(CountedText(None, chosen.name, chosen.count(_read_input(text))), as_json)
+    _print_count(CountedText(None, chosen.name, chosen.count(_read_text(text, file))), as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _count_remotely(text: str, model: str, account: AccountOptions) -> int:
 def decode_packed(
     model: Annotated[str, typer.Argument(help=f"Model id or name, such as {Model.KAYRA.name}.")],
     data: Annotated[str | None, typer.Argument(help=f"Tokens in base64. {_INPUT}", show_default=False)] = None,
-    path: _Path = None,
+    path: Annotated[str | None, typer.Option(help=f"{_PATH}.")] = None,
     as_json: Json = False,
 ) -> None:
     """Print the token ids in base64 of the service, and their text.
@@ -134,8 +136,8 @@ def _unpack(packed: str, width: int) -> list[int]:
     try:
         return unpack(packed, width)
     except RemoteProtocolError as error:
-        problem = str(error)
-    raise WrongUsage(problem)
+        problem = f"DATA: {error}; give token ids as the service packs them, such as AwAEAA=="
+    raise WrongUsage(problem, parameter="data")
 
 
 def _load_tokenizer(model: str | None, name: str | None, path: str | None) -> Tokenizer:
@@ -167,6 +169,12 @@ def _read_tokenizer_file(path: Path) -> Tokenizer:
     except RemoteProtocolError as error:
         problem = str(error)
     raise InvalidFile(problem, path=str(path))
+
+
+def _read_text(text: str | None, file: Path | None) -> str:
+    """Return the text of an argument or of a file; without both, standard input."""
+    check_one_text(text, file)
+    return _read_input(text) if file is None else read_text_file(file)
 
 
 def _read_input(argument: str | None) -> str:
