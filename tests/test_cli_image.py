@@ -250,7 +250,7 @@ def test_the_format_is_the_option_s_or_that_of_the_file_s_name(owner: Account, a
     ("arguments", "problem"),
     [
         (("-o", "sea.gif"), "-o sea.gif: this can be written as .png, .jpg, .jpeg, .webp, not as .gif"),
-        (("-o", "sea.png", "--format", "webp"), "-o sea.png: this can be written as .webp, .jpg, .jpeg, not as .png"),
+        (("-o", "sea.png", "--format", "webp"), "-o sea.png and --format webp are two formats: leave one "),
     ],
 )
 def test_a_suffix_of_another_format_is_refused_before_anything_is_paid(

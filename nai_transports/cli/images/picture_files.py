@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeAlias
 
 from nai_proto.codecs.picture_files import to_jpeg
 from nai_proto.codecs.pillow_images import has_pillow
-from nai_proto.errors import MissingExtra, NaiError
+from nai_proto.errors import InvalidRequestError, MissingExtra, NaiError
 from nai_proto.image.image_files import image_type
 
 from ..common.notes import print_remark
@@ -36,17 +36,20 @@ def choose_picture_paths(
     Args:
         output, name, parts: as for `choose_paths`.
         image_format: the format in which the service sends them; each can also be written as a JPEG.
-        other_formats: those that it sends if it is asked for them, which a refused suffix is told.
+        other_formats: those that it would send if it were asked for them, as by a file's name where no format is named.
 
     Raises:
-        InvalidRequestError, FileError: as for `choose_paths`.
+        InvalidRequestError: the suffix is that of another of these formats; or as for `choose_paths`.
+        FileError: as for `choose_paths`.
         MissingExtra: a JPEG is asked for, and Pillow is not installed.
     """
     suffixes = (*_SUFFIXES[image_format], *_SUFFIXES["jpeg"])
     others = tuple(suffix for each in other_formats for suffix in _SUFFIXES[each] if suffix not in suffixes)
-    if output is not None and output.suffix not in (*suffixes, *others):
-        suffixes += others
-    paths = choose_paths(output, name, suffixes, parts)
+    if output is not None and output.suffix in others:
+        raise InvalidRequestError(
+            f"-o {output.path} and --format {image_format} are two formats: leave one of the options out"
+        )
+    paths = choose_paths(output, name, (*suffixes, *others), parts)
     if any(_is_jpeg(path) for path in paths) and not has_pillow():
         raise MissingExtra("a picture is converted to JPEG with Pillow (the extra 'image')", extra="image")
     return paths
