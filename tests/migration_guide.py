@@ -8,15 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["DIFFERENCES", "PAGE", "ROWS", "SETUP", "Difference", "Row", "codes", "names_of_novelai_api"]
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "DIFFERENCES",
+    "PAGE",
+    "ROWS",
+    "SETUP",
+    "SHORT",
+    "Difference",
+    "Row",
+    "codes",
+    "names_of_novelai_api",
+]
 
 PAGE: Final = Path(__file__).parent.parent / "nai_proto" / "docs" / "migration.md"
 _TEXT: Final = PAGE.read_text("utf-8")
 _BAR: Final = re.compile(r"(?<!\\)\|")
 _CODE: Final = re.compile(r"`([^`]+)`")
 
-SETUP: Final[str] = re.findall(r"^```python\n(.*?)^```", _TEXT, re.MULTILINE | re.DOTALL)[0]
-"""The program whose names the tables use."""
+_PROGRAMS: Final = re.compile(r"^```python3?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SETUP, BEFORE, AFTER = _PROGRAMS.findall(_TEXT)
+"""The program whose names the tables use; and one of novelai-api, with what it becomes here."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +77,8 @@ def _rows(columns: int) -> Iterator[tuple[str, list[str]]]:
             yield section, cells
 
 
+SHORT: Final = [cells for _, cells in _rows(3)]
+"""The names that most programs use: there, here, and a link to the section that has them."""
 ROWS: Final = [Row(section, *cells) for section, cells in _rows(4)]
 DIFFERENCES: Final = [Difference(*cells) for _, cells in _rows(5)]
 

@@ -22,7 +22,7 @@ from nai_transports.servers.serve import serve_in_thread
 from nai_transports.sync import Client
 from nai_transports.tokenizer_files import finder, load
 from tests.cases import for_each
-from tests.migration_guide import DIFFERENCES, PAGE, ROWS, SETUP, Difference, Row, codes, names_of_novelai_api
+from tests.migration_guide import BEFORE, DIFFERENCES, ROWS, SETUP, SHORT, Difference, Row, codes, names_of_novelai_api
 from tests.support import EMAIL, PASSWORD, an_emulator
 from tests.test_inventory import TABLES
 from tests.test_tokenizers import hugging_face_file, sentencepiece_file
@@ -148,13 +148,19 @@ def test_every_name_of_the_inventory_is_in_the_guide() -> None:
 
 
 def test_the_program_to_come_from_uses_names_of_the_guide() -> None:
-    (program,) = re.findall(r"^```python3\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    ast.parse(program)
+    ast.parse(BEFORE)
     known = " ".join(row.there for row in ROWS)
-    (helpers,) = re.findall(r"^from novelai_api.utils import (.*)$", program, re.MULTILINE)
-    used = [*re.findall(r"\b(?:api|Preset|Model|Tokenizer)\.[\w.]+(?=\()", program), *helpers.split(", ")]
+    (helpers,) = re.findall(r"^from novelai_api.utils import (.*)$", BEFORE, re.MULTILINE)
+    used = [*re.findall(r"\b(?:api|Preset|Model|Tokenizer)\.[\w.]+(?=\()", BEFORE), *helpers.split(", ")]
     assert [name for name in used if name.removeprefix("api.high_level.") not in known] == []
     assert len(used) >= 8
+
+
+@for_each("there, here, link", SHORT)
+def test_a_row_of_the_short_list_is_in_the_section_that_it_links_to(there: str, here: str, link: str) -> None:
+    (name,), (ours,), (title,) = codes(there), codes(here), re.findall(r"\[(.*)\]", link)
+    rows = [row for row in ROWS if row.section == f"novelai-api: {title}" and f"`{name}(" in row.there]
+    assert rows[0].here.startswith(f"`{ours}(")
 
 
 def test_every_name_of_the_typescript_page_is_in_the_guide() -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,9 +24,11 @@ from nai_proto.codecs.sealed_objects import OpenedObject, StoredObject, new_obje
 from nai_proto.codecs.token_packing import pack, unpack
 from nai_proto.text.samplers import SAMPLERS
 from nai_transports.preset_files import load_image_preset
+from nai_transports.servers.serve import serve_in_thread
 from nai_transports.tokenizer_files import load
 
-from ..migration_guide import DIFFERENCES, ROWS, Difference, codes, names_of_novelai_api
+from ..migration_guide import AFTER, BEFORE, DIFFERENCES, ROWS, Difference, codes, names_of_novelai_api
+from ..support import EMAIL, PASSWORD, an_emulator
 from ..test_migration import describe, set_up
 from .environments import ENVIRONMENTS, PATIENCE, NotMade
 
@@ -401,6 +405,38 @@ def test_a_difference_is_on_both_sides_as_the_migration_guide_says(
     assert ask("evaluate", there) == codes(difference.value_there)[0]
     with set_up(files, tmp_path) as names:
         assert describe(here, names) == codes(difference.value_here)[0]
+
+
+THEIR_HOSTS: Final = """
+import os
+from novelai_api import NovelAIAPI, _low_level
+NovelAIAPI.BASE_ADDRESS = _low_level.TEXT_API_ADDRESS = os.environ["NAI_URL"]
+"""
+"What sends the other library's requests to an emulator."
+
+
+def test_the_program_to_come_from_and_the_one_that_it_becomes_list_and_continue_the_same(
+    client: Path, files: Path
+) -> None:
+    emulator, _ = an_emulator(tokenizers=lambda model: load(model, path=files))
+    printed: list[list[str]] = []
+    with serve_in_thread(emulator) as url:
+        environment = {**os.environ, "NAI_URL": url, "NAI_EMAIL": EMAIL, "NAI_PASSWORD": PASSWORD, "NO_PROXY": "*"}
+        for python, program in ((client, THEIR_HOSTS + BEFORE), (Path(sys.executable), AFTER)):
+            done = subprocess.run(
+                [python, "-X", "utf8", "-c", program],
+                env=environment,
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            printed.append(done.stdout.split("\n", 1))
+    (titles_there, text_there), (titles_here, text_here) = printed
+    assert titles_there == titles_here == "['The Quiet Harbour', 'Letters to the Moon', '物語']"
+    assert text_there.strip()
+    assert text_here.strip()
+    emulator.requests.assert_sent(model="kayra-v1", times=2)
 
 
 def test_every_name_of_the_migration_guide_is_in_the_other_library(ask: Ask) -> None:
