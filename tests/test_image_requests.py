@@ -594,6 +594,7 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"noise_schedule": "Karass"}, "no noise schedule .* is called 'Karass'; did you mean 'karras'"),
         ({"size": (1000, 1000)}, "width is 1000, .* multiples of 64, .*; the nearest size is 1024 × 1024$"),
         ({"size": (2048, 4096)}, "takes at most 3145728; the nearest size is 1216 × 2496$"),
+        ({"size": (5000, 5000)}, "the nearest size is 1728 × 1728$"),
         ({"size": (100_000, 1)}, "from 64 to 49152; the nearest size is 49152 × 64$"),
         ({"noise_schedule": Sampler("new")}, "no noise schedule .* is called 'new'; there are karras"),
         ({"sampler": "x" * 100}, "sampler is a str"),
@@ -629,6 +630,13 @@ def test_the_nearest_size_is_one_that_a_request_may_have(width: int, height: int
     assert all(side % 64 == 0 and side >= 64 for side in nearest)
     assert nearest[0] * nearest[1] <= MAX_PIXELS
     assert find_nearest_size(*nearest) == nearest
+
+
+@given(st.integers(-9, 10**9), st.integers(-9, 10**9))
+def test_the_nearest_size_of_a_square_is_a_square_and_on_its_side_a_size_is_the_same(width: int, height: int) -> None:
+    side, other = find_nearest_size(width, width)
+    assert side == other
+    assert find_nearest_size(height, width) == find_nearest_size(width, height)[::-1]
 
 
 def test_some_things_go_together_with_one_model_only() -> None:

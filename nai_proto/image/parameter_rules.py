@@ -8,7 +8,7 @@ See:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import product
@@ -266,12 +266,18 @@ def _suggest_size(parameters: Mapping[str, object]) -> str:
 
 
 def find_nearest_size(width: int, height: int) -> tuple[int, int]:
-    """Return the size that a request may have which comes nearest: with this shape, if it has too many pixels."""
+    """Return the size that a request may have which comes nearest, about in this shape; of a square, it is a square."""
     scale = min(1, math.sqrt(MAX_PIXELS / max(1, width * height)))
     wanted = [min(max(_STEP, side * scale), MAX_PIXELS / _STEP) for side in (width, height)]
     choices = product(*({int(side // _STEP), math.ceil(side / _STEP)} for side in wanted))
     allowed = [(w * _STEP, h * _STEP) for w, h in choices if w * h * _STEP**2 <= MAX_PIXELS]
-    return min(allowed, key=lambda size: math.dist(size, wanted))
+    return min(allowed, key=lambda size: _measure_difference(size, wanted))
+
+
+def _measure_difference(size: Sequence[float], wanted: Sequence[float]) -> float:
+    """Return how much the sides differ in proportion, and how much the shape does."""
+    width, height = (math.log(side / other) for side, other in zip(size, wanted, strict=True))
+    return width**2 + height**2 + (width - height) ** 2
 
 
 def _check_together(parameters: Mapping[str, object]) -> None:
