@@ -110,10 +110,14 @@ def test_a_value_is_described_in_plain_words(value: object, words: str) -> None:
         ({"lorebookVersion": 4}, "its entries is missing"),
         ({"scenarioVersion": 3, "prompt": ["SECRET"]}, "its prompt is a list, and a text was expected"),
         ({"scenarioVersion": 3, "prompt": None}, "its prompt is null, and a text was expected"),
-        ({"entries": {"0": {"text": "SECRET"}}}, "none of story, scenario, lorebook, preset, module"),
+        (
+            {"entries": {"0": {"text": "SECRET"}}},
+            "this is JSON, and none of .*: story, scenario, lorebook, preset, mod",
+        ),
+        ({"format": "nai-conversation"}, "this is a conversation, with which nai chat --load goes on, and none of"),
         (
             {"entries": {"0": {"uid": 0, "key": ["SECRET"], "content": "SECRET"}}},
-            "this is a world of SillyTavern, and none of NovelAI's files: story, scenario, lorebook, preset, module",
+            "this is a world of SillyTavern, and none of the files that NovelAI's website exports: story, scenario, lore",
         ),
         ({"entries": [{"keys": [], "content": ""}]}, "this is a world of SillyTavern"),
         ({"spec": "chara_card_v2", "data": {}}, "this is a character card of SillyTavern"),

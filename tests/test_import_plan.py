@@ -277,7 +277,7 @@ def test_an_interruption_anywhere_loses_nothing_and_the_next_import_completes_it
     ("name", "data", "why"),
     [
         ("broken.story", b'{"storyContainerVersion": 1', "byte"),
-        ("other.json", b'{"a": 1}', "this is none of story, scenario"),
+        ("other.json", b'{"a": 1}', "this is JSON, and none of the files"),
         ("a.module", b'{"moduleVersion": 1}', "a module begins no story"),
         ("a.sealed", b"AAAA", "sealed data that did not open"),
         ("empty.txt", b"", "empty"),

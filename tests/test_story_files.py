@@ -59,11 +59,11 @@ def test_name_of_a_file_does_not_matter() -> None:
 @for_each(
     "data, problem",
     [
-        (b"{}", "none of story, scenario, lorebook, preset, module"),
+        (b"{}", "this is JSON, and none of the files .*: story, scenario, lorebook, preset, module"),
         (b'{"scenarioVersion": 3}', "its prompt is missing"),
         (b'{"lorebookVersion": 3, "entries": {}}', "its entries is an object, and a list was expected"),
         (b"[]", "this is a list, and a JSON object was expected"),
-        (b"---\nname: x\n", r"not JSON \(byte 0\)"),
+        (b"---\nname: x\n", r"not JSON \(byte 0\), and none of the files that NovelAI's website exports: story, sc"),
         (b"\xff", r"not UTF-8 \(byte 0\)"),
         (b'{"presetVersion": NaN}', r"NaN is no JSON \(byte 18\)"),
         (b"", "this is an empty file"),

@@ -10,11 +10,13 @@ from typing import Any, Final, cast
 
 from .json_records import object_or_empty
 
-__all__ = ["CHARACTER_CARD", "CHARACTER_CARD_KEYWORDS", "describe_foreign_file"]
+__all__ = ["CHARACTER_CARD", "CHARACTER_CARD_KEYWORDS", "CONVERSATION_FORMAT", "describe_foreign_file"]
 
 CHARACTER_CARD: Final = "a character card of SillyTavern"
 CHARACTER_CARD_KEYWORDS: Final = ("chara", "ccv3")
 """The keywords of the PNG text chunks that such a card has."""
+CONVERSATION_FORMAT: Final = "nai-conversation"
+"""What the files of ``nai chat`` have as their ``format``."""
 _KEY_FIELDS: Final = frozenset(("key", "keys"))
 
 
@@ -30,6 +32,8 @@ def describe_foreign_file(document: Mapping[str, Any]) -> str | None:
         return CHARACTER_CARD
     if isinstance(entries, Mapping | list) and _are_world_entries(cast("Mapping[str, Any] | list[Any]", entries)):
         return "a world of SillyTavern"
+    if document.get("format") == CONVERSATION_FORMAT:
+        return "a conversation, with which nai chat --load goes on"
     if {"prompt", "actions", "worldinfo"} <= document.keys():
         return "a story of KoboldAI"
     return None

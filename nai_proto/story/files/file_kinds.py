@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ...arguments import BYTES, LIMITS, TEXT
-from ...codecs.image_headers import detect_format
+from ...codecs.image_headers import describe_file, detect_format
 from ...errors import InvalidFile
 from ...limits import Limits
 from ..foreign_formats import describe_foreign_file
@@ -45,6 +45,8 @@ _REQUIRED_FIELDS: Final[Mapping[FileKind, tuple[str, Callable[[Mapping[str, Any]
     FileKind.LOREBOOK: ("entries", require_list),
 }
 """What else a kind has, and the check of it."""
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_NONE: Final = f"none of the files that NovelAI's website exports: {', '.join(FileKind)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +81,22 @@ def read_file(data: bytes, *, where: str = "file", limits: Limits = Limits()) ->
     if card:
         data = read_card(data, where=where, limits=limits)
         where = f"{where}, the file in it"
-    document = read_json_object(data, where=where, limits=limits)
+    try:
+        document = read_json_object(data, where=where, limits=limits)
+    except InvalidFile as error:
+        if describe_file(data) is not None or data.removeprefix(_BYTE_ORDER_MARK).lstrip().startswith((b"{", b"[")):
+            raise
+        problem = str(error)
+    else:
+        return _recognize(document, data, where, is_card=card)
+    raise InvalidFile(f"{problem}, and {_NONE}")
+
+
+def _recognize(document: dict[str, Any], data: bytes, where: str, *, is_card: bool) -> ImportedFile:
     for kind, version in VERSION_FIELDS.items():
         if version in document:
             if kind in _REQUIRED_FIELDS:
                 name, require = _REQUIRED_FIELDS[kind]
                 require(document, name, where)
-            return ImportedFile(kind, document, data, card)
-    if foreign := describe_foreign_file(document):
-        raise InvalidFile(f"{where}: this is {foreign}, and none of NovelAI's files: {', '.join(FileKind)}")
-    raise InvalidFile(f"{where}: this is none of {', '.join(FileKind)}: it has no {', '.join(VERSION_FIELDS.values())}")
+            return ImportedFile(kind, document, data, is_card)
+    raise InvalidFile(f"{where}: this is {describe_foreign_file(document) or 'JSON'}, and {_NONE}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, cast
 
 import typer
 
-from nai_proto.errors import InvalidFile, InvalidRequestError
+from nai_proto.errors import InvalidFile, InvalidRequestError, NaiError
 from nai_proto.library import Library, OpenedStory
 from nai_proto.story import Lorebook, Origin, Story, merge_lorebooks
 from nai_proto.story.files import FileKind, Scenario, import_story, read_file
@@ -99,7 +99,12 @@ def import_(
     answers, now = parse_answers(answer), time.time()
     if answers and len(paths) > 1:
         raise WrongUsage("--answer is for the placeholders of one scenario: import it by itself")
-    stories = [_read_story(path, now, answers) for path in paths]
+    try:
+        stories = [_read_story(path, now, answers) for path in paths]
+    except NaiError as error:
+        if len(paths) > 1:
+            error.add_note("no file was imported")
+        raise
     library = load_library(account, types=())
     with account.open_client() as client:
         stored = _create_all(client, library, stories)

@@ -15,12 +15,12 @@ from typing import Final, cast
 
 from nai_proto import openai
 from nai_proto.errors import InvalidFile, InvalidRequestError
+from nai_proto.story.foreign_formats import CONVERSATION_FORMAT
 from nai_proto.story.json_records import describe_mismatch, read_json_object
 from nai_proto.unknown_names import suggest_name
 
 __all__ = ["Conversation", "Turn", "format_conversation", "parse_conversation"]
 
-_FORMAT: Final = "nai-conversation"
 _VERSION: Final = 1
 _KEYS: Final = ("format", "version", "model", "system", "messages")
 _MESSAGE_KEYS: Final = {"user": ("role", "content"), "assistant": ("role", "content", "reasoning", "stopped")}
@@ -124,7 +124,12 @@ class Conversation:
 def format_conversation(conversation: Conversation) -> bytes:
     """Return the JSON of a conversation's file."""
     messages = [message for turn in conversation.turns for message in _describe_turn(turn)]
-    head = {"format": _FORMAT, "version": _VERSION, "model": conversation.model, "system": conversation.system}
+    head = {
+        "format": CONVERSATION_FORMAT,
+        "version": _VERSION,
+        "model": conversation.model,
+        "system": conversation.system,
+    }
     text = json.dumps({**head, "messages": messages}, ensure_ascii=False, indent=2)
     return text.encode("utf-8", "replace") + b"\n"
 
@@ -151,8 +156,10 @@ def parse_conversation(data: bytes, *, where: str) -> Conversation:
     if not data.lstrip().startswith(b"{"):
         raise InvalidFile(f"{where} is not a conversation that nai chat saved")
     document = read_json_object(data, where=where)
-    if document.get("format") != _FORMAT:
-        raise InvalidFile(f"{where} is not a conversation that nai chat saved: its format is not {_FORMAT!r}")
+    if document.get("format") != CONVERSATION_FORMAT:
+        raise InvalidFile(
+            f"{where} is not a conversation that nai chat saved: its format is not {CONVERSATION_FORMAT!r}"
+        )
     if document.get("version") != _VERSION:
         raise InvalidFile(f"{where}: a conversation of another version than {_VERSION}; update nai-proto to read it")
     _check_keys(document, _KEYS, where, "")
