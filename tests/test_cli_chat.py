@@ -309,8 +309,9 @@ def test_a_conversation_is_saved_after_each_turn_and_goes_on(tmp_path: Path, sen
     assert [each["role"] for each in saved["messages"]] == ["user", "assistant"]
     refused = nai("chat", "hello", "--save", str(path))
     assert "already exists (--load" in refused.stderr
-    for arguments in (("--load", str(path)), ("--continue",)):
-        assert nai("chat", "more", *arguments, "--max-tokens", "5").exit_code == 0
+    for arguments, said in ((("--load", str(path)), ""), (("--continue",), f"nai chat: going on with {path}\n")):
+        done = nai("chat", "more", *arguments, "--max-tokens", "5")
+        assert (done.exit_code, done.stderr) == (0, said)
     assert [line.partition(":")[0] for line in sent[-1]] == ["user", "assistant", "user", "assistant", "user"]
     assert len(json.loads(path.read_text("utf-8"))["messages"]) == 6
 

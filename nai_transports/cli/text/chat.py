@@ -16,7 +16,7 @@ from ..common.error_messages import ServiceAddress
 from ..common.errors import WrongUsage, describe_failure, reading_options
 from ..common.finished_work import begin_work
 from ..common.json_document import print_json
-from ..common.notes import print_note
+from ..common.notes import print_note, print_remark
 from ..common.output import Json, escape_line
 from ..common.text_input import read_text_argument
 from ..common.usage_messages import quote
@@ -69,7 +69,10 @@ def chat(
         options = settings.build_options(thinking=thinking)
         if model is not None:
             check_chat_model(model)  # before anybody is asked to log in
-        file, conversation = _open_conversation(save, _choose_saved(load, message) if go_on else load)
+        begun = _choose_saved(load, message) if go_on else load
+        file, conversation = _open_conversation(save, begun)
+    if go_on:
+        print_remark(f"going on with {escape_line(str(begun))}")
     if system is not None:
         conversation = conversation.with_system(system)
     with account.log_in() as client:
