@@ -1,8 +1,10 @@
-"""The skeleton of a bot for Discord and the like: one answer per user at a time, edited in place while it is written.
+"""The skeleton of a bot for Discord and the like, which edits its answers in place.
 
-Your chat library needs two methods, which `Channel` and `Message` describe. Messages are edited at most once a second, since
-chat services limit how often a bot may edit. ``!stop`` ends the answer of the user who writes it. It runs on asyncio and on
-trio. To try it in the terminal, with NAI_TOKEN set, write lines such as ``ann: What is in the chest?``::
+Your chat library needs two methods, which `Channel` and `Message` describe. Messages
+are edited at most once a second, since chat services limit how often a bot may edit.
+``!stop`` ends the answer of the user who writes it. It runs on asyncio and on trio. To
+try it in the terminal, with NAI_TOKEN set, write lines such as ``ann: What is in the
+chest?``::
 
     python channel_bot.py
 """
@@ -19,7 +21,9 @@ import nai_proto as nai
 from nai_transports.clients import AsyncClient as AnyClient
 from nai_transports.httpx import AsyncClient
 
-SYSTEM = nai.openai.Message.system("You are the narrator of a game. Answer in a few sentences.")
+SYSTEM = nai.openai.Message.system(
+    "You are the narrator of a game. Answer in a few sentences."
+)
 
 
 class Message(Protocol):
@@ -66,13 +70,18 @@ class Bot:
                     del self._running[user]
 
     async def _answer(self, message: Message, question: str) -> None:
-        operation = nai.openai.chat_completion_stream([SYSTEM, nai.openai.Message.user(question)], max_tokens=200)
+        operation = nai.openai.chat_completion_stream(
+            [SYSTEM, nai.openai.Message.user(question)], max_tokens=200
+        )
         text, ending, edited = "", "", anyio.current_time()
         try:
             async with self.client.stream(operation) as answer:
                 async for chunk in answer:
                     text += chunk.text
-                    if chunk.text and anyio.current_time() - edited >= self.edit_every_s:
+                    if (
+                        chunk.text
+                        and anyio.current_time() - edited >= self.edit_every_s
+                    ):
                         await message.edit(text)
                         edited = anyio.current_time()
         except nai.NaiError as error:
@@ -81,7 +90,8 @@ class Bot:
             ending = " [stopped]"
             raise
         finally:
-            with anyio.CancelScope(shield=True):  # the last edit is made even if the answer was stopped
+            # The last edit is made even if the answer was stopped.
+            with anyio.CancelScope(shield=True):
                 await message.edit(text + ending or "[no answer]")
 
 

@@ -1,7 +1,8 @@
 """A chat bot in the terminal, whose answers Ctrl-C stops.
 
-What had come of a stopped answer stays in the conversation, so that the model knows what it has said. A question that could
-not be answered leaves it again. Run it with NAI_TOKEN set::
+What had come of a stopped answer stays in the conversation, so that the model knows
+what it has said. A question that could not be answered leaves it again. Run it with
+NAI_TOKEN set::
 
     python chat_bot.py
 
@@ -28,12 +29,16 @@ class Chat:
         system: what the model is told about its part.
     """
 
-    def __init__(self, client: AnyClient, system: str = "You are a friendly narrator. Answer briefly.") -> None:
+    def __init__(
+        self,
+        client: AnyClient,
+        system: str = "You are a friendly narrator. Answer briefly.",
+    ) -> None:
         self.client = client
         self.messages = [nai.openai.Message.system(system)]
 
     def ask(self, question: str, write: Callable[[str], object]) -> bool:
-        """Ask a question, write the answer as it comes, and add both to the conversation.
+        """Ask a question, write the answer as it comes, and add both to `messages`.
 
         Returns:
             whether the answer is whole; False if Ctrl-C stopped it.
@@ -43,14 +48,22 @@ class Chat:
         """
         messages = [*self.messages, nai.openai.Message.user(question)]
         is_whole = True
-        with self.client.stream(nai.openai.chat_completion_stream(messages, model=MODEL, max_tokens=300)) as answer:
+        with self.client.stream(
+            nai.openai.chat_completion_stream(messages, model=MODEL, max_tokens=300)
+        ) as answer:
             try:
                 for chunk in answer:
                     write(chunk.text)
             except KeyboardInterrupt:
                 is_whole = False
-        said = answer.partial.choices[0].message.content if answer.partial and answer.partial.choices else ""
-        self.messages = [*messages, nai.openai.Message.assistant(said)] if said else messages[:-1]
+        said = (
+            answer.partial.choices[0].message.content
+            if answer.partial and answer.partial.choices
+            else ""
+        )
+        self.messages = (
+            [*messages, nai.openai.Message.assistant(said)] if said else messages[:-1]
+        )
         return is_whole
 
 

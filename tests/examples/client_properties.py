@@ -1,8 +1,9 @@
-"""A property-based test of your own client: whatever the service sends, and however the network cuts it.
+"""A property-based test of your own client: any answers, cut anywhere.
 
-`Narrator` is the client: it makes sentences of a stream of tokens. Hypothesis draws streams as the service may send them,
-answers that fail, hostile bytes, and ways to cut them into reads; the client must give the same sentences for the same text,
-and raise nothing but documented errors. Run it with pytest::
+`Narrator` is the client: it makes sentences of a stream of tokens. Hypothesis draws
+streams as the service may send them, answers that fail, hostile bytes, and ways to cut
+them into reads; the client must give the same sentences for the same text, and raise
+nothing but documented errors. Run it with pytest::
 
     python -m pytest client_properties.py
 """
@@ -17,7 +18,12 @@ from hypothesis import strategies as st
 
 import nai_proto as nai
 from nai_proto.testing import play
-from nai_proto.testing.strategies import chunkings, error_answers, hostile_bodies, native_streams
+from nai_proto.testing.strategies import (
+    chunkings,
+    error_answers,
+    hostile_bodies,
+    native_streams,
+)
 
 HEAD = nai.Head(200, nai.Headers.of(content_type="text/event-stream"))
 
@@ -29,7 +35,7 @@ class Narrator:
         self._rest = ""
 
     def receive(self, token: str) -> Iterator[str]:
-        """Yield the sentences that a token completes. A sentence ends before the blank behind its mark."""
+        """Yield the sentences that a token completes; blanks after a mark end one."""
         self._rest += token
         while end := re.search(r"(?<=[.!?]) +(?=[^ ])", self._rest):
             yield self._rest[: end.start()]
@@ -43,9 +49,14 @@ class Narrator:
 
 def read_aloud(body: list[bytes], head: nai.Head = HEAD) -> list[str]:
     """Return the sentences of an answer that arrives in these pieces."""
-    story = play(nai.text.generate_stream("x").with_options(retry=nai.NO_RETRY), [head, *filter(None, body), b""])
+    story = play(
+        nai.text.generate_stream("x").with_options(retry=nai.NO_RETRY),
+        [head, *filter(None, body), b""],
+    )
     narrator = Narrator()
-    said = [sentence for token in story.events for sentence in narrator.receive(token.text)]
+    said = [
+        sentence for token in story.events for sentence in narrator.receive(token.text)
+    ]
     assert story.error is None or isinstance(story.error, nai.NaiError)
     return [*said, *narrator.finish()]
 
@@ -57,7 +68,10 @@ def test_the_sentences_are_those_of_the_text_however_it_is_cut(
 ) -> None:
     body, texts = made
     narrator = Narrator()
-    assert read_aloud(data.draw(chunkings(body))) == [*narrator.receive("".join(texts)), *narrator.finish()]
+    assert read_aloud(data.draw(chunkings(body))) == [
+        *narrator.receive("".join(texts)),
+        *narrator.finish(),
+    ]
 
 
 @settings(deadline=None)

@@ -1,9 +1,10 @@
-"""Draw a picture for each line of a file, within a budget of Anlas: nothing is paid twice, and what was paid is kept.
+"""Draw a picture for each line of a file, within a budget of Anlas.
 
-Each picture is written before the next one is asked for. A journal beside the pictures says, before the request is sent,
-that a line was asked for, and afterwards what came of it. Run this as often as you like, after Ctrl-C and after a crash too:
-lines that have a picture are skipped, and so are those that may have been paid although no picture came. Run it with
-NAI_TOKEN set::
+Each picture is written before the next one is asked for. A journal beside the pictures
+says, before the request is sent, that a line was asked for, and afterwards what came of
+it. Run this as often as you like, after Ctrl-C and after a crash too: lines that have a
+picture are skipped, and so are those that may have been paid although no picture came.
+Run it with NAI_TOKEN set::
 
     python picture_batch.py prompts.txt pictures 100
 """
@@ -23,11 +24,15 @@ from nai_transports import files
 from nai_transports.clients import Client as AnyClient
 from nai_transports.sync import Client
 
-OPTIONS: dict[str, Any] = {"model": "nai-diffusion-4-5-full", "size": (832, 1216), "steps": 28}
+OPTIONS: dict[str, Any] = {
+    "model": "nai-diffusion-4-5-full",
+    "size": (832, 1216),
+    "steps": 28,
+}
 
 
 class Journal:
-    """What was asked for: one line of JSON for each step, on the disk before anything else happens."""
+    """What was asked for: a line of JSON for each step, written before the step."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,7 +46,9 @@ class Journal:
     def write(self, name: str, state: str, price: int) -> None:
         """Note a step of a picture."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"name": name, "state": state, "price": price}) + "\n")
+            file.write(
+                json.dumps({"name": name, "state": state, "price": price}) + "\n"
+            )
             file.flush()
             os.fsync(file.fileno())
         self._apply(name, state, price)
@@ -51,7 +58,9 @@ class Journal:
         self.spent += {"asked": price, "kept": 0, "refused": -price}[state]
 
 
-def draw_all(client: AnyClient, prompts: list[str], directory: Path, budget: int) -> list[str]:
+def draw_all(
+    client: AnyClient, prompts: list[str], directory: Path, budget: int
+) -> list[str]:
     """Draw what is missing, as long as the budget lasts; print a line for each prompt.
 
     Returns:
@@ -64,9 +73,15 @@ def draw_all(client: AnyClient, prompts: list[str], directory: Path, budget: int
     for prompt in prompts:
         name = sha256(prompt.encode()).hexdigest()[:16]
         state = journal.states.get(name)
-        outcome = "has a picture already" if state == "kept" else "may have been paid, and is not asked for again"
+        outcome = (
+            "has a picture already"
+            if state == "kept"
+            else "may have been paid, and is not asked for again"
+        )
         if state not in ("kept", "asked"):
-            outcome = draw(client, prompt, directory / f"{name}.png", journal, budget, allowance)
+            outcome = draw(
+                client, prompt, directory / f"{name}.png", journal, budget, allowance
+            )
         print(f"{outcome}: {prompt}")
         if journal.states.get(name) != "kept":
             missing.append(prompt)
@@ -75,7 +90,12 @@ def draw_all(client: AnyClient, prompts: list[str], directory: Path, budget: int
 
 
 def draw(
-    client: AnyClient, prompt: str, path: Path, journal: Journal, budget: int, allowance: nai.image.Allowance
+    client: AnyClient,
+    prompt: str,
+    path: Path,
+    journal: Journal,
+    budget: int,
+    allowance: nai.image.Allowance,
 ) -> str:
     """Draw one picture and keep it; return what came of it."""
     price = nai.image.build_image_request(prompt, **OPTIONS).price(allowance).anlas
@@ -83,7 +103,9 @@ def draw(
         return f"costs {price} Anlas, which the budget does not have"
     journal.write(path.stem, "asked", price)
     try:
-        (image,) = client.run(nai.image.generate(prompt, **OPTIONS, max_anlas=price, allowance=allowance))
+        (image,) = client.run(
+            nai.image.generate(prompt, **OPTIONS, max_anlas=price, allowance=allowance)
+        )
     except nai.NaiError as error:
         if is_unpaid(error):
             journal.write(path.stem, "refused", price)
@@ -94,7 +116,7 @@ def draw(
 
 
 def keep(data: bytes, path: Path) -> Path:
-    """Write a picture, in another directory if this one cannot be written: it is paid for. Return where it is."""
+    """Write a picture, which is paid for; elsewhere if need be. Return where it is."""
     try:
         files.write(path, data)  # whole, or not at all
     except nai.FileError:
@@ -104,16 +126,26 @@ def keep(data: bytes, path: Path) -> Path:
 
 
 def is_unpaid(error: nai.NaiError) -> bool:
-    """Return whether a request was certainly not paid: it was not sent, or the service refused it."""
+    """Return whether a request was certainly not paid: not sent, or refused."""
     refused = isinstance(error, nai.StatusError) and error.status < 500
-    return refused or isinstance(error, nai.InvalidRequestError) or getattr(error, "sent", True) is False
+    return (
+        refused
+        or isinstance(error, nai.InvalidRequestError)
+        or getattr(error, "sent", True) is False
+    )
 
 
 def main() -> int:
-    """Draw the lines of a file; the exit status is 1 if there are lines without a picture."""
-    prompts = [line for line in Path(sys.argv[1]).read_text("utf-8").splitlines() if line.strip()]
+    """Draw the lines of a file; return 1 if there are lines without a picture."""
+    prompts = [
+        line
+        for line in Path(sys.argv[1]).read_text("utf-8").splitlines()
+        if line.strip()
+    ]
     with Client() as client:
-        return 1 if draw_all(client, prompts, Path(sys.argv[2]), int(sys.argv[3])) else 0
+        return (
+            1 if draw_all(client, prompts, Path(sys.argv[2]), int(sys.argv[3])) else 0
+        )
 
 
 if __name__ == "__main__":

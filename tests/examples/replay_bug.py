@@ -1,9 +1,11 @@
-"""Record what a program and the service say to each other, and replay a bug from the recording.
+"""Record what a program and the service say, and replay a bug from the recording.
 
-A recording has no token and no password. This one has prompts and texts, since the bug may be in how they are read; without
-``contents=True`` it has none, and can be published. The replay answers the same program in the same process, without network
-and account, in the pieces in which the answers came: a bug report becomes a test. To record a run of `summarize` against the
-service, with NAI_TOKEN set, and to replay it as often as you like::
+A recording has no token and no password. This one has prompts and texts, since the bug
+may be in how they are read; without ``contents=True`` it has none, and can be
+published. The replay answers the same program in the same process, without network and
+account, in the pieces in which the answers came: a bug report becomes a test. To record
+a run of `summarize` against the service, with NAI_TOKEN set, and to replay it as often
+as you like::
 
     python replay_bug.py record bug.jsonl
     python replay_bug.py replay bug.jsonl
@@ -28,7 +30,8 @@ def summarize(client: AnyClient) -> str:
     """Return what an account has left: the program that has the bug."""
     account = client.run(nai.account.get_subscription())
     story = client.run(nai.text.generate("Once upon a time", max_length=20))
-    return f"{account.tier}, {account.anlas} Anlas, {len(story.text)} characters of a story"
+    length = len(story.text)
+    return f"{account.tier}, {account.anlas} Anlas, {length} characters of a story"
 
 
 def record(path: Path, session: nai.Session) -> str:

@@ -1,8 +1,9 @@
-"""An event loop of your own: several stories at once in one thread, over `selectors` and nothing else.
+"""An event loop of your own: several stories in one thread, over `selectors`.
 
-A task is a generator that yields what it waits for: a socket, or a time. `drive` makes a task of any operation or flow; the
-core's ``Run`` and ``ClientExchange`` decide what is done next. Run it with NAI_TOKEN set, and in NAI_URL the http address of
-an emulator, as ``nai emulate`` prints them (for https, wrap the sockets by `ssl`)::
+A task is a generator that yields what it waits for: a socket, or a time. `drive` makes
+a task of any operation or flow; the core's ``Run`` and ``ClientExchange`` decide what
+is done next. Run it with NAI_TOKEN set, and in NAI_URL the http address of an emulator,
+as ``nai emulate`` prints them (for https, wrap the sockets by `ssl`)::
 
     python selector_loop.py "Once upon a time" "The sea was calm"
 """
@@ -24,7 +25,7 @@ import nai_proto as nai
 from nai_proto.exchange import NEED_DATA, ClientExchange, LimitReached, Run, Wire
 
 Wait: TypeAlias = tuple[socket.socket | None, int, float | None]
-"""A socket, the events to wait for, and the seconds after which the wait ends. Without a socket it is a pause."""
+"""A socket, the events to wait for, and at most how long; a pause without a socket."""
 Task: TypeAlias = Generator[Wait, bool, Any]
 """Is sent whether its socket is ready; False means that the time is over."""
 
@@ -36,10 +37,16 @@ def run_all(*tasks: Task) -> None:
     def resume(task: Task, is_ready: bool | None) -> None:
         waits.pop(task, None)
         try:
-            file, events, seconds = next(task) if is_ready is None else task.send(is_ready)
+            file, events, seconds = (
+                next(task) if is_ready is None else task.send(is_ready)
+            )
         except StopIteration:
             return
-        waits[task] = file, events, math.inf if seconds is None else time.monotonic() + seconds
+        waits[task] = (
+            file,
+            events,
+            math.inf if seconds is None else time.monotonic() + seconds,
+        )
 
     for task in tasks:
         resume(task, None)
@@ -49,7 +56,12 @@ def run_all(*tasks: Task) -> None:
             for task, (file, events, _) in waits.items():
                 if file is not None:
                     selector.register(file, events, task)
-            ready = {key.data for key, _ in selector.select(None if first == math.inf else first - time.monotonic())}
+            ready = {
+                key.data
+                for key, _ in selector.select(
+                    None if first == math.inf else first - time.monotonic()
+                )
+            }
         for task, (_, _, until) in [*waits.items()]:
             if task in ready or until <= time.monotonic():
                 resume(task, task in ready)
@@ -67,8 +79,10 @@ class Connection:
         self.address = host, int(port or 80)
 
     @contextmanager
-    def within(self, phase: Any, at_most: float | None = None) -> Generator[Callable[[int], Task]]:
-        """Give a phase its one deadline, and its errors their names; yield a function that waits for the socket."""
+    def within(
+        self, phase: Any, at_most: float | None = None
+    ) -> Generator[Callable[[int], Task]]:
+        """Give a phase its deadline and its errors; yield what waits for the socket."""
 
         def wait(events: int) -> Task:
             if not (yield self.socket, events, deadline.left()):
@@ -114,7 +128,9 @@ def drive(flow: Any, session: nai.Session, on_event: Callable[[Any], object]) ->
                 match action:
                     case nai.Send():
                         connections.close()  # that of the request before
-                        connection = connections.enter_context(closing(Connection(action, run.budget_for(action))))
+                        connection = connections.enter_context(
+                            closing(Connection(action, run.budget_for(action)))
+                        )
                         yield from connection.send()
                         incoming = yield from connection.receive("read")
                     case nai.Receive(at_most):
@@ -136,7 +152,11 @@ def drive(flow: Any, session: nai.Session, on_event: Callable[[Any], object]) ->
 def tell(prompt: str, session: nai.Session) -> Task:
     """Stream a story, and print it when it is whole."""
     texts: list[str] = []
-    yield from drive(nai.text.generate_stream(prompt), session, lambda token: texts.append(token.text))
+    yield from drive(
+        nai.text.generate_stream(prompt),
+        session,
+        lambda token: texts.append(token.text),
+    )
     print(prompt + "".join(texts))
 
 

@@ -1,7 +1,8 @@
-"""A web page that shows a story while it is written: Starlette, and server-sent events to the browser.
+"""A web page that shows a story while it is written: Starlette and SSE.
 
-One client serves all visitors. A visitor who leaves ends the generation, so that nobody waits for a text that no one reads.
-Install starlette and uvicorn, and run it with NAI_TOKEN set::
+One client serves all visitors. A visitor who leaves ends the generation, so that nobody
+waits for a text that no one reads. Install starlette and uvicorn, and run it with
+NAI_TOKEN set::
 
     python web_stream.py
 
@@ -24,17 +25,25 @@ from nai_transports.asyncio import Client
 
 PAGE = """<!doctype html>
 <html lang="en">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>A story</title>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>A story</title>
 <link rel="icon" href="data:,">
-<style>body { max-width: 40em; margin: 2em auto; font: 1.1em/1.5 serif } #story { white-space: pre-wrap }</style>
-<form><input id="prompt" value="Once upon a time" aria-label="How it begins"> <button>Tell</button></form>
+<style>
+  body { max-width: 40em; margin: 2em auto; font: 1.1em/1.5 serif }
+  #story { white-space: pre-wrap }
+</style>
+<form>
+  <input id="prompt" value="Once upon a time" aria-label="How it begins">
+  <button>Tell</button>
+</form>
 <p id="story" aria-live="polite"></p><p id="state"></p>
 <script>
   let source;
   document.querySelector("form").onsubmit = submitted => {
     submitted.preventDefault();
     const prompt = document.getElementById("prompt").value;
-    const story = document.getElementById("story"), state = document.getElementById("state");
+    const story = document.getElementById("story");
+    const state = document.getElementById("state");
     story.textContent = prompt;
     state.textContent = "writing";
     source?.close();
@@ -56,10 +65,12 @@ def format_event(data: str, event: str = "message") -> str:
 async def tell(request: Request) -> StreamingResponse:
     """Stream the continuation of the prompt in the query."""
     client: Client = request.app.state.client
-    operation = nai.text.generate_stream(request.query_params["prompt"], model=nai.Model.KAYRA, max_length=100)
+    operation = nai.text.generate_stream(
+        request.query_params["prompt"], model=nai.Model.KAYRA, max_length=100
+    )
 
     async def write_events() -> AsyncGenerator[str, None]:
-        # When the visitor leaves, the generator is closed, and with it the stream and its connection.
+        # When the visitor leaves, this generator is closed, and so is the stream.
         try:
             async with client.stream(operation) as story:
                 async for token in story:
@@ -68,8 +79,11 @@ async def tell(request: Request) -> StreamingResponse:
         except nai.NaiError as error:
             yield format_event(error.plain_message, "end")
 
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # proxies pass each event on at once
-    return StreamingResponse(write_events(), media_type="text/event-stream", headers=headers)
+    # Proxies pass each event on at once.
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(
+        write_events(), media_type="text/event-stream", headers=headers
+    )
 
 
 async def show_page(_: Request) -> HTMLResponse:
@@ -78,14 +92,16 @@ async def show_page(_: Request) -> HTMLResponse:
 
 
 def make_app(session: nai.Session | None = None) -> Starlette:
-    """Return the application; its client has the session, or what NAI_TOKEN and NAI_URL say."""
+    """Return the application; without a session, NAI_TOKEN and NAI_URL say whose."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncGenerator[None, None]:
         async with Client(session) as app.state.client:
             yield
 
-    return Starlette(routes=[Route("/", show_page), Route("/tell", tell)], lifespan=lifespan)
+    return Starlette(
+        routes=[Route("/", show_page), Route("/tell", tell)], lifespan=lifespan
+    )
 
 
 def main() -> None:
