@@ -145,11 +145,13 @@ def test_the_concepts_name_what_the_code_has() -> None:
     assert cells == [*actions, "Repeat", *[each.name for each in nai.Repeat]]
 
 
-def test_every_example_is_included_in_the_page_of_programs_once() -> None:
+def test_every_example_is_listed_and_included_in_the_page_of_programs_once() -> None:
     included = re.findall(
         r"^```{literalinclude} \.\./\.\./tests/examples/(\S+)$", PAGES["programs.md"].read_text(), re.M
     )
     assert sorted(included) == [path.name for path in EXAMPLES]
+    listed = re.findall(r"^\| \[(\S+)\]\(\.\./\.\./tests/examples/\1\) \| .", PAGES["programs.md"].read_text(), re.M)
+    assert listed == included
 
 
 @for_each("kind", ["attribute", "data", "property"])
