@@ -3,15 +3,15 @@
     NaiError
     ├─ LocalProtocolError                 a step that the state does not allow
     ├─ ClosedError                        the client or the stream was closed or cancelled
-    ├─ InvalidRequestError                refused before it is sent: a value out of range; also a ValueError
+    ├─ InvalidRequestError                refused before it is sent; also a ValueError
     │  ├─ InvalidTypeError                a value of the wrong type; also a TypeError
     │  ├─ UnknownChoiceError              no model, preset, sampler … has this name
-    │  ├─ UnknownNameError                nothing that is stored has this title or id; also a LookupError
-    │  ├─ AmbiguousNameError              several that are stored have it, or begin with it; also a LookupError
-    │  └─ RejectedRequestError            400 413 422: refused by the service; also a StatusError
-    ├─ FileError                          a local file cannot be read or written; also an OSError
+    │  ├─ UnknownNameError                no object has this title or id; also a LookupError
+    │  ├─ AmbiguousNameError              several objects have it; also a LookupError
+    │  └─ RejectedRequestError            400 413 422; also a StatusError
+    ├─ FileError                          a file cannot be read or written; also an OSError
     ├─ InvalidFile                        a local file has wrong contents; also a ValueError
-    ├─ MissingExtra                       an optional dependency is not installed; also an ImportError
+    ├─ MissingExtra                       an extra is not installed; also an ImportError
     ├─ RemoteProtocolError                the server sent what the protocol does not allow
     │  ├─ LimitExceeded                   more than `Limits` allows
     │  └─ Truncated                       the data ended before the message did
