@@ -68,6 +68,7 @@ class BaseClient:
 class Client(BaseClient):
     """A synchronous client, with `run` and `stream`. Threads may share one client."""
 
+    @takes()
     def run(self, flow: Runnable[E, R]) -> R:
         """Run an operation or a flow to its end and return its result; its events are dropped.
 
@@ -87,6 +88,7 @@ class Client(BaseClient):
     def stream(self, flow: PartialFlow[E, R, Q]) -> Stream[E, R, Q]: ...
     @overload
     def stream(self, flow: Runnable[E, R]) -> Stream[E, R, object]: ...
+    @takes()
     def stream(self, flow: Runnable[E, R]) -> Stream[E, R, Any]:
         """Return a stream of an operation or a flow: use it as a context manager and iterate. Errors as for `run`."""
         self._check_open()
@@ -113,6 +115,7 @@ class AsyncClient(BaseClient):
 
     _stream_type: type[AsyncStream[Any, Any, Any]] = AsyncStream
 
+    @takes()
     async def run(self, flow: Runnable[E, R]) -> R:
         """Run an operation or a flow to its end and return its result; its events are dropped.
 
@@ -132,6 +135,7 @@ class AsyncClient(BaseClient):
     def stream(self, flow: PartialFlow[E, R, Q]) -> AsyncStream[E, R, Q]: ...
     @overload
     def stream(self, flow: Runnable[E, R]) -> AsyncStream[E, R, object]: ...
+    @takes()
     def stream(self, flow: Runnable[E, R]) -> AsyncStream[E, R, Any]:
         """Return a stream of an operation or a flow: use it as an async context manager and iterate. Errors as for `run`."""
         self._check_open()

@@ -17,6 +17,7 @@ from nai_proto import image, openai, story, text, tokenizers, voice
 from nai_proto.arguments import takes
 from nai_proto.codecs.pixels import Pixels, write_png
 from nai_proto.codecs.sse import SSEDecoder
+from nai_proto.emulator import Emulator
 from nai_proto.emulator.faults import parse_fault
 from nai_proto.errors import InvalidRequestError, InvalidTypeError, LimitExceeded, UnknownChoiceError
 from nai_proto.exchange.endpoints import endpoint
@@ -223,6 +224,18 @@ ELSEWHERE: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
     "a timeout of an operation": (
         lambda: text.generate("x").with_options(**wrong(timeout=3)),
         "Operation.with_options() has no parameter 'timeout'; did you mean 'timeouts'?",
+    ),
+    "a timeout of a run": (
+        lambda: memory.Client(Emulator()).run(text.generate("x"), **wrong(timeout=3)),
+        "Client.run() has no parameter 'timeout'; nai.Session takes timeouts=nai.Timeouts(total=60), and ",
+    ),
+    "a timeout of an asynchronous run": (
+        lambda: memory.AsyncClient(Emulator()).run(text.generate("x"), **wrong(timeout=3)),
+        "AsyncClient.run() has no parameter 'timeout'; nai.Session takes timeouts=nai.Timeouts(total=60), and ",
+    ),
+    "a token of a stream": (
+        lambda: memory.Client(Emulator()).stream(text.generate("x"), **wrong(token="t")),
+        "Client.stream() has no parameter 'token'; a client takes token=…, and so does with_options of an operation",
     ),
     "a proxy of a client": (
         lambda: httpx.AsyncClient(**wrong(proxies={})),
