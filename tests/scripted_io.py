@@ -70,8 +70,8 @@ class Script:
     def draw(self, at_least: float, _: float) -> float:
         return at_least
 
-    def _wait(self, kind: str, limit: float | None, *asked: Any) -> Any:
-        self.calls.append((kind, *asked, limit))
+    def _wait(self, kind: str, limit: float | None, *details: Any) -> Any:
+        self.calls.append((kind, *details, limit))
         wait = next(self.waits.get(kind, iter(())), None)
         wait = wait if isinstance(wait, Wait) else Wait(wait)
         if limit is not None and wait.seconds >= limit:
@@ -115,12 +115,12 @@ class Log:
     """An observer that keeps the events of connections."""
 
     is_watching: bool = True
-    told: list[Event] = field(default_factory=list[Event])
+    events: list[Event] = field(default_factory=list[Event])
 
     def tell(self, event: Event) -> None:
         assert self.is_watching
         if isinstance(event, ConnectionOpened | ConnectionReused | ConnectionDiscarded):
-            self.told.append(event)
+            self.events.append(event)
 
 
 @dataclass
@@ -181,11 +181,11 @@ class Rig:
     ) -> None:
         self.clock = Clock(1000.0)
         self.log = log or Log()
-        self.asked: list[str] = []
+        self.bases: list[str] = []
         "The addresses whose proxy was asked for."
 
         def choose(base: str) -> Proxy | None:
-            self.asked.append(base)
+            self.bases.append(base)
             return proxy
 
         self.transport = RawTransport(

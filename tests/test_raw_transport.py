@@ -34,11 +34,11 @@ def test_a_connection_is_opened_and_used_again_and_an_observer_is_told() -> None
     rig = Rig()
     script = rig.script(OK, OK, connect=[Wait(None, 2)])
     assert [rig.run(script), rig.run(script)] == [(200, b"ok")] * 2
-    assert rig.log.told == [ConnectionOpened("h", 81, 2.0, None, None), ConnectionReused("h", 81)]
+    assert rig.log.events == [ConnectionOpened("h", 81, 2.0, None, None), ConnectionReused("h", 81)]
     assert (rig.transport.opened, rig.transport.pool.idle, rig.transport.pool.used) == (1, 1, 0)
     assert not script.streams[0].is_aborted
     assert rig.transport.close() == "settled"
-    assert rig.log.told[2:] == [ConnectionDiscarded("h", 81, "the client is closed")]
+    assert rig.log.events[2:] == [ConnectionDiscarded("h", 81, "the client is closed")]
     assert script.streams[0].is_aborted
 
 
@@ -54,7 +54,7 @@ def test_a_connection_that_cannot_be_used_again_is_closed() -> None:
     rig = Rig()
     script = rig.script(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     assert rig.run(script) == (200, b"ok")
-    assert rig.log.told[1:] == [ConnectionDiscarded("h", 81, "not reusable")]
+    assert rig.log.events[1:] == [ConnectionDiscarded("h", 81, "not reusable")]
     assert script.streams[0].is_aborted
     assert (rig.transport.pool.idle, rig.transport.pool.used) == (0, 0)
 
@@ -65,7 +65,7 @@ def test_an_exchange_that_is_given_up_closes_its_connection_once() -> None:
     exchange = rig.send(script)
     for _ in range(2):
         exchange.abort()
-    assert rig.log.told[1:] == [ConnectionDiscarded("h", 81, "the exchange was given up")]
+    assert rig.log.events[1:] == [ConnectionDiscarded("h", 81, "the exchange was given up")]
     assert script.streams[0].is_aborted
     assert (rig.transport.pool.idle, rig.transport.pool.used) == (0, 0)
 
@@ -90,7 +90,7 @@ def test_an_idle_connection_on_which_something_came_is_replaced() -> None:
     assert [rig.run(script), rig.run(script)] == [(200, b"ok")] * 2
     assert [stream.is_aborted for stream in script.streams] == [True, False]
     why = "the server closed it, or sent bytes, while it was idle"
-    assert rig.log.told[1:] == [
+    assert rig.log.events[1:] == [
         ConnectionDiscarded("h", 81, why),
         ConnectionOpened("h", 81, 0.0, None, None),
         ConnectionReused("h", 81),
@@ -105,8 +105,8 @@ def test_a_connection_that_was_idle_for_too_long_is_closed_before_the_next_reque
     rig.run(script)
     rig.clock.advance(30)
     rig.run(script, other)
-    assert rig.log.told[1] == ConnectionDiscarded("h", 81, "idle for too long")
-    assert isinstance(rig.log.told[2], ConnectionOpened)
+    assert rig.log.events[1] == ConnectionDiscarded("h", 81, "idle for too long")
+    assert isinstance(rig.log.events[2], ConnectionOpened)
     assert [stream.is_aborted for stream in script.streams] == [True, False]
 
 
@@ -114,7 +114,7 @@ def test_a_connection_that_is_one_too_many_is_closed_when_its_response_ends() ->
     rig = Rig(PoolLimits(idle=0))
     script = rig.script(OK)
     rig.run(script)
-    assert rig.log.told[1:] == [ConnectionDiscarded("h", 81, "idle for too long, or one too many")]
+    assert rig.log.events[1:] == [ConnectionDiscarded("h", 81, "idle for too long, or one too many")]
     assert script.streams[0].is_aborted
 
 
@@ -145,7 +145,7 @@ def test_a_request_goes_to_the_host_and_port_of_its_address(base: str, host: str
     script = rig.script(OK)
     rig.run(script, request)
     assert script.calls[0] == ("connect", host, port, 10)
-    assert (rig.log.told[0], rig.asked) == (ConnectionOpened(host, port, 0.0, None, None), [base])
+    assert (rig.log.events[0], rig.bases) == (ConnectionOpened(host, port, 0.0, None, None), [base])
 
 
 # ---- limits
@@ -325,7 +325,7 @@ def test_over_tls_all_bytes_are_encrypted_after_the_handshake() -> None:
     assert script.written[1].startswith(b"sealed GET /x HTTP/1.1\r\n")
     assert script.written[2:] == [b"new keys too"]
     assert script.calls[-3:] == [("read", 5), ("write", len(b"new keys too"), 4), ("read", 4)]
-    assert rig.log.told == [ConnectionOpened("h", 443, 0.0, "TLSv1.3", None)]
+    assert rig.log.events == [ConnectionOpened("h", 443, 0.0, "TLSv1.3", None)]
 
 
 def test_what_comes_while_new_keys_are_sent_is_decrypted_too() -> None:
@@ -345,7 +345,7 @@ def test_a_peer_that_does_not_speak_tls_is_named() -> None:
 def test_http_has_no_tls() -> None:
     rig = Rig(tls=True)
     assert rig.run(rig.script(OK)) == (200, b"ok")
-    assert rig.log.told == [ConnectionOpened("h", 81, 0.0, None, None)]
+    assert rig.log.events == [ConnectionOpened("h", 81, 0.0, None, None)]
 
 
 GRANTED = b"HTTP/1.1 200 \r\n\r\n"
@@ -361,8 +361,8 @@ def test_through_a_proxy_the_tunnel_and_tls_share_the_limit_of_connecting() -> N
     assert limits[:5] == [("connect", 10), ("write", 7), ("read", 6), ("write", 4), ("read", 3)]
     assert script.calls[0] == ("connect", "p", 3128, 10)
     assert script.written[0].startswith(b"CONNECT h:443 HTTP/1.1\r\n")
-    assert rig.log.told == [ConnectionOpened("h", 443, 9.0, "TLSv1.3", "p:3128")]
-    assert rig.asked == ["https://h"]
+    assert rig.log.events == [ConnectionOpened("h", 443, 9.0, "TLSv1.3", "p:3128")]
+    assert rig.bases == ["https://h"]
 
 
 def test_a_response_has_the_limits_of_its_request() -> None:
