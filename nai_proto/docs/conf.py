@@ -152,7 +152,7 @@ def break_names(_: Any, __: str, ___: str, context: dict[str, Any], ____: object
         context[part] = _LONG_CODE.sub(lambda found: _WORD_END.sub(r"\g<0><wbr>", found[0]), text)
 
 
-_MODULE = re.compile(r"(?<=>)(?:nai_proto|nai_transports)\.[\w.]+(?=<)")
+_MODULE = re.compile(r"(?<=>)(?:nai_proto|nai_transports)\.[\w.]+(?=</a>|<a )")  # links and headings, not programs
 _LONG_CODE = re.compile(r'(?<=<span class="pre">)[^<]{20,}(?=</span>)')
 _WORD_END = re.compile(r"(?<=\w|\))[.,/=_(\[{](?=[\w\"])|[a-z](?=[A-Z][a-z])|[\da-f]{16}(?=\w)")
 
