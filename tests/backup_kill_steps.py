@@ -116,7 +116,7 @@ def check_nothing_is_lost(directory: Path, before: dict[str, list[OpenedObject]]
     with BackupDirectory(directory) as backups:
         for type_, items in before.items():
             assert [*backups.items(type_, run=1)] == items
-        assert all("the last backup was interrupted" in problem for problem in backups.verify().problems)
+        assert all("the last backup was interrupted" in str(problem) for problem in backups.verify().problems)
     for items in before.values():
         for item in items:
             assert (directory / item.stored.type / f"{item.stored.id}.json").read_bytes().endswith(b"}")

@@ -91,7 +91,9 @@ def kill_and_resume(directory: Path, stories: int, kills: int, seed: int) -> Non
             if count_files(directory):
                 with BackupDirectory(directory) as backups:
                     runs = backups.runs
-                    assert all("the last backup was interrupted" in problem for problem in backups.verify().problems)
+                    assert all(
+                        "the last backup was interrupted" in str(problem) for problem in backups.verify().problems
+                    )
                 assert [run.finished for run in runs] == [None] * len(runs)
                 assert len(runs) <= number
         last = start_backup(url, directory)

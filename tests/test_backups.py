@@ -347,11 +347,16 @@ def test_verify_finds_each_file_and_each_row_that_is_missing_or_damaged(tmp_path
     (directory / "stories" / f"{card.id}.json").unlink()
     (directory / "storycontent" / f"{content.id}.sealed.json").write_text("mine")
     with BackupDirectory(directory) as backups:
-        problems = backups.verify().problems
-    assert problems == (
-        f"stories/{card.id}.json is missing",
-        f"storycontent/{content.id}.sealed.json is not what was backed up",
-    )
+        report = backups.verify()
+    assert [(str(problem), problem.object, problem.runs) for problem in report.problems] == [
+        (f"stories/{card.id}.json is missing", ("stories", card.id), frozenset([1])),
+        (
+            f"storycontent/{content.id}.sealed.json is not what was backed up",
+            ("storycontent", content.id),
+            frozenset([1]),
+        ),
+    ]
+    assert (report.is_damaged(1), report.is_damaged(2)) == (True, False)
     for statement in (
         "UPDATE sealed SET content = x'7b7d' WHERE rowid = 2",
         "UPDATE plaintexts SET content = x'00' WHERE rowid = 1",
@@ -360,7 +365,7 @@ def test_verify_finds_each_file_and_each_row_that_is_missing_or_damaged(tmp_path
             db.execute(statement)
         db.close()
     with BackupDirectory(directory, EMAIL) as backups:
-        assert len(backups.verify().problems) == 4
+        assert [problem.is_repairable for problem in backups.verify().problems] == [False, False, True, True]
         with pytest.raises(Damaged):
             [*backups.items()]
         with pytest.raises(Damaged, match="not what was backed up"):
@@ -447,7 +452,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             back_up(tmp_path / "backups", emulator)
     with BackupDirectory(tmp_path / "backups") as backups:
         (problem,) = backups.verify().problems
-        assert "the last backup was interrupted" in problem
+        assert "the last backup was interrupted" in problem.message
     assert back_up(tmp_path / "backups", emulator).changed == 1
     check_current(tmp_path / "backups", owner)
 

@@ -82,7 +82,13 @@ def test_problems_are_one_line_and_exit_code_1(person: Person) -> None:
     lost.unlink()
     done = person.run("verify")
     assert done.exit_code == 5
-    assert "is missing" in done.stdout
+    state, problem, _ = done.stdout.splitlines()
+    assert state.endswith("\tdamaged")
+    assert problem == f"stories/{lost.name} is missing (of 'The Quiet Harbour'), in backup 1"
+    again = f"the next backup writes these files again; type: nai library backup {person.directory}"
+    assert done.stderr == f"nai library verify: {again}\n"
+    (damaged_one,) = json.loads(person.run("verify", "--json").stdout)["backups"]
+    assert damaged_one["state"] == "damaged"
     done = person.run("backup")
     assert (done.exit_code, done.stderr) == (0, f"nai library backup: repaired {lost}: it was missing or outdated\n")
     assert person.run("verify").exit_code == 0

@@ -180,7 +180,7 @@ def use(directory: Path, emulator: Emulator) -> None:
     def verify() -> None:
         with BackupDirectory(directory) as backups:
             for problem in backups.verify().problems:
-                assert problem.isprintable()
+                assert problem.message.isprintable()
 
     steps: tuple[Callable[[], Any], ...] = (read, verify, lambda: back_up(directory, emulator))
     for step in steps:
@@ -234,7 +234,7 @@ def test_a_bomb_in_a_backup_is_damage_and_is_inflated_to_the_limit_only(
         database.commit()
     tracemalloc.start()
     with BackupDirectory(directory) as backups:
-        assert any("plaintexts" in problem for problem in backups.verify().problems)
+        assert any("plaintexts" in problem.message for problem in backups.verify().problems)
         with pytest.raises(Damaged) as caught:
             list(backups.items())
     most = tracemalloc.get_traced_memory()[1]

@@ -13,9 +13,18 @@ from __future__ import annotations
 from .database_rows import BackupRun, BackupSummary
 from .directory import BackupDirectory, backup, is_backup
 from .object_spool import ObjectSpool
-from .verify import VerificationReport
+from .verify import BackupProblem, VerificationReport
 
-__all__ = ["BackupDirectory", "BackupRun", "BackupSummary", "ObjectSpool", "VerificationReport", "backup", "is_backup"]
+__all__ = [
+    "BackupDirectory",
+    "BackupProblem",
+    "BackupRun",
+    "BackupSummary",
+    "ObjectSpool",
+    "VerificationReport",
+    "backup",
+    "is_backup",
+]
 
 
 def __dir__() -> list[str]:

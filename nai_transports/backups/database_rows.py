@@ -19,7 +19,7 @@ from nai_proto.objects import StoredKeystore
 from .files import make_file_name, sha256
 from .sqlite_connection import BackupDatabase
 
-__all__ = ["KEYSTORE_FILE", "BackupRecords", "BackupRun", "BackupSummary"]
+__all__ = ["KEYSTORE_FILE", "BackupRecords", "BackupRun", "BackupSummary", "ContentUse"]
 
 KEYSTORE_FILE: Final = "keystore.sealed.json"
 _MAX_PLAINTEXT: Final = Limits().body
@@ -72,6 +72,16 @@ class BackupSummary:
     def listed(self) -> int:
         """Return the number of objects that the account has."""
         return self.new + self.changed + self.unchanged
+
+
+@dataclass(slots=True)
+class ContentUse:
+    """Where a content is used in a backup."""
+
+    object: tuple[str, str] | None = None
+    "The type and the id of the object that it is of; of several with the same content, one."
+    runs: set[int] = field(default_factory=set[int])
+    "The numbers of the runs that saw it."
 
 
 class BackupRecords:
@@ -274,6 +284,25 @@ class BackupRecords:
             if packed is not None and sha256(content := unpack(packed)) == digest:
                 return content
         return None
+
+    def list_uses(self, digests: Collection[bytes]) -> Mapping[bytes, ContentUse]:
+        """Return which object each of these contents is of, and which runs saw it; of a keystore, there is no object."""
+        uses = {digest: ContentUse() for digest in digests}
+        if not uses:
+            return uses
+        database = self._database
+        for run, keystore in database.rows("SELECT id, keystore FROM runs"):
+            if keystore in uses:
+                uses[keystore].runs.add(run)
+        statement = (
+            "SELECT seen.run, sealed, plain, type, name FROM seen JOIN versions ON versions.id = version"
+            " JOIN objects ON objects.id = object"
+        )
+        for run, sealed, plain, *object_ in database.rows(statement):
+            for use in (uses[digest] for digest in (sealed, plain) if digest in uses):
+                use.object = (object_[0], object_[1])
+                use.runs.add(run)
+        return uses
 
     def contents(self) -> Iterator[tuple[bytes, str, bytes]]:
         """Iterate over all contents, each with its digest and its table."""

@@ -243,7 +243,7 @@ class BackupDirectory:
         self._files.sync_directories()
         report = self.verify()
         if not report.ok:
-            raise Damaged(f"{self._files.root}: {'; '.join(report.problems[:3])}", category="backup")
+            raise Damaged(f"{self._files.root}: {'; '.join(map(str, report.problems[:3]))}", category="backup")
         with self._open_database.transaction():
             summary = self._records.finish_run(run, types, time.time())
         self._run = None

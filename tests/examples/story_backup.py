@@ -41,7 +41,7 @@ def back_up(
     with BackupDirectory(directory) as backups:
         report = backups.verify()  # reads all of it from the disk; needs no password
     print(f"{report.objects} objects in {report.versions} versions are in {directory}")
-    return [*list_problems(summary), *report.problems]
+    return [*list_problems(summary), *map(str, report.problems)]
 
 
 def print_progress(event: nai.library.LoadEvent) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,15 +12,20 @@ from typing import Annotated, Final, TypeAlias
 
 import typer
 
+from nai_proto.errors import Damaged
+from nai_proto.library.object_identity import CARDS, CONTENTS, content_id_of
+
 from ... import backups, files
 from ..common.account_options import AccountOptions
 from ..common.errors import ExitStatus
 from ..common.finished_work import record_done
 from ..common.json_document import print_json, to_time
 from ..common.notes import print_remark
-from ..common.output import Json, escape_line, format_count, format_date, print_sentence
+from ..common.output import Json, escape_line, format_count, print_sentence
 from ..common.tables import Column, print_table
+from ..common.usage_messages import quote
 from .library_loader import UnreadType, list_unread
+from .restore_report import title_of
 
 __all__ = ["BackupOption", "DirectoryArgument", "backup", "open_own_backup", "verify"]
 
@@ -96,6 +103,8 @@ class EarlierBackup:
     "None if it was interrupted."
     before_restore: bool
     objects: int
+    state: str
+    "``complete``, ``damaged`` if a problem concerns it, or ``interrupted``."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,10 +182,13 @@ def _describe_backup(directory: Path, summary: backups.BackupSummary) -> Backup:
 def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
     """Check that all backups in a directory are complete and unchanged. Needs no password.
 
-    The exit code is 5 if something is missing or was changed.
+    The exit code is 5 if something is missing or was changed. `nai library backup` writes missing and changed files again.
     """
     with backups.BackupDirectory(directory) as opened:
-        report, runs = opened.verify(), opened.runs
+        report = opened.verify()
+        runs = [_describe_run(run, report) for run in opened.runs]
+        titles = _find_titles(opened, report.problems)
+    problems = [_describe_problem(problem, titles) for problem in report.problems]
     if as_json:
         print_json(
             Verification(
@@ -185,33 +197,69 @@ def verify(directory: DirectoryArgument, as_json: Json = False) -> None:
                 objects=report.objects,
                 versions=report.versions,
                 files=report.files,
-                problems=[*report.problems],
-                backups=[*map(_describe_run, runs)],
+                problems=problems,
+                backups=runs,
             )
         )
     else:
         columns = (Column("backup", is_number=True), "began (UTC)", Column("objects", is_number=True), "state")
         print_table(columns, map(_format_run, runs[-_SHOWN_RUNS:]))
-        for problem in report.problems:
+        for problem in problems:
             print_sentence(problem)
         verdict = "everything is as it was backed up" if report.ok else format_count(len(report.problems), "problem")
         counts = (report.objects, "object"), (report.versions, "version"), (report.files, "file")
         print_sentence(f"{', '.join(format_count(*each) for each in counts)}: {verdict}.")
     if not report.ok:
+        if not as_json:
+            print_remark(_advise(directory, report.problems))
         raise typer.Exit(ExitStatus.FINDINGS)
 
 
-def _describe_run(run: backups.BackupRun) -> EarlierBackup:
+def _describe_run(run: backups.BackupRun, report: backups.VerificationReport) -> EarlierBackup:
     return EarlierBackup(
         backup=run.id,
         started_at=to_time(run.started),
         finished_at=to_time(run.finished),
         before_restore=run.before_restore,
         objects=run.objects,
+        state="interrupted" if run.finished is None else "damaged" if report.is_damaged(run.id) else "complete",
     )
 
 
-def _format_run(run: backups.BackupRun) -> tuple[str, ...]:
-    complete = "complete, before a restore" if run.before_restore else "complete"
-    state = "interrupted" if run.finished is None else complete
-    return str(run.id), format_date(run.started), str(run.objects), state
+def _format_run(run: EarlierBackup) -> tuple[str, ...]:
+    began = "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M}"
+    return str(run.backup), began, str(run.objects), f"{run.state}{', before a restore' if run.before_restore else ''}"
+
+
+def _find_titles(opened: backups.BackupDirectory, problems: Collection[backups.BackupProblem]) -> Mapping[str, str]:
+    """Return the titles of the objects that problems are of, by their ids; without those that cannot be read."""
+    titles: dict[str, str] = {}
+    types = {problem.object[0] for problem in problems if problem.object is not None}
+    for type_ in {CARDS if each == CONTENTS else each for each in types}:
+        with suppress(Damaged):
+            for item in opened.items(type_):
+                title = title_of(item)
+                titles[item.stored.id] = title
+                if item.ok and type_ == CARDS:
+                    titles[content_id_of(item)] = title
+    return titles
+
+
+def _describe_problem(problem: backups.BackupProblem, titles: Mapping[str, str]) -> str:
+    """Return a problem with the title of its object, and with the backups that it concerns."""
+    title = "" if problem.object is None else titles.get(problem.object[1], "")
+    of = f" (of {title!r})" if title else ""
+    where = f", in {_name_backups(problem.runs)}" if problem.runs else ""
+    return f"{problem}{of}{where}"
+
+
+def _name_backups(runs: Collection[int]) -> str:
+    return f"backup {min(runs)}" if len(runs) == 1 else f"{len(runs)} backups from {min(runs)} to {max(runs)}"
+
+
+def _advise(directory: Path, problems: Iterable[backups.BackupProblem]) -> str:
+    """Return what to do about problems."""
+    where = quote(str(directory))
+    if all(problem.is_repairable for problem in problems):
+        return escape_line(f"the next backup writes these files again; type: nai library backup {where}")
+    return escape_line(f"{where} cannot be repaired: keep it, and type: nai library backup NEW-DIRECTORY")
