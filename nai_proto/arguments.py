@@ -258,7 +258,7 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        from inspect import isgeneratorfunction, signature
+        from inspect import iscoroutinefunction, isgeneratorfunction, signature
 
         names = [*signature(function).parameters]
 
@@ -279,6 +279,13 @@ def takes(**types: ArgumentType) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 problem = _explain_call(error, function, given, named)
             raise problem
 
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def call_and_wait(*args: P.args, **options: P.kwargs) -> Any:
+                return await cast("Callable[..., Any]", call)(*args, **options)
+
+            return cast("Callable[P, R]", call_and_wait)  # frameworks ask whether a function is a coroutine function
         if not isgeneratorfunction(function):
             return call
         # `exchange.flow.flow` wants either a generator function's own code or, as here, an object that has none.

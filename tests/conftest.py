@@ -77,13 +77,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Leave the tests themselves out of each garbage collection: walking over all of them takes half a second.
 
-    A benchmark ends with `gc.unfreeze`, which would bring them all back. Most of what a test makes is freed by its reference
-    count, so a search for cycles is due after more objects than by default.
+    Most of what a test makes is freed by its reference count, so a search for cycles is due after more objects than by
+    default.
     """
     gc.enable()
     gc.collect()
     gc.freeze()
-    setattr(gc, "unfreeze", gc.get_freeze_count)  # noqa: B010 -- no benchmark thaws them
     gc.set_threshold(5_000)
 
 

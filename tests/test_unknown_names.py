@@ -5,11 +5,13 @@ Advice for programs is apart from the problem, so that a shell can give its own.
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
+import anyio
 import pytest
 
 import nai_proto as nai
@@ -230,7 +232,7 @@ ELSEWHERE: Final[Mapping[str, tuple[Callable[[], object], str]]] = {
         "Client.run() has no parameter 'timeout'; nai.Session takes timeouts=nai.Timeouts(total=60), and ",
     ),
     "a timeout of an asynchronous run": (
-        lambda: memory.AsyncClient(Emulator()).run(text.generate("x"), **wrong(timeout=3)),
+        lambda: anyio.run(lambda: memory.AsyncClient(Emulator()).run(text.generate("x"), **wrong(timeout=3))),
         "AsyncClient.run() has no parameter 'timeout'; nai.Session takes timeouts=nai.Timeouts(total=60), and ",
     ),
     "a token of a stream": (
@@ -278,6 +280,11 @@ def test_a_call_that_does_not_fit_is_a_type_error_that_names_the_public_class(
     with pytest.raises(TypeError, match=rf"^{re.escape(owner)} (missing|has|got) ") as caught:
         call()
     assert isinstance(caught.value, InvalidTypeError)
+
+
+def test_what_checks_its_arguments_is_still_a_coroutine_function() -> None:
+    assert inspect.iscoroutinefunction(memory.AsyncClient(Emulator()).run)
+    assert not inspect.iscoroutinefunction(memory.AsyncClient(Emulator()).stream)
 
 
 def test_a_type_error_from_inside_a_function_is_not_taken_for_a_wrong_call() -> None:
