@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import argon2.low_level
 import pytest
 import typer.testing
-from _pytest.runner import runtestprotocol
 
 from nai_proto.codecs import key_derivation
 from nai_proto.exchange.retry import RetryPolicy
@@ -84,21 +83,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(5_000)
-
-
-@pytest.hookimpl
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Have a worker of pytest-xdist report a test once, and its setup and teardown only if something happened there.
-
-    pytest also reports that each of them began and ended. That is five messages a test, each of which the worker writes and
-    the controller reads, and no terminal shows four of them.
-    """
-    if not _WORKER:
-        return None
-    for report in runtestprotocol(item, log=False, nextitem=nextitem):
-        if report.when == "call" or not report.passed:
-            item.ihook.pytest_runtest_logreport(report=report)
-    return True
 
 
 @pytest.fixture
