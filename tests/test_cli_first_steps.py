@@ -89,6 +89,11 @@ def fail(*arguments: str) -> tuple[int, str]:
         (("image", "fox", "--sampler"), "nai image: --sampler needs a value: Sampler: "),
         (("image", "fox", "--json=1"), "nai image: --json takes no value (see nai image --help)"),
         (("story", "show", "--answer"), "nai story show: --answer needs a value: Value of a placeholder"),
+        (
+            ("image", "fox", "-o", "fox.gif"),
+            "nai image: -o fox.gif: this can be written as .png, .jpg, .jpeg, .webp, not",
+        ),
+        (("image", "fox", "-o", "fox.webp", "--format", "png"), "nai image: -o fox.webp and --format png are two form"),
         (("image", "fox", "-o", "fox.gif", "--token-is-missing"), "nai image: there is no option --token-is-missing"),
         (("whoami", "--timeout", "0"), "nai whoami: --timeout: 0 is out of range: "),
         (("emulate", "--port", "70000"), "nai emulate: --port: 70000 is out of range: from 0 to 65535 (see "),

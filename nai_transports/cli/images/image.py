@@ -257,8 +257,9 @@ def image(
     vibes = parse_vibes(vibe or ())
     with name_options_in_errors():
         builder = ImageRequestBuilder("" if is_read else text or "", options, vibes, previews=previews)
-        if is_read:  # whoever types the prompt learns before it what is wrong with the rest
+        if not price:
             builder.choose_paths(output)
+        if is_read:  # whoever types the prompt learns before it what is wrong with the rest
             text = read_required_text(prompt, "image", "--rebuild")
             builder = ImageRequestBuilder(text, options, vibes, previews=previews)
     if builder.note:
