@@ -84,7 +84,7 @@ def test_problems_are_one_line_and_exit_code_1(person: Person) -> None:
     assert done.exit_code == 5
     state, problem, _ = done.stdout.splitlines()
     assert state.endswith("\tdamaged")
-    assert problem == f"stories/{lost.name} is missing (of 'The Quiet Harbour'), in backup 1"
+    assert problem == f"stories/{lost.name} is missing; it belongs to 'The Quiet Harbour' in backup 1"
     again = f"the next backup writes these files again; type: nai library backup {person.directory}"
     assert done.stderr == f"nai library verify: {again}\n"
     (damaged_one,) = json.loads(person.run("verify", "--json").stdout)["backups"]

@@ -248,9 +248,8 @@ def _find_titles(opened: backups.BackupDirectory, problems: Collection[backups.B
 def _describe_problem(problem: backups.BackupProblem, titles: Mapping[str, str]) -> str:
     """Return a problem with the title of its object, and with the backups that it concerns."""
     title = "" if problem.object is None else titles.get(problem.object[1], "")
-    of = f" (of {title!r})" if title else ""
-    where = f", in {_name_backups(problem.runs)}" if problem.runs else ""
-    return f"{problem}{of}{where}"
+    owners = [*([repr(title)] if title else ()), *([_name_backups(problem.runs)] if problem.runs else ())]
+    return f"{problem}; it belongs to {' in '.join(owners)}" if owners else str(problem)
 
 
 def _name_backups(runs: Collection[int]) -> str:
