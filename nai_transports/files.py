@@ -21,6 +21,8 @@ __all__ = [
     "check_schema",
     "create",
     "database_error",
+    "decode_name",
+    "encode_name",
     "exists",
     "lock_directory",
     "make_directories",
@@ -52,6 +54,23 @@ def exists(path: str | os.PathLike[str]) -> bool:
     except OSError as error:
         problem = error.strerror
     raise FileError(f"{os.fspath(path)} cannot be read: {problem}", path=os.fspath(path))
+
+
+def encode_name(text: str) -> str:
+    """Return the name of a file that is called by a text: in UTF-8 where the locale's encoding lacks a character."""
+    try:
+        os.fsencode(text)
+        return text
+    except UnicodeEncodeError:
+        return os.fsdecode(text.encode("utf-8", "replace"))
+
+
+def decode_name(name: str) -> str:
+    """Return the name of a file as a text: its bytes as UTF-8, or else as the locale has them, with escapes for the rest."""
+    try:
+        return os.fsencode(name).decode()
+    except UnicodeDecodeError:
+        return name.encode("utf-8", "backslashreplace").decode()
 
 
 def read(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes:
@@ -198,6 +217,7 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
     temporary: dict[Path, str] = {}
     handles: dict[Path, int] = {}
     target = Path()
+    problem: str | None
     try:
         with ExitStack() as closing:
             for target, data in ((Path(path), data) for path, data in contents.items()):
@@ -219,6 +239,8 @@ def write_all(contents: Mapping[str | os.PathLike[str], bytes]) -> None:
         return
     except OSError as error:
         problem = error.strerror
+    except ValueError:  # a NUL, or what the locale's encoding lacks
+        problem = "no file can have this name"
     finally:
         for unused in temporary.values():
             Path(unused).unlink(missing_ok=True)

@@ -51,10 +51,24 @@ def test_an_existing_file_is_never_created_again(tmp_path: Path) -> None:
     for name in ("mine", "link"):
         with pytest.raises(FileError, match=f"{name} cannot be written: it already exists"):
             files.create(tmp_path / name)
-    with pytest.raises(FileError, match="no file can have this name"):
-        files.create(tmp_path / "a\0b")
+    for refused in (files.create, lambda path: files.write(path, b"")):
+        with pytest.raises(FileError, match="no file can have this name"):
+            refused(tmp_path / "a\0b")
     assert (tmp_path / "mine").read_bytes() == b"mine"
     assert list_files(tmp_path) == ["link", "mine"]
+
+
+@for_each("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_name_made_of_a_text_is_valid_in_every_locale_and_read_as_this_text(encoding: str) -> None:
+    with pytest.MonkeyPatch.context() as locale:
+        locale.setattr(os, "fsencode", lambda name: name.encode(encoding, "surrogateescape"))
+        locale.setattr(os, "fsdecode", lambda name: name.decode(encoding, "surrogateescape"))
+        for text in ("a", "Café", "物語"):
+            name = files.encode_name(text)
+            assert os.fsdecode(os.fsencode(name)) == name
+            assert files.decode_name(name) == text
+        if encoding != "latin-1":
+            assert files.decode_name("\udce9.txt") == r"\udce9.txt"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")

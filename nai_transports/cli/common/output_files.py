@@ -130,7 +130,8 @@ def choose_paths(
     """
     if output is None or output.is_directory:
         directory = Path() if output is None else output.path
-        return [directory / f"{'-'.join(filter(None, (name, str(part))))}{suffixes[0]}" for part in parts]
+        names = ("-".join(filter(None, (name, str(part)))) for part in parts)
+        return [directory / files.encode_name(f"{each}{suffixes[0]}") for each in names]
     path = output.path
     if output.is_stdout:
         raise InvalidRequestError("this command cannot write to stdout; give -o with a file name")

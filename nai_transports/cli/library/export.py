@@ -92,7 +92,7 @@ def _write_files(
     try:
         with account.show_progress("exporting") as progress:
             for file in exported_files:
-                path = directory.joinpath(*file.path)
+                path = directory.joinpath(*map(files.encode_name, file.path))
                 paths_by_outcome[_write_file(path, file.data, overwrite)].append(path)
                 progress.update("items", file.done, file.total)
     finally:

@@ -80,7 +80,9 @@ def import_files(
     1 if a file that is named cannot be imported.
     """
     found = _find_files(paths)
-    read = [FileToImport(path.as_posix(), files.read(path), is_named) for path, is_named in found.items()]
+    read = [
+        FileToImport(files.decode_name(path.as_posix()), files.read(path), is_named) for path, is_named in found.items()
+    ]
     login = account.get_credentials()
     library = open_account(account, login)
     plan = plan_import(library, read, now=time.time())

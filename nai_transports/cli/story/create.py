@@ -124,7 +124,7 @@ def _read_story(path: Path, now: float, answers: Mapping[str, str]) -> Story:
     """Return the story that begins with a file; print what of the file's fields cannot be read."""
     data = files.read(path)
     with reading_options():
-        story = import_story(data, name=path.name, now=now, answers=answers)
+        story = import_story(data, name=files.decode_name(path.name), now=now, answers=answers)
     try:
         problems = Scenario.loads(data).problems
     except InvalidFile:  # it is a file of another kind
