@@ -62,12 +62,6 @@ def test_a_terminal_gets_a_head_and_a_text_is_wrapped_between_words() -> None:
     ]
 
 
-def test_a_character_that_the_encoding_lacks_is_escaped_and_measured_so() -> None:
-    with mock.patch.object(_Terminal, "encoding", "ascii", create=True):
-        head, _, *rows = show(COLUMNS, [("物語", 1, "x"), ("a", 2, "é")], 60)
-    assert [head, *rows] == ["title         size  id", r"\u7269\u8a9e     1  x", r"a                2  \xe9"]
-
-
 def test_where_the_columns_have_no_room_the_first_one_has_a_line_of_its_own() -> None:
     assert show(COLUMNS, [(LONG, 1024, ID), ("物語", None, "x")], 60) == [
         "title",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,8 +16,6 @@ import msgspec
 import typer
 
 from nai_proto.codecs.secret_box import write_json
-
-from .standard_streams import get_encoding
 
 __all__ = ["print_json", "to_time"]
 
@@ -26,7 +25,7 @@ _NOT_ASCII: Final = re.compile("[^\\x00-\\x7f]+")
 def print_json(document: object) -> None:
     """Print a document: a dataclass, a struct, or a list or dict of them. Where stdout is not UTF-8, it is ASCII."""
     text = write_json(msgspec.to_builtins(document)).decode()
-    typer.echo(text if get_encoding().lower() == "utf-8" else _NOT_ASCII.sub(_escape, text))
+    typer.echo(text if sys.stdout.encoding.lower() == "utf-8" else _NOT_ASCII.sub(_escape, text))
 
 
 def _escape(characters: re.Match[str]) -> str:

@@ -1,8 +1,8 @@
 """Standard output and standard error that never end in a traceback.
 
-A program's stdout may be closed, full, or a pipe that nobody reads any more. Then `OutputFailed` is raised, which ends the
-program with status 1 whatever it was doing. So it is if the encoding of stdout lacks a character of a text that the person
-asked for; elsewhere the character is escaped. Notes on stderr that cannot be written are lost, and change nothing.
+A program's stdout may be closed, full, a pipe that nobody reads any more, or of an encoding that lacks a character. Then
+`OutputFailed` is raised, which ends the program with status 1 whatever it was doing. Notes on stderr that cannot be written
+are lost, and change nothing.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import os
 import sys
 from typing import Any, Final, TextIO
 
-__all__ = ["OutputFailed", "end_line", "flush_standard_output", "get_encoding", "guard_standard_streams", "write_text"]
+__all__ = ["OutputFailed", "end_line", "flush_standard_output", "guard_standard_streams"]
 
+_ENCODING_ERRORS: Final = "nai.stdout"
+"The name of our handler for characters that stdout's encoding lacks."
 _ASCII: Final = "nai-ascii"
 _ERRORS_OF_A_CLOSED_PIPE: Final = (errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN)
 
@@ -100,19 +102,19 @@ def guard_standard_streams() -> None:
     """Replace ``sys.stdout`` and ``sys.stderr`` by guarded streams, and ``sys.stdin`` by an empty one if it is closed."""
     _occupy_standard_descriptors()
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115 -- to the program's end
+    codecs.register_error(_ENCODING_ERRORS, _refuse_character)
     codecs.register(_find_codec)
-    sys.stdout = _guard(sys.stdout, is_result=True)
-    sys.stderr = _guard(sys.stderr, is_result=False)
+    sys.stdout = _guard(sys.stdout, errors=_ENCODING_ERRORS, is_result=True)
+    sys.stderr = _guard(sys.stderr, errors="backslashreplace", is_result=False)
 
 
-def _guard(stream: TextIO | None, *, is_result: bool) -> TextIO:
+def _guard(stream: TextIO | None, *, errors: str, is_result: bool) -> TextIO:
     raw = None if stream is None else getattr(stream.buffer, "raw", stream.buffer)
     buffer: Any = io.BufferedWriter(_GuardedFile(raw, is_result=is_result))
     encoding = "utf-8" if stream is None else stream.encoding
     if codecs.lookup(encoding).name == "ascii":
         encoding = _ASCII
-    line_buffering = not is_result or buffer.isatty()
-    return _GuardedStream(buffer, encoding, "backslashreplace", line_buffering=line_buffering)
+    return _GuardedStream(buffer, encoding, errors, line_buffering=not is_result or buffer.isatty())
 
 
 def _occupy_standard_descriptors() -> None:
@@ -136,26 +138,10 @@ def _find_codec(name: str) -> codecs.CodecInfo | None:
     )
 
 
-def get_encoding() -> str:
-    """Return the encoding of stdout; a stream in memory has none, and takes any character."""
-    return sys.stdout.encoding or "utf-8"
-
-
-def write_text(text: str) -> None:
-    """Write a text to stdout that is to be exactly this; what is written otherwise has escapes for what stdout lacks.
-
-    Raises:
-        OutputFailed: stdout's encoding lacks a character of the text, or stdout does not take it.
-    """
-    try:
-        text.encode(get_encoding())
-    except UnicodeEncodeError as error:
-        character = f"U+{ord(text[error.start]):04X}"
-        problem = f"stdout is {error.encoding}, which lacks {character}: set PYTHONIOENCODING=utf-8"
-    else:
-        sys.stdout.write(text)
-        return
-    raise OutputFailed(problem)
+def _refuse_character(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    character = f"U+{ord(error.object[error.start]):04X}"
+    raise OutputFailed(f"stdout is {error.encoding}, which lacks {character}: set PYTHONIOENCODING=utf-8")
 
 
 def flush_standard_output() -> None:

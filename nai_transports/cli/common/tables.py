@@ -16,7 +16,6 @@ import typer
 
 from ...terminals import measure_width
 from .output import escape_line
-from .standard_streams import get_encoding
 from .text_wrapping import measure_text, wrap_prose
 
 __all__ = ["Cell", "Column", "TableRow", "print_table"]
@@ -92,10 +91,7 @@ def print_table(columns: Sequence[str | Column], rows: Iterable[Sequence[Cell] |
 def _format_cell(value: Cell) -> str:
     if isinstance(value, int | float):
         return f"{value:,}"
-    if value is None:
-        return ""
-    encoding = get_encoding()  # escapes of what it lacks have to be measured
-    return escape_line(value).encode(encoding, "backslashreplace").decode(encoding)
+    return "" if value is None else escape_line(value)
 
 
 # ---- the layout on a terminal

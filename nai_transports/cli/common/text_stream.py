@@ -11,10 +11,9 @@ import typer
 
 from ...terminals import choose_colors, measure_width
 from .notes import printing_after
-from .standard_streams import write_text
 from .text_wrapping import ProseWrapper, wrap_prose
 
-__all__ = ["TextStream", "escape_prose", "print_block", "print_prose"]
+__all__ = ["TextStream", "escape_prose", "print_prose"]
 
 _CONTROLS: Final = {
     code: ascii(chr(code))[1:-1]
@@ -41,15 +40,7 @@ def print_prose(text: str) -> None:
     width = measure_width(sys.stdout)
     text = text.translate(_SURROGATES)
     shown = text if width is None else wrap_prose(escape_prose(text), width)
-    write_text(f"{shown}\n")  # `typer.echo` would take escape sequences out
-
-
-def print_block(name: str, text: str) -> None:
-    """Print a part of a text among facts, below its name: escaped, and wrapped between words on a terminal."""
-    typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}")
-    width = measure_width(sys.stdout)
-    shown = escape_prose(text.translate(_SURROGATES))
-    typer.echo(shown if width is None else wrap_prose(shown, width))
+    sys.stdout.write(f"{shown}\n")  # `typer.echo` would take escape sequences out
 
 
 class TextStream:
@@ -156,6 +147,6 @@ class TextStream:
     def _put(self, shown: str) -> None:
         if shown:
             is_dim = self._is_aside and choose_colors() is not False
-            write_text(typer.style(shown, dim=True) if is_dim else shown)
+            sys.stdout.write(typer.style(shown, dim=True) if is_dim else shown)
             sys.stdout.flush()
             self._is_inside_line = not shown.endswith("\n")

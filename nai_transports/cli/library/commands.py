@@ -17,7 +17,7 @@ from ..common.notes import print_remark
 from ..common.output import Json
 from ..common.output import print_facts as show_facts
 from ..common.tables import Cell, Column, print_table
-from ..common.text_stream import print_block, print_prose
+from ..common.text_stream import escape_prose, print_prose
 from .library_loader import STORY_TYPES, load_library
 from .story_summary import StoryDetails, StorySummary, describe_story, summarize_story
 
@@ -84,4 +84,5 @@ def _print_story(details: StoryDetails) -> None:
     show_facts(facts, as_json=False)
     for name, block in blocks.items():
         cut = block[:_SHOWN_CHARACTERS] + (" …" if len(block) > _SHOWN_CHARACTERS else "")
-        print_block(name, cut)
+        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}")
+        print_prose(escape_prose(cut))

@@ -17,7 +17,7 @@ from ..common.account_options import AccountOptions
 from ..common.json_document import print_json, to_time
 from ..common.output import Json
 from ..common.output import print_facts as show_facts
-from ..common.text_stream import print_block, print_prose
+from ..common.text_stream import escape_prose, print_prose
 from .story_source import AnswerOption, StoryArgument, select_story
 
 __all__ = ["show"]
@@ -78,7 +78,8 @@ def show(
     show_facts(facts, as_json=False)
     for name, block in blocks.items():
         cut = ("… " if len(block) > _SHOWN_CHARACTERS else "") + block[-_SHOWN_CHARACTERS:]
-        print_block(name, cut)
+        typer.echo(f"\n{typer.style(name.replace('_', ' '), dim=True)}")
+        print_prose(escape_prose(cut))
 
 
 def _describe_story(story: Story, stored: OpenedStory | None) -> StoryReport:
