@@ -44,6 +44,7 @@ from nai_proto.errors import (
 from nai_proto.exchange.call import Call
 from nai_proto.exchange.endpoints import ENDPOINTS, EndpointParameters, build
 from nai_proto.exchange.operation import Operation
+from nai_proto.exchange.responses import JsonReader, Response
 from nai_proto.exchange.retry import Repeat
 from nai_proto.exchange.session import Session
 from nai_proto.http import Head, Headers, Host, Request
@@ -456,6 +457,39 @@ def test_a_repr_shows_no_private_field() -> None:
     assert "hunter2" not in repr(said)
     assert "extra=['new']" in repr(said)
     assert "anlas" not in repr(said)
+
+
+class Inner(Response, frozen=True):
+    value: int
+
+
+class Outer(Response, frozen=True):
+    private = frozenset({"secret"})
+    secret: str
+    inner: Inner | None = None
+
+
+def test_a_repr_has_each_field_that_has_a_value_and_the_names_of_unknown_keys() -> None:
+    assert repr(Outer(secret="x")) == "Outer(secret=…)"
+    outer = Outer(secret="x", inner=Inner(value=5), extra={"a": 1, "b": 2})
+    assert repr(outer) == "Outer(secret=…, inner=Inner(value=5), extra=['a', 'b'])"
+
+
+def test_unknown_keys_are_kept_in_a_response_that_may_be_missing() -> None:
+    operation = Operation(account.get_priority().request, (("application/json", JsonReader(Outer)),))
+    outer = play_json(operation, {"secret": "x", "inner": {"value": 5, "new": 6}}).result
+    assert outer == Outer(secret="x", inner=Inner(value=5, extra={"new": 6}))
+
+
+def test_what_is_no_response_is_an_error_with_the_name_of_the_endpoint() -> None:
+    error = play(account.get_priority(), [JSON, b"{", b""]).error
+    assert isinstance(error, RemoteProtocolError)
+    assert "GET /user/priority" in str(error)
+
+
+def test_raw_json_has_the_options_of_its_operation() -> None:
+    operation = account.get_priority().with_options(token="a", limits=Limits(body=9))
+    assert account.raw_json(operation).options == operation.options
 
 
 def test_a_withheld_keystore_is_not_an_empty_one() -> None:

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from nai_proto.codecs.sse import ServerSentEvent, encode_event
 from nai_proto.errors import (
     ConcurrentGenerationError,
+    InvalidTypeError,
     LimitExceeded,
     LocalProtocolError,
     NaiError,
@@ -35,15 +36,16 @@ from nai_proto.errors import (
     TransportError,
     Truncated,
 )
-from nai_proto.exchange.actions import Receive
+from nai_proto.exchange.actions import Receive, Send, Steps
 from nai_proto.exchange.call import TRANSITIONS, Call, CallState, Input
 from nai_proto.exchange.endpoints import build, endpoint
+from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, BodyReader
 from nai_proto.exchange.session import Session
 from nai_proto.exchange.status_errors import error_from_response, parse_retry_after
 from nai_proto.http import Head, Headers, Request
-from nai_proto.limits import Limits
+from nai_proto.limits import Limits, Timeouts
 from nai_proto.testing import play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
 from nai_proto.text import Completion, Token, generate, generate_stream
@@ -244,6 +246,31 @@ def test_an_input_out_of_order_changes_nothing(state: CallState, happened: Input
 def test_a_call_shows_where_it_is_but_not_what_it_asks() -> None:
     assert repr(reached(CallState.BODY)) == "Call(POST /ai/generate-stream, BODY)"
     assert "Once" not in repr(STREAM) + repr(reached(CallState.IDLE))
+
+
+@flow
+def pair() -> Steps[Any, None]:
+    yield from WHOLE
+    yield from WHOLE
+
+
+@for_each(
+    "wrong, message",
+    [
+        (generate, "generate was not called: write generate("),
+        (Operation, "Operation was not called"),
+        (pair(), "a Flow may perform several"),
+        ([STREAM], "a list may perform several"),
+        ("Once upon a time", "this is of type str"),
+        (b"Once upon a time", "this is of type bytes"),
+        (None, "this is of type NoneType"),
+    ],
+)
+def test_what_is_no_operation_is_refused_with_what_to_write_instead(wrong: Any, message: str) -> None:
+    with pytest.raises(InvalidTypeError, match=r"^operation takes ") as caught:
+        Call(wrong)
+    assert message in str(caught.value)
+    assert caught.value.parameter == "operation"
 
 
 def test_send_gives_the_operations_request() -> None:
@@ -515,6 +542,16 @@ def test_a_401_of_an_endpoint_that_is_not_known_is_about_the_token() -> None:
     assert "the request had no token" in (error.advice or "")
 
 
+def test_only_a_401_is_about_the_token() -> None:
+    error = error_of(STREAM, head(JSON, 403))
+    assert isinstance(error, StatusError)
+    assert error.advice is None
+
+
+def test_a_redirect_without_a_body_says_what_it_is() -> None:
+    assert "found elsewhere" in str(error_of(STREAM, head(None, 302)))
+
+
 def test_the_service_s_own_request_id_comes_before_those_of_its_gateways() -> None:
     names = ["x-request-id", "x-correlation-id", "cf-ray"]
     for first in range(3):
@@ -562,6 +599,7 @@ DATE = ("Date", "Wed, 21 Oct 2026 07:27:00 GMT")
         ([("Retry-After-Ms", "soon"), ("Retry-After", "9")], 9.0),
         ([("Retry-After", "Wed, 21 Oct 2026 07:28:30 GMT"), DATE], 90.0),
         ([("Retry-After", "Thu, 22 Oct 2026 07:27:00 GMT"), DATE], 86_400.0),
+        ([("Retry-After", "Sun, 01 Mar 2026 00:00:00 GMT"), ("Date", "Sat, 28 Feb 2026 00:00:00 GMT")], 86_400.0),
         ([("Retry-After", "Wed, 21 Oct 2026 07:26:00 GMT"), DATE], 0.0),
         ([("Retry-After", "Wed, 21 Oct 2026 07:28:30 GMT")], None),
         ([("Retry-After", "Wed, 21 Oct 2026 07:28:30 GMT"), ("Date", "today")], None),
@@ -897,7 +935,20 @@ def test_a_call_runs_once() -> None:
     assert play(call, [head(EVENT_STREAM), STORY, b""]).result == COMPLETION
     again = play(call, [])
     assert type(again.error) is LocalProtocolError
+    assert "a call is used once" in str(again.error)
     assert call.state is CallState.DONE
+    with pytest.raises(LocalProtocolError, match=r"'done'$"):
+        call.receive_eof()
+
+
+def test_a_request_is_sent_with_the_timeouts_and_limits_that_are_nearest() -> None:
+    timeouts, limits = Timeouts(read=7), Limits(head=70_000)
+    played = play(STREAM.with_options(timeouts=timeouts, limits=limits), [head(EVENT_STREAM), STORY, b""])
+    sent = played.actions[0]
+    assert isinstance(sent, Send)
+    assert (sent.timeouts, sent.limits) == (timeouts, limits)
+    assert sent.call is not None
+    assert sent.call.partial == COMPLETION
 
 
 # ---- properties
@@ -1112,6 +1163,7 @@ def test_a_long_answer_is_read_off_the_event_loop_and_a_long_stream_where_it_com
     body = json.dumps({"output": text}).encode()
     played = play(WHOLE, [head(JSON), body[:9], body[9:], b""])
     assert (played.kinds, played.result.text) == ("Send Receive Receive Receive Compute", text)
+    assert play(WHOLE, [head(JSON), body[:-9], body[-9:], b""]).kinds == played.kinds
     assert "Compute" not in play(WHOLE, [head(JSON), body[:14] + b'"}', b""]).kinds
     broken = play(WHOLE, [head(JSON), body[:-1], b""])
     assert broken.kinds == "Send Receive Receive Compute"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nai_proto.errors import LimitExceeded, Phase, TimedOut, TransportError
+from nai_proto.errors import LimitExceeded, Phase, TimedOut, TransportError, Truncated
 from nai_proto.exchange.connection_pool import Lease, PoolLimits
 from nai_proto.exchange.connections import host_and_port
 from nai_proto.exchange.driving import run_steps
@@ -257,6 +257,13 @@ def test_what_comes_within_a_piece_may_end_the_request(answer: bytes, writes: in
     script = rig.script(write=[answer])
     assert rig.run(script, UPLOAD)[0] == (413 if answer is TOO_LARGE else 200)
     assert (len(script.written), rig.transport.pool.idle) == (writes, idle)
+
+
+def test_a_response_that_came_early_and_is_cut_is_truncated() -> None:
+    rig = Rig()
+    script = rig.script(b"", write=[TOO_LARGE.replace(b"0", b"3") + b"no"])
+    with pytest.raises(Truncated):
+        rig.run(script, UPLOAD)
 
 
 def test_a_response_counts_more_than_the_error_of_writing_the_request() -> None:

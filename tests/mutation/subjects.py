@@ -38,11 +38,10 @@ SUBJECTS: Final = {
         "story/lore/key_matching story/lore/search_text", "lore_key_matching lore_steps lore_trial"
     ),
     "samplers": _subject("emulator/text/samplers", "emulator_sampling"),
-    "call": _subject(
-        "exchange/call exchange/client exchange/status_errors exchange/responses exchange/readers "
-        "exchange/event_reader",
-        "call exchange_laws errors",
-    ),
+    "client": _subject("exchange/client", "raw_transport exchange_laws"),
+    "call": _subject("exchange/call exchange/status_errors", "call session"),
+    "responses": _subject("exchange/responses", "account modules"),
+    "readers": _subject("exchange/readers exchange/event_reader", "call odd_streams lone_surrogates"),
     "reply": _subject("exchange/reply exchange/server", "reply wire"),
     "flow": _subject("exchange/flow exchange/run", "flow flow_values"),
     "session": _subject("exchange/session exchange/budget", "session events"),
