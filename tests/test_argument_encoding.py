@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from nai_proto.errors import InvalidRequestError
+from nai_transports.cli.account.login import LoginSecret
 from nai_transports.cli.common.argument_encoding import decode_argument
 from tests.cases import for_each
 from tests.forked_python import forked_nai
@@ -25,6 +26,10 @@ def test_a_text_that_is_not_utf_8_is_refused_with_the_first_byte_that_is_not(val
 @for_each("value", ["café", None, 3, Path(BAD), ["a", "b"]])
 def test_all_other_values_pass(value: object) -> None:
     assert decode_argument("prompt", value) == value
+
+
+def test_a_choice_stays_what_it_is() -> None:
+    assert decode_argument("--keep", LoginSecret.PASSWORD) is LoginSecret.PASSWORD
 
 
 def test_bytes_that_are_utf_8_are_taken_as_such_whatever_the_locale() -> None:

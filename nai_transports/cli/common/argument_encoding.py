@@ -28,7 +28,7 @@ def decode_argument(name: str, value: object) -> object:
     """
     if isinstance(value, list):
         return [decode_argument(name, each) for each in cast("list[object]", value)]
-    return _decode(name, value) if isinstance(value, str) and not _is_file(value) else value
+    return _decode(name, value) if type(value) is str and not _is_file(value) else value  # an enum's member stays one
 
 
 def _decode(name: str, text: str) -> str:
