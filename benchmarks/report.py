@@ -134,7 +134,6 @@ def timed(
         clock: seconds. CPU time of this process by default, which other processes disturb least.
     """
     times: dict[str, list[float]] = {name: [] for name in subjects}
-    is_frozen = gc.get_freeze_count() > 0
     gc.freeze()  # whatever else this process holds is not walked over again and again
     try:
         for number in range(effort.rounds + 1):
@@ -146,8 +145,7 @@ def timed(
                 if number:
                     times[name].append(took)
     finally:
-        if not is_frozen:
-            gc.unfreeze()
+        gc.unfreeze()
     return {name: max(min(took), 1e-9) / per * 1e6 for name, took in times.items()}
 
 

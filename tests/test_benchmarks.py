@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ from benchmarks.__main__ import NAMES, answer, main
 from benchmarks.report import Effort, Report
 from benchmarks.results import Place, Results
 from tests.cases import for_each
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _freeze_the_tests_again() -> Iterator[None]:
+    """A benchmark ends with `gc.unfreeze`, which thaws what conftest.py has frozen."""
+    yield
+    gc.collect()
+    gc.freeze()
+
 
 TINY = Effort(scale=0.002, rounds=1)
 HALF_A_SECOND = Effort(scale=0.0003)
