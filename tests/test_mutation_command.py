@@ -138,6 +138,16 @@ def test_again_tries_only_what_survived_the_last_time(
     assert calls[1] == ("run", "--max-children", "1", NAME)
 
 
+def test_again_after_a_change_of_the_code_asks_for_a_whole_run(
+    tmp_path: Path, mutmut: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    mutmut["results"] = f"    {NAME}: killed\n    {NAME}3: not checked\n"
+    assert command.main(["sse", "--again", "--directory", str(tmp_path)]) == 1
+    printed = capsys.readouterr().out
+    assert "sse: the code has changed since its mutants were tried; run it without --again" in printed
+    assert str(SURVIVOR) not in printed
+
+
 def test_an_accepted_survivor_is_counted_only(
     tmp_path: Path, mutmut: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
