@@ -14,6 +14,8 @@ import json
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,6 +25,7 @@ from hypothesis import strategies as st
 from nai_proto.codecs.sse import ServerSentEvent, encode_event
 from nai_proto.errors import (
     ConcurrentGenerationError,
+    InvalidRequestError,
     InvalidTypeError,
     LimitExceeded,
     LocalProtocolError,
@@ -43,8 +46,8 @@ from nai_proto.exchange.flow import flow
 from nai_proto.exchange.operation import Operation
 from nai_proto.exchange.readers import NOTHING, BodyReader
 from nai_proto.exchange.session import Session
-from nai_proto.exchange.status_errors import error_from_response, parse_retry_after
-from nai_proto.http import Head, Headers, Request
+from nai_proto.exchange.status_errors import error_from_response, parse_date, parse_retry_after
+from nai_proto.http import Head, Headers, Host, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.testing import play
 from nai_proto.testing.strategies import chunkings, hostile_bodies
@@ -273,8 +276,31 @@ def test_what_is_no_operation_is_refused_with_what_to_write_instead(wrong: Any, 
     assert caught.value.parameter == "operation"
 
 
+def test_what_can_be_called_without_a_name_is_refused_by_its_class() -> None:
+    nameless: Any = partial(generate, "Once upon a time")
+    with pytest.raises(InvalidTypeError, match=r"partial was not called: write partial\("):
+        Call(nameless)
+
+
+def test_a_call_has_no_header_fields_before_its_response() -> None:
+    call = Call(STREAM)
+    assert call.headers == Headers()
+    call.send()
+    call.receive_head(head(JSON))
+    assert call.headers == Headers([("Content-Type", JSON)])
+
+
 def test_send_gives_the_operations_request() -> None:
     assert Call(STREAM).send() == STREAM.request
+
+
+def test_a_token_of_an_operation_needs_a_session_that_signs_with_it() -> None:
+    operation = STREAM.with_options(token="pst-other")
+    with pytest.raises(InvalidRequestError, match="give session=") as caught:
+        Call(operation).send()
+    assert caught.value.parameter == "session"
+    assert "other" not in str(caught.value)
+    assert Call(operation, session=Session()).send().token is not None
 
 
 def test_started_says_whether_an_event_was_given_out() -> None:
@@ -322,7 +348,9 @@ def test_the_partial_result_grows() -> None:
         "application/octet-stream",
     ],
 )
-@for_each("start", [b"", b"\xef\xbb\xbf", b"\n\n", b": hello\n\n", b"retry: 10\n\n", b"\xef\xbb\xbf\r\n", b" x\n"])
+@for_each(
+    "start", [b"", b"\xef\xbb\xbf", b"\n\n", b": hello\n\n", b"retry: 10\n\n", b"\xef\xbb\xbf\r\n", b" x\n", b"\f{\n"]
+)
 @for_each("status", [200, 201, 299])
 def test_a_stream_is_read_as_one(content_type: str | None, start: bytes, status: int) -> None:
     for body in ([start + STORY], [start, ONE, TWO + LAST], [bytes([byte]) for byte in start + STORY]):
@@ -349,6 +377,48 @@ def test_a_document_is_read_as_one(
     document = start + b'{"output":" dark","logprobs":null,"other":[1]}\n'
     for body in ([document], [bytes([byte]) for byte in document]):
         assert feed(operation, head(content_type), body) == Outcome([], Completion(" dark"))
+
+
+def test_a_list_without_a_content_type_is_a_document() -> None:
+    assert type(error_of(STREAM, head(), b"[]")) is RemoteProtocolError
+    assert type(error_of(STREAM, head(), b"5")) is Truncated
+
+
+class Recorder(BodyReader[bytes]):
+    """A reader that keeps what it was made of and what it received, and returns each piece as an event."""
+
+    def __init__(self, where: str, head: Head, limits: Limits, /) -> None:
+        super().__init__(bytes, limits)
+        self.made_of, self.received = (where, head, limits), list[bytes]()
+
+    def receive_data(self, data: bytes) -> Any:
+        self.received.append(data)
+        return [data]
+
+
+def recorded() -> tuple[Operation[Any, bytes], list[Recorder]]:
+    """An operation, and the readers that its calls make."""
+    made: list[Recorder] = []
+
+    def make(where: str, head: Head, limits: Limits, /) -> Recorder:
+        made.append(Recorder(where, head, limits))
+        return made[-1]
+
+    return Operation(WHOLE.request, ((JSON, make),)), made
+
+
+@for_each("content_type", [JSON, None])
+def test_a_reader_is_made_of_the_place_the_head_and_the_limits(content_type: str | None) -> None:
+    answer = head(content_type, limits=Limits(body=100))
+    operation, readers = recorded()
+    feed(operation, answer, [b"{}"])
+    assert [each.made_of for each in readers] == [("POST /ai/generate", answer, answer.limits)]
+
+
+def test_a_reader_whose_events_no_error_followed_gets_the_body_only() -> None:
+    operation, readers = recorded()
+    assert play(operation, [head(JSON), b"{", b"}", b""]).events == [b"{", b"}"]
+    assert [each.received for each in readers] == [[b"{", b"}"]]
 
 
 def test_a_type_that_only_ends_like_json_is_none() -> None:
@@ -428,15 +498,36 @@ def test_a_content_coding_that_was_not_asked_for_is_refused(coding: str) -> None
     assert "hunter" not in str(error)
 
 
+@for_each("codings", [["gzip", "identity"], ["identity", "gzip"]])
+def test_each_field_of_content_codings_counts(codings: list[str]) -> None:
+    fields = [("Content-Encoding", coding) for coding in codings]
+    assert type(error_of(STREAM, head(EVENT_STREAM, 200, *fields), STORY)) is RemoteProtocolError
+    assert result_of(STREAM, head(EVENT_STREAM, 200, *[("Content-Encoding", "identity")] * 2), STORY) == COMPLETION
+
+
 @for_each("coding", ["identity", "Identity", "", "identity, identity"])
 def test_no_coding_is_fine(coding: str) -> None:
     assert result_of(STREAM, head(EVENT_STREAM, 200, ("Content-Encoding", coding)), STORY) == COMPLETION
 
 
-def test_an_untyped_answer_without_a_body_is_an_error() -> None:
-    assert type(error_of(STREAM, head())) is Truncated
-    assert type(error_of(WHOLE, head())) is RemoteProtocolError
-    assert type(error_of(VIBE, head())) is RemoteProtocolError
+@for_each("body", [b"", b" \r\n\t", b"\xef\xbb\xbf", b"\xef\xbb"])
+def test_an_untyped_answer_without_a_body_is_an_error(body: bytes) -> None:
+    assert type(error_of(STREAM, head(), body)) is Truncated
+    assert type(error_of(WHOLE, head(), body)) is RemoteProtocolError
+    assert type(error_of(VIBE, head(), body)) is RemoteProtocolError
+
+
+def test_a_reader_gets_the_blanks_of_an_untyped_answer_too() -> None:
+    operation, readers = recorded()
+    feed(operation, head(), [b" ", b"\n"])
+    assert [each.received for each in readers] == [[b" \n"]]
+
+
+@every_loss
+def test_the_end_of_the_line_adds_nothing_to_the_body(lost: Callable[[], NaiError]) -> None:
+    operation, readers = recorded()
+    feed(operation, head(JSON), [b"{"], lost())
+    assert [b"".join(each.received) for each in readers] == [b"{"]
 
 
 # ---- refusals
@@ -542,6 +633,15 @@ def test_a_401_of_an_endpoint_that_is_not_known_is_about_the_token() -> None:
     assert "the request had no token" in (error.advice or "")
 
 
+@for_each("host, about_the_token", [(Host.ACCOUNT, False), (Host.TEXT, True)])
+def test_a_login_at_its_own_address_is_the_one_whose_401_is_not_about_the_token(
+    host: Host, about_the_token: bool
+) -> None:
+    request = Request("POST", "/user/login", Headers(), host=host)
+    error = error_from_response(request, request, Head(401, Headers()), b"")
+    assert (error.advice is not None) is about_the_token
+
+
 def test_only_a_401_is_about_the_token() -> None:
     error = error_of(STREAM, head(JSON, 403))
     assert isinstance(error, StatusError)
@@ -629,6 +729,11 @@ def test_retry_after_in_all_its_forms(fields: list[tuple[str, str]], seconds: fl
     error = error_of(STREAM, Head(429, Headers(fields)))
     assert isinstance(error, StatusError)
     assert error.retry_after == seconds
+
+
+def test_a_date_is_in_utc() -> None:
+    assert parse_date(DATE[1]) == datetime(2026, 10, 21, 7, 27, tzinfo=UTC)
+    assert parse_date("Tue, 01 Dec 2026 23:59:58 GMT") == datetime(2026, 12, 1, 23, 59, 58, tzinfo=UTC)
 
 
 @given(
@@ -928,6 +1033,17 @@ def test_a_call_is_a_flow_of_one_attempt() -> None:
 @for_each("script", [[b""], [head(EVENT_STREAM), head(EVENT_STREAM)]])
 def test_a_wrong_answer_to_an_action_is_the_drivers_mistake(script: list[Head | bytes]) -> None:
     assert type(play(Call(STREAM), script).error) is LocalProtocolError
+
+
+def test_a_call_that_failed_inside_the_body_has_ended() -> None:
+    call = Call(STREAM)
+    call.send()
+    call.receive_head(head(EVENT_STREAM))
+    call.receive_data(ONE)
+    with pytest.raises(Truncated):
+        call.receive_eof()
+    with pytest.raises(LocalProtocolError, match=r"'failed'$"):
+        call.receive_eof()
 
 
 def test_a_call_runs_once() -> None:
