@@ -168,6 +168,16 @@ def test_what_is_no_list_of_modules_is_the_service_s_error(body: bytes) -> None:
     assert isinstance(trace.error, RemoteProtocolError)
 
 
+@for_each(
+    "documents, place",
+    [([DOCUMENT, {"id": "m"}], "GET /ai/module/all[1]: "), ({}, "GET /ai/module/all: ")],
+    ids=["one of them", "all"],
+)
+def test_what_is_wrong_in_a_list_of_modules_has_its_place(documents: object, place: str) -> None:
+    trace = play(modules.list_modules(), [JSON, json.dumps(documents).encode(), b""])
+    assert str(trace.error).startswith(place)
+
+
 def test_a_module_without_what_is_not_known_of_it_is_read() -> None:
     document = {"id": "m", "name": "n", "status": "queued"}
     module = play(modules.get_module("m"), [JSON, json.dumps(document).encode(), b""]).result
