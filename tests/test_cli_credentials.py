@@ -234,6 +234,12 @@ def test_a_system_without_a_keyring_is_no_crash() -> None:
     assert "NAI_PASSWORD" in done.stderr
 
 
+def test_a_token_is_told_not_to_be_enough_where_keys_are_derived(owner: Any) -> None:
+    done = alone("library", "list", NAI_TOKEN=owner.persistent_token.reveal())
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+    assert "this command needs an e-mail and a password, not only a token" in done.stderr
+
+
 def test_without_an_e_mail_it_says_so() -> None:
     done = alone("subscription")
     (line,) = done.stderr.splitlines()

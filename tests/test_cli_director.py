@@ -129,7 +129,7 @@ def test_a_price_above_the_limit_or_the_balance_is_refused(owner: Account) -> No
     owner.profile.anlas = owner.profile.bought_anlas = 0
     done = nai("upscale", "face.png", "--yes")
     assert done.exit_code == 4
-    assert "and the account has 0" in done.stderr
+    assert "and the account has 0; nai subscription shows when it gets more" in done.stderr
     assert list_files() == ["face.png"]
     assert before > 0
 
@@ -177,7 +177,7 @@ def test_files_are_replaced_only_with_overwrite(owner: Account) -> None:
         (("director", "colorize", "face.png", "--defry", "6"), "defry is 6", 2),
         (("director", "lineart", "face.png", "-o", "no/where.png"), "no does not exist", 1),
         (("upscale", "face.png", "--model", "V4.5 Full"), "does not upscale", 2),
-        (("upscale", "face.png", "--blur", "0.2"), "declared_blur_sigma is 0.2", 2),
+        (("upscale", "face.png", "--blur", "0.2"), "--blur is 0.2", 2),
     ],
 )
 def test_an_error_is_one_line_and_nothing_is_paid(

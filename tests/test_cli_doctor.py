@@ -342,7 +342,7 @@ def test_a_login_is_advised_for_when_the_host_answers(monkeypatch: pytest.Monkey
     monkeypatch.setenv("NAI_URL", "http://127.0.0.1:9")
     findings = examine(status=5)
     assert findings["host"][0]["advice"] == (
-        "The address http://127.0.0.1:9 is from NAI_URL: nai emulate starts an emulator"
+        "The address http://127.0.0.1:9 is from NAI_URL: nai emulate starts an emulator, and prints its address"
     )
     assert findings["credentials"][0]["advice"] == "when the host answers, run `nai login`"
 

@@ -239,8 +239,8 @@ def test_a_page_of_another_server_names_the_address_and_where_it_is_from(status:
     [
         (8901, "nai emulate --port 8901 starts an emulator there"),
         (1024, "nai emulate --port 1024 starts an emulator there"),
-        (1023, "nai emulate starts an emulator"),
-        (80, "nai emulate starts an emulator"),
+        (1023, "nai emulate starts an emulator, and prints its address"),
+        (80, "nai emulate starts an emulator, and prints its address"),
     ],
 )
 def test_a_refused_connection_names_the_address_and_the_emulator_at_a_port_that_a_user_may_take(

@@ -415,7 +415,9 @@ def test_without_a_terminal_nothing_is_paid(owner: Account) -> None:
         in done.stderr
     )
     owner.profile.anlas = owner.profile.bought_anlas = 0
-    assert "and the account has 0" in nai("image", PROMPT, *SMALL, "-n", "2", "--yes").stderr
+    assert (
+        "and the account has 0; nai subscription shows when" in nai("image", PROMPT, *SMALL, "-n", "2", "--yes").stderr
+    )
     assert (list_files(), before > 0) == ([], True)
 
 

@@ -501,6 +501,21 @@ def test_who_misses_a_profiles_login_learns_that_another_address_wins(
     assert f"(NAI_URL wins over the profile's own address, {url}; unset it to use that)" in nai(*line).output
 
 
+@pytest.mark.usefixtures("ring", "terminal")
+def test_who_types_a_password_for_another_address_than_the_profiles_is_told(
+    owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = os.environ["NAI_URL"]
+    monkeypatch.delenv("NAI_URL")
+    succeed("login", "--profile", "work", "--url", url, "--with-token", typed=owner.persistent_token.reveal())
+    there = url.replace("127.0.0.1", "localhost")
+    line = ("subscription", "--profile", "work", "--email", EMAIL, "--url", there)
+    done = nai(*line, typed=f"{PASSWORD}\n")
+    assert f"This is to log in as {EMAIL} at {there} (--url wins over the profile's own address, {url};" in " ".join(
+        done.stderr.split()
+    )
+
+
 @pytest.mark.usefixtures("owner", "ring")
 def test_the_advice_to_log_in_names_an_address_that_was_given() -> None:
     assert "run `nai login --url http://127.0.0.1:9`" in nai("whoami", "--url", "http://127.0.0.1:9").stderr

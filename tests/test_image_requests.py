@@ -607,7 +607,7 @@ def test_every_model_takes_a_feature_or_refuses_it_in_one_line(model: ImageModel
         ({"image": SOURCE, "mask": MASK, "color_correct": True}, "color_correct does not go with infill"),
         ({"vibes": [EncodedVibe(b"x")] * 17}, "17 vibes, and .* takes at most 16"),
         ({"vibes": [EncodedVibe(b"x", key="v4full")]}, "encoded for v4full, and .* takes those for v4-5full"),
-        ({"vibes": [EncodedVibe(b"x", 1.5)]}, "the strength of one of vibes is 1.5, and may be from -1 to 1"),
+        ({"vibes": [EncodedVibe(b"x", 1.5)]}, "the strength of vibe 1 is 1.5, and may be from -1 to 1"),
         ({"references": [PreciseReference(PNG)]}, "a reference has 64 × 64 pixels; fit it into a PNG of 1024 × 1536, "),
         ({"references": [PreciseReference(CANVAS)] * 17}, "17 references"),
         ({"characters": [Character("a")] * 7}, "7 characters, and nai-diffusion-4-5-full takes at most 6"),

@@ -75,8 +75,8 @@ def _check_vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel) -> None
         raise InvalidRequestError(f"{model.id} takes no vibes: V3 to V4.5 do", parameter="vibes")
     if len(vibes) > _MAX_COUNT:
         raise InvalidRequestError(f"{len(vibes)} vibes, and {model.id} takes at most {_MAX_COUNT}", parameter="vibes")
-    for vibe in vibes:
-        _check_range("the strength of one of vibes", vibe.strength, -1, 1, "vibes")
+    for number, vibe in enumerate(vibes, 1):
+        _check_range(f"the strength of vibe {number}", vibe.strength, -1, 1, "vibes")
         if isinstance(vibe, Vibe):
             if form != "raw":
                 raise InvalidRequestError(
@@ -84,7 +84,7 @@ def _check_vibes(vibes: Sequence[Vibe | EncodedVibe], model: ImageModel) -> None
                     parameter="vibes",
                     advice="encode_vibe makes them",
                 )
-            _check_range("information_extracted of one of vibes", vibe.information_extracted, 0.01, 1, "vibes")
+            _check_range(f"information_extracted of vibe {number}", vibe.information_extracted, 0.01, 1, "vibes")
         elif form != "encoded":
             raise InvalidRequestError(f"{model.id} takes vibes as raw images, not encoded", parameter="vibes")
         elif vibe.key is not None and vibe.key != model.vibe_key:

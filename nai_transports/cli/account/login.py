@@ -180,7 +180,7 @@ def _log_in(account: AccountOptions, sources: CredentialSources, email: str, wit
     if not prompts.is_interactive():
         raise MissingCredentials(_NO_TERMINAL)
     for attempts_left in reversed(range(_ATTEMPTS)):
-        typed = Password(prompts.ask_secret("Password", _NO_TERMINAL))
+        typed = sources.ask_password(email, _NO_TERMINAL)
         try:
             return _check_password(account, profile, Credentials(email, typed))
         except MissingCredentials:

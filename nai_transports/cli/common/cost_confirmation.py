@@ -70,7 +70,8 @@ class CostConfirmation:
                 parameter="max_anlas",
             )
         if price.anlas > self._account.anlas:
-            raise OverLimit(f"this costs {price}, and the account has {self._account.anlas:,}{self._cheaper}")
+            advice = self._cheaper if self._account.anlas else "; nai subscription shows when it gets more"
+            raise OverLimit(f"this costs {price}, and the account has {self._account.anlas:,}{advice}")
         if not price.is_free and not self._yes:
             question = f"This costs {price}. The account has {self._account.anlas:,}. Continue?"
             confirm(question, f"this costs {price}, {_NO_TERMINAL}")

@@ -211,9 +211,17 @@ class CredentialSources:
             return each
         if not asks:
             raise MissingCredentials(self._explain_missing_password() + (_OR_TOKEN if or_token else ""))
-        return Credentials(
-            email, Password(prompts.ask_secret("Password", self._explain_missing_password())), "what was typed"
-        )
+        return Credentials(email, self.ask_password(email, self._explain_missing_password()), "what was typed")
+
+    def ask_password(self, email: str, alternative: str) -> Password:
+        """Return the password that the person types; where it goes to another address than the profile's, a note says so.
+
+        Raises:
+            MissingCredentials: there is no terminal; with the alternative as the message.
+        """
+        if prompts.is_interactive() and (other := self.describe_other_places()):
+            print_note(f"This is to log in as {escape_line(email)} at {self.place.address or 'NovelAI'}{other}.")
+        return Password(prompts.ask_secret("Password", alternative))
 
     def find_email(self) -> str:
         """Return the e-mail from the places of the table above.
@@ -227,9 +235,8 @@ class CredentialSources:
         """Return the e-mail that the person types, after a note on why it is asked for."""
         if prompts.is_interactive():
             place = self.place.address or "NovelAI"
-            has_token = self.stored is not None or self.get_variable(TOKEN_VARIABLE) is not None
-            problem = f"This command needs the password, not only a token for {place}" if has_token else ""
-            other = "" if has_token else self.describe_other_places()
+            problem = f"This command needs the password, not only a token for {place}" if self._has_token else ""
+            other = "" if self._has_token else self.describe_other_places()
             missing = f"There is no login for {place}{other}"
             print_note(f"{problem or missing}; {self.login_command} keeps one for all commands.")
         return prompts.ask("E-mail", self._no_email)
@@ -257,8 +264,16 @@ class CredentialSources:
 
     @property
     def _no_email(self) -> str:
-        ways = f"Run {self.login_command}, set {EMAIL_VARIABLE}, or give the e-mail"
-        return f"no account{self.describe_other_places()}, and no terminal to ask at. {ways}"
+        problem = f"no account{self.describe_other_places()}, and no terminal to ask at"
+        if self._has_token:
+            problem = (
+                "this command needs an e-mail and a password, not only a token, and there is no terminal to ask at"
+            )
+        return f"{problem}. Run {self.login_command}, set {EMAIL_VARIABLE}, or give the e-mail"
+
+    @property
+    def _has_token(self) -> bool:
+        return self.stored is not None or self.get_variable(TOKEN_VARIABLE) is not None
 
     def _explain_missing_password(self) -> str:
         problem = f"no password{self.describe_other_places()}, and no terminal to ask at"

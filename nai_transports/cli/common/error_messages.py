@@ -279,10 +279,9 @@ def _name_address(address: ServiceAddress | None, *, is_down: bool = False) -> s
     parts = urlsplit(address.url)
     check = "is it right?"
     if is_down and parts.hostname in _LOOPBACK:
-        is_free = (parts.port or 0) >= _FIRST_FREE_PORT
-        check = (
-            f"nai emulate --port {parts.port} starts an emulator there" if is_free else "nai emulate starts an emulator"
-        )
+        check = "nai emulate starts an emulator, and prints its address"
+        if (parts.port or 0) >= _FIRST_FREE_PORT:
+            check = f"nai emulate --port {parts.port} starts an emulator there"
     return f" The address {address.url} is from {address.source}: {check}"
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+from nai_proto.errors import NaiError
 
 from ..common.errors import ProgramNotExecutable, ProgramNotFound, WrongUsage
 from ..common.usage_messages import quote
@@ -25,7 +28,7 @@ _WITNESS_DELAY_S: Final = 0.1
 
 
 def check_program(program: Sequence[str], *before: str) -> None:
-    """Raise for what is no command but the value of an option: a port, or an address.
+    """Raise for what is no command that exists, or the value of an option: a port, or an address.
 
     Args:
         program: that the person typed, with its arguments.
@@ -33,8 +36,11 @@ def check_program(program: Sequence[str], *before: str) -> None:
 
     Raises:
         WrongUsage: names the options to type.
+        ProgramNotFound: there is no such command.
     """
     if (address := _ADDRESS.fullmatch(program[0] if len(program) == 1 else "")) is None:
+        if program and shutil.which(program[0]) is None and not os.path.exists(program[0]):
+            raise _build_not_found(program[0], before[1])
         return
     host = f" --host {address['host']}" if address["host"] else ""
     line = f"{' '.join(map(quote, before))} --port {address['port']}{host}"
@@ -60,11 +66,10 @@ async def run_program(command: str, program: Sequence[str], variables: Mapping[s
         return _KILLED + signal.SIGTERM
     try:
         process = subprocess.Popen(program, env={**os.environ, **variables})  # noqa: ASYNC220 -- the user's
+    except FileNotFoundError:  # since the command has begun, or what runs the script
+        problem: NaiError = _build_not_found(program[0], command)
     except OSError as error:
-        kind = ProgramNotFound if isinstance(error, FileNotFoundError) else ProgramNotExecutable
-        problem = f"{program[0]} cannot be run: {error.strerror}"
-        if kind is ProgramNotFound:
-            problem = f"there is no command {program[0]} to run; options go before it (see nai {command} --help)"
+        problem = ProgramNotExecutable(f"{program[0]} cannot be run: {error.strerror}")
     else:
         with _GroupWitness() as witness:
             if sys.platform != "win32":
@@ -77,7 +82,11 @@ async def run_program(command: str, program: Sequence[str], variables: Mapping[s
                 if process.poll() is None:  # the server has failed
                     process.terminate()
         return status if status >= 0 else _KILLED - status
-    raise kind(problem)
+    raise problem
+
+
+def _build_not_found(name: str, command: str) -> ProgramNotFound:
+    return ProgramNotFound(f"there is no command {name} to run; options go before it (see nai {command} --help)")
 
 
 class _GroupWitness:

@@ -59,7 +59,7 @@ _RARE: Final = "For tests of a client"
 
 def emulate(
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port to listen on, 0 to 65535; 0 takes any free one.")
+        int, typer.Option(min=0, max=65_535, help="Port to listen on, 0 to 65535. Default: any free one.")
     ] = 0,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     console: Annotated[

@@ -33,7 +33,7 @@ _NO_CREDENTIALS: Final = (
 )
 
 _Host = Annotated[str, typer.Option(help="Address to listen on.")]
-_Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 takes a free one.")]
+_Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on, 0 to 65535. Default: any free one.")]
 
 
 def record(

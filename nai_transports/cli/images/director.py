@@ -27,7 +27,7 @@ from ..common.output import Json, print_facts
 from ..common.output_files import OutputFiles, Overwrite
 from ..common.usage_messages import quote
 from .input_images import fit_source, get_size, read_image
-from .option_errors import find_image_model
+from .option_errors import find_image_model, name_options_in_errors
 from .picture_display import PictureDisplay, Show, open_picture_display
 from .picture_files import PictureOutput, choose_picture_paths, print_jpeg_note, write_picture
 from .price_report import PriceOnly, describe_price, print_price
@@ -114,7 +114,8 @@ def upscale(
     data = read_image(file)
     size = get_size(data)
     price = upscale_price(*size)
-    flow = upscaled(fit_source(data, size), model=upscaler, declared_blur_sigma=blur)
+    with name_options_in_errors():
+        flow = upscaled(fit_source(data, size), model=upscaler, declared_blur_sigma=blur)
     if price_only:
         print_price(describe_price(lambda _: price), as_json)
         return

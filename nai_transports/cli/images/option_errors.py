@@ -17,6 +17,7 @@ __all__ = ["find_image_model", "name_options_in_errors", "to_option"]
 
 _OPTIONS: Final = {
     "characters": "--character",
+    "declared_blur_sigma": "--blur",
     "dynamic_thresholding": "--decrisper",
     "height": "--size: height",
     "image_format": "--format",
