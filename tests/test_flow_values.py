@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,21 @@ import pytest
 import nai_proto as nai
 from nai_proto import account, text
 from nai_proto.emulator.faults import FaultyApp
-from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError, TransportError
-from nai_proto.exchange.actions import Emit, FlowContext, GetContext, Send, Sleep, Steps, compute, get_context
-from nai_proto.exchange.flow import map_actions
+from nai_proto.errors import InvalidRequestError, InvalidTypeError, NaiError, TransportError, Truncated
+from nai_proto.exchange.actions import (
+    Action,
+    Emit,
+    FlowContext,
+    GetContext,
+    Runnable,
+    Send,
+    Sleep,
+    Steps,
+    compute,
+    get_context,
+)
+from nai_proto.exchange.flow import map_actions, perform_for_events
+from nai_proto.exchange.run import Run
 from nai_proto.http import Head, Headers, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessToken, PersistentToken
@@ -33,6 +46,7 @@ STORY: list[Head | bytes | NaiError] = [
     b'data:{"token":"It","ptr":0,"final":false}\n\ndata:{"token":" was","ptr":1,"final":true}\n\n',
     b"",
 ]
+STORY_PART = b'data:{"token":"It was","ptr":0,"final":false}\n\n'
 BUSY: list[Head | bytes | NaiError] = [
     Head(429),
     b'{"statusCode":429,"message":"Concurrent generation is locked"}',
@@ -110,6 +124,7 @@ def test_flows_compare_by_function_arguments_and_options() -> None:
     assert tell("a", "b", "c") == tell(email="a", password="b", prompt="c") == tell("a", "b", prompt="c", length=6)
     assert hash(tell("a", "b", "c")) == hash(tell("a", "b", prompt="c"))
     assert tell("a", "b", "c") != tell("a", "b", "d")
+    assert tell("a", "b", "c", length=5) != tell("a", "b", "c", length=6)
     assert tell("a", "b", "c") != tell("a", "b", "c").with_options(token="x")
     assert Teller("x").tell(5) == Teller("x").tell(length=5) != Teller("y").tell(5)
     assert tell("a", "b", "c") != 5
@@ -127,6 +142,7 @@ def test_a_flow_keeps_the_name_and_the_docstring_of_its_function() -> None:
 
 def test_a_method_is_a_flow() -> None:
     assert play(Teller("x").tell(5), STORY).result.text == "It was"
+    assert play(Teller("x").tell(length=5), STORY).result.text == "It was"
     assert pickle.loads(pickle.dumps(Teller("x").tell(5))) == Teller("x").tell(5)
 
 
@@ -140,6 +156,16 @@ def test_wrong_arguments_are_refused_at_the_call() -> None:
 def test_what_is_empty_when_it_is_read_again_is_refused_as_an_argument() -> None:
     with pytest.raises(InvalidTypeError, match="pass a list or a tuple"):
         tell("a", "b", iter("c"))  # type: ignore[arg-type]
+
+
+def test_a_partial_function_of_a_generator_function_is_a_flow() -> None:
+    def bare(prompt: str, length: object) -> Steps[text.Token, text.Completion]:
+        return (yield from text.generate_stream(prompt))
+
+    make = nai.flow(partial(bare, "x"))
+    assert play(make(5), STORY).result.text == "It was"
+    with pytest.raises(InvalidTypeError, match="pass a list or a tuple"):
+        make(iter("c"))
 
 
 def test_what_is_no_generator_function_is_no_flow() -> None:
@@ -159,7 +185,7 @@ def context_of() -> Steps[Any, FlowContext]:
 
 
 @nai.flow
-def nested(inner: Any) -> Steps[Any, Any]:
+def nested(inner: Runnable[Any, Any]) -> Steps[Any, Any]:
     return (yield from inner)
 
 
@@ -283,6 +309,12 @@ def test_a_flow_may_say_how_its_partial_result_is_made(transport: str) -> None:
     assert outcome.partial == len(outcome.result.text.split())
 
 
+def test_the_partial_result_of_an_error_is_mapped_too() -> None:
+    played = play(nested(text.generate_stream("x")).with_partial(_words), [STORY_HEAD, STORY_PART, b""])
+    assert isinstance(played.error, Truncated)
+    assert played.error.partial == 2
+
+
 def _words(partial: object) -> int:
     return len(partial.text.split()) if isinstance(partial, text.Completion) else 0
 
@@ -315,12 +347,14 @@ MISUSES: dict[str, tuple[Callable[[], Any], str]] = {
     "a generator that has ended": (_ended, "@nai.flow"),
     "a function that was not called": (lambda: tell, r"tell is a function that was not called: run tell\("),
     "a bound method": (lambda: Teller("x").tell, "was not called"),
+    "a partial function": (lambda: partial(text.generate, "x"), "this is of type partial"),
     "a text": (lambda: "Once", "nai.text.generate"),
     "None": (lambda: None, "NoneType"),
     "a list": (lambda: [text.generate("x")], "list"),
     "an operation that is yielded": (lambda: _yields(text.generate("x"))(), "wrong.*`yield from`, not `yield`"),
     "a flow that is yielded": (lambda: _yields(context_of())(), "`yield from`, not `yield`"),
     "a value that is yielded": (lambda: _yields(5)(), "int, which is not an action"),
+    "a value that is yielded deeper": (lambda: nested(_yields(5)()), r"\.wrong \(line [0-9]+\) yielded"),
     "None that is yielded": (lambda: _yields(None)(), "NoneType, which is not an action"),
     "a request that is not signed": (lambda: _yields(Send(Request("GET", "/x")))(), "sign it"),
 }
@@ -359,7 +393,7 @@ def test_misuse_is_an_error_on_every_async_driver(transport: str, make: Callable
 def test_a_stream_is_no_flow() -> None:
     with memory.Client(an_emulator()[0]) as client:
         stream = client.stream(text.generate_stream("x"))
-        with pytest.raises(InvalidTypeError, match="running already: iterate it"):
+        with pytest.raises(InvalidTypeError, match="Stream is running already: iterate it"):
             client.run(stream)  # type: ignore[arg-type]
 
 
@@ -382,10 +416,64 @@ def test_a_call_runs_once_and_says_so() -> None:
 
 
 def test_actions_of_a_flow_pass_through_a_mapping() -> None:
-    def shorter(action: Any) -> Any:
+    def shorter(action: Action[text.Token]) -> Action[text.Token]:
         return Sleep(0.0, 0.0) if isinstance(action, Sleep) else action
 
     played = play(map_actions(text.generate_stream("x"), shorter), [*BUSY, *STORY])
     assert [action.at_most for action in played.actions if isinstance(action, Sleep)] == [0.0]
     assert not any(isinstance(action, GetContext) for action in played.actions)
     assert isinstance(played.actions[-2], Emit)
+
+
+def test_in_place_of_events_come_the_steps_for_them_and_the_result_stays() -> None:
+    seen: list[str] = []
+
+    def steps(tokens: Sequence[text.Token]) -> Steps[str, None]:
+        yield from compute(lambda: seen.extend(token.text for token in tokens))
+        yield Emit(["".join(token.text for token in tokens)])
+
+    played = play(perform_for_events(text.generate_stream("x"), steps), [*BUSY, *STORY])
+    assert played.events == ["It was"]
+    assert played.result.text == "It was"
+    assert seen == ["It", " was"]
+
+
+def test_errors_reach_the_flow_whose_events_are_replaced_except_those_of_the_steps() -> None:
+    caught: list[BaseException] = []
+    closed: list[bool] = []
+
+    @nai.flow
+    def watched() -> Steps[text.Token, Any]:
+        try:
+            return (yield from text.generate_stream("x"))
+        except NaiError as error:
+            caught.append(error)
+            return "forgiven"
+        finally:
+            closed.append(True)
+
+    def none(tokens: Sequence[text.Token]) -> Steps[Any, None]:
+        yield from ()
+
+    def failing(tokens: Sequence[text.Token]) -> Steps[Any, None]:
+        yield from compute(lambda: _fail(tokens[0]))
+
+    lost = TransportError("the line is dead", sent=True, phase="idle")
+    assert play(perform_for_events(watched(), none), [*STORY[:1], lost]).result == "forgiven"
+    assert [type(error) for error in caught] == [TransportError]
+    failed = play(perform_for_events(watched(), failing), STORY)
+    assert "mapping of 2" in str(failed.error)
+    assert (len(caught), closed) == (1, [True, True])
+
+
+def test_a_run_has_no_partial_result_before_its_first_request() -> None:
+    run = Run(text.generate_stream("x"), nai.Session(), now=Clock(), entropy=bytes)
+    assert run.partial is None
+    assert not run.has_result
+
+
+def test_an_exchange_has_the_timeouts_that_it_is_sent_with() -> None:
+    run = Run(text.generate_stream("x"), nai.Session(), now=Clock(), entropy=bytes)
+    request = Request("GET", "/")
+    assert run.budget_for(Send(request, None, Timeouts(read=7), None)).limit("read") == 7
+    assert run.budget_for(Send(request)) is run.budget

@@ -12,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nai_proto import account, image, objects, text
-from nai_proto.errors import AuthenticationError, InvalidRequestError, Phase, TimedOut
+from nai_proto.errors import AuthenticationError, InvalidRequestError, InvalidTypeError, Phase, TimedOut, TransportError
 from nai_proto.exchange.actions import Runnable
-from nai_proto.exchange.budget import Budget
-from nai_proto.exchange.session import Session
+from nai_proto.exchange.budget import Budget, LimitReached
+from nai_proto.exchange.retry import RetryPolicy
+from nai_proto.exchange.session import FlowOptions, Session
 from nai_proto.http import Headers, Host, Request
 from nai_proto.limits import Limits, Timeouts
 from nai_proto.secret import AccessToken, PersistentToken
+from nai_proto.testing import Clock
 from nai_proto.version import __version__
 from nai_transports.memory import Client
 from tests.cases import for_each
@@ -271,7 +273,57 @@ def test_the_repr_shows_no_token_and_no_values_of_header_fields() -> None:
     assert "X-Key" in repr(session)
 
 
+# ---- options
+
+OPTIONS: dict[str, Any] = {
+    "token": OTHER,
+    "timeouts": Timeouts(read=1),
+    "limits": Limits(body=1),
+    "retry": RetryPolicy(attempts=7),
+}
+
+
+@for_each("name", OPTIONS)
+def test_an_option_that_is_set_replaces_the_session_s_and_no_other(name: str) -> None:
+    changed = FOUR.with_options(FlowOptions(**{name: OPTIONS[name]}))
+    for each in Session.__slots__:
+        assert getattr(changed, each) == (OPTIONS[name] if each == name else getattr(FOUR, each))
+    assert FOUR.with_options(FlowOptions()) is FOUR
+
+
+@for_each("name", OPTIONS)
+def test_the_later_of_two_options_wins_and_none_keeps_the_earlier(name: str) -> None:
+    every, one = FlowOptions(**OPTIONS), FlowOptions(**{name: OPTIONS[name]})
+    assert one.updated(FlowOptions()) == FlowOptions().updated(one) == one
+    earlier = FlowOptions(token=TOKEN, timeouts=Timeouts(), limits=Limits(), retry=RetryPolicy())
+    assert earlier.updated(every) == every
+    assert FlowOptions().is_empty
+    assert not one.is_empty
+
+
+@for_each("name", ["timeouts", "limits", "retry"])
+def test_an_option_of_another_type_is_refused_by_name(name: str) -> None:
+    wrong: dict[str, Any] = {name: 5}
+    for make in (FlowOptions.of, Session):
+        with pytest.raises(InvalidTypeError, match=rf"^{name} takes nai\.{type(OPTIONS[name]).__name__},") as caught:
+            make(**wrong)
+        assert caught.value.parameter == name
+    assert FlowOptions.of(**OPTIONS) == FlowOptions(**OPTIONS)
+    assert FlowOptions.of() == FlowOptions()
+
+
 # ---- a token that is missing or refused
+
+
+def test_a_persistent_token_is_refused_where_only_that_of_a_login_is_taken() -> None:
+    request = a_request(login_only=True)
+    with pytest.raises(InvalidRequestError, match="POST /ai/generate takes no persistent token") as caught:
+        FOUR.sign(request)
+    assert caught.value.parameter == "token"
+    assert "nai.account.login" in (caught.value.advice or "")
+    signed = FOUR.with_token(OTHER).sign(request)
+    assert (signed.token, signed.login_only) == (OTHER, True)
+    assert not FOUR.sign(a_request()).login_only
 
 
 _SIGNED = (account.get_subscription(), objects.get_keystore(), text.generate("Once"), image.generate("a boat"))
@@ -382,3 +434,79 @@ def test_a_total_that_is_used_up_stays_so() -> None:
     budget.spend(11)
     assert [budget.limit(phase) for phase in PHASES] == [0] * len(PHASES)
     assert a_wait_to_its_limit(budget, "idle").phase == "total"
+
+
+@for_each("inner, outer, left", [(None, 10, 6), (5, None, 1), (5, 10, 1), (10, 5, 1), (None, None, None)])
+def test_an_exchange_has_the_lesser_rest_of_its_total_and_the_run_s(
+    inner: float | None, outer: float | None, left: float | None
+) -> None:
+    run = Budget(Timeouts(total=outer))
+    exchange = Budget(Timeouts(total=inner), run)
+    exchange.spend(4)
+    assert exchange.remaining == left
+    assert exchange.is_bounded == (left is not None)
+    assert run.remaining == (None if outer is None else outer - 4)
+
+
+@for_each("inner, outer, named", [(5, 100, 5), (None, 7, 7), (100, 7, 7)])
+def test_the_error_names_the_total_that_ran_out(inner: float | None, outer: float, named: float) -> None:
+    budget = Budget(Timeouts(total=inner, idle=None), Budget(Timeouts(total=outer)))
+    error = a_wait_to_its_limit(budget, "idle")
+    assert error.phase == "total"
+    assert f"the total of {named} s ran out" in str(error)
+
+
+@for_each("at_most, own, limit", [(2, 3, 2), (4, 3, 3), (2, None, 2), (None, 3, 3)])
+def test_a_wait_may_have_a_further_limit(at_most: float | None, own: float | None, limit: float) -> None:
+    assert Budget(Timeouts(idle=own)).limit("idle", at_most) == limit
+
+
+def test_an_error_of_a_wait_says_where_it_was() -> None:
+    budget = Budget(Timeouts(idle=3, total=10))
+    assert "(host:1)" in str(budget.timed_out("idle", sent=True, where="host:1"))
+    assert "(" not in str(budget.timed_out("idle", sent=True))
+    budget.spend(10)
+    assert "(host:1)" in str(budget.timed_out("idle", sent=True, where="host:1"))
+
+
+@for_each("sent", [True, False])
+@for_each("where", ["", "host:1"])
+def test_an_error_of_a_blocking_socket_is_that_of_the_wait_or_of_the_system(sent: bool, where: str) -> None:
+    budget = Budget(Timeouts(idle=3))
+    for reached in (LimitReached(), TimeoutError()):
+        error = budget.failed("idle", reached, sent=sent, where=where)
+        assert type(error) is TimedOut
+        assert str(error) == str(budget.timed_out("idle", sent=sent, where=where))
+        assert (error.phase, error.sent) == ("idle", sent)
+    for failure, reason in (
+        (TimeoutError(110, "no route"), "no route"),
+        (ConnectionResetError(104, "reset"), "reset"),
+        (ConnectionResetError(), "the connection was lost"),
+    ):
+        error = budget.failed("idle", failure, sent=sent, where=where)
+        assert type(error) is TransportError
+        assert str(error).startswith(f"waiting for more of the response{' (host:1)' if where else ''}: {reason}")
+        assert (error.phase, error.sent) == ("idle", sent)
+
+
+def test_the_parts_of_a_wait_have_one_deadline_and_are_charged_together() -> None:
+    clock = Clock(1000.0)
+    budget = Budget(Timeouts(idle=3, total=10))
+    with budget.begin("idle", clock) as deadline:
+        assert deadline.left() == 3
+        clock.advance(2)
+        assert deadline.left() == 1
+        clock.advance(1)
+        with pytest.raises(LimitReached):
+            deadline.left()
+    assert budget.remaining == 7
+    with budget.begin("idle", clock, 0.5) as deadline:
+        assert deadline.left() == 0.5
+
+
+def test_a_wait_without_limits_has_no_deadline_and_measures_nothing() -> None:
+    def now() -> float:
+        raise AssertionError("the clock was read")
+
+    with Budget(Timeouts(idle=None)).begin("idle", now) as deadline:
+        assert deadline.left() is None

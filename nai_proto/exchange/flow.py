@@ -24,7 +24,7 @@ from ..arguments import takes
 from ..errors import InvalidTypeError, NaiError
 from ..limits import Limits, Timeouts
 from ..secret import Token
-from .actions import Action, Emit, FlowContext, GetContext, HasPartial, Incoming, Runnable, Send, Steps
+from .actions import Action, Emit, FlowContext, HasPartial, Incoming, Runnable, Send, Steps
 from .retry import RetryPolicy
 from .session import NO_OPTIONS, FlowOptions
 
@@ -144,7 +144,7 @@ def flow(function: Callable[P, Steps[E, R]]) -> Callable[P, Flow[E, R]]:
         for value in (*args, *kwargs.values()):
             if hasattr(value, "__next__"):
                 raise InvalidTypeError(
-                    f"{function.__qualname__} was given an iterator ({type(value).__name__}), which is empty when the flow "
+                    f"{make_flow.__qualname__} was given an iterator ({type(value).__name__}), which is empty when the flow "
                     "runs again: pass a list or a tuple; a generator that is a flow is decorated with @nai.flow"
                 )
         return Flow(make_flow, args, tuple(sorted(kwargs.items())))
@@ -238,10 +238,8 @@ def map_batches(
 def with_options(flow: Runnable[E, R], options: FlowOptions) -> Steps[E, R]:
     """Run ``flow`` with these options in its context."""
 
-    def answer(action: Action[E], incoming: Incoming) -> Incoming:
-        if isinstance(action, GetContext) and isinstance(incoming, FlowContext):
-            return incoming.with_options(options)
-        return incoming
+    def answer(_action: Action[E], incoming: Incoming) -> Incoming:
+        return incoming.with_options(options) if isinstance(incoming, FlowContext) else incoming
 
     return map_actions(flow, _unchanged, answer)
 
