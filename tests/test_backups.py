@@ -273,7 +273,7 @@ def test_other_directories_and_other_files_are_left_alone(tmp_path: Path) -> Non
     (tmp_path / "diary.txt").write_text("Monday")
     assert "is a file, and not a backup directory" in open_error(tmp_path / "diary.txt", None)
     assert "not empty" in open_error(tmp_path)
-    assert "not empty" in open_error(tmp_path / "diary.txt")
+    assert open_error(tmp_path / "diary.txt").endswith("diary.txt is a file: name another directory")
     (tmp_path / "backup.sqlite").write_text("Tuesday")
     assert "not a database" in open_error(tmp_path)
     (tmp_path / "backup.sqlite").write_bytes(b"")

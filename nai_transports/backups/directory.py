@@ -123,9 +123,8 @@ class BackupDirectory:
         elif email is None:
             raise FileError(_describe_missing_backup(root), path=str(root))
         elif os.path.exists(root) and not (os.path.isdir(root) and not any(root.iterdir())):
-            raise InvalidFile(
-                f"{root} is not a backup directory and is not empty: name another directory", path=str(root)
-            )
+            problem = "is not a backup directory and is not empty" if os.path.isdir(root) else "is a file"
+            raise InvalidFile(f"{root} {problem}: name another directory", path=str(root))
 
     # ---- backing up
 

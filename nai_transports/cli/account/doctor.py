@@ -52,7 +52,7 @@ _COLORS: Final = {Outcome.OK: "green", Outcome.NOTE: "yellow", Outcome.PROBLEM: 
 def doctor(*, account: AccountOptions, as_json: Json = False) -> None:
     """Check installation, profile, credentials, hosts, clock and proxy, and say what to do about each.
 
-    Changes nothing, and shows no secret. The exit status is 5 if there is something to fix.
+    Changes nothing, and shows no secret. The exit code is 5 if there is something to fix.
     """
     findings: list[Diagnosis] = []
     for finding in _examine(account):

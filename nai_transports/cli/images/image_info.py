@@ -99,7 +99,7 @@ def image_info(
 
     Looks at text chunks, EXIF, XMP, comments, and the lowest bits of alpha and of the colours, and says what is damaged and
     what was not looked at. Also verifies the signature, which is valid if NovelAI made the image and nobody changed it.
-    --json prints a list with all parameters. The exit status is 1 if a file could not be read at all.
+    --json prints a list with all parameters. The exit code is 1 if a file could not be read at all.
     """
     public = _parse_key(key)
     documents: list[dict[str, object]] = []
