@@ -97,6 +97,8 @@ def test_a_preset_is_shown_as_its_file_or_beside_what_is_sent() -> None:
     assert shown.returncode == 0, shown.stderr
     assert "repetition_penalty_default_whitelist" in shown.stdout
     assert "[2, 3, 0, 4, 1]" in shown.stdout
+    assert "yes" in shown.stdout.split()
+    assert "True" not in shown.stdout
     document = nai("presets", "show", "小説家", "--model", "Erato", "--json")
     assert Preset.loads(document.stdout) == Preset.from_official("llama-3-erato-v1", "小説家")
 

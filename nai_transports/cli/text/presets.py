@@ -60,12 +60,18 @@ def show(
     rows = [
         (
             setting,
-            " ".join(_sampler_names(preset)) if setting == "order" else str(preset[setting]),
-            str(sent[setting]) if setting in sent else "–",
+            " ".join(_sampler_names(preset)) if setting == "order" else _format_value(preset[setting]),
+            _format_value(sent[setting]) if setting in sent else "–",
         )
         for setting in preset
     ]
     print_table((Column("setting", is_whole=True), "preset", "request"), rows)
+
+
+def _format_value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def _describe_row(preset: Preset) -> tuple[str, str, str]:
