@@ -90,7 +90,16 @@ def test_an_export_of_the_account_has_nothing_new_for_it(owner: Account) -> None
     nai("library", "export", "exported")
     done = nai("library", "import", "exported")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.endswith("6 files had nothing new.\n")
+    assert done.stdout.endswith("3 files had nothing new; 3 files not read: the .story counts.\n")
+
+
+def test_a_story_that_differs_stays_and_what_imports_it_is_named(owner: Account) -> None:
+    nai("library", "export", "exported")
+    (path,) = Path("exported/stories").glob("The Quiet*.story")
+    path.write_text(path.read_text("utf-8").replace("Harbour", "Haven"), "utf-8")
+    done = nai("library", "import", "exported")
+    assert (done.exit_code, "another version of this story" in done.stdout) == (0, True)
+    assert done.stderr == "nai library import: nai story import FILE imports another version of a story as a copy\n"
 
 
 def test_a_named_file_that_cannot_be_imported_is_a_failure_and_one_in_a_directory_is_not(owner: Account) -> None:

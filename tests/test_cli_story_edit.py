@@ -290,7 +290,16 @@ def test_nothing_is_stored_if_a_file_cannot_be_read(served: Served, tmp_path: Pa
     (tmp_path / "a.txt").write_bytes(b"Once.")
     (tmp_path / "b.story").write_bytes(b"{")
     before = served.texts()
-    assert failing("import", "a.txt", "b.story").endswith("b.story: JSON is cut short (byte 1). no file was imported")
+    assert failing("import", "a.txt", "b.story").endswith("b.story: JSON is cut short (byte 1). No file was imported")
+    (tmp_path / "c.story").write_bytes(b"[")
+    said = failing("import", "b.story", "a.txt", "c.story")
+    assert [part for part in ("b.story: JSON", "c.story: JSON", "a.txt") if part in said] == [
+        "b.story: JSON",
+        "c.story: JSON",
+    ]
+    assert failing("import", "a.txt", "--into", HARBOUR).endswith(
+        "--into takes lorebooks; without it, a text begins a new story"
+    )
     assert served.texts() == before
 
 

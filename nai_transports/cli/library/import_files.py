@@ -189,6 +189,8 @@ def _print_plan(plan: Sequence[FileImport]) -> None:
     elif rows:
         columns = (Column("what", is_mark=True), Column("kind", is_mark=True), "title", "file", "why")
         print_table(columns, rows)
+    if any(file.action is RestoreAction.KEEP and file.kind == FileKind.STORY for file in shown):
+        print_remark("nai story import FILE imports another version of a story as a copy")
 
 
 def _print_result(report: Import) -> None:
@@ -200,7 +202,11 @@ def _print_result(report: Import) -> None:
             print_sentence(f"Imported {file.path} as {file.title} ({file.id}).")
     counts = (
         (sum(file.id is not None for file in report.files), "imported"),
-        (sum(file.action == "nothing" for file in report.files), "had nothing new"),
+        (sum(file.action == "nothing" and file.kind is not None for file in report.files), "had nothing new"),
+        (
+            sum(file.action == "nothing" and file.kind is None for file in report.files),
+            "not read: the .story counts",
+        ),
         (sum(file.action == "leave_out" for file in report.files), "left out"),
         (sum(file.error is not None for file in report.files), "failed"),
     )

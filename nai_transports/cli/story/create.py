@@ -99,12 +99,7 @@ def import_(
     answers, now = parse_answers(answer), time.time()
     if answers and len(paths) > 1:
         raise WrongUsage("--answer is for the placeholders of one scenario: import it by itself")
-    try:
-        stories = [_read_story(path, now, answers) for path in paths]
-    except NaiError as error:
-        if len(paths) > 1:
-            error.add_note("no file was imported")
-        raise
+    stories = _read_stories(paths, now, answers)
     library = load_library(account, types=())
     with account.open_client() as client:
         stored = _create_all(client, library, stories)
@@ -118,6 +113,24 @@ def import_(
 
 def _count(paths: Sequence[Path], noun: str) -> str:
     return f"1 {noun}" if len(paths) == 1 else f"{len(paths)} {noun}s"
+
+
+def _read_stories(paths: Sequence[Path], now: float, answers: Mapping[str, str]) -> list[Story]:
+    """Return the stories that begin with files; if some cannot be read, the error names all of these."""
+    stories: list[Story] = []
+    errors: list[NaiError] = []
+    for path in paths:
+        try:
+            stories.append(_read_story(path, now, answers))
+        except NaiError as error:
+            errors.append(error)
+    if not errors:
+        return stories
+    for other in errors[1:]:
+        errors[0].add_note(other.plain_message)
+    if len(paths) > 1:
+        errors[0].add_note("No file was imported")
+    raise errors[0]
 
 
 def _read_story(path: Path, now: float, answers: Mapping[str, str]) -> Story:
@@ -169,7 +182,11 @@ def _import_lorebooks(paths: Iterable[Path], into: str, account: AccountOptions)
 
 
 def _read_lorebook(path: Path) -> Lorebook:
-    file = read_file(files.read(path), where=str(path))
+    try:
+        file = read_file(files.read(path), where=str(path))
+    except InvalidFile as error:
+        error.add_note("--into takes lorebooks; without it, a text begins a new story")
+        raise
     if file.kind is not FileKind.LOREBOOK:
         raise WrongUsage(f"{path}: --into takes lorebooks, and this is a {file.kind}")
     book = Lorebook(file.document)
