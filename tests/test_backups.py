@@ -275,7 +275,10 @@ def test_other_directories_and_other_files_are_left_alone(tmp_path: Path) -> Non
     assert "not empty" in open_error(tmp_path)
     assert open_error(tmp_path / "diary.txt").endswith("diary.txt is a file: name another directory")
     (tmp_path / "backup.sqlite").write_text("Tuesday")
-    assert "not a database" in open_error(tmp_path)
+    said = open_error(tmp_path)
+    assert "not a database" in said
+    assert "is damaged" in said
+    assert "the files beside it can still be read; back up to another directory" in said
     (tmp_path / "backup.sqlite").write_bytes(b"")
     assert "nothing was ever backed up" in open_error(tmp_path, None)
     with sqlite3.connect(tmp_path / "backup.sqlite") as db:

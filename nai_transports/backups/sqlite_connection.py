@@ -93,6 +93,9 @@ CREATE TABLE seen (
 """
 
 
+_WHAT_IS_LEFT: Final = "the files beside it can still be read; back up to another directory"
+
+
 class BackupDatabase:
     """The open database, locked for this program.
 
@@ -233,8 +236,10 @@ class BackupDatabase:
             in_use = getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_USE
             problem = "another program uses this backup directory" if in_use else excerpt(str(error))
             failure = database_error(self._path, f"{self._path}: {problem}", error)
+            if isinstance(failure, InvalidFile):
+                failure = InvalidFile(f"{self._path} is damaged ({problem}); {_WHAT_IS_LEFT}", path=str(self._path))
         except UnicodeDecodeError:  # in the text of an error, which quotes the schema
-            failure = InvalidFile(f"{self._path} is damaged", path=str(self._path))
+            failure = InvalidFile(f"{self._path} is damaged; {_WHAT_IS_LEFT}", path=str(self._path))
         raise failure
 
 
