@@ -40,6 +40,8 @@ KEYS, STORIES = 10_000, 1_000
 PROSE = ("the quiet harbour, and a lantern " * 600).strip()  # 20 kB, as a story of a dozen pages has
 READ = 262_144
 LONGEST_STAY, LONGEST_CALL = 0.035, 0.02  # parts of the whole processor time
+OPENINGS = 15
+"""At most. Where others take the machine's memory, the system's work for a call may last longer than the call itself."""
 
 
 @cache
@@ -185,7 +187,7 @@ def test_a_large_library_opens_without_stalling_the_event_loop(runtime: type[Nea
 def check_that_a_library_opens_without_stalling(runtime: type[NearAsyncio | NearTrio]) -> None:
     stays, calls = list[float](), list[float]()
     # What our code does, it does each time; what the machine does, it does not.
-    while not stays or (len(stays) < 6 and (min(stays) >= LONGEST_STAY or min(calls) >= LONGEST_CALL)):
+    while not stays or (len(stays) < OPENINGS and (min(stays) >= LONGEST_STAY or min(calls) >= LONGEST_CALL)):
         library, stay, call = anyio.run(opened, runtime, backend="trio" if runtime is NearTrio else "asyncio")
         assert (len(library.keystore), len(library.stories), library.failed) == (KEYS, STORIES, ())
         assert all(story.is_consistent for story in library.stories)
