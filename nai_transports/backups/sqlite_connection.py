@@ -236,7 +236,7 @@ class BackupDatabase:
             in_use = getattr(error, "sqlite_errorcode", 0) & 0xFF in _IN_USE
             problem = "another program uses this backup directory" if in_use else excerpt(str(error))
             failure = database_error(self._path, f"{self._path}: {problem}", error)
-            if isinstance(failure, InvalidFile):
+            if isinstance(failure, InvalidFile) and hasattr(error, "sqlite_errorcode"):  # not of `check_schema`
                 failure = InvalidFile(f"{self._path} is damaged ({problem}); {_WHAT_IS_LEFT}", path=str(self._path))
         except UnicodeDecodeError:  # in the text of an error, which quotes the schema
             failure = InvalidFile(f"{self._path} is damaged; {_WHAT_IS_LEFT}", path=str(self._path))
