@@ -74,15 +74,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave the tests themselves out of each garbage collection: walking over all of them takes half a second.
-
-    Most of what a test makes is freed by its reference count, so a search for cycles is due after more objects than by
-    default.
-    """
+    """Leave the tests themselves out of each garbage collection: walking over all of them takes half a second."""
     gc.enable()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000)
 
 
 @pytest.fixture

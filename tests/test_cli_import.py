@@ -90,7 +90,7 @@ def test_an_export_of_the_account_has_nothing_new_for_it(owner: Account) -> None
     nai("library", "export", "exported")
     done = nai("library", "import", "exported")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.endswith("3 files had nothing new; 3 files not read: the .story counts.\n")
+    assert done.stdout.endswith("3 files had nothing new; 3 files skipped beside a .story of the same name.\n")
 
 
 def test_a_story_that_differs_stays_and_what_imports_it_is_named(owner: Account) -> None:

@@ -114,7 +114,7 @@ def test_a_value_is_described_in_plain_words(value: object, words: str) -> None:
             {"entries": {"0": {"text": "SECRET"}}},
             "this is JSON, and none of .*: story, scenario, lorebook, preset, mod",
         ),
-        ({"format": "nai-conversation"}, "this is a conversation, with which nai chat --load goes on, and none of"),
+        ({"format": "nai-conversation"}, "this is a conversation that nai chat saved, and none of"),
         (
             {"entries": {"0": {"uid": 0, "key": ["SECRET"], "content": "SECRET"}}},
             "this is a world of SillyTavern, and none of the files that NovelAI's website exports: story, scenario, lore",

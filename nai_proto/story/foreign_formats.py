@@ -33,7 +33,7 @@ def describe_foreign_file(document: Mapping[str, Any]) -> str | None:
     if isinstance(entries, Mapping | list) and _are_world_entries(cast("Mapping[str, Any] | list[Any]", entries)):
         return "a world of SillyTavern"
     if document.get("format") == CONVERSATION_FORMAT:
-        return "a conversation, with which nai chat --load goes on"
+        return "a conversation that nai chat saved"
     if {"prompt", "actions", "worldinfo"} <= document.keys():
         return "a story of KoboldAI"
     return None

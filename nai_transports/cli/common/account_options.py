@@ -21,7 +21,15 @@ from nai_proto.secret import AccessToken, Token
 from ...proxy import Proxy, needs_no_proxy, parse_proxy
 from ...sync import Client
 from .command import OptionGroup
-from .credentials import PASSWORD_VARIABLE, TOKEN_VARIABLE, URL_VARIABLE, Credentials, CredentialSources, FoundToken
+from .credentials import (
+    PASSWORD_VARIABLE,
+    TOKEN_VARIABLE,
+    URL_VARIABLE,
+    Credentials,
+    CredentialSources,
+    FoundToken,
+    name_url_source,
+)
 from .error_messages import ServiceAddress, is_of_proxy, is_refused_login
 from .errors import WrongUsage
 from .exchange_notes import note_exchange, note_wait
@@ -151,16 +159,12 @@ class ServiceOptions(OptionGroup):
         Raises:
             WrongUsage: requests cannot be sent to it.
         """
-        return None if self.url is None else check_value(self._url_source, check_url, self.url)
-
-    @property
-    def _url_source(self) -> str:
-        return URL_VARIABLE if self.url == os.environ.get(URL_VARIABLE) else "--url"
+        return None if self.url is None else check_value(name_url_source(self.url), check_url, self.url)
 
     def find_address(self) -> ServiceAddress | None:
         """Return the address of the option, of NAI_URL or of the profile; None if it is NovelAI's own, or cannot be read."""
         if self.url is not None:
-            return ServiceAddress(self.url, self._url_source)
+            return ServiceAddress(self.url, name_url_source(self.url))
         try:
             profile = self.load_profile()
         except NaiError:

@@ -45,6 +45,7 @@ __all__ = [
     "Credentials",
     "FoundToken",
     "describe_token",
+    "name_url_source",
 ]
 
 TOKEN_VARIABLE: Final = "NAI_TOKEN"
@@ -110,8 +111,8 @@ class CredentialSources:
 
     @property
     def is_url_an_option(self) -> bool:
-        """Is the address that of ``--url``? The value of NAI_URL is also the option's, and does not count."""
-        return self.url is not None and self.url != os.environ.get(URL_VARIABLE)
+        """Is the address that of ``--url``?"""
+        return self.url is not None and name_url_source(self.url) != URL_VARIABLE
 
     @property
     def account_options(self) -> tuple[str, ...]:
@@ -281,6 +282,11 @@ class CredentialSources:
             problem = "this command needs the password, and `nai login` kept only a token"
         ways = f"{self.login_command} and keep the password, set {PASSWORD_VARIABLE}, or give --unsafe-password"
         return f"{problem}. Run {ways}"
+
+
+def name_url_source(url: str) -> str:
+    """Return where a given address is from; the value of NAI_URL is that of ``--url`` too, and does not count as typed."""
+    return URL_VARIABLE if url == os.environ.get(URL_VARIABLE) else "--url"
 
 
 def describe_token(token: Token) -> str:

@@ -205,7 +205,7 @@ def _print_result(report: Import) -> None:
         (sum(file.action == "nothing" and file.kind is not None for file in report.files), "had nothing new"),
         (
             sum(file.action == "nothing" and file.kind is None for file in report.files),
-            "not read: the .story counts",
+            "skipped beside a .story of the same name",
         ),
         (sum(file.action == "leave_out" for file in report.files), "left out"),
         (sum(file.error is not None for file in report.files), "failed"),
